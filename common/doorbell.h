@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doorbell.h - the one place that decides to sleep and to wake. It owns `bell` and `credit` of the request area, the
+ * state word of an entry as far as sleeping goes, and the progress words of a stream. It does not own the budget: how long
+ * to spin before sleeping is the caller's (spin.h).
+ *
+ *      client                                    worker
+ *      ------                                    ------
+ *      entry = ...; state = QUEUED               work: take the oldest entry, run it
+ *      enqueue                                   none for long enough:
+ *      full fence                     (A)          seen = bell
+ *      credit < calls in flight?                   lower credit
+ *        bell++, wake one on bell                  full fence                       (B)
+ *                                                  queue still empty? sleep while bell == seen
+ *                                                  raise credit
+ *   (A) and (B): either the worker's second look finds the entry, or the client sees the lowered credit. The client
+ *   changes `bell` before it wakes, so a worker between its look and its sleep does not sleep.
+ *
+ *      client                                    worker
+ *      ------                                    ------
+ *      spin while state == QUEUED                result = ...
+ *      CAS state QUEUED -> ASLEEP                old = exchange(state, DONE)
+ *      sleep while state == ASLEEP               old == ASLEEP? wake one on state
+ *   One word, exchanged by both: whoever comes second knows about the first.
+ *
+ * Waiting is a futex on the shared page, here for the local transport; on Xen the same words are rung through an event
+ * channel. Wakes and waits go through fc_bell_wait / fc_bell_wake.
+ */
+#ifndef FC_COMMON_DOORBELL_H
+#define FC_COMMON_DOORBELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/atomic.h"
+#include "common/queue.h"
+#include "farcall/abi.h"
+
+/* Sleep while *word == seen. deadline_ns is absolute CLOCK_MONOTONIC, 0 for none. Returns 0 (woken, or the word had
+ * changed), -EINTR (a signal handler without SA_RESTART ran; with it the wait goes on by itself), -ETIMEDOUT. */
+int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+
+/* Wake up to n sleepers on *word, which the caller has changed. */
+void fc_bell_wake(uint32_t *word, int n);
+
+/* Client, after an enqueue: must the domain be rung? `in_flight` counts this call. */
+static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_flight)
+{
+	fc_fence(); /* enqueue before reading credit; partner: fc_worker_sleep */
+	return fc_load(&h->credit) < in_flight;
+}
+
+/* Client: wake one sleeping worker. */
+void fc_bell_ring(struct fc_area_header *h);
+
+/* Worker: publish how many calls in flight the awake workers will serve (the only writers are this domain's workers,
+ * under their own lock), then, if the queue is still empty, sleep until rung. Returns at once if it is not. The caller
+ * raises the credit again. `bell_seen` was read with fc_load_acquire(&h->bell) BEFORE the caller's last look at
+ * its own stop and cancel flags. */
+void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t credit, uint32_t bell_seen);
+
+/* Worker: hand an entry back. Returns true if a sleeping client was woken. */
+bool fc_entry_complete(struct fc_entry *e, int64_t result);
+
+/* Client: from spinning to sleeping on an entry, until `deadline_ns`. 0: done (or a spurious return: look again),
+ * else as fc_bell_wait. The state is left ASLEEP on a timeout or a signal: just call again. */
+int fc_entry_sleep(struct fc_entry *e, uint64_t deadline_ns);
+
+/* Stream: publish one more finished chunk in `mine`, and wake the peer if it sleeps on it. */
+void fc_progress_publish(struct fc_progress *mine, const struct fc_progress *peer);
+
+/* Stream: sleep until peer->chunks differs from `seen`; as fc_bell_wait. */
+int fc_progress_sleep(struct fc_progress *mine, const struct fc_progress *peer, uint32_t seen, uint64_t deadline_ns);
+
+#endif

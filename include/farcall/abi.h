@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * abi.h - the memory that a client process and a storage domain share.
+ *
+ * This header owns every shared struct, every limit and every number that both ends must agree on. It contains no
+ * code and includes nothing but integer types, so that the kernel module can compile it too. The control messages
+ * that set the memory up are in control.h; the meaning of a request's arguments is in syscalls.def.
+ *
+ * Changelog (one line per minor version):
+ *   1.0  first version: request area, data area, domain page.
+ *
+ * Rules
+ *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
+ *   - Each field names its writer. Fields with different writers never share a cache line, except in a request
+ *     entry, whose line is handed over whole: the client owns it while FC_FREE, the domain while FC_QUEUED or
+ *     FC_ASLEEP (the client may then only move `state` from QUEUED to ASLEEP), the client again once FC_DONE.
+ *   - Neither side believes the other: whoever reads a peer's field copies it once and checks the copy.
+ */
+#ifndef FARCALL_ABI_H
+#define FARCALL_ABI_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdint.h>
+#endif
+
+#define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
+#define FC_ABI_MAJOR 1
+#define FC_ABI_MINOR 0
+
+#define FC_CACHE_LINE 64
+#define FC_PAGE_SIZE 4096
+
+/* ---- Limits ---- */
+
+#define FC_ENTRY_ORDER 8
+#define FC_ENTRIES (1u << FC_ENTRY_ORDER)   /* calls in flight per session = workers it can ever need at once */
+#define FC_QUEUE_SLOTS (2u * FC_ENTRIES)    /* SCQ wants twice as many slots as elements */
+#define FC_PATH_MAX 4096                    /* with the terminating NUL; room every PATH buffer has (see below) */
+#define FC_CHUNK (64u * 1024u)              /* unit of pipelining for streams, bytes */
+#define FC_STREAM_SLOTS_MAX 8               /* chunk buffers one stream may cycle through */
+#define FC_IOV_MAX 1024                     /* buffers one vectored request may name */
+#define FC_DATA_MIN (256u * 1024u)          /* first data segment, bytes */
+#define FC_DATA_MAX (32u * 1024u * 1024u)   /* all data segments together, bytes */
+#define FC_SEGMENTS_MAX 8                   /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it */
+#define FC_DOMAIN_FD_FIRST 16               /* domain descriptors below belong to the shadow process itself */
+#define FC_DOMAIN_FD_MAX (1 << 20)
+#define FC_EXPORTS_MAX 16
+
+/* ---- Requests ---- */
+
+/* states of an entry; see the ownership rule above */
+#define FC_FREE 0u
+#define FC_QUEUED 1u /* client -> domain: in the queue or being executed; the client spins or is elsewhere */
+#define FC_ASLEEP 2u /* as QUEUED, and the client sleeps on `state`: whoever sets DONE must wake it */
+#define FC_DONE 3u   /* domain -> client: `result` is valid */
+
+/* entry flags (client) */
+#define FC_REQ_NOTRACE 1u /* not an application's call: housekeeping of the shim */
+
+/*
+ * Request numbers below FC_NR_PRIVATE are Linux x86-64 system call numbers and mean what the row of that name in
+ * syscalls.def says. Those from FC_NR_PRIVATE on are farcall's own.
+ */
+#define FC_NR_PRIVATE 1024
+/* interrupt(entry index, nonce): abort that call with EINTR if it is still waiting for something interruptible, or
+ * has not started. Completes (result 0) only when the call in question has completed. */
+#define FC_NR_INTERRUPT (FC_NR_PRIVATE + 0)
+/* stream_read / stream_write(fd, length, position, list offset, slots, rwf): pread / pwrite in pipelined chunks. At
+ * `list offset` in the data area stand `slots` (1..FC_STREAM_SLOTS_MAX) 64-bit data-area offsets, each of a buffer of
+ * FC_CHUNK bytes; chunk n of the transfer goes through buffer n % slots. Progress is in the entry's fc_stream. The
+ * result is the number of bytes moved, or -errno if none was. */
+#define FC_NR_STREAM_READ (FC_NR_PRIVATE + 1)
+#define FC_NR_STREAM_WRITE (FC_NR_PRIVATE + 2)
+/* nop(): result 0; measures the path itself */
+#define FC_NR_NOP (FC_NR_PRIVATE + 3)
+
+/*
+ * Results: 0 or positive, or -errno (-1..-4095), as from the kernel. Below that range:
+ * FC_CONTINUE - i means "the path in argument i leaves this domain: go on at the path that now stands in its
+ * buffer" (absolute, NUL-terminated, in the client's name space). Every PATH buffer is FC_PATH_MAX bytes long,
+ * however short the path, so that there is room for the answer.
+ */
+#define FC_CONTINUE (-8192)
+
+struct fc_entry {
+	uint32_t state;  /* exchanged by both, see FC_FREE..FC_DONE */
+	uint16_t nr;     /* client */
+	uint16_t flags;  /* client: FC_REQ_* */
+	uint32_t nonce;  /* client: grows with every use of the entry */
+	uint32_t thread; /* client: index of the thread control block to make ready (M:N), else 0 */
+	union {
+		uint64_t arg[6]; /* client */
+		int64_t result;  /* domain, before state = DONE */
+	};
+};
+
+/* One direction of a stream's progress: chunks that `writer` has finished with. A futex word: it changes before
+ * whoever sleeps on it is woken. */
+struct fc_progress {
+	uint32_t chunks;  /* writer: runs free */
+	uint32_t asleep;  /* writer: nonzero while the WRITER of this line sleeps on the peer's `chunks` */
+	uint64_t end;     /* client's line only: bytes the transfer ends at; starts as length, may be lowered (EFAULT) */
+	uint64_t pad[6];
+};
+
+struct fc_stream {
+	struct fc_progress client;
+	struct fc_progress domain;
+};
+
+/* ---- Request queue: SCQ (Nikolaev, DISC 2019) of entry indices; see common/queue.h ---- */
+
+struct fc_queue {
+	uint64_t tail; /* client */
+	uint64_t pad0[7];
+	uint64_t head; /* domain */
+	uint64_t pad1[7];
+	int64_t threshold; /* both, rarely */
+	uint64_t pad2[7];
+	uint64_t pad3[8];
+	uint64_t slot[FC_QUEUE_SLOTS]; /* both */
+};
+
+/* ---- Request area: one memory object per session ---- */
+
+struct fc_area_header {
+	/* line 0: written by the client before it offers the area, constant from then on */
+	uint64_t magic;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t entries;
+	uint32_t size; /* bytes of the whole request area */
+	uint32_t pad0[11];
+	/* line 1: client */
+	uint32_t bell; /* workers sleep on it; the client increments it, then wakes one */
+	uint32_t pad1[15];
+	/* line 2: domain */
+	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
+	uint32_t pad2[15];
+	/* line 3: domain */
+	uint32_t poisoned; /* nonzero: the domain has cut this session off; every call is EIO from here on */
+	uint32_t pad3[15];
+	uint64_t pad4[480];
+};
+
+struct fc_request_area {
+	struct fc_area_header header;
+	struct fc_queue queue;
+	uint64_t pad[480];
+	struct fc_entry entry[FC_ENTRIES];
+	struct fc_stream stream[FC_ENTRIES];
+};
+
+/* ---- Vectored buffers: an IOV argument is the data-area offset of an array of these ---- */
+
+struct fc_iovec {
+	uint64_t offset; /* data-area offset, bytes */
+	uint64_t length; /* bytes */
+};
+
+/* ---- Domain page: one per domain, written by the domain alone (on Xen: by the primary's module) ---- */
+
+#define FC_DOMAIN_STARTING 0u
+#define FC_DOMAIN_UP 1u
+#define FC_DOMAIN_DEAD 2u
+
+struct fc_domain_page {
+	uint64_t magic;
+	uint16_t major;
+	uint16_t minor;
+	uint32_t state;      /* FC_DOMAIN_* */
+	uint64_t generation; /* changes with every start of the domain */
+	uint64_t pad0[5];
+	uint32_t spinners; /* workers spinning in the whole domain: a hint */
+	uint32_t pad1[15];
+	uint64_t pad2[496];
+};
+
+/* ---- Layout checks ---- */
+
+#ifndef __cplusplus
+#define FC_ASSERT_LAYOUT(cond) _Static_assert(cond, #cond)
+FC_ASSERT_LAYOUT(sizeof(struct fc_entry) == FC_CACHE_LINE);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_entry, arg) == 16);
+FC_ASSERT_LAYOUT(sizeof(struct fc_progress) == FC_CACHE_LINE);
+FC_ASSERT_LAYOUT(sizeof(struct fc_stream) == 2 * FC_CACHE_LINE);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, bell) == 64);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, credit) == 128);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, poisoned) == 192);
+FC_ASSERT_LAYOUT(sizeof(struct fc_area_header) == FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, head) == 64);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, threshold) == 128);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, slot) == 256);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_request_area, queue) == FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_request_area, entry) == 3 * FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(sizeof(struct fc_request_area) == 15 * FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(sizeof(struct fc_domain_page) == FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(sizeof(struct fc_iovec) == 16);
+#endif
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control.h - the messages that set a session up and change it, as the local transport carries them: one message per
+ * SOCK_SEQPACKET datagram on a Unix socket, with descriptors as SCM_RIGHTS. Requests for system calls never travel here.
+ *
+ * A message is a struct fc_msg, `size` bytes of text and at most FC_MSG_FDS descriptors. Every request but those marked
+ * "one-way" gets one answer: the same type, `status` 0 or -errno, and what its line says. The domain answers nonsense
+ * (wrong magic, unknown type, wrong number of descriptors, text over FC_MSG_TEXT) with -EPROTO and hangs up.
+ *
+ * Life of a session
+ *   1. The client connects, sends HELLO, gets the exports and the domain page.
+ *   2. It sends ATTACH. The domain takes the caller's identity from the socket (SO_PEERCRED, SO_PEERGROUPS, the real ids
+ *      from SCM_CREDENTIALS, capabilities from the kernel's view of the process) and hands the connection to a
+ *      shadow process. From here on the connection is the session: when the client's end is closed, it is over.
+ *   3. AREAS gives the shadow a request area and the first data segment. A session may be without areas (after FORK,
+ *      and in an exec'ed image before its first remote call), and AREAS may be sent again: it replaces the old areas,
+ *      whose unfinished calls are interrupted and forgotten first.
+ *   4. FORK makes a shadow for a child: a real fork of this shadow, with its descriptors, directory, umask and
+ *      credentials; the answer carries the child's connection (no areas yet).
+ *   5. BYE ends the session: the answer comes when every descriptor and lock is gone.
+ * Ids that change (setuid and its kin): the client makes a fresh connection after the change and sends CRED with the
+ * session's token there; the answer comes when every later request runs with the new identity.
+ */
+#ifndef FARCALL_CONTROL_H
+#define FARCALL_CONTROL_H
+
+#include <stdint.h>
+
+#define FC_MSG_MAGIC 0x6d636631u /* "1fcm" */
+#define FC_MSG_TEXT 4096
+#define FC_MSG_FDS 4
+
+enum fc_msg_type {
+	FC_MSG_HELLO = 1, /* arg0 = ABI major, arg1 = minor. Answer: arg0, arg1 = the domain's, arg2 = generation,
+			     arg3 = number of exports; text = for each export its flags ("rw" or "ro"), a space, its
+			     prefix, NUL; 1 fd = the domain page (read-only). -EPROTONOSUPPORT: other major. */
+	FC_MSG_ATTACH,    /* arg0 = umask, arg1, arg2 = RLIMIT_FSIZE soft, hard (-1 = infinity). Answer: arg0, arg1 =
+			     the session's 128-bit token, arg2 = session id */
+	FC_MSG_AREAS,     /* 2 fds: request area, data segment 0. arg0 = size of the segment; SCM_CREDENTIALS carries
+			     the pid, which may have changed since FORK. Each must be a memfd of exactly the size
+			     promised, sealed against shrinking, growing and further seals. */
+	FC_MSG_GROW,      /* 1 fd: the next data segment, arg0 = its size (as FC_SEGMENTS_MAX says). The data area is
+			     one linear range of offsets; the new segment follows the last. */
+	FC_MSG_SHRINK,    /* one-way. arg0 = new length of the data area (a segment boundary) */
+	FC_MSG_FORK,      /* Answer: 1 fd = the child's connection, arg0, arg1 = its token, arg2 = its session id */
+	FC_MSG_FORKED,    /* one-way. arg0 = session id of a child from FORK, arg1 = its pid as its parent sees it */
+	FC_MSG_RLIMIT,    /* arg0, arg1 = RLIMIT_FSIZE soft, hard */
+	FC_MSG_CRED,      /* fresh connection. arg0, arg1 = token; arg2 = fsuid, arg3 = fsgid or -1 for the effective
+			     ones (another value only from a client that may choose). */
+	FC_MSG_GONE,      /* arg0 = a pid the caller has reaped. Answer when no session of that process is left;
+			     -EBUSY if the process is still alive. On a session or a fresh connection. */
+	FC_MSG_STAT,      /* fresh connection. Answer: arg0 = bytes, 1 fd = memfd with a struct fc_stat_domain and its
+			     sessions (farcall.h) */
+	FC_MSG_BYE,       /* Answer when the session's descriptors and locks are gone; then the connection ends. */
+	FC_MSG_STOP,      /* fresh connection, from the domain's own uid or root only: shut the domain down */
+	FC_MSG_TYPES
+};
+
+struct fc_msg {
+	uint32_t magic;
+	uint16_t type;   /* enum fc_msg_type */
+	uint16_t size;   /* bytes of text that follow */
+	int32_t status;  /* answers: 0 or -errno */
+	uint32_t serial; /* echoed in the answer */
+	uint64_t arg[6];
+};
+
+_Static_assert(sizeof(struct fc_msg) == 64, "a message header is one cache line");
+
+#endif
