@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hook.h - the seam between a libc's hook (glibc/: site patching; later musl/ and uclibc-ng/) and the shim's core.
+ *
+ * The hook gets every storage system call of the process to fc_dispatch, and offers the core what depends on how it is
+ * embedded: user-memory access with fault recovery, and the virtual SIGSEGV/SIGBUS disposition that needs. Everything
+ * here is compiled with -mgeneral-regs-only, uses no errno, no stdio and no malloc, and is async-signal-safe.
+ */
+#ifndef FC_SHIM_HOOK_H
+#define FC_SHIM_HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- offered by the core ---- */
+
+/* One system call as the application made it: kernel numbers, kernel argument order. Returns what the kernel would:
+ * a value or -errno. Re-entrant from signal handlers. */
+long fc_dispatch(long nr, long a[6]);
+
+/* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
+bool fc_fd_is_remote(int fd);
+bool fc_path_is_remote(int dirfd, const char *path);
+
+/* ---- offered by the hook ---- */
+
+/* Rewrite the C library's system call sites with the tables in `sites_dir`. Returns the number of sites, or -errno
+ * after one line on stderr. Called once, from the constructor, before the process has threads. */
+int fc_hook_install(const char *sites_dir);
+
+/* FARCALL_CHECK=1: arm Syscall User Dispatch in the calling thread, reporting on stderr every un-hooked system call that
+ * touches a remote path or a placeholder. 0 or -errno. The core re-arms it in new threads and children. */
+int fc_check_arm(void);
+
+/* Copy n bytes between the application's memory and the shim's. Return the number of bytes NOT copied (0 = all), never
+ * fault. Copies as much as is accessible, as the kernel's copy_{from,to}_user do. */
+size_t fc_copy_from_user(void *dst, const void *user, size_t n);
+size_t fc_copy_to_user(void *user, const void *src, size_t n);
+
+/* Copy a NUL-terminated string of at most max bytes with its NUL. Returns its length without NUL, -EFAULT, or
+ * -ENAMETOOLONG if there is no NUL among the first max bytes. */
+long fc_strncpy_from_user(char *dst, const char *user, size_t max);
+
+/* rt_sigaction and rt_sigprocmask as the application sees them: its SIGSEGV and SIGBUS dispositions and mask bits are kept
+ * apart from the shim's handler, which must stay installed and unblocked. Kernel arguments, kernel results. In a
+ * vfork child (fc_vfork_depth) the tables, which are the parent's, are not touched. */
+long fc_sys_rt_sigaction(long a[6]);
+long fc_sys_rt_sigprocmask(long a[6]);
+
+/* Before execve: make the kernel's dispositions and mask what the application believes they are (SIG_IGN and blocked
+ * signals survive an exec); after a failed execve: back again. */
+void fc_signal_before_exec(void);
+void fc_signal_after_failed_exec(void);
+
+/* Nonzero while this thread is between a vfork (or clone(CLONE_VM|CLONE_VFORK)) and the child's exec or exit - that is,
+ * in the child, which shares our memory but has a descriptor table of its own. Set by the hook's vfork trampolines, which
+ * also clear it when the parent goes on. */
+extern __thread unsigned fc_vfork_depth __attribute__((tls_model("initial-exec")));
+
+#endif

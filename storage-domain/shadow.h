@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shadow.h - the state of one shadow process: what stands in the domain for one client process.
+ *
+ * The seam between the process side (supervisor.c, pool.c, shadow.c, cred.c, confine.c, roster.c: who exists, as whom,
+ * confined how) and the execution side (worker.c, execute.c, path.c, ...: what a request does). The process side fills
+ * the struct in and maps the areas; the execution side starts workers on it. Neither knows the transport.
+ */
+#ifndef FC_DOMAIN_SHADOW_H
+#define FC_DOMAIN_SHADOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "farcall/abi.h"
+#include "farcall/farcall.h"
+
+/* The identity requests run with. Vouched for by the kernel of the client's machine, never by the client. */
+struct fc_cred {
+	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
+	gid_t rgid, fsgid;
+	uint64_t caps; /* the client's effective capabilities, already cut to the file-system ones */
+	int ngroups;
+	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */
+};
+
+/* One export, mounted at `prefix` inside the domain's root. */
+struct fc_export {
+	char *prefix; /* absolute, normal form, no trailing slash */
+	bool read_only;
+	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST or above nothing: not a client's */
+	uint64_t mount_id; /* statx STATX_MNT_ID */
+	uint64_t dev, ino; /* of the root */
+};
+
+struct fc_exports {
+	unsigned count;
+	uint64_t skeleton_dev; /* st_dev of the read-only tmpfs that holds the mount points: an object on it is no
+				  object of an export, so a walk that ended there has left the domain */
+	struct fc_export export[FC_EXPORTS_MAX];
+};
+
+/* A session's line in the roster: shared by all processes of the domain, seen by no client. The shadow writes it; the
+ * supervisor reads it for statistics, for F_GETLK's pids and when a client has died. */
+struct fc_roster_slot {
+	uint32_t id; /* 0 = free */
+	uint32_t client_pid;
+	uint32_t shadow_pid;
+	uint32_t uid;
+	uint32_t workers;
+	uint32_t awake;
+	uint64_t data_bytes;
+	uint64_t started_ns;
+	char comm[16];
+	uint64_t token[2];
+	struct fc_stat_counters count __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generation */
+
+struct fc_shadow {
+	/* memory; null until AREAS */
+	struct fc_request_area *area;
+	char *data;                /* FC_DATA_MAX bytes of address space, PROT_NONE beyond data_length, one guard page after */
+	_Atomic uint64_t data_length; /* mapped bytes: the bound of every offset */
+
+	/* identity: cred_generation changes after cred has; a worker re-applies before its next request */
+	struct fc_cred cred;
+	_Atomic uint32_t cred_generation;
+
+	const struct fc_exports *exports;
+	struct fc_domain_shared *shared;
+	struct fc_roster_slot *slot;
+
+	struct fc_workers *workers; /* worker.c's own; null while none run */
+};
+
+/* ---- offered by the execution side (worker.c) ---- */
+
+/* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
+int fc_workers_start(struct fc_shadow *s);
+
+/* Interrupt whatever runs, wait until no worker touches the areas any more, free all worker state. Only the shadow's
+ * control thread calls it. Bounded: after 5 s it gives up and returns -ETIMEDOUT (the caller then ends the process). */
+int fc_workers_stop(struct fc_shadow *s);
+
+/* ---- offered by the process side ---- */
+
+/* cred.c: give the calling thread s->cred's identity: fsuid, fsgid, supplementary groups, effective capabilities; real,
+ * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
+int fc_cred_apply(const struct fc_cred *cred);
+
+/* shadow.c: the peer has broken the protocol. Marks the session poisoned, logs one line, ends it (does not return). */
+void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noreturn));
+
+/* roster.c: the client's pid for a shadow's pid (F_GETLK); `shadow_pid` itself if unknown. */
+pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid);
+
+/* roster.c: take one of the domain-wide licences to spin (never more than usable CPUs, none with fewer than two), and give
+ * it back. */
+bool fc_spin_get(struct fc_domain_shared *d);
+void fc_spin_put(struct fc_domain_shared *d);
+
+#endif
