@@ -32,6 +32,11 @@ int fc_queue_dequeue(struct fc_queue *q);
  * may say true for an empty queue (an enqueuer stopped half-way), never false for one whose oldest element is complete. */
 bool fc_queue_peek(const struct fc_queue *q);
 
+/* The same for a spinning worker: looks at the head slot `looks` times, pausing in between, and reads the client's tail
+ * only once after that (a client pays a line transfer for every look at its tail, and a dequeue called while an enqueuer
+ * is under way costs both). Says true for an unready head slot only if it has stayed so for a while. */
+bool fc_queue_watch(const struct fc_queue *q, unsigned looks);
+
 /* Elements waiting, about: a snapshot for statistics, 0..FC_ENTRIES whatever the memory holds. */
 unsigned fc_queue_depth(const struct fc_queue *q);
 
