@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* elfkind.c - dynamic, static, script: reads just enough of a file to tell (elfkind.h). It executes and changes nothing. */
+#define _GNU_SOURCE
+#include "common/elfkind.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+
+#include "common/rawcall.h"
+
+#define SCRIPT_LINE 256 /* BINPRM_BUF_SIZE: what the kernel looks at */
+#define GLIBC_LINKER "ld-linux-x86-64.so.2"
+
+/* pread that goes on after EINTR. Returns bytes or -errno. */
+static long read_at(int fd, void *buf, size_t size, unsigned long offset)
+{
+	long got;
+
+	do
+		got = fc_call(SYS_pread64, fd, buf, size, offset);
+	while (got == -EINTR);
+	return got;
+}
+
+/* Does the NUL-terminated path name glibc's dynamic linker, wherever it is? */
+static bool is_glibc_linker(const char *path)
+{
+	const char *name = path, *want = GLIBC_LINKER;
+
+	for (; *path; path++)
+		if (*path == '/')
+			name = path + 1;
+	while (*want && *name == *want) {
+		want++;
+		name++;
+	}
+	return !*want && !*name;
+}
+
+static int kind_by_interpreter(int fd, const Elf64_Phdr *ph)
+{
+	char path[256];
+	size_t size = ph->p_filesz < sizeof(path) ? ph->p_filesz : sizeof(path);
+	long got;
+
+	got = read_at(fd, path, size, ph->p_offset);
+	if (got < 0)
+		return (int)got;
+	if (got < 1 || path[got - 1] != '\0')
+		return FC_ELF_FOREIGN;
+	return is_glibc_linker(path) ? FC_ELF_DYNAMIC : FC_ELF_FOREIGN;
+}
+
+static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
+{
+	if (eh->e_phentsize != sizeof(Elf64_Phdr))
+		return FC_ELF_OTHER;
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		Elf64_Phdr ph;
+		long got = read_at(fd, &ph, sizeof(ph), eh->e_phoff + i * sizeof(ph));
+
+		if (got < 0)
+			return (int)got;
+		if (got != sizeof(ph))
+			return FC_ELF_OTHER;
+		if (ph.p_type == PT_INTERP)
+			return kind_by_interpreter(fd, &ph);
+	}
+	return FC_ELF_STATIC;
+}
+
+int fc_elf_kind(int fd)
+{
+	Elf64_Ehdr eh;
+	long got = read_at(fd, &eh, sizeof(eh), 0);
+
+	if (got < 0)
+		return (int)got;
+	if (got >= 2 && eh.e_ident[0] == '#' && eh.e_ident[1] == '!')
+		return FC_ELF_SCRIPT;
+	if (got < EI_NIDENT || eh.e_ident[EI_MAG0] != ELFMAG0 || eh.e_ident[EI_MAG1] != ELFMAG1 ||
+	    eh.e_ident[EI_MAG2] != ELFMAG2 || eh.e_ident[EI_MAG3] != ELFMAG3)
+		return FC_ELF_OTHER;
+	if (eh.e_ident[EI_CLASS] != ELFCLASS64)
+		return FC_ELF_FOREIGN;
+	if (got != sizeof(eh) || (eh.e_type != ET_EXEC && eh.e_type != ET_DYN))
+		return FC_ELF_OTHER;
+	if (eh.e_machine != EM_X86_64)
+		return FC_ELF_FOREIGN;
+	return kind_of_elf64(fd, &eh);
+}
+
+int fc_elf_script_interpreter(int fd, char *path, size_t size)
+{
+	char line[SCRIPT_LINE];
+	long got = read_at(fd, line, sizeof(line), 0);
+	long at = 2, length = 0;
+
+	if (got < 0)
+		return (int)got;
+	if (got < 2 || line[0] != '#' || line[1] != '!')
+		return -ENOEXEC;
+	while (at < got && (line[at] == ' ' || line[at] == '\t'))
+		at++;
+	while (at + length < got && line[at + length] != ' ' && line[at + length] != '\t' &&
+	       line[at + length] != '\n' && line[at + length] != '\0')
+		length++;
+	if (!length || at + length == SCRIPT_LINE || (size_t)length >= size)
+		return -ENOEXEC;
+	for (long i = 0; i < length; i++)
+		path[i] = line[at + i];
+	path[length] = '\0';
+	return (int)length;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * config.h - what the `farcall` command tells the shim: which domains there are and what they serve where. It owns the
+ * format of the file `config` in the runtime directory (environment: FARCALL_DIR) and its reader; cli/run.c writes it.
+ *
+ *      farcall-config 1
+ *      domain <path of a domain's socket>
+ *      mount <index of a domain line, from 0> <rw|ro> <prefix>
+ *      sites <directory with the site tables>
+ *
+ * One item a line; a path goes from the one space before it to the end of its line, so it may hold anything but a
+ * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once.
+ * Prefixes are absolute, in normal form (no `.`, `..`, double or trailing slash), not "/", and none lies in another.
+ *
+ * Beside `config` the runtime directory holds `placeholder`, an empty directory (0555) whose descriptors stand for remote
+ * ones.
+ */
+#ifndef FC_SHIM_CONFIG_H
+#define FC_SHIM_CONFIG_H
+
+#include <stdbool.h>
+
+#include "common/export_spec.h"
+#include "farcall/abi.h"
+
+#define FC_CONFIG_DOMAINS 8
+#define FC_CONFIG_MOUNTS 16
+#define FC_CONFIG_FILE "config"
+#define FC_CONFIG_PLACEHOLDER "placeholder"
+#define FC_CONFIG_FIRST_LINE "farcall-config 1"
+
+struct fc_config {
+	unsigned ndomains;
+	struct {
+		char socket[108];
+	} domain[FC_CONFIG_DOMAINS];
+	unsigned nmounts;
+	struct {
+		unsigned domain; /* index above */
+		bool read_only;
+		unsigned length; /* of prefix, without NUL */
+		char prefix[FC_PREFIX_MAX + 1];
+	} mount[FC_CONFIG_MOUNTS];
+	char sites[FC_PATH_MAX];
+	char dir[FC_PATH_MAX]; /* the runtime directory itself, as given */
+};
+
+/* Read `dir`/config into *c. Returns 0, or -errno: what open or read said, -EPROTONOSUPPORT for another version of the
+ * format (shim and command are from different builds), -EINVAL for a line it does not understand, -ENAMETOOLONG.
+ * Raw system calls only, no malloc, no stdio; logs nothing; not for signal handlers (16 KiB of stack). */
+int fc_config_load(struct fc_config *c, const char *dir);
+
+#endif
