@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * futex.c - waiting and waking on a shared word for the local transport. Owns the two system calls and nothing else; when to
+ * use them is doorbell.c's. A file of its own so that the interleaving checker can put its own wait and wake in its place.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "common/doorbell.h"
+#include "common/rawcall.h"
+
+int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+	/* futex_waitv, not FUTEX_WAIT: with a timeout the latter always fails with EINTR after a handler, the former
+	 * only after one without SA_RESTART, which is what the interrupted system call would have done. */
+	struct futex_waitv w = { .val = seen, .uaddr = (uintptr_t)word, .flags = FUTEX_32 };
+	struct timespec ts = { deadline_ns / 1000000000u, deadline_ns % 1000000000u };
+	long r = fc_raw(SYS_futex_waitv, (long)&w, 1, 0, deadline_ns ? (long)&ts : 0, CLOCK_MONOTONIC, 0);
+
+	return r == -EINTR || r == -ETIMEDOUT ? (int)r : 0;
+}
+
+void fc_bell_wake(uint32_t *word, int n)
+{
+	fc_raw(SYS_futex, (long)word, FUTEX_WAKE, n, 0, 0, 0);
+}
