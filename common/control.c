@@ -1,146 +1,178 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* control.c - control messages as datagrams with descriptors and credentials, see control.h. */
+/* control.c - framing of control messages, see control.h. */
 #define _GNU_SOURCE
 #include "common/control.h"
 
 #include <errno.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/socket.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
 
-/* Linux never delivers more than this many descriptors in one message (SCM_MAX_FD); room for all of them means
- * that none is cut off unseen, and every one that came can be closed. */
-#define FC_SCM_FDS 253
-
-union fc_control_send {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FC_MSG_FDS * sizeof(int))];
-};
-
-union fc_control_recv {
-	struct cmsghdr align;
-	char bytes[CMSG_SPACE(FC_SCM_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
-};
-
-int fc_msg_send(int sock, const struct fc_msg *m, const void *text, const int *fd, unsigned fds, int flags)
+static void copy(void *to, const void *from, size_t n)
 {
-	struct fc_msg copy = *m;
-	union fc_control_send control;
-	struct iovec iov[2] = { { &copy, sizeof copy }, { (void *)text, m->size } };
-	struct msghdr h = { .msg_iov = iov, .msg_iovlen = m->size ? 2 : 1 };
-	long r;
+	char *t = to;
+	const char *f = from;
 
-	copy.magic = FC_MSG_MAGIC;
-	if (fds > FC_MSG_FDS)
-		return -EINVAL;
-	if (fds) {
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(fds * sizeof(int));
-		memcpy(CMSG_DATA(&control.align), fd, fds * sizeof(int));
-		h.msg_control = &control;
-		h.msg_controllen = CMSG_SPACE(fds * sizeof(int));
+	while (n--)
+		*t++ = *f++;
+}
+
+static void zero(void *to, size_t n)
+{
+	volatile char *t = to; /* volatile: or the compiler calls memset, which uses SIMD registers */
+
+	while (n--)
+		*t++ = 0;
+}
+
+int fc_control_connect(const char *path)
+{
+	struct sockaddr_un sa;
+	size_t n = 0;
+
+	while (path[n])
+		n++;
+	if (n >= sizeof sa.sun_path)
+		return -ENAMETOOLONG;
+	zero(&sa, sizeof sa);
+	sa.sun_family = AF_UNIX;
+	copy(sa.sun_path, path, n + 1);
+
+	long fd = fc_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return (int)fd;
+	long r;
+	do
+		r = fc_call(SYS_connect, fd, &sa, offsetof(struct sockaddr_un, sun_path) + n + 1);
+	while (r == -EINTR);
+	if (r < 0) {
+		fc_call(SYS_close, fd);
+		return (int)r;
 	}
-	r = fc_call(SYS_sendmsg, sock, &h, flags | MSG_NOSIGNAL);
+	return (int)fd;
+}
+
+int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * FC_MSG_FDS)];
+	} ctl;
+	struct iovec iov[2] = { { head, sizeof *head }, { (char *)text, head->size } };
+	struct msghdr m = { 0 };
+
+	if (head->size > FC_MSG_TEXT || nfds > FC_MSG_FDS)
+		return -EMSGSIZE;
+	head->magic = FC_MSG_MAGIC;
+	m.msg_iov = iov;
+	m.msg_iovlen = head->size ? 2 : 1;
+	if (nfds > 0) {
+		zero(&ctl, sizeof ctl);
+		m.msg_control = &ctl;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+		copy(CMSG_DATA(c), fds, sizeof(int) * nfds);
+	}
+	long r;
+	do
+		r = fc_call(SYS_sendmsg, sock, &m, flags | MSG_NOSIGNAL);
+	while (r == -EINTR);
+	if (r == -ECONNRESET)
+		r = -EPIPE;
 	return r < 0 ? (int)r : 0;
 }
 
-static void take_fds(struct fc_msg_in *in, const struct cmsghdr *c, bool *broken)
+/* Returns false if there are more than a message may carry: the surplus is closed. */
+static bool take_fds(struct fc_packet *p, const struct cmsghdr *c)
 {
-	size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	int n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	const char *data = (const char *)CMSG_DATA(c);
+	bool fit = true;
 
-	for (size_t i = 0; i < count; i++) {
+	for (int i = 0; i < n; i++) {
 		int fd;
 
-		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-		if (in->fds < FC_MSG_FDS) {
-			in->fd[in->fds++] = fd;
-			continue;
-		}
-		fc_call(SYS_close, fd);
-		*broken = true;
+		copy(&fd, data + i * sizeof(int), sizeof fd);
+		if (p->nfds < FC_MSG_FDS)
+			p->fd[p->nfds++] = fd;
+		else
+			fit = fc_call(SYS_close, fd) > 0;
 	}
+	return fit;
 }
 
-static void take_control(struct fc_msg_in *in, struct msghdr *h, bool *broken)
+int fc_control_recv(int sock, struct fc_packet *p, int flags)
 {
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * FC_MSG_FDS) + CMSG_SPACE(sizeof(struct ucred))];
+	} ctl;
+	struct iovec iov[2] = { { &p->head, sizeof p->head }, { p->text, FC_MSG_TEXT } };
+	struct msghdr m = { 0 };
+	bool fit = true;
+
+	p->nfds = 0;
+	p->has_sender = false;
+	p->head.size = 0;
+	m.msg_iov = iov;
+	m.msg_iovlen = 2;
+	m.msg_control = &ctl;
+	m.msg_controllen = sizeof ctl;
+	long r;
+	do
+		r = fc_call(SYS_recvmsg, sock, &m, flags | MSG_CMSG_CLOEXEC);
+	while (r == -EINTR);
+	if (r < 0)
+		return r == -ECONNRESET ? -EPIPE : (int)r;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
 		if (c->cmsg_type == SCM_RIGHTS)
-			take_fds(in, c, broken);
+			fit = take_fds(p, c) && fit;
 		if (c->cmsg_type == SCM_CREDENTIALS) {
-			struct ucred u;
-
-			memcpy(&u, CMSG_DATA(c), sizeof u);
-			in->pid = u.pid;
-			in->uid = u.uid;
-			in->gid = u.gid;
+			copy(&p->sender, CMSG_DATA(c), sizeof p->sender);
+			p->has_sender = true;
 		}
 	}
-}
-
-int fc_msg_recv(int sock, struct fc_msg_in *in, void *text, unsigned room, int flags)
-{
-	union fc_control_recv control;
-	struct iovec iov[2] = { { &in->m, sizeof in->m }, { text, room } };
-	struct msghdr h = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = &control, .msg_controllen = sizeof control };
-	bool broken = false;
-	long r;
-
-	in->fds = 0;
-	in->pid = 0;
-	in->uid = (uid_t)-1;
-	in->gid = (gid_t)-1;
-	for (unsigned i = 0; i < FC_MSG_FDS; i++)
-		in->fd[i] = -1;
-	r = fc_call(SYS_recvmsg, sock, &h, flags | MSG_CMSG_CLOEXEC);
-	if (r < 0)
-		return r == -ECONNRESET ? -EPIPE : (int)r;
-	take_control(in, &h, &broken);
 	if (r == 0) {
-		fc_msg_drop(in);
-		return -EPIPE;
+		fc_packet_drop(p);
+		return -EPIPE; /* a message is never empty */
 	}
-	if (broken || h.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || r < (long)sizeof in->m || in->m.magic != FC_MSG_MAGIC ||
-	    r != (long)sizeof in->m + in->m.size) {
-		fc_msg_drop(in);
+	if (!fit || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)r < sizeof p->head || p->head.magic != FC_MSG_MAGIC ||
+	    (size_t)r != sizeof p->head + p->head.size) {
+		fc_packet_drop(p);
 		return -EPROTO;
 	}
+	p->text[p->head.size] = 0;
 	return 0;
 }
 
-void fc_msg_drop(struct fc_msg_in *in)
+int fc_control_ask(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, struct fc_packet *answer)
 {
-	for (unsigned i = 0; i < in->fds; i++) {
-		if (in->fd[i] >= 0)
-			fc_call(SYS_close, in->fd[i]);
-		in->fd[i] = -1;
-	}
-	in->fds = 0;
-}
+	int r = fc_control_send(sock, head, text, fds, nfds, 0);
 
-int fc_msg_call(int sock, const struct fc_msg *m, const void *text, const int *fd, unsigned fds, struct fc_msg_in *in,
-		void *answer, unsigned room)
-{
-	int r;
-
-	do
-		r = fc_msg_send(sock, m, text, fd, fds, 0);
-	while (r == -EINTR);
+	answer->nfds = 0;
 	if (r < 0)
 		return r;
-	for (;;) {
-		r = fc_msg_recv(sock, in, answer, room, 0);
-		if (r == -EINTR)
-			continue;
-		if (r < 0)
-			return r;
-		if (in->m.serial == m->serial)
-			return 0;
-		fc_msg_drop(in);
+	r = fc_control_recv(sock, answer, 0);
+	if (r < 0)
+		return r;
+	if (answer->head.type != head->type) {
+		fc_packet_drop(answer);
+		return -EPROTO;
 	}
+	return answer->head.status > 0 || answer->head.status < -4095 ? -EPROTO : answer->head.status;
+}
+
+void fc_packet_drop(struct fc_packet *p)
+{
+	for (int i = 0; i < p->nfds; i++)
+		if (p->fd[i] >= 0)
+			fc_call(SYS_close, p->fd[i]);
+	p->nfds = 0;
 }
