@@ -8,9 +8,8 @@ void fc_bell_ring(struct fc_area_header *h)
 	fc_bell_wake(&h->bell, 1);
 }
 
-void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t credit, uint32_t bell_seen)
+void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen)
 {
-	fc_store(&h->credit, credit);
 	fc_fence(); /* credit before the last look at the queue; partner: fc_bell_needed */
 	if (!fc_queue_peek(q))
 		fc_bell_wait(&h->bell, bell_seen, 0);

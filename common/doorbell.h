@@ -16,6 +16,10 @@
  *   (A) and (B): either the worker's second look finds the entry, or the client sees the lowered credit. The client
  *   changes `bell` before it wakes, so a worker between its look and its sleep does not sleep.
  *
+ *   Credit is a forecast: it counts on calls that end soon. The domain lowers it before a call it knows to block; one
+ *   that turns out to (disk, FIFO, frozen file system) it cannot announce. So a client that has waited FC_NUDGE_NS for a
+ *   call rings once more if requests are waiting (fc_bell_nudge), and after FC_NR_INTERRUPT it always rings.
+ *
  *      client                                    worker
  *      ------                                    ------
  *      spin while state == QUEUED                result = ...
@@ -50,14 +54,23 @@ static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_fl
 	return fc_load(&h->credit) < in_flight;
 }
 
-/* Client: wake one sleeping worker. */
+/* Wake one sleeping worker. Client; and the domain, to hand the queue over before a call that blocks. */
 void fc_bell_ring(struct fc_area_header *h);
 
-/* Worker: publish how many calls in flight the awake workers will serve (the only writers are this domain's workers,
- * under their own lock), then, if the queue is still empty, sleep until rung. Returns at once if it is not. The caller
- * raises the credit again. `bell_seen` was read with fc_load_acquire(&h->bell) BEFORE the caller's last look at
- * its own stop and cancel flags. */
-void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t credit, uint32_t bell_seen);
+#define FC_NUDGE_NS 100000u
+
+/* Client: after FC_NUDGE_NS of waiting for one call, spinning or asleep; once per call. */
+static inline void fc_bell_nudge(struct fc_request_area *a)
+{
+	if (fc_queue_peek(&a->queue))
+		fc_bell_ring(&a->header);
+}
+
+/* Worker: the credit has been lowered to what the workers that stay awake will serve (under the workers' own lock: a
+ * stale value stored late would lose wakeups). If the queue is still empty, sleep until rung. Returns at once if it is
+ * not. The caller raises the credit again. `bell_seen` was read with fc_load_acquire(&h->bell) BEFORE the caller's last
+ * look at its own stop and cancel flags. */
+void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen);
 
 /* Worker: hand an entry back. Returns true if a sleeping client was woken. */
 bool fc_entry_complete(struct fc_entry *e, int64_t result);

@@ -71,8 +71,15 @@
 #define FC_NR_INTERRUPT (FC_NR_PRIVATE + 0)
 /* stream_read / stream_write(fd, length, position, list offset, slots, rwf): pread / pwrite in pipelined chunks. At
  * `list offset` in the data area stand `slots` (1..FC_STREAM_SLOTS_MAX) 64-bit data-area offsets, each of a buffer of
- * FC_CHUNK bytes; chunk n of the transfer goes through buffer n % slots. Progress is in the entry's fc_stream. The
- * result is the number of bytes moved, or -errno if none was. */
+ * FC_CHUNK bytes; chunk n of the transfer goes through buffer n % slots. Progress is in the entry's fc_stream, which the
+ * client sets (both lines: chunks = asleep = 0, end = length) before it queues the entry. The result is the number of
+ * bytes moved, or -errno if none was.
+ *   read: the domain publishes chunk n only once all of its FC_CHUNK bytes are there; a last, short one comes with the
+ *     result alone, so what a client may take is (state == FC_DONE ? result : domain.chunks * FC_CHUNK) bytes. The client
+ *     publishes a chunk when it has copied it out.
+ *   write: the client publishes a chunk when it is filled, the domain when it is written and the buffer free again.
+ *   A client that cannot go on (EFAULT) lowers `end`, then publishes once more, so that the domain looks.
+ * Not for O_APPEND descriptors or RWF_APPEND, whose bytes must go in one kernel call: EOPNOTSUPP. */
 #define FC_NR_STREAM_READ (FC_NR_PRIVATE + 1)
 #define FC_NR_STREAM_WRITE (FC_NR_PRIVATE + 2)
 /* nop(): result 0; measures the path itself */
@@ -101,7 +108,7 @@ struct fc_entry {
 /* One direction of a stream's progress: chunks that `writer` has finished with. A futex word: it changes before
  * whoever sleeps on it is woken. */
 struct fc_progress {
-	uint32_t chunks;  /* writer: runs free */
+	uint32_t chunks;  /* writer: counts from 0, does not wrap at `slots` */
 	uint32_t asleep;  /* writer: nonzero while the WRITER of this line sleeps on the peer's `chunks` */
 	uint64_t end;     /* client's line only: bytes the transfer ends at; starts as length, may be lowered (EFAULT) */
 	uint64_t pad[6];
@@ -135,8 +142,8 @@ struct fc_area_header {
 	uint32_t entries;
 	uint32_t size; /* bytes of the whole request area */
 	uint32_t pad0[11];
-	/* line 1: client */
-	uint32_t bell; /* workers sleep on it; the client increments it, then wakes one */
+	/* line 1: client (and, rarely, the domain: atomic increments only) */
+	uint32_t bell; /* workers sleep on it; whoever rings increments it, then wakes one */
 	uint32_t pad1[15];
 	/* line 2: domain */
 	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
