@@ -98,10 +98,12 @@ static bool take_fds(struct fc_packet *p, const struct cmsghdr *c)
 		int fd;
 
 		copy(&fd, data + i * sizeof(int), sizeof fd);
-		if (p->nfds < FC_MSG_FDS)
+		if (p->nfds < FC_MSG_FDS) {
 			p->fd[p->nfds++] = fd;
-		else
-			fit = fc_call(SYS_close, fd) > 0;
+			continue;
+		}
+		fc_call(SYS_close, fd);
+		fit = false;
 	}
 	return fit;
 }
