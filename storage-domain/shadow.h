@@ -21,7 +21,7 @@ struct fc_cred {
 	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
 	gid_t rgid, fsgid;
 	uint64_t caps; /* the client's effective capabilities, already cut to the file-system ones */
-	int ngroups;
+	int ngroups;   /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
 	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */
 };
 
@@ -29,7 +29,7 @@ struct fc_cred {
 struct fc_export {
 	char *prefix; /* absolute, normal form, no trailing slash */
 	bool read_only;
-	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST or above nothing: not a client's */
+	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST: not a client's */
 	uint64_t mount_id; /* statx STATX_MNT_ID */
 	uint64_t dev, ino; /* of the root */
 };
@@ -41,8 +41,8 @@ struct fc_exports {
 	struct fc_export export[FC_EXPORTS_MAX];
 };
 
-/* A session's line in the roster: shared by all processes of the domain, seen by no client. The shadow writes it; the
- * supervisor reads it for statistics, for F_GETLK's pids and when a client has died. */
+/* A session's line in the roster: shared by all processes of the domain, seen by no client. The supervisor writes who it is
+ * before the shadow gets the session; the shadow writes the rest. Read for statistics and for F_GETLK's pids. */
 struct fc_roster_slot {
 	uint32_t id; /* 0 = free */
 	uint32_t client_pid;
@@ -50,10 +50,11 @@ struct fc_roster_slot {
 	uint32_t uid;
 	uint32_t workers;
 	uint32_t awake;
+	uint32_t queue_depth; /* when the supervisor last asked for a sample */
+	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
 	uint64_t data_bytes;
 	uint64_t started_ns;
 	char comm[16];
-	uint64_t token[2];
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

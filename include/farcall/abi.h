@@ -46,7 +46,7 @@
 #define FC_DATA_MIN (256u * 1024u)          /* first data segment, bytes */
 #define FC_DATA_MAX (32u * 1024u * 1024u)   /* all data segments together, bytes */
 #define FC_SEGMENTS_MAX 8                   /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it */
-#define FC_DOMAIN_FD_FIRST 16               /* domain descriptors below belong to the shadow process itself */
+#define FC_DOMAIN_FD_FIRST 32               /* domain descriptors below belong to the shadow process itself */
 #define FC_DOMAIN_FD_MAX (1 << 20)
 #define FC_EXPORTS_MAX 16
 
