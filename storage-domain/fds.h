@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fds.h - the descriptor numbers that belong to the domain's processes themselves. All are below FC_DOMAIN_FD_FIRST, and
+ * every number below it is always open in a shadow (with a placeholder if with nothing else), so that what a
+ * client opens always gets a number from FC_DOMAIN_FD_FIRST on.
+ */
+#ifndef FC_DOMAIN_FDS_H
+#define FC_DOMAIN_FDS_H
+
+#include "farcall/abi.h"
+
+#define FC_FD_LOG 2     /* stderr */
+#define FC_FD_LINK 3    /* shadow: its socket to the supervisor */
+#define FC_FD_CLIENT 4  /* shadow: the session's connection */
+#define FC_FD_PROC 5    /* supervisor only: the host's /proc */
+#define FC_FD_EXPORT 16 /* .. 31: roots of the exports, O_PATH */
+
+_Static_assert(FC_FD_EXPORT + FC_EXPORTS_MAX <= FC_DOMAIN_FD_FIRST, "no export's root is a client's descriptor");
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* roster.c - the memory all processes of a domain share, see roster.h. It does not decide who gets a slot. */
+#define _GNU_SOURCE
+#include "storage-domain/roster.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static uint32_t self; /* 1 + this process' slot */
+
+uint32_t fc_licences_for(int cpus)
+{
+	if (cpus < 2)
+		return 0;
+	return cpus - 1 < FC_LICENCES_MAX ? cpus - 1 : FC_LICENCES_MAX;
+}
+
+struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences)
+{
+	struct fc_domain_shared *d =
+		mmap(NULL, sizeof *d, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (d == MAP_FAILED)
+		return NULL;
+	d->generation = generation;
+	d->licences = licences;
+	return d;
+}
+
+void fc_roster_adopt(uint32_t index)
+{
+	self = index + 1;
+}
+
+static void counters_add(struct fc_stat_counters *to, const struct fc_stat_counters *from)
+{
+	to->calls += from->calls;
+	to->errors += from->errors;
+	to->bytes_in += from->bytes_in;
+	to->bytes_out += from->bytes_out;
+	to->spin_hits += from->spin_hits;
+	to->sleeps += from->sleeps;
+	to->wakeups += from->wakeups;
+	to->interrupts += from->interrupts;
+}
+
+void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total)
+{
+	for (uint32_t i = 0; i < d->licences && i < FC_LICENCES_MAX; i++) {
+		uint32_t owner = index + 1;
+
+		atomic_compare_exchange_strong(&d->licence[i].owner, &owner, 0);
+	}
+	counters_add(total, &d->slot[index].count);
+	memset(&d->slot[index], 0, sizeof d->slot[index]);
+}
+
+pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid)
+{
+	uint32_t used = atomic_load_explicit(&d->used, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < used && i < FC_SESSIONS_MAX; i++) {
+		const struct fc_roster_slot *s = &d->slot[i];
+
+		if (s->id && s->shadow_pid == (uint32_t)shadow_pid)
+			return s->client_pid;
+	}
+	return shadow_pid;
+}
+
+bool fc_spin_get(struct fc_domain_shared *d)
+{
+	uint32_t count = d->licences < FC_LICENCES_MAX ? d->licences : FC_LICENCES_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct fc_licence *l = &d->licence[(self + i) % count];
+		uint32_t free = 0;
+
+		if (atomic_load_explicit(&l->owner, memory_order_relaxed) == 0 &&
+		    atomic_compare_exchange_strong(&l->owner, &free, self))
+			return true;
+	}
+	return false;
+}
+
+void fc_spin_put(struct fc_domain_shared *d)
+{
+	uint32_t count = d->licences < FC_LICENCES_MAX ? d->licences : FC_LICENCES_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct fc_licence *l = &d->licence[(self + i) % count];
+		uint32_t mine = self;
+
+		if (atomic_load_explicit(&l->owner, memory_order_relaxed) == self &&
+		    atomic_compare_exchange_strong(&l->owner, &mine, 0))
+			return;
+	}
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * roster.h - what all processes of a domain share: a line per session, the licences to spin, a few counters. Clients never
+ * see it. Nothing here is trusted: a shadow that went wrong can scribble over it, so the supervisor keeps what
+ * matters (who is whose, tokens, process descriptors) in memory of its own.
+ */
+#ifndef FC_DOMAIN_ROSTER_H
+#define FC_DOMAIN_ROSTER_H
+
+#include "storage-domain/shadow.h"
+
+#define FC_SESSIONS_MAX 1024
+#define FC_LICENCES_MAX 64
+
+/* A licence to spin: 0, or 1 + the index of the session whose worker holds it. Named owners, so that those of a
+ * killed shadow can be taken back exactly. */
+struct fc_licence {
+	_Atomic uint32_t owner;
+} __attribute__((aligned(FC_CACHE_LINE)));
+
+struct fc_domain_shared {
+	uint64_t generation;
+	uint32_t licences;         /* constant: how many of licence[] exist */
+	_Atomic uint32_t used;     /* slots from here on have never been used */
+	_Atomic uint64_t cut_off;  /* sessions ended for breaking the protocol */
+	struct fc_licence licence[FC_LICENCES_MAX];
+	struct fc_roster_slot slot[FC_SESSIONS_MAX];
+};
+
+/* How many workers of a whole domain may spin at once on `cpus` usable CPUs: one CPU is left to those they spin for. */
+uint32_t fc_licences_for(int cpus);
+
+/* Make the shared memory. Returns null if there is none. Supervisor, before the first fork. */
+struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences);
+
+/* From now on this process is slot `index`: its licences carry that name. */
+void fc_roster_adopt(uint32_t index);
+
+/* The process of slot `index` is dead: take its licences back, add its counters to *total and clear the slot. */
+void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total);
+
+#endif
