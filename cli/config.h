@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* config.h - writer of the file that tells the shim about domains and prefixes; libc-shim/config.h has the format. */
+#ifndef FC_CLI_CONFIG_H
+#define FC_CLI_CONFIG_H
+
+#include "cli/domain.h"
+#include "cli/runtime.h"
+
+/* Write RUNTIME/config for these domains, with the site tables in `sites`. Returns 0 or -errno. */
+int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* domain.c - starts and ends private domains, and asks domains what they serve (domain.h). */
+#define _GNU_SOURCE
+#include "cli/domain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/locate.h"
+#include "common/control.h"
+#include "farcall/farcall.h"
+
+#define STOP_MS 3000
+
+/* ---- a daemon of our own ---- */
+
+static void exec_daemon(const char *daemon, char *const *exports, const char *socket, int ready,
+			const struct fc_forward *forward)
+{
+	char *argv[2 * FC_EXPORTS_MAX + 10];
+	char number[16];
+	int n = 0, null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || fcntl(ready, F_SETFD, 0))
+		_exit(FC_EXIT_OWN);
+	if (null > 2)
+		close(null);
+	setsid(); /* the terminal's signals are not for it */
+	snprintf(number, sizeof(number), "%d", ready);
+	argv[n++] = (char *)"farcall-storaged";
+	argv[n++] = (char *)"--die-with-parent";
+	argv[n++] = (char *)"--ready-fd";
+	argv[n++] = number;
+	argv[n++] = (char *)"--socket";
+	argv[n++] = (char *)socket;
+	argv[n++] = (char *)"--mode";
+	argv[n++] = (char *)"0666";
+	for (; *exports; exports++) {
+		argv[n++] = (char *)"-v";
+		argv[n++] = *exports;
+	}
+	argv[n] = NULL;
+	fc_forward_undo(forward);
+	execv(daemon, argv);
+	fc_say("cannot start %s: %s", daemon, strerror(errno));
+	_exit(FC_EXIT_OWN);
+}
+
+/* Until the daemon has written to `ready`, closed it, or a fatal signal is there. Returns 1, 0 or the negated signal. */
+static int wait_ready(int ready, struct fc_forward *forward)
+{
+	struct pollfd p[2] = { { .fd = ready, .events = POLLIN }, { .fd = forward->signals, .events = POLLIN } };
+
+	while (1) {
+		char byte;
+
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[1].revents) {
+			int signo = fc_forward_next(forward, 0);
+
+			if (fc_forward_is_fatal(signo))
+				return -signo;
+		}
+		if (p[0].revents)
+			return read(ready, &byte, 1) == 1;
+	}
+}
+
+pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forward *forward)
+{
+	const char *daemon = fc_locate_daemon();
+	int ready[2], state;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC))
+		fc_die(FC_EXIT_OWN, "pipe: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		fc_die(FC_EXIT_OWN, "fork: %s", strerror(errno));
+	if (!pid)
+		exec_daemon(daemon, exports, socket, ready[1], forward);
+	close(ready[1]);
+	state = wait_ready(ready[0], forward);
+	close(ready[0]);
+	if (state == 1)
+		return pid;
+	fc_domain_stop(pid);
+	return state;
+}
+
+void fc_domain_stop(pid_t pid)
+{
+	int fd = pidfd_open(pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	kill(pid, SIGTERM);
+	if (fd < 0 || poll(&p, 1, STOP_MS) != 1)
+		kill(pid, SIGKILL);
+	if (fd >= 0)
+		close(fd);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- any domain ---- */
+
+/* Connected, and not for ever: a domain that hangs must not hang us. */
+static int connect_to(const char *path)
+{
+	struct timeval limit = { .tv_sec = 10 };
+	int sock = fc_control_connect(path);
+
+	if (sock >= 0)
+		setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return sock;
+}
+
+static const char *connect_problem(const char *socket, int err)
+{
+	static char text[300];
+	const char *what;
+
+	if (err == -ENOENT)
+		what = "no such socket; start a domain there with `farcall serve -v DIR:PREFIX --socket PATH`";
+	else if (err == -ECONNREFUSED)
+		what = "no domain is listening there any more; start it again with `farcall serve`";
+	else if (err == -EACCES)
+		what = "permission denied; `farcall serve --mode` sets who may connect";
+	else
+		what = strerror(-err);
+	snprintf(text, sizeof(text), "%s: %s", socket, what);
+	return text;
+}
+
+/* Take a HELLO's text apart: "rw PREFIX" NUL "ro PREFIX" NUL ... False if it is anything else. */
+static bool read_exports(struct fc_domain *domain, const struct fc_packet *p)
+{
+	const char *at = p->text, *end = p->text + p->head.size;
+
+	domain->nexports = 0;
+	while (at < end) {
+		size_t length = strlen(at); /* a NUL stands behind the text in any case */
+		char *prefix = domain->export[domain->nexports].prefix;
+
+		if (domain->nexports == FC_EXPORTS_MAX || length < 5 || length - 3 > FC_PREFIX_MAX ||
+		    (memcmp(at, "rw ", 3) && memcmp(at, "ro ", 3)))
+			return false;
+		domain->export[domain->nexports].read_only = at[1] == 'o';
+		memcpy(prefix, at + 3, length - 2);
+		if (fc_prefix_normalize(prefix) || strcmp(prefix, at + 3) || strchr(prefix, '\n'))
+			return false;
+		domain->nexports++;
+		at += length + 1;
+	}
+	return domain->nexports == p->head.arg[3] && domain->nexports;
+}
+
+const char *fc_domain_ask(struct fc_domain *domain)
+{
+	static char text[300];
+	struct fc_packet answer = { .nfds = 0 };
+	struct fc_msg hello = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
+	int sock = connect_to(domain->socket);
+	bool good;
+	int err;
+
+	if (sock < 0)
+		return connect_problem(domain->socket, sock);
+	err = fc_control_ask(sock, &hello, NULL, NULL, 0, &answer);
+	close(sock);
+	good = !err && read_exports(domain, &answer);
+	fc_packet_drop(&answer);
+	if (good)
+		return NULL;
+	if (err == -EPROTONOSUPPORT)
+		snprintf(text, sizeof(text),
+			 "%s: the domain speaks ABI %u.%u, this farcall %d.%d; run both from the same release",
+			 domain->socket, (unsigned)answer.head.arg[0], (unsigned)answer.head.arg[1], FC_ABI_MAJOR,
+			 FC_ABI_MINOR);
+	else
+		snprintf(text, sizeof(text), "%s: not a farcall domain, or not of this release (%s)", domain->socket,
+			 err ? strerror(-err) : "its answer makes no sense");
+	return text;
+}
+
+int fc_domain_sessions(const char *socket)
+{
+	struct fc_stat_domain stat;
+	struct fc_packet answer = { .nfds = 0 };
+	struct fc_msg ask = { .type = FC_MSG_STAT };
+	int sock = connect_to(socket), err;
+
+	if (sock < 0)
+		return sock;
+	err = fc_control_ask(sock, &ask, NULL, NULL, 0, &answer);
+	close(sock);
+	if (!err && (answer.nfds != 1 || pread(answer.fd[0], &stat, sizeof(stat), 0) != sizeof(stat)))
+		err = -EPROTO;
+	fc_packet_drop(&answer);
+	return err ? err : (int)stat.sessions;
+}

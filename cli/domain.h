@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * domain.h - a storage domain as the command sees it: a process it has started, or a socket somebody else's listens on, and
+ * the exports it announces. The protocol's framing is common/control.c's.
+ */
+#ifndef FC_CLI_DOMAIN_H
+#define FC_CLI_DOMAIN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cli/forward.h"
+#include "common/export_spec.h"
+#include "farcall/abi.h"
+
+struct fc_domain {
+	char socket[108];
+	unsigned nexports;
+	struct {
+		bool read_only;
+		char prefix[FC_PREFIX_MAX + 1];
+	} export[FC_EXPORTS_MAX];
+};
+
+/* Start a private daemon that serves `exports` (the texts of -v, ended by null) on `socket` and dies with us. Waits until
+ * it is ready or a fatal signal comes in. Returns its pid, the negated signal number, or 0 if it did not start (it has
+ * said why on stderr). */
+pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forward *forward);
+
+/* End a daemon of ours and wait for it; SIGKILL after three seconds. */
+void fc_domain_stop(pid_t pid);
+
+/* Ask the domain at domain->socket for its exports. Returns null, or in static memory what is wrong and what to do. */
+const char *fc_domain_ask(struct fc_domain *domain);
+
+/* Number of sessions a domain has now, or -errno. */
+int fc_domain_sessions(const char *socket);
+
+#endif

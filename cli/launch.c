@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* launch.c - runs a command with its domains (launch.h). Whatever way it ends, what it made is removed by at_end(). */
+#define _GNU_SOURCE
+#include "cli/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/domain.h"
+#include "cli/forward.h"
+#include "cli/locate.h"
+#include "cli/program.h"
+#include "cli/runtime.h"
+#include "cli/sites.h"
+
+#define LINGER_MS 1000 /* for processes that the command has left behind */
+
+/* What exists so far; one run per process. */
+static struct {
+	struct fc_runtime runtime;
+	struct fc_forward forward;
+	struct fc_domain domains[FC_CONFIG_DOMAINS];
+	unsigned ndomains;
+	pid_t owner, daemon, child;
+} run = { .runtime = { .dir = -1, .lock = -1 } };
+
+static void at_end(void)
+{
+	if (getpid() != run.owner)
+		return;
+	if (run.daemon > 0)
+		fc_domain_stop(run.daemon);
+	fc_runtime_remove(&run.runtime);
+}
+
+void fc_launch_add_export(struct fc_launch *launch, const char *noun, char *text)
+{
+	struct fc_export_spec spec, other;
+	const char *wrong = fc_export_parse(&spec, text);
+
+	if (wrong)
+		fc_die_usage(noun, "-v %s: %s", text, wrong);
+	if (launch->nexports == FC_EXPORTS_MAX)
+		fc_die_usage(noun, "more than %d exports", FC_EXPORTS_MAX);
+	for (unsigned i = 0; i < launch->nexports; i++) {
+		fc_export_parse(&other, launch->exports[i]);
+		if (fc_prefix_overlap(spec.prefix, other.prefix))
+			fc_die_usage(noun, "-v %s and -v %s: one prefix lies in the other", launch->exports[i], text);
+	}
+	launch->exports[launch->nexports++] = text;
+	launch->exports[launch->nexports] = NULL;
+}
+
+void fc_launch_add_domain(struct fc_launch *launch, const char *noun, char *path)
+{
+	if (launch->ndomains == FC_CONFIG_DOMAINS - 1) /* one is kept for -v */
+		fc_die_usage(noun, "more than %d domains", FC_CONFIG_DOMAINS - 1);
+	if (strchr(path, '\n'))
+		fc_die_usage(noun, "a newline in a path is not supported");
+	launch->domains[launch->ndomains++] = path;
+}
+
+/* End like somebody whom `signo` has killed, as shells expect it; without a core dump, which would be ours. */
+static void die_of(int signo) __attribute__((noreturn));
+static void die_of(int signo)
+{
+	struct rlimit none = { 0, 0 };
+	sigset_t set;
+
+	at_end();
+	setrlimit(RLIMIT_CORE, &none);
+	signal(signo, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	raise(signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	_exit(128 + signo);
+}
+
+/* ---- preparation ---- */
+
+static void die_export_missing(const struct fc_launch *launch)
+{
+	struct fc_export_spec spec;
+	struct stat st;
+
+	for (unsigned i = 0; i < launch->nexports; i++) {
+		fc_export_parse(&spec, launch->exports[i]);
+		if (stat(spec.dir, &st))
+			fc_die(FC_EXIT_OWN, "-v %s: %s: %s; make the directory first", launch->exports[i], spec.dir,
+			       strerror(errno));
+		if (!S_ISDIR(st.st_mode))
+			fc_die(FC_EXIT_OWN, "-v %s: %s is not a directory", launch->exports[i], spec.dir);
+	}
+}
+
+/* Learn a domain's exports; its prefixes must not overlap those before it. */
+static void add_domain(const char *path)
+{
+	struct fc_domain *domain = &run.domains[run.ndomains];
+	const char *wrong;
+
+	if (snprintf(domain->socket, sizeof(domain->socket), "%s", path) >= (int)sizeof(domain->socket))
+		fc_die(FC_EXIT_OWN, "%s: a socket's path can have %zu bytes at most", path, sizeof(domain->socket) - 1);
+	wrong = fc_domain_ask(domain);
+	if (wrong)
+		fc_die(FC_EXIT_OWN, "%s", wrong);
+	for (unsigned d = 0; d < run.ndomains; d++)
+		for (unsigned i = 0; i < run.domains[d].nexports; i++)
+			for (unsigned j = 0; j < domain->nexports; j++)
+				if (fc_prefix_overlap(run.domains[d].export[i].prefix, domain->export[j].prefix))
+					fc_die(FC_EXIT_USAGE, "%s serves %s and %s serves %s: prefixes must not overlap",
+					       run.domains[d].socket, run.domains[d].export[i].prefix, path,
+					       domain->export[j].prefix);
+	run.ndomains++;
+}
+
+static void add_domains(const struct fc_launch *launch)
+{
+	unsigned mounts = 0;
+
+	for (unsigned i = 0; i < launch->ndomains; i++) {
+		char *path = realpath(launch->domains[i], NULL);
+
+		add_domain(path ? path : launch->domains[i]); /* if it is not there, the error names what was given */
+		free(path);
+	}
+	if (launch->nexports) {
+		pid_t pid = fc_domain_start(launch->exports, run.runtime.socket, &run.forward);
+
+		if (pid < 0)
+			die_of(-pid);
+		if (!pid)
+			exit(FC_EXIT_OWN);
+		run.daemon = pid;
+		add_domain(run.runtime.socket);
+	}
+	for (unsigned d = 0; d < run.ndomains; d++)
+		mounts += run.domains[d].nexports;
+	if (mounts > FC_CONFIG_MOUNTS)
+		fc_die(FC_EXIT_USAGE, "the domains have %u exports together, more than %d", mounts, FC_CONFIG_MOUNTS);
+}
+
+/* Site tables for the C library that the program will use; in the runtime directory if there is no cache. */
+static void prepare_sites(const struct fc_program *program, char *dir, size_t size)
+{
+	const char *cache = fc_locate_cache();
+
+	snprintf(dir, size, "%s", cache ? cache : run.runtime.path);
+	if (!cache) {
+		snprintf(dir, size, "%s/" FC_RUNTIME_SITES, run.runtime.path);
+		if (mkdir(dir, 0755) || chmod(dir, 0755))
+			fc_die(FC_EXIT_OWN, "%s: %s", dir, strerror(errno));
+	}
+	if (fc_sites_ensure(program->binary, dir))
+		exit(FC_EXIT_OWN);
+}
+
+/* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link. */
+static const char *preloadable_shim(void)
+{
+	static char link[sizeof(run.runtime.path) + sizeof(FC_RUNTIME_SHIM) + 1];
+	const char *shim = fc_locate_shim();
+
+	if (!strpbrk(shim, " :\t\n"))
+		return shim;
+	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
+	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM))
+		fc_die(FC_EXIT_OWN, "%s: %s", link, strerror(errno));
+	return link;
+}
+
+static void prepare_environment(const struct fc_launch *launch)
+{
+	const char *shim = preloadable_shim(), *old = getenv("LD_PRELOAD");
+	char *preload, number[16];
+
+	if (!old || !*old || !strcmp(old, shim)) {
+		setenv("LD_PRELOAD", shim, 1);
+	} else {
+		if (asprintf(&preload, "%s:%s", shim, old) < 0)
+			fc_die(FC_EXIT_OWN, "out of memory");
+		setenv("LD_PRELOAD", preload, 1);
+		free(preload);
+	}
+	setenv("FARCALL_DIR", run.runtime.path, 1);
+	unsetenv("FARCALL_TRACE");
+	if (launch->trace_fd >= 0) {
+		snprintf(number, sizeof(number), "%d", launch->trace_fd);
+		setenv("FARCALL_TRACE", number, 1);
+	}
+}
+
+/* ---- the command itself ---- */
+
+/* Is the command on one of our prefixes? Then it is not here to be looked into. */
+static bool is_remote(const char *name)
+{
+	for (unsigned d = 0; d < run.ndomains; d++)
+		for (unsigned i = 0; i < run.domains[d].nexports; i++) {
+			size_t length = strlen(run.domains[d].export[i].prefix);
+
+			if (!strncmp(name, run.domains[d].export[i].prefix, length) && name[length] == '/')
+				return true;
+		}
+	return false;
+}
+
+/* argv with `before` in front of it. */
+static char **prepend(const char *const *before, char **argv)
+{
+	size_t nbefore = 0, n = 0;
+	char **all;
+
+	while (before[nbefore])
+		nbefore++;
+	while (argv[n])
+		n++;
+	all = calloc(nbefore + n + 1, sizeof(*all));
+	if (!all)
+		fc_die(FC_EXIT_OWN, "out of memory");
+	memcpy(all, before, nbefore * sizeof(*all));
+	memcpy(all + nbefore, argv, n * sizeof(*all));
+	return all;
+}
+
+/* Find the command. A remote one is left to a shell that runs under the shim. Returns the arguments to execute it with. */
+static char **find_command(struct fc_program *program, char **argv)
+{
+	static const char *const shell[] = { "sh", "-c", "exec \"$@\"", "farcall", NULL };
+
+	if (is_remote(argv[0])) {
+		argv = prepend(shell, argv);
+		fc_program_find(program, "/bin/sh");
+	} else {
+		fc_program_find(program, argv[0]);
+	}
+	return argv;
+}
+
+static void exec_command(const struct fc_program *program, char **argv, int report)
+{
+	pid_t parent = run.owner;
+	int err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* its storage is gone when we are */
+	if (getppid() != parent)
+		_exit(FC_EXIT_OWN);
+	fc_forward_undo(&run.forward);
+	execv(program->path, argv);
+	if (errno == ENOEXEC) { /* as execvp */
+		const char *const shell[] = { "/bin/sh", program->path, NULL };
+
+		execv("/bin/sh", prepend(shell, argv + 1));
+	}
+	err = errno;
+	(void)!write(report, &err, sizeof(err));
+	_exit(FC_EXIT_NOT_RUNNABLE);
+}
+
+static void start_command(const struct fc_program *program, char **argv)
+{
+	int report[2], err = 0;
+
+	if (pipe2(report, O_CLOEXEC))
+		fc_die(FC_EXIT_OWN, "pipe: %s", strerror(errno));
+	run.child = fork();
+	if (run.child < 0)
+		fc_die(FC_EXIT_OWN, "fork: %s", strerror(errno));
+	if (!run.child)
+		exec_command(program, argv, report[1]);
+	close(report[1]);
+	while (read(report[0], &err, sizeof(err)) < 0 && errno == EINTR)
+		;
+	close(report[0]);
+	if (err) {
+		waitpid(run.child, NULL, 0);
+		fc_die(err == ENOENT ? FC_EXIT_NOT_FOUND : FC_EXIT_NOT_RUNNABLE, "%s: %s", argv[0], strerror(err));
+	}
+}
+
+static void say_daemon_died(int status)
+{
+	if (WIFSIGNALED(status))
+		fc_say("the storage domain was killed by signal %d (%s); calls on its paths fail with EIO from now on",
+		       WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		fc_say("the storage domain ended with status %d; calls on its paths fail with EIO from now on",
+		       WEXITSTATUS(status));
+}
+
+/* Look at every child that has changed. True when the command has ended; its wait status is in *status. */
+static bool reap(int *status)
+{
+	pid_t pid;
+	int s;
+
+	while ((pid = waitpid(-1, &s, WNOHANG | WUNTRACED)) > 0) {
+		if (pid == run.child && WIFSTOPPED(s)) {
+			kill(getpid(), SIGSTOP); /* our parent's job control sees us only; SIGCONT to the group wakes both */
+		} else if (pid == run.child) {
+			*status = s;
+			return true;
+		} else if (pid == run.daemon && !WIFSTOPPED(s)) {
+			say_daemon_died(s);
+			run.daemon = 0;
+		}
+	}
+	return false;
+}
+
+static int wait_for_command(void)
+{
+	struct pollfd p = { .fd = run.forward.signals, .events = POLLIN };
+	int status;
+
+	while (!reap(&status)) {
+		if (poll(&p, 1, -1) < 0)
+			continue;
+		while (fc_forward_next(&run.forward, run.child))
+			;
+	}
+	return status;
+}
+
+/* Processes that the command has started and not waited for (`cmd > >(tee /data/log)`) get a moment to finish. */
+static void linger(void)
+{
+	struct timespec step = { .tv_nsec = 10 * 1000 * 1000 };
+	int left = 0;
+
+	for (int ms = 0; run.daemon > 0 && ms < LINGER_MS; ms += 10) {
+		left = fc_domain_sessions(run.runtime.socket);
+		if (left <= 0)
+			return;
+		nanosleep(&step, NULL);
+	}
+	if (left > 0)
+		fc_say("%d process%s of the command still use%s the storage domain, which ends now", left,
+		       left == 1 ? "" : "es", left == 1 ? "s" : "");
+}
+
+int fc_launch(struct fc_launch *launch)
+{
+	struct fc_program program = { .path = "" };
+	char sites[FC_PATH_MAX];
+	char **argv;
+	int err, status;
+
+	run.owner = getpid();
+	die_export_missing(launch);
+	err = fc_forward_init(&run.forward);
+	if (err)
+		fc_die(FC_EXIT_OWN, "cannot handle signals: %s", strerror(-err));
+	atexit(at_end);
+	if (fc_runtime_create(&run.runtime))
+		return FC_EXIT_OWN;
+	add_domains(launch);
+	argv = find_command(&program, launch->argv);
+	prepare_sites(&program, sites, sizeof(sites));
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites);
+	if (err)
+		fc_die(FC_EXIT_OWN, "%s/config: %s", run.runtime.path, strerror(-err));
+	prepare_environment(launch);
+	start_command(&program, argv);
+	status = wait_for_command();
+	linger();
+	if (WIFSIGNALED(status))
+		die_of(WTERMSIG(status));
+	return WEXITSTATUS(status);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * launch.h - a run: a command with its domains, from start to end. It owns the order in which things are made and undone;
+ * the options come from run.c and trace.c.
+ */
+#ifndef FC_CLI_LAUNCH_H
+#define FC_CLI_LAUNCH_H
+
+#include "farcall/abi.h"
+#include "libc-shim/config.h"
+
+struct fc_launch {
+	char *exports[FC_EXPORTS_MAX + 1]; /* texts of -v, checked, ended by null */
+	unsigned nexports;
+	char *domains[FC_CONFIG_DOMAINS]; /* arguments of --domain */
+	unsigned ndomains;
+	int trace_fd; /* inherited by the command; -1 = no trace */
+	char **argv;  /* the command, ended by null */
+};
+
+/* Add the argument of -v or --domain; wrong ones end the command with exit 2. */
+void fc_launch_add_export(struct fc_launch *launch, const char *noun, char *text);
+void fc_launch_add_domain(struct fc_launch *launch, const char *noun, char *path);
+
+/* Do it all. Returns the command's exit status; if a signal killed it, dies of the same signal. */
+int fc_launch(struct fc_launch *launch);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* runtime.c - makes, finds and removes runtime directories (runtime.h). */
+#define _GNU_SOURCE
+#include "cli/runtime.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "libc-shim/config.h"
+
+#define BASES 3
+#define BASE_MAX 60 /* so that BASE/NAME/domain.sock fits a socket address */
+#define LOCK "lock"
+
+/* The n-th place to try, best first; false if there is none of that number. */
+static bool base_path(int n, char *base)
+{
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	uid_t uid = geteuid();
+	int length = -1;
+
+	if (n == 0 && !uid)
+		length = snprintf(base, BASE_MAX, "/run/farcall");
+	else if (n == 1 && uid && xdg && xdg[0] == '/')
+		length = snprintf(base, BASE_MAX, "%s/farcall", xdg);
+	else if (n == 2)
+		length = snprintf(base, BASE_MAX, "/tmp/farcall-%u", (unsigned)uid);
+	return length > 0 && length < BASE_MAX && !strchr(base, '\n');
+}
+
+/* Open a base, making it if `create`. It must be a directory of ours that nobody else can write to. -errno. */
+static int base_open(const char *base, bool create)
+{
+	struct stat st;
+	int fd;
+
+	if (create && mkdir(base, 0711) && errno != EEXIST)
+		return -errno;
+	fd = open(base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || st.st_uid != geteuid() || (st.st_mode & 022)) {
+		close(fd);
+		return -EPERM;
+	}
+	if (create && (st.st_mode & 07777) != 0711 && fchmod(fd, 0711)) { /* the umask may have cut it */
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* Unlink everything in the directory `dir`, which is closed. Two levels are all there is. */
+static void empty_directory(int dir, int depth)
+{
+	DIR *d = fdopendir(dir);
+	struct dirent *e;
+
+	if (!d) {
+		close(dir);
+		return;
+	}
+	while ((e = readdir(d))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (!unlinkat(dirfd(d), e->d_name, 0) || errno != EISDIR)
+			continue;
+		if (depth) {
+			int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+			if (sub >= 0)
+				empty_directory(sub, depth - 1);
+		}
+		unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
+/* Is BASE/name a runtime directory whose owner is gone? Call with the base locked. */
+static bool is_left_over(int base, const char *name)
+{
+	char path[300];
+	bool free_lock;
+	int lock;
+
+	if (snprintf(path, sizeof(path), "%s/" LOCK, name) >= (int)sizeof(path))
+		return false;
+	lock = openat(base, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (lock < 0)
+		return errno == ENOENT;
+	free_lock = !flock(lock, LOCK_EX | LOCK_NB);
+	close(lock);
+	return free_lock;
+}
+
+/* Call with the base locked. */
+static void sweep(int base)
+{
+	DIR *d = fdopendir(dup(base));
+	struct dirent *e;
+
+	if (!d)
+		return;
+	while ((e = readdir(d))) {
+		int dir;
+
+		if (e->d_name[0] == '.' || !is_left_over(base, e->d_name))
+			continue;
+		dir = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir < 0)
+			continue;
+		empty_directory(dir, 1);
+		unlinkat(base, e->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
+/* Under the base's lock, so that no sweep meets a directory whose lock is not yet taken. */
+static int create_in(int base, const char *base_name, struct fc_runtime *rt)
+{
+	uint64_t random[2];
+	char name[33];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -errno;
+	snprintf(name, sizeof(name), "%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
+	snprintf(rt->path, sizeof(rt->path), "%s/%s", base_name, name);
+	snprintf(rt->socket, sizeof(rt->socket), "%s/" FC_RUNTIME_SOCKET, rt->path);
+	if (mkdirat(base, name, 0700))
+		return -errno;
+	rt->dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (rt->dir < 0)
+		return -errno;
+	rt->lock = openat(rt->dir, LOCK, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (rt->lock < 0 || flock(rt->lock, LOCK_EX | LOCK_NB) || fchmod(rt->dir, 0711) ||
+	    mkdirat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555) || fchmodat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555, 0))
+		return -errno;
+	return 0;
+}
+
+int fc_runtime_create(struct fc_runtime *rt)
+{
+	char base[BASE_MAX];
+	int err = -ENOENT;
+
+	rt->dir = rt->lock = -1;
+	for (int n = 0; n < BASES; n++) {
+		int fd;
+
+		if (!base_path(n, base))
+			continue;
+		fd = base_open(base, true);
+		if (fd < 0) {
+			err = fd;
+			continue;
+		}
+		flock(fd, LOCK_EX);
+		sweep(fd);
+		err = create_in(fd, base, rt);
+		close(fd);
+		if (!err)
+			return 0;
+		fc_runtime_remove(rt);
+	}
+	fc_say("cannot make a runtime directory in %s: %s", base, strerror(-err));
+	return err;
+}
+
+void fc_runtime_remove(struct fc_runtime *rt)
+{
+	if (rt->dir >= 0) {
+		empty_directory(rt->dir, 1);
+		rmdir(rt->path);
+	}
+	if (rt->lock >= 0)
+		close(rt->lock);
+	rt->dir = rt->lock = -1;
+}
+
+void fc_runtime_each(void (*visit)(const char *socket, void *arg), void *arg)
+{
+	char base[BASE_MAX], socket[108];
+
+	for (int n = 0; n < BASES; n++) {
+		struct dirent *e;
+		struct stat st;
+		DIR *d;
+		int fd;
+
+		if (!base_path(n, base))
+			continue;
+		fd = base_open(base, false);
+		if (fd < 0)
+			continue;
+		d = fdopendir(fd);
+		while (d && (e = readdir(d))) {
+			if (e->d_name[0] == '.' || strlen(e->d_name) != 32)
+				continue;
+			snprintf(socket, sizeof(socket), "%s/%.32s/" FC_RUNTIME_SOCKET, base, e->d_name);
+			if (!lstat(socket, &st) && S_ISSOCK(st.st_mode))
+				visit(socket, arg);
+		}
+		if (d)
+			closedir(d);
+	}
+}

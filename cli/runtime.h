@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * runtime.h - the directory that a run has to itself while it lasts: configuration, placeholder, socket. It owns where
+ * such directories are and how left-over ones go away. What is written into `config` is config.c's.
+ *
+ * BASE/NAME/ with BASE /run/farcall for root, $XDG_RUNTIME_DIR/farcall or /tmp/farcall-UID for others, and NAME 128 random
+ * bits. Both are 0711: a command that changes its user id still gets in, and nobody can list them. The owner of NAME
+ * holds a lock on NAME/lock; a NAME whose lock is free is left over from a run that was killed, and the next run
+ * removes it.
+ */
+#ifndef FC_CLI_RUNTIME_H
+#define FC_CLI_RUNTIME_H
+
+#define FC_RUNTIME_SOCKET "domain.sock"
+#define FC_RUNTIME_SITES "sites"
+#define FC_RUNTIME_SHIM "libfarcall.so"
+
+struct fc_runtime {
+	char path[96];      /* absolute; short enough that path/domain.sock fits a socket address */
+	char socket[108];   /* path/domain.sock */
+	int dir;            /* descriptor of it, close-on-exec */
+	int lock;           /* close-on-exec */
+};
+
+/* Make one, with the placeholder in it, and remove left-over ones. Returns 0, or -errno after a line on stderr. */
+int fc_runtime_create(struct fc_runtime *rt);
+
+/* Remove it and what is in it. */
+void fc_runtime_remove(struct fc_runtime *rt);
+
+/* Call `visit` with the socket path of every live runtime directory of this user that has a domain of its own. */
+void fc_runtime_each(void (*visit)(const char *socket, void *arg), void *arg);
+
+#endif
