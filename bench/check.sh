@@ -8,7 +8,14 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/farcall-check.XXXXXX") || exit 1
-trap 'rm -rf "$tmp"' EXIT
+running=''
+# shellcheck disable=SC2317 # called by the trap
+cleanup()
+{
+	[[ $running ]] && kill "$running" 2>/dev/null && wait "$running" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -63,11 +70,16 @@ hogs_promises()
 # Measures one section until its promises are kept, three times at most. Returns what judge returned last.
 section() # NAME RUN-OPTIONS...
 {
-	local name=$1 attempt status=1
+	local name=$1 attempt status
 	shift
 
 	for attempt in 1 2 3; do
-		if ! "$here/run.sh" --quick --only "$name" --out "$tmp/$name" "$@" >"$tmp/log" 2>&1; then
+		"$here/run.sh" --quick --only "$name" --out "$tmp/$name" "$@" >"$tmp/log" 2>&1 &
+		running=$!
+		wait "$running"
+		status=$?
+		running=''
+		if ((status)); then
 			tail -n 20 "$tmp/log"
 			echo "FAIL  $name: run.sh failed"
 			return 1

@@ -15,18 +15,12 @@
 #include <unistd.h>
 
 #define MAX_REPEATS 101
-#define SIZES(call, name)                                                                                              \
-	{call, name, 1}, {call, name, 64}, {call, name, 512}, {call, name, 4 << 10}, {call, name, 16 << 10},           \
-		{call, name, 64 << 10}, {call, name, 256 << 10}, {call, name, 1 << 20},                                \
-	{                                                                                                              \
-		call, name, 2 << 20                                                                                    \
-	}
+#define N_SIZES 9
+#define N_CASES (3 + 2 * N_SIZES)
 
-static const struct bench_case cases[] = {
-	{BENCH_FCNTL, "fcntl", 0},   {BENCH_FSTAT, "fstat", 0},     {BENCH_OPEN, "open+close", 0},
-	SIZES(BENCH_PREAD, "pread"), SIZES(BENCH_PWRITE, "pwrite"),
-};
-#define N_CASES (sizeof(cases) / sizeof(cases[0]))
+static const size_t sizes[N_SIZES] = {1, 64, 512, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 2 << 20};
+static struct bench_case cases[N_CASES] = {
+	{BENCH_FCNTL, "fcntl", 0}, {BENCH_FSTAT, "fstat", 0}, {BENCH_OPEN, "open+close", 0}};
 
 struct result {
 	bool wanted;
@@ -68,6 +62,14 @@ int bench_pin(unsigned nth)
 		return sched_setaffinity(0, sizeof(one), &one) ? -errno : cpu;
 	}
 	return -ESRCH;
+}
+
+static void list_transfers(void)
+{
+	for (unsigned i = 0; i < N_SIZES; i++) {
+		cases[3 + i] = (struct bench_case){BENCH_PREAD, "pread", sizes[i]};
+		cases[3 + N_SIZES + i] = (struct bench_case){BENCH_PWRITE, "pwrite", sizes[i]};
+	}
 }
 
 static uint64_t now_ns(void)
@@ -245,9 +247,11 @@ static void make_file(struct bench *b, const char *dir)
 
 int bench_main(struct bench *b, int argc, char **argv)
 {
-	const char *dir = read_options(argc, argv);
+	const char *dir;
 	bool right;
 
+	list_transfers();
+	dir = read_options(argc, argv);
 	if (!dir)
 		return usage();
 	b->buffer = bench_memory(BENCH_MAX_SIZE, MAP_PRIVATE);

@@ -13,7 +13,11 @@ grep -q '^<!-- end of numbers -->$' "$page"
 for file in "$out"/{calls,stream,sysbench,hogs}.csv "$out"/*.png; do
 	[ ! -e "$file" ] || cp "$file" "$docs/benchmarks-${file##*/}"
 done
-awk -v report="$out/report.txt" '
+images=
+for name in latency transfers sysbench hogs; do
+	[ ! -e "$out/$name.png" ] || images="$images $name"
+done
+awk -v report="$out/report.txt" -v images="$images" '
 	/^<!-- end of numbers -->$/ { inside = 0 }
 	!inside
 	/^<!-- numbers -->$/ {
@@ -21,6 +25,9 @@ awk -v report="$out/report.txt" '
 		print "```"
 		while ((getline line < report) > 0)
 			print line
-		print "```"
+		print "```\n"
+		n = split(images, image, " ")
+		for (i = 1; i <= n; i++)
+			print "![" image[i] "](benchmarks-" image[i] ".png)"
 	}' "$page" >"$page.new"
 mv "$page.new" "$page"

@@ -160,6 +160,7 @@ mount_fuse() # VARIANT
 			mounts+=("$at")
 			return
 		fi
+		kill -0 "${daemons[-1]}" 2>/dev/null || break
 		sleep 0.1
 	done
 	unavailable "$1" "$(tail -n 1 "$work/$1.err")"
@@ -354,6 +355,7 @@ has "$wanted" farcall && { command -v "$farcall" >/dev/null || fail "no farcall 
 if ! mkdir -p "$out" || ! : >"$out/raw.csv"; then
 	fail "cannot write to $out"
 fi
+rm -f "$out"/{medians,calls,stream,sysbench,hogs}.csv "$out"/{latency,transfers,sysbench,hogs}.png # of an earlier run
 work=$(mktemp -d "${TMPDIR:-/tmp}/farcall-bench.XXXXXX") || fail "cannot make a directory in ${TMPDIR:-/tmp}"
 data=$(mktemp -d "$dir/farcall-bench.XXXXXX") || fail "cannot make a directory in $dir"
 
