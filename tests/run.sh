@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh - installs what is missing, builds, runs the tests and counts them. Which tests there are is in
+# tests/Makemodule.am. The last line is "N passed, N failed", with ", N skipped" behind it if any were.
+set -u -o pipefail
+export LC_ALL=C
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+# shellcheck source=tests/lib/packages.sh
+. "$source_dir/tests/lib/packages.sh"
+# shellcheck source=tests/lib/build.sh
+. "$source_dir/tests/lib/build.sh"
+
+all=
+install=1
+build=$source_dir/build
+only=()
+
+usage()
+{
+	cat <<-END
+	usage: tests/run.sh [--all] [--no-install] [--build DIR] [TEST...]
+	  --all          everything: the stress tests, builds with sanitizers, make distcheck, make lint; at most 45 minutes.
+	                 A skipped test then counts as failed
+	  --no-install   do not install missing packages
+	  --build DIR    build there (default: build/)
+	  TEST           run only the tests whose name contains one of these texts
+	END
+}
+
+while (($#)); do
+	case $1 in
+	--all) all=1 ;;
+	--no-install) install= ;;
+	--build)
+		(($# > 1)) || { echo "run.sh: --build needs an argument" >&2; exit 2; }
+		build=$(realpath -m "$2")
+		shift
+		;;
+	--help | -h) usage; exit 0 ;;
+	-*) echo "run.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
+	*) only+=("$1") ;;
+	esac
+	shift
+done
+
+passed=0
+failed=0
+skipped=0
+failures=()
+limit=$((all ? 2640 : 345)) # seconds for everything: what has not been run by then has failed
+
+# count KIND N NAME
+count()
+{
+	case $1 in
+	PASS) ((passed += $2)) ;;
+	SKIP)
+		((skipped += $2))
+		[[ -z $all ]] || { ((failed += $2)); failures+=("$3 (skipped)"); }
+		;;
+	FAIL) ((failed += $2)); failures+=("$3") ;;
+	esac
+}
+
+wanted() # NAME
+{
+	local text
+
+	((${#only[@]})) || return 0
+	for text in "${only[@]}"; do
+		[[ $1 == *"$text"* ]] && return 0
+	done
+	return 1
+}
+
+# Cases of a Criterion program, from its TAP output; a program that ended without a word about its cases is one failure.
+count_tap() # TAP STATUS NAME
+{
+	local ok bad skip
+
+	ok=$(grep -c '^ok ' "$1")
+	bad=$(grep -c '^not ok ' "$1")
+	skip=$(grep -c '^ok .*# SKIP' "$1")
+	count PASS $((ok - skip)) "$3"
+	((!skip)) || count SKIP "$skip" "$3"
+	((!bad)) || count FAIL "$bad" "$3"
+	if (($2 && !bad)) || ((!ok && !bad)); then
+		count FAIL 1 "$3"
+		bad=1
+	fi
+	verdict=$( ((bad)) && echo FAIL || echo PASS)
+	verdict+=" ($((ok + bad)) cases)"
+}
+
+# run_test LABEL BUILD NAME SECONDS: NAME is a program in BUILD or a script in the source
+run_test()
+{
+	local label=$1 dir=$2 name=$3 seconds=$4 program status began=$SECONDS log verdict
+
+	wanted "$name" || return 0
+	log=$dir/test-logs/${name//\//_}
+	mkdir -p "$dir/test-logs"
+	if [[ -x $dir/$name ]]; then program=$dir/$name; else program=$source_dir/$name; fi
+	if ((SECONDS >= limit)); then
+		count FAIL 1 "$label$name (no time left)"
+		echo "[$SECONDS s] FAIL $label$name: not run, the time is up"
+		return
+	fi
+	((seconds <= limit - SECONDS)) || seconds=$((limit - SECONDS))
+	if [[ $name == tests/unit/* ]]; then
+		rm -f "$log.tap"
+		(cd "$dir" && timeout -k 10 "$seconds" "$program" --tap="$log.tap") </dev/null >"$log.log" 2>&1
+		status=$?
+		[[ -f $log.tap ]] || : >"$log.tap"
+		count_tap "$log.tap" $status "$label$name"
+		[[ $verdict == PASS* ]] || cat "$log.tap" >>"$log.log"
+	else
+		(cd "$dir" && timeout -k 10 "$seconds" "$program") </dev/null >"$log.log" 2>&1
+		status=$?
+		case $status in
+		0) verdict=PASS ;;
+		77) verdict=SKIP ;;
+		124 | 137) verdict="FAIL (killed after $seconds s)" ;;
+		*) verdict="FAIL (status $status)" ;;
+		esac
+		count "${verdict%% *}" 1 "$label$name"
+	fi
+	echo "[$SECONDS s] ${verdict%% *} $label$name${verdict#"${verdict%% *}"}, $((SECONDS - began)) s"
+	case $verdict in
+	FAIL*) tail -n 30 "$log.log" | sed 's/^/    | /' ;;
+	SKIP*) tail -n 1 "$log.log" | sed 's/^/    | /' ;;
+	esac
+}
+
+# run_step NAME SECONDS COMMAND...: something that is a test as a whole
+run_step()
+{
+	local name=$1 seconds=$2 log=$build/test-logs/${1// /_}.log
+	shift 2
+
+	wanted "$name" || return 0
+	mkdir -p "$build/test-logs"
+	if timeout -k 10 "$seconds" "$@" </dev/null >"$log" 2>&1; then
+		count PASS 1 "$name"
+		echo "[$SECONDS s] PASS $name"
+	else
+		count FAIL 1 "$name"
+		echo "[$SECONDS s] FAIL $name"
+		tail -n 30 "$log" | sed 's/^/    | /'
+	fi
+}
+
+# run_list LABEL BUILD VARIABLE SECONDS: the tests that a variable of the Makefile names
+run_list()
+{
+	local name names
+
+	names=$(make -s --no-print-directory -C "$2" print-list LIST="$3") || { count FAIL 1 "$1$3"; return; }
+	for name in $names; do
+		[[ $1 == "" || " $not_here " != *" $name "* ]] || continue
+		run_test "$1" "$2" "$name" "$4"
+	done
+}
+not_here=
+
+finish()
+{
+	local name
+
+	if ((${#failures[@]})); then
+		echo "== failed:"
+		for name in "${failures[@]}"; do echo "    $name"; done
+	fi
+	if ((skipped)) && [[ -z $all ]]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	((!failed && passed))
+	exit
+}
+
+build_or_finish() # LABEL ARGUMENTS OF build_in
+{
+	local label=$1
+	shift
+	build_in "$@" && return 0
+	count FAIL 1 "$label"
+	return 1
+}
+
+packages=$packages_build\ $packages_test
+[[ -z $all ]] || packages+=" $packages_lint"
+# shellcheck disable=SC2086 # a list of words
+if [[ $install ]] && ! packages_install $packages; then
+	count FAIL 1 "installing packages"
+	finish
+fi
+
+export FARCALL=$build/farcall FC_BUILD=$build FC_SOURCE=$source_dir
+build_or_finish "build" "$source_dir" "$build" "all check-programs" --enable-werror || finish
+run_list "" "$build" TESTS 120
+
+if [[ $all ]]; then
+	export FC_STRESS_SECONDS=${FC_STRESS_SECONDS:-20}
+	run_list "" "$build" STRESS_TESTS 600
+	for sanitizers in address,undefined thread; do
+		dir=$source_dir/build-${sanitizers%%,*}
+		build_or_finish "build with $sanitizers" "$source_dir" "$dir" "all check-programs" --enable-werror \
+			--enable-sanitizers="$sanitizers" || continue
+		FARCALL=$dir/farcall FC_BUILD=$dir run_list "$sanitizers: " "$dir" SANITIZED_TESTS 600
+	done
+	run_step "make distcheck" 900 make -C "$build" distcheck TESTS='$(UNIT_TESTS)'
+	run_step "make lint" 600 make -C "$build" lint
+fi
+finish

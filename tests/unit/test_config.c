@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* test_config.c - the reader of the shim's configuration, on good and bad files. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libc-shim/config.h"
+
+static struct fc_config config;
+
+/* Load a configuration with this text from a directory of its own. */
+static int load(const char *text, size_t size)
+{
+	char dir[] = "/tmp/farcall-test-XXXXXX", path[64];
+	FILE *f;
+	int err;
+
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/" FC_CONFIG_FILE, dir);
+	f = fopen(path, "w");
+	cr_assert(f && fwrite(text, 1, size, f) == size && !fclose(f));
+	err = fc_config_load(&config, dir);
+	if (!err)
+		cr_expect_str_eq(config.dir, dir);
+	unlink(path);
+	rmdir(dir);
+	return err;
+}
+
+static int load_text(const char *text)
+{
+	return load(text, strlen(text));
+}
+
+#define FIRST FC_CONFIG_FIRST_LINE "\n"
+
+Test(config, good)
+{
+	cr_assert_eq(load_text(FIRST "domain /run/x/domain.sock\n"
+				     "mount 0 rw /data\n"
+				     "\n"
+				     "domain /run/with space/s\n"
+				     "mount 1 ro /a b/c\n"
+				     "mount 0 ro /other\n"
+				     "sites /var/cache/farcall\n"), 0);
+	cr_assert_eq(config.ndomains, 2);
+	cr_assert_eq(config.nmounts, 3);
+	cr_expect_str_eq(config.domain[1].socket, "/run/with space/s");
+	cr_expect_str_eq(config.mount[0].prefix, "/data");
+	cr_expect_eq(config.mount[0].length, 5);
+	cr_expect_not(config.mount[0].read_only);
+	cr_expect_str_eq(config.mount[1].prefix, "/a b/c");
+	cr_expect_eq(config.mount[1].domain, 1);
+	cr_expect(config.mount[1].read_only);
+	cr_expect_eq(config.mount[2].domain, 0);
+	cr_expect_str_eq(config.sites, "/var/cache/farcall");
+	cr_expect_eq(load_text(FIRST "sites /s"), 0); /* no newline at the end */
+}
+
+Test(config, bad)
+{
+	static const char *const bad[] = {
+		"", FIRST, FIRST "sites\n", FIRST "sites relative\n", FIRST "sites /s\nsites /s\n",
+		FIRST "sites /s\nnonsense\n", FIRST "sites /s\nmount 0 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 1 rw /data\n", FIRST "sites /s\ndomain /d\nmount 0 rx /data\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rw /\n", FIRST "sites /s\ndomain /d\nmount 0 rw data\n",
+		FIRST "sites /s\ndomain /d\nmount -1 rw /data\n", FIRST "sites /s\ndomain /d\nmount 99999999999 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rw\n", FIRST "sites /s\ndomain\n",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(load_text(bad[i]), -EINVAL, "accepted, or another error: %s", bad[i]);
+	cr_expect_eq(load_text("farcall-config 2\nsites /s\n"), -EPROTONOSUPPORT);
+	cr_expect_eq(load_text("hello\n"), -EPROTONOSUPPORT);
+	cr_expect_eq(load(FIRST "sites /s\0x\n", sizeof(FIRST "sites /s\0x\n") - 1), -EINVAL);
+}
+
+Test(config, limits)
+{
+	char text[20000] = FIRST "sites /s\n";
+	size_t at = strlen(text);
+
+	memset(text + at, '\n', sizeof(text) - at);
+	cr_expect_eq(load(text, sizeof(text)), -EINVAL);
+	snprintf(text + at, sizeof(text) - at, "domain /%0*d\n", 107, 0);
+	cr_expect_eq(load_text(text), -ENAMETOOLONG);
+	snprintf(text + at, sizeof(text) - at, "domain /%0*d\n", 106, 0);
+	cr_expect_eq(load_text(text), 0);
+	for (int i = 1; i < FC_CONFIG_DOMAINS; i++)
+		strcat(text, "domain /d\n");
+	cr_expect_eq(load_text(text), 0);
+	strcat(text, "domain /d\n");
+	cr_expect_eq(load_text(text), -EINVAL);
+}
+
+Test(config, missing)
+{
+	cr_expect_eq(fc_config_load(&config, "/nonexistent"), -ENOENT);
+	cr_expect_eq(fc_config_load(&config, "relative"), -EINVAL);
+}
