@@ -20,10 +20,10 @@
 #include "cli/config.h"
 #include "cli/domain.h"
 #include "cli/forward.h"
+#include "cli/libc.h"
 #include "cli/locate.h"
 #include "cli/program.h"
 #include "cli/runtime.h"
-#include "cli/sites.h"
 
 #define LINGER_MS 1000 /* for processes that the command has left behind */
 
@@ -127,45 +127,54 @@ static void add_domain(const char *path)
 	run.ndomains++;
 }
 
-static void add_domains(const struct fc_launch *launch)
+static void add_shared_domains(const struct fc_launch *launch)
 {
-	unsigned mounts = 0;
-
 	for (unsigned i = 0; i < launch->ndomains; i++) {
 		char *path = realpath(launch->domains[i], NULL);
 
 		add_domain(path ? path : launch->domains[i]); /* if it is not there, the error names what was given */
 		free(path);
 	}
-	if (launch->nexports) {
-		pid_t pid = fc_domain_start(launch->exports, run.runtime.socket, &run.forward);
+}
 
-		if (pid < 0)
-			die_of(-pid);
-		if (!pid)
-			exit(FC_EXIT_OWN);
-		run.daemon = pid;
-		add_domain(run.runtime.socket);
-	}
+static void add_private_domain(const struct fc_launch *launch)
+{
+	pid_t pid = fc_domain_start(launch->exports, run.runtime.socket, &run.forward);
+
+	if (pid < 0)
+		die_of(-pid);
+	if (!pid)
+		exit(FC_EXIT_OWN);
+	run.daemon = pid;
+	add_domain(run.runtime.socket);
+}
+
+static void check_mounts(void)
+{
+	unsigned mounts = 0;
+
 	for (unsigned d = 0; d < run.ndomains; d++)
 		mounts += run.domains[d].nexports;
 	if (mounts > FC_CONFIG_MOUNTS)
 		fc_die(FC_EXIT_USAGE, "the domains have %u exports together, more than %d", mounts, FC_CONFIG_MOUNTS);
 }
 
-/* Site tables for the C library that the program will use; in the runtime directory if there is no cache. */
-static void prepare_sites(const struct fc_program *program, char *dir, size_t size)
+/* The directory with the site tables: the cache, or, where there is none to be had, the runtime directory. */
+static const char *prepare_sites(void)
 {
-	const char *cache = fc_locate_cache();
+	static char own[sizeof(run.runtime.path) + sizeof(FC_RUNTIME_SITES) + 1];
+	const char *cache = fc_locate_cache(), *file;
+	int err = cache ? fc_libc_tables(cache, &file) : -ENOENT;
 
-	snprintf(dir, size, "%s", cache ? cache : run.runtime.path);
-	if (!cache) {
-		snprintf(dir, size, "%s/" FC_RUNTIME_SITES, run.runtime.path);
-		if (mkdir(dir, 0755) || chmod(dir, 0755))
-			fc_die(FC_EXIT_OWN, "%s: %s", dir, strerror(errno));
-	}
-	if (fc_sites_ensure(program->binary, dir))
-		exit(FC_EXIT_OWN);
+	if (!err)
+		return cache;
+	snprintf(own, sizeof(own), "%s/" FC_RUNTIME_SITES, run.runtime.path);
+	if (mkdir(own, 0755) || chmod(own, 0755))
+		fc_die(FC_EXIT_OWN, "%s: %s", own, strerror(errno));
+	err = fc_libc_tables(own, &file);
+	if (err)
+		fc_die(FC_EXIT_OWN, "%s: cannot make its table of system call sites: %s", file, strerror(-err));
+	return own;
 }
 
 /* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link. */
@@ -205,16 +214,25 @@ static void prepare_environment(const struct fc_launch *launch)
 
 /* ---- the command itself ---- */
 
-/* Is the command on one of our prefixes? Then it is not here to be looked into. */
-static bool is_remote(const char *name)
+static bool is_below(const char *name, const char *prefix)
 {
-	for (unsigned d = 0; d < run.ndomains; d++)
-		for (unsigned i = 0; i < run.domains[d].nexports; i++) {
-			size_t length = strlen(run.domains[d].export[i].prefix);
+	size_t length = strlen(prefix);
 
-			if (!strncmp(name, run.domains[d].export[i].prefix, length) && name[length] == '/')
+	return !strncmp(name, prefix, length) && name[length] == '/';
+}
+
+/* Is the command on one of our prefixes? Then it is not here to be looked into. */
+static bool is_remote(const struct fc_launch *launch, const char *name)
+{
+	struct fc_export_spec spec;
+
+	for (unsigned i = 0; i < launch->nexports; i++)
+		if (!fc_export_parse(&spec, launch->exports[i]) && is_below(name, spec.prefix))
+			return true;
+	for (unsigned d = 0; d < run.ndomains; d++)
+		for (unsigned i = 0; i < run.domains[d].nexports; i++)
+			if (is_below(name, run.domains[d].export[i].prefix))
 				return true;
-		}
 	return false;
 }
 
@@ -237,11 +255,12 @@ static char **prepend(const char *const *before, char **argv)
 }
 
 /* Find the command. A remote one is left to a shell that runs under the shim. Returns the arguments to execute it with. */
-static char **find_command(struct fc_program *program, char **argv)
+static char **find_command(const struct fc_launch *launch, struct fc_program *program)
 {
 	static const char *const shell[] = { "sh", "-c", "exec \"$@\"", "farcall", NULL };
+	char **argv = launch->argv;
 
-	if (is_remote(argv[0])) {
+	if (is_remote(launch, argv[0])) {
 		argv = prepend(shell, argv);
 		fc_program_find(program, "/bin/sh");
 	} else {
@@ -355,7 +374,7 @@ static void linger(void)
 int fc_launch(struct fc_launch *launch)
 {
 	struct fc_program program = { .path = "" };
-	char sites[FC_PATH_MAX];
+	const char *sites;
 	char **argv;
 	int err, status;
 
@@ -367,9 +386,12 @@ int fc_launch(struct fc_launch *launch)
 	atexit(at_end);
 	if (fc_runtime_create(&run.runtime))
 		return FC_EXIT_OWN;
-	add_domains(launch);
-	argv = find_command(&program, launch->argv);
-	prepare_sites(&program, sites, sizeof(sites));
+	add_shared_domains(launch);
+	argv = find_command(launch, &program);
+	if (launch->nexports)
+		add_private_domain(launch);
+	check_mounts();
+	sites = prepare_sites();
 	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites);
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/config: %s", run.runtime.path, strerror(-err));
