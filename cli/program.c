@@ -68,18 +68,20 @@ static bool gains_rights(int fd, const struct stat *st)
 
 static void refuse_unless_hookable(const char *name, const char *path, int fd, int kind)
 {
+	const char *why = NULL;
 	struct stat st;
 
 	if (fstat(fd, &st))
 		fc_die(FC_EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
 	if (kind != FC_ELF_SCRIPT && gains_rights(fd, &st)) /* the kernel ignores these on scripts */
-		fc_die(FC_EXIT_USAGE, "%s: %s is setuid, setgid or has file capabilities: the shim cannot get into it. "
-				      "Run a program without these under farcall", name, path);
-	if (kind == FC_ELF_STATIC)
-		fc_die(FC_EXIT_USAGE, "%s: %s is statically linked: the shim cannot get into it. "
-				      "Run a dynamically linked program under farcall", name, path);
-	if (kind == FC_ELF_FOREIGN)
-		fc_die(FC_EXIT_USAGE, "%s: %s is not an x86-64 program for glibc: the shim cannot get into it", name, path);
+		why = "is setuid, setgid or has file capabilities";
+	else if (kind == FC_ELF_STATIC)
+		why = "is statically linked";
+	else if (kind == FC_ELF_FOREIGN)
+		why = "is not an x86-64 program for glibc";
+	if (why)
+		fc_die(FC_EXIT_USAGE, "%s%s%s %s: the shim cannot get into it; use another program under farcall",
+		       strcmp(name, path) ? name : "", strcmp(name, path) ? ": " : "", path, why);
 }
 
 void fc_program_find(struct fc_program *program, const char *name)
