@@ -86,6 +86,9 @@ int fc_workers_start(struct fc_shadow *s);
  * control thread calls it. Bounded: after 5 s it gives up and returns -ETIMEDOUT (the caller then ends the process). */
 int fc_workers_stop(struct fc_shadow *s);
 
+/* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
+void fc_workers_forget(struct fc_shadow *s);
+
 /* ---- offered by the process side ---- */
 
 /* cred.c: give the calling thread s->cred's identity: fsuid, fsgid, supplementary groups, effective capabilities; real,

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * execute.c - one request from its private copy to a result: the hot calls by hand, all others from their row in
+ * syscalls.def. It owns the validation of arguments; calls that fit no row's scheme are in exec_*.c, where paths lead is
+ * path.c's.
+ *
+ * Arguments become what the kernel takes: offsets addresses, descriptors themselves or -1. Plain buffers and output
+ * structs are used where they lie, in memory that the client may change at any time: the kernel copies them once.
+ * Whatever holds lengths, pointers or descriptors (iovecs, open_how, ioctls, offsets) runs from a private copy.
+ */
+#define _GNU_SOURCE
+#include "storage-domain/execute.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "storage-domain/worker.h"
+
+/* ---- what the families share ---- */
+
+int fc_exec_path(struct fc_exec *x, uint64_t offset, int which)
+{
+	const char *shared = fc_exec_at(x, offset, FC_PATH_MAX);
+	char *end;
+
+	if (!shared)
+		return -EFAULT;
+	end = memccpy(x->path[which], shared, 0, FC_PATH_MAX);
+	if (!end)
+		return -ENAMETOOLONG;
+	end[-1] = 0; /* it may have changed between being found and being copied */
+	return 0;
+}
+
+int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path)
+{
+	size_t n = strlen(path) + 1;
+
+	if (n > FC_PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(fc_exec_at(x, x->e.arg[arg], FC_PATH_MAX), path, n);
+	return FC_CONTINUE - arg;
+}
+
+int64_t fc_exec_new_fd(int64_t fd)
+{
+	int64_t high = fd;
+
+	if (fd < 0 || (fd >= FC_DOMAIN_FD_FIRST && fd <= FC_DOMAIN_FD_MAX))
+		return fd;
+	high = fd > FC_DOMAIN_FD_MAX ? -EMFILE : fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+	fc_call(SYS_close, fd);
+	if (high > FC_DOMAIN_FD_MAX) {
+		fc_call(SYS_close, high);
+		return -EMFILE;
+	}
+	return high;
+}
+
+/* ---- rows ---- */
+
+static long iov_arg(struct fc_exec *x, uint64_t offset, uint64_t count)
+{
+	const struct fc_iovec *shared;
+
+	if (count > FC_IOV_MAX || !count)
+		return 0; /* the kernel says EINVAL, or nothing to do, from the count alone */
+	shared = fc_exec_at(x, offset, count * sizeof *shared);
+	if (!shared)
+		return 0;
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t at = fc_load(&shared[i].offset), length = fc_load(&shared[i].length);
+
+		x->iov[i].iov_base = fc_exec_at(x, at, length);
+		x->iov[i].iov_len = length;
+	}
+	return (long)x->iov;
+}
+
+/* Translate argument i of the row into a[i]. Returns 0 or -errno. `paths` counts the PATH arguments met so far. */
+static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[6], int *paths)
+{
+	const struct fc_arg *arg = &row->arg[i];
+	uint64_t v = x->e.arg[i];
+	int r = 0;
+
+	switch (arg->kind) {
+	case FC_KIND_FD:
+		a[i] = fc_exec_fd(v);
+		break;
+	case FC_KIND_DIRFD:
+		a[i] = fc_exec_dirfd(v);
+		break;
+	case FC_KIND_PATH:
+	case FC_KIND_PATH_OPT:
+		a[i] = 0;
+		x->path[*paths][0] = 0;
+		if (v != FC_NULL) {
+			r = fc_exec_path(x, v, *paths);
+			a[i] = (long)x->path[*paths];
+		}
+		++*paths;
+		break;
+	case FC_KIND_STR:
+		a[i] = (long)fc_exec_at(x, v, 1); /* the kernel looks for the end, and a guard page follows the data */
+		break;
+	case FC_KIND_IN:
+	case FC_KIND_OUT:
+		a[i] = (long)fc_exec_at(x, v, x->e.arg[arg->extra]);
+		break;
+	case FC_KIND_IN_OBJ:
+	case FC_KIND_OUT_OBJ:
+	case FC_KIND_INOUT_OBJ:
+	case FC_KIND_IN_OBJ_OPT:
+	case FC_KIND_INOUT_OBJ_OPT:
+		a[i] = (long)fc_exec_at(x, v, arg->extra);
+		break;
+	case FC_KIND_IOV_IN:
+	case FC_KIND_IOV_OUT:
+		a[i] = iov_arg(x, v, x->e.arg[arg->extra]);
+		break;
+	default:
+		a[i] = v;
+	}
+	return r;
+}
+
+static bool makes_or_removes(unsigned nr, int which)
+{
+	switch (nr) {
+	case SYS_mkdirat:
+	case SYS_mknodat:
+	case SYS_symlinkat:
+	case SYS_unlinkat:
+	case SYS_renameat2:
+		return true;
+	default:
+		return which == 1;
+	}
+}
+
+static unsigned walk_flags(const struct fc_row *row, const uint64_t *arg, int which)
+{
+	bool set = row->follow_arg >= 0 && (arg[row->follow_arg] & row->follow_flag);
+
+	if (makes_or_removes(row->nr, which))
+		return FC_WALK_PARENT;
+	if (row->follow == FC_FOLLOW_ALWAYS || (row->follow == FC_FOLLOW_UNLESS && !set) ||
+	    (row->follow == FC_FOLLOW_IF && set))
+		return FC_WALK_FOLLOW;
+	return 0;
+}
+
+/* After a success that changes nothing: was it about the skeleton? */
+static bool on_skeleton(struct fc_exec *x, const struct fc_row *row, const long a[6], int dirfd)
+{
+	const uint64_t skeleton = x->s->exports->skeleton_dev;
+	const struct statx *stx;
+	struct stat st;
+
+	switch (row->nr) {
+	case SYS_newfstatat:
+		return fc_load(&((const struct stat *)a[2])->st_dev) == skeleton;
+	case SYS_statx:
+		stx = (const struct statx *)a[4];
+		return makedev(fc_load(&stx->stx_dev_major), fc_load(&stx->stx_dev_minor)) == skeleton;
+	case SYS_readlinkat:
+		return false; /* it has no links */
+	default:
+		if (fc_call(SYS_newfstatat, dirfd, x->path[0], &st,
+			    walk_flags(row, x->e.arg, 0) & FC_WALK_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW))
+			return false;
+		return st.st_dev == skeleton;
+	}
+}
+
+/* The name of an export's root belongs to a directory outside: what its own file system would say about it. */
+static int64_t root_error(unsigned nr, const long a[6])
+{
+	return nr == SYS_unlinkat && !(a[2] & AT_REMOVEDIR) ? -EISDIR : -EBUSY;
+}
+
+static int64_t judge_paths(struct fc_exec *x, const struct fc_row *row, const long a[6], int64_t r)
+{
+	int which = 0;
+
+	for (int i = 0; i < 6; i++) {
+		int dirfd = i && row->arg[i - 1].kind == FC_KIND_DIRFD ? a[i - 1] : AT_FDCWD;
+		int verdict;
+
+		if (row->arg[i].kind != FC_KIND_PATH && row->arg[i].kind != FC_KIND_PATH_OPT)
+			continue;
+		if (x->path[which][0]) {
+			unsigned flags = walk_flags(row, x->e.arg, which);
+
+			if (r == -EROFS && (flags & FC_WALK_PARENT) && fc_path_is_root(x->s->exports, x->path[which]))
+				return root_error(row->nr, a);
+			verdict = fc_path_judge(&x->walk, x->s->exports, dirfd, x->path[which], flags);
+			if (verdict == FC_PATH_LEFT)
+				return fc_exec_continue(x, i, x->walk.text);
+			if (verdict < 0)
+				break; /* the kernel got no further either: its answer stands */
+		}
+		which++;
+	}
+	return r;
+}
+
+static int first_dirfd(const struct fc_row *row, const long a[6])
+{
+	return row->arg[0].kind == FC_KIND_DIRFD ? a[0] : AT_FDCWD;
+}
+
+static int64_t execute_row(struct fc_exec *x)
+{
+	const struct fc_row *row = fc_row_by_nr(x->e.nr);
+	int paths = 0, r;
+	int64_t result;
+	long a[6];
+
+	if (!row)
+		fc_exec_refuse(x, "a request for no known system call");
+	for (int i = 0; i < 6; i++) {
+		r = translate(x, row, i, a, &paths);
+		if (r)
+			return r;
+	}
+	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (!paths || !x->path[0][0])
+		return result;
+	if (result < 0 || (row->effect == FC_EFFECT_READS && on_skeleton(x, row, a, first_dirfd(row, a))))
+		return judge_paths(x, row, a, result);
+	return result;
+}
+
+/* ---- dispatch ---- */
+
+static int64_t irregular(struct fc_exec *x)
+{
+	switch (x->e.nr) {
+	case SYS_openat:
+		return fc_exec_openat(x);
+	case SYS_openat2:
+		return fc_exec_openat2(x);
+	case SYS_dup:
+		return fc_exec_dup(x);
+	case SYS_chdir:
+		return fc_exec_chdir(x);
+	case SYS_getcwd:
+		return fc_exec_getcwd(x);
+	case SYS_faccessat:
+	case SYS_faccessat2:
+		return fc_exec_access(x);
+	case SYS_flock:
+		return fc_exec_flock(x);
+	case SYS_ioctl:
+		return fc_exec_ioctl(x);
+	case SYS_copy_file_range:
+		return fc_exec_copy_range(x);
+	case SYS_sendfile:
+		return fc_exec_sendfile(x);
+	case FC_NR_INTERRUPT:
+		return fc_interrupt(x->worker, x->e.arg[0], x->e.arg[1]);
+	case FC_NR_STREAM_READ:
+		return fc_exec_stream(x, false);
+	case FC_NR_STREAM_WRITE:
+		return fc_exec_stream(x, true);
+	default:
+		return execute_row(x);
+	}
+}
+
+static int64_t count_out(struct fc_exec *x, int64_t r)
+{
+	if (r > 0)
+		x->worker->count.bytes_out += r;
+	return r;
+}
+
+static int64_t count_in(struct fc_exec *x, int64_t r)
+{
+	if (r > 0)
+		x->worker->count.bytes_in += r;
+	return r;
+}
+
+int64_t fc_execute(struct fc_exec *x)
+{
+	const uint64_t *arg = x->e.arg;
+	const int fd = fc_exec_fd(arg[0]);
+
+	x->data_length = atomic_load_explicit(&x->s->data_length, memory_order_acquire);
+	switch (x->e.nr) {
+	case SYS_read:
+		return count_out(x, fc_call(SYS_read, fd, fc_exec_at(x, arg[1], arg[2]), arg[2]));
+	case SYS_write:
+		return count_in(x, fc_call(SYS_write, fd, fc_exec_at(x, arg[1], arg[2]), arg[2]));
+	case SYS_pread64:
+		return count_out(x, fc_call(SYS_pread64, fd, fc_exec_at(x, arg[1], arg[2]), arg[2], arg[3]));
+	case SYS_pwrite64:
+		return count_in(x, fc_call(SYS_pwrite64, fd, fc_exec_at(x, arg[1], arg[2]), arg[2], arg[3]));
+	case SYS_preadv2:
+		return count_out(x, fc_call(SYS_preadv2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
+	case SYS_pwritev2:
+		return count_in(x, fc_call(SYS_pwritev2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
+	case SYS_lseek:
+		return fc_call(SYS_lseek, fd, arg[1], arg[2]);
+	case SYS_fstat:
+		return fc_call(SYS_fstat, fd, fc_exec_at(x, arg[1], sizeof(struct stat)));
+	case SYS_close:
+		return fc_call(SYS_close, fd);
+	case SYS_fcntl:
+		return fc_exec_fcntl(x);
+	case FC_NR_NOP:
+		return 0;
+	default:
+		return irregular(x);
+	}
+}

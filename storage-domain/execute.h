@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * execute.h - running one request: the context it runs in, and the checks that every family of calls shares. It owns the
+ * private copy of the request; what the arguments name (data area, descriptors) belongs to the shadow.
+ *
+ * Every function that runs a request returns what the client is to get: 0 or positive, -errno, or FC_CONTINUE - i.
+ */
+#ifndef FC_DOMAIN_EXECUTE_H
+#define FC_DOMAIN_EXECUTE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "common/region.h"
+#include "farcall/abi.h"
+#include "farcall/wire.h"
+#include "storage-domain/path.h"
+#include "storage-domain/shadow.h"
+
+struct fc_worker;
+
+struct fc_exec {
+	struct fc_shadow *s;
+	struct fc_worker *worker;
+	struct fc_entry e;    /* private copy of the request: state, nr, nonce and arg[] are constant while it runs */
+	uint32_t index;       /* of the entry it came in */
+	uint64_t data_length; /* the bound of all its offsets, read once */
+
+	/* scratch, one request at a time */
+	char path[2][FC_PATH_MAX];
+	struct fc_walk walk;
+	struct iovec iov[FC_IOV_MAX];
+};
+
+/* Run the request in x->e. */
+int64_t fc_execute(struct fc_exec *x);
+
+/* The families with a file of their own. */
+int64_t fc_exec_openat(struct fc_exec *x);
+int64_t fc_exec_openat2(struct fc_exec *x);
+int64_t fc_exec_dup(struct fc_exec *x);
+int64_t fc_exec_chdir(struct fc_exec *x);
+int64_t fc_exec_getcwd(struct fc_exec *x);
+int64_t fc_exec_access(struct fc_exec *x);
+int64_t fc_exec_fcntl(struct fc_exec *x);
+int64_t fc_exec_flock(struct fc_exec *x);
+int64_t fc_exec_ioctl(struct fc_exec *x);
+int64_t fc_exec_copy_range(struct fc_exec *x);
+int64_t fc_exec_sendfile(struct fc_exec *x);
+int64_t fc_exec_stream(struct fc_exec *x, bool writing);
+
+/* The peer sent what no correct client sends. Does not return. */
+static inline __attribute__((noreturn, cold)) void fc_exec_refuse(struct fc_exec *x, const char *why)
+{
+	fc_shadow_poison(x->s, why);
+}
+
+/* A descriptor argument as the kernel may see it: the client's, or -1 (which the kernel answers with EBADF where and when
+ * it looks at it) for one that is the shadow's own or no descriptor at all. */
+static inline int fc_exec_fd(uint64_t arg)
+{
+	int fd = (int)arg;
+
+	return (unsigned)fd - FC_DOMAIN_FD_FIRST <= FC_DOMAIN_FD_MAX - FC_DOMAIN_FD_FIRST ? fd : -1;
+}
+
+static inline int fc_exec_dirfd(uint64_t arg)
+{
+	return (int)arg == AT_FDCWD ? AT_FDCWD : fc_exec_fd(arg);
+}
+
+/* The address of `length` bytes at a data-area offset; null for FC_NULL. */
+static inline void *fc_exec_at(struct fc_exec *x, uint64_t offset, uint64_t length)
+{
+	if (offset == FC_NULL)
+		return NULL;
+	if (!fc_region_ok(x->data_length, offset, length))
+		fc_exec_refuse(x, "a buffer lies outside the data area");
+	return x->s->data + offset;
+}
+
+/* Copy the path at a data-area offset into x->path[which]. 0, -EFAULT for FC_NULL, or -ENAMETOOLONG. */
+int fc_exec_path(struct fc_exec *x, uint64_t offset, int which);
+
+/* Answer "go on at `path`" for path argument `arg`: copies it into that argument's buffer. */
+int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path);
+
+/* A new descriptor for the client: moved above the shadow's own, refused (EMFILE) if there is no room. Passes errors on. */
+int64_t fc_exec_new_fd(int64_t fd);
+
+#endif

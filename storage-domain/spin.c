@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* spin.c - the on-line spinning budget, see spin.h. */
+#include "storage-domain/spin.h"
+
+#include <time.h>
+
+#define STEP_NS 4000u
+#define LEAST_NS 2000u      /* below this a spin covers nothing: sleep instead */
+#define SENTENCE_FIRST 16u
+#define SENTENCE_LAST 1024u
+
+uint32_t fc_tsc_per_us;
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+void fc_tsc_calibrate(void)
+{
+	uint64_t ns0, tsc0, ns1;
+
+	if (fc_tsc_per_us)
+		return;
+	ns0 = clock_ns();
+	tsc0 = fc_tsc();
+	do {
+		ns1 = clock_ns();
+	} while (ns1 - ns0 < 20000);
+	fc_tsc_per_us = (fc_tsc() - tsc0) * 1000 / (ns1 - ns0);
+	if (!fc_tsc_per_us)
+		fc_tsc_per_us = 1;
+}
+
+void fc_spin_init(struct fc_spin *sp)
+{
+	*sp = (struct fc_spin){ .budget_ns = FC_SPIN_START_NS };
+}
+
+static void raise_budget(struct fc_spin *sp)
+{
+	sp->budget_ns += STEP_NS;
+	if (sp->budget_ns > FC_SPIN_MAX_NS)
+		sp->budget_ns = FC_SPIN_MAX_NS;
+}
+
+void fc_spin_hit(struct fc_spin *sp)
+{
+	if (sp->budget_ns < FC_SPIN_MAX_NS)
+		raise_budget(sp);
+	else if (sp->sentence)
+		sp->sentence = 0; /* a full budget again: the CPU is ours */
+}
+
+void fc_spin_miss(struct fc_spin *sp)
+{
+	sp->budget_ns /= 2;
+	if (sp->budget_ns < LEAST_NS)
+		sp->budget_ns = 0;
+}
+
+void fc_spin_preempted(struct fc_spin *sp)
+{
+	sp->budget_ns = 0;
+	sp->sentence = sp->sentence ? 2 * sp->sentence : SENTENCE_FIRST;
+	if (sp->sentence > SENTENCE_LAST)
+		sp->sentence = SENTENCE_LAST;
+	sp->probation = sp->sentence;
+}
+
+void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns)
+{
+	/* the wait includes the wakeup itself, which is about FC_SPIN_MAX_NS at its worst */
+	if (waited_ns >= 2 * FC_SPIN_MAX_NS)
+		return;
+	if (sp->probation)
+		sp->probation--;
+	else
+		raise_budget(sp);
+}

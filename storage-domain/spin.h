@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * spin.h - how long to spin before sleeping: one on-line budget per waiting place. It owns the budget and the clock that
+ * measures it, not the waiting itself.
+ *
+ * After Karlin, Li, Manasse and Owicki ("Empirical Studies of Competitive Spinning", SOSP 1991): never spin for much
+ * longer than a wakeup costs, and learn from what came: a wait that spinning covered (or would have) raises the budget,
+ * one that it did not halves it. Being preempted while spinning says that somebody else needs this CPU, most likely the
+ * peer: the budget drops to nothing at once and has to be earned again, each time over a longer probation.
+ */
+#ifndef FC_DOMAIN_SPIN_H
+#define FC_DOMAIN_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FC_SPIN_START_NS 60000u
+#define FC_SPIN_MAX_NS 70000u /* a wake across sleeping CPUs */
+#define FC_SPIN_GAP_NS 20000u /* between two polls: more than any interrupt handler takes */
+
+struct fc_spin {
+	uint32_t budget_ns;
+	uint32_t probation; /* good signs still to be seen before the budget may rise from nothing */
+	uint32_t sentence;  /* what `probation` was set to last */
+};
+
+/* A CPU's time stamp counter, and its ticks per microsecond (constant and synchronous: any x86-64 this runs on). */
+static inline uint64_t fc_tsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+extern uint32_t fc_tsc_per_us;
+
+/* Measure fc_tsc_per_us (20 us of busy waiting), unless that has been done. Before any other thread exists. */
+void fc_tsc_calibrate(void);
+
+static inline uint64_t fc_tsc_from_ns(uint64_t ns)
+{
+	return ns * fc_tsc_per_us / 1000;
+}
+
+static inline uint64_t fc_tsc_to_ns(uint64_t ticks)
+{
+	return ticks * 1000 / fc_tsc_per_us;
+}
+
+void fc_spin_init(struct fc_spin *sp);
+
+/* What a wait taught. hit: what was waited for came while spinning. miss: the budget ran out. preempted: the spinner lost
+ * its CPU. slept: it came `waited_ns` after the wait began, sleeping included. */
+void fc_spin_hit(struct fc_spin *sp);
+void fc_spin_miss(struct fc_spin *sp);
+void fc_spin_preempted(struct fc_spin *sp);
+void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns);
+
+#endif

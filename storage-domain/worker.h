@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker.h - what the code that executes a request may ask of the worker it runs on. Workers themselves (threads, credit,
+ * spinning, statistics) are worker.c's, interrupts interrupt.c's; starting and stopping them is in shadow.h.
+ */
+#ifndef FC_DOMAIN_WORKER_H
+#define FC_DOMAIN_WORKER_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "storage-domain/execute.h"
+#include "storage-domain/shadow.h"
+#include "storage-domain/spin.h"
+
+/* Sent to a worker to make a blocking call return. Not a real-time signal: those queue up, and a burst of them would reach
+ * into later calls. Ignored by default, so that a stray one does nothing. */
+#define FC_WORKER_SIGNAL SIGURG
+
+/* A call longer than this is no longer one that a waiting request can wait for. */
+#define FC_STUCK_NS 50000u
+
+/* What runs under one entry index; private to the domain. */
+struct fc_run {
+	_Atomic uint64_t key;  /* worker: nonce << 32 | tid while a call runs, else 0 */
+	_Atomic uint64_t mark; /* interrupter: nonce << 32 | 1: this call is to end with EINTR */
+} __attribute__((aligned(64)));
+
+struct fc_worker {
+	/* others read these two now and then, under the lock */
+	_Atomic uint64_t busy_since; /* TSC when the running call began, 0: none runs */
+	_Atomic bool stuck;          /* counted in fc_workers.stuck; set under the lock, by anyone */
+	bool asleep;                 /* under the lock */
+	bool live;                   /* under the lock */
+
+	/* the worker's own */
+	bool licensed __attribute__((aligned(64))); /* holds a licence to spin */
+	pid_t tid;
+	pthread_t thread;
+	uint32_t cred_generation;
+	uint32_t quick;  /* calls in a row that were not stuck */
+	uint64_t idle_since; /* TSC when it last ran out of requests */
+	struct fc_spin spin, stream_spin;
+	struct fc_stat_counters count; /* not yet added to the session's */
+	struct fc_workers *pool;
+	struct fc_run *run; /* of the entry being executed */
+	struct fc_exec exec;
+};
+
+struct fc_workers {
+	struct fc_shadow *s;
+	_Atomic bool stop;
+	_Atomic bool eager; /* written under the lock: calls have been slow: one awake worker per call in flight */
+
+	pthread_mutex_t lock;
+	unsigned live, awake, stuck; /* under the lock; stuck <= awake */
+	struct fc_worker *worker[FC_ENTRIES]; /* under the lock; mapped when first used */
+	struct fc_run run[FC_ENTRIES];
+};
+
+/* About to make a call that may block for long: from here on this worker is not counted on, and another one is awake if
+ * requests are waiting. Ends by itself with the request. */
+void fc_block_begin(struct fc_worker *w);
+
+/* interrupt.c: whether the running call is to end with -EINTR: it was interrupted, or the workers are to stop. */
+bool fc_interrupted(const struct fc_worker *w);
+
+/* interrupt.c: whether FC_WORKER_SIGNAL has arrived at the calling thread since this was last asked. */
+bool fc_signal_taken(void);
+
+/* interrupt.c: run FC_NR_INTERRUPT. */
+int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce);
+
+/* interrupt.c: install the handler of FC_WORKER_SIGNAL, once per process. 0 or -errno. */
+int fc_interrupt_init(void);
+
+/* Whether this worker may spin now: takes a licence and keeps it until the worker sleeps or blocks. */
+bool fc_worker_may_spin(struct fc_worker *w);
+
+#endif
