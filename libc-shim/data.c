@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * data.c - buffers in the data area: chunks of FC_CHUNK bytes, handed out from a bitmap in private memory. Each request
+ * entry keeps the chunk it got first, so that a thread, which comes back to the same entry, has its own; larger calls take
+ * extra chunks and give them back at their end. Lock-free, so that signal handlers may call in at any point.
+ */
+#include <errno.h>
+
+#include "libc-shim/shim.h"
+
+static int chunk_try(struct shim_session *s)
+{
+	for (unsigned w = 0; w < SHIM_CHUNKS / 64; w++) {
+		uint64_t free = fc_load(&s->free_chunks[w]);
+
+		while (free) {
+			int bit = __builtin_ctzll(free);
+
+			if (fc_cas(&s->free_chunks[w], free, free & (free - 1)))
+				return (int)(w * 64) + bit;
+			free = fc_load(&s->free_chunks[w]);
+		}
+	}
+	return -1;
+}
+
+int shim_chunk_get(struct shim_session *s, bool grow)
+{
+	int chunk = chunk_try(s);
+
+	while (chunk < 0 && grow && shim_grow(s) == 0)
+		chunk = chunk_try(s);
+	return chunk;
+}
+
+void shim_chunk_put(struct shim_session *s, int chunk)
+{
+	fc_fetch_or(&s->free_chunks[chunk / 64], 1ull << (chunk % 64));
+}
+
+int shim_entry_chunk(struct shim_session *s, int entry)
+{
+	struct shim_slot *slot = &s->slot[entry];
+
+	if (unlikely(slot->chunk < 0))
+		slot->chunk = (int16_t)shim_chunk_get(s, true);
+	return slot->chunk;
+}
+
+int shim_entry_extra(struct shim_session *s, int entry)
+{
+	int chunk = shim_chunk_get(s, true);
+
+	if (chunk >= 0) {
+		s->next_chunk[chunk] = s->slot[entry].extra;
+		s->slot[entry].extra = (int16_t)chunk;
+	}
+	return chunk;
+}
+
+void shim_extra_free(struct shim_session *s, int entry)
+{
+	int chunk = s->slot[entry].extra;
+
+	s->slot[entry].extra = -1;
+	while (chunk >= 0) {
+		int next = s->next_chunk[chunk];
+
+		shim_chunk_put(s, chunk);
+		chunk = next;
+	}
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * exec.c - execve: the new image keeps the sessions, the remote descriptors that are not close-on-exec, and the current
+ * directory. They travel in a memfd named by FARCALL_EXEC, next to the control connections themselves. A program that lives
+ * in a mount is copied into a memfd and run from there. A program the shim cannot get into is named on stderr.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/elfkind.h"
+#include "libc-shim/shim.h"
+
+#define STATE_MAGIC 0x31636578656c6c61ull
+#define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
+#define SCRIPT_DEPTH 4
+
+/* ---- what the next image inherits ---- */
+
+struct exec_state {
+	uint64_t magic;
+	uint32_t pid;
+	int32_t cwd_domain;
+	int32_t placeholder;
+	uint32_t count; /* struct exec_fd after this */
+	struct {
+		int32_t sock; /* -1 = none */
+		uint32_t dead;
+		uint64_t token[2];
+	} session[SHIM_DOMAINS];
+};
+
+struct exec_fd {
+	int32_t fd;
+	uint32_t pad;
+	uint64_t word;
+};
+
+static int write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (n) {
+		long w = fc_call(SYS_write, fd, p, n);
+
+		if (w <= 0)
+			return w ? (int)w : -EIO;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static void set_inherit(struct shim_process *p, bool inherit)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (shim_is_attached(&p->session[d]))
+			fc_call(SYS_fcntl, p->session[d].sock, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+	fc_call(SYS_fcntl, p->placeholder, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+}
+
+static bool has_state(const struct shim_process *p)
+{
+	if (p->cwd_domain >= 0 || fc_load(&p->fd_count))
+		return true;
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (p->session[d].state == SHIM_SESSION_DEAD)
+			return true;
+	return false;
+}
+
+/* The state as a memfd that the next image will find; -errno. */
+static int save_state(const struct shim_process *p)
+{
+	struct exec_state st = { .magic = STATE_MAGIC, .pid = (uint32_t)fc_call(SYS_getpid), .cwd_domain = p->cwd_domain,
+				 .placeholder = p->placeholder, .count = 0 };
+	int fd = (int)fc_call(SYS_memfd_create, "farcall-exec", 0);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		st.session[d].sock = shim_is_attached(&p->session[d]) ? p->session[d].sock : -1;
+		st.session[d].dead = p->session[d].state == SHIM_SESSION_DEAD;
+		st.session[d].token[0] = p->session[d].token[0];
+		st.session[d].token[1] = p->session[d].token[1];
+	}
+	r = write_all(fd, &st, sizeof st);
+	for (uint32_t i = 0; r == 0 && i < fc_load(&p->fd_top); i++) {
+		struct exec_fd e = { .fd = (int)i, .word = fc_load(&p->fd[i]) };
+
+		if (e.word) {
+			st.count++;
+			r = write_all(fd, &e, sizeof e);
+		}
+	}
+	if (r == 0 && fc_call(SYS_pwrite64, fd, &st, sizeof st, 0) != (long)sizeof st)
+		r = -EIO;
+	int high = r == 0 ? (int)fc_call(SYS_fcntl, fd, F_DUPFD, shim.hidden_base) : -1;
+	if (high >= 0 || r < 0) {
+		fc_call(SYS_close, fd);
+		fd = high;
+	}
+	return r < 0 ? r : fd;
+}
+
+/* Descriptors that did not survive (close-on-exec) are still open in the domain: close them there, now, so that their
+ * locks go when POSIX says. */
+static void close_lost(struct shim_process *p, const struct exec_fd *e)
+{
+	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]))
+		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
+}
+
+static int take_number(const char *s)
+{
+	int n = 0;
+
+	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
+		n = n * 10 + (*s++ - '0');
+	return n;
+}
+
+void shim_exec_restore(const char *value)
+{
+	struct shim_process *p = &shim.process;
+	int fd = take_number(value);
+	struct exec_state st;
+	struct exec_fd e;
+
+	if (fc_call(SYS_pread64, fd, &st, sizeof st, 0) != (long)sizeof st || st.magic != STATE_MAGIC ||
+	    st.pid != (uint32_t)fc_call(SYS_getpid))
+		return;
+	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		struct shim_session *s = &p->session[d];
+
+		if (st.session[d].dead)
+			s->state = SHIM_SESSION_DEAD;
+		if (st.session[d].sock < 0)
+			continue;
+		s->sock = shim_hide_fd(p, st.session[d].sock);
+		s->token[0] = st.session[d].token[0];
+		s->token[1] = st.session[d].token[1];
+		s->state = SHIM_SESSION_BARE;
+	}
+	for (uint32_t i = 0; i < st.count; i++) {
+		long at = (long)(sizeof st + i * sizeof e);
+
+		if (fc_call(SYS_pread64, fd, &e, sizeof e, at) != (long)sizeof e || e.fd < 0 || e.fd >= SHIM_FDS ||
+		    shim_fd_domain(e.word) >= shim.config.ndomains)
+			break;
+		if (shim_is_placeholder(e.fd))
+			shim_fd_set(p, e.fd, e.word);
+		else
+			close_lost(p, &e);
+	}
+	fc_call(SYS_close, fd);
+	if (st.placeholder != p->placeholder)
+		fc_call(SYS_close, st.placeholder);
+}
+
+/* ---- the new image's arguments ---- */
+
+/* Everything the execve needs, in one mapping; a vfork child leaves it to its parent to unmap. */
+struct exec_memory {
+	size_t size;
+	const char **envp;
+	const char **argv;
+	char exec_var[40];
+	char preload_var[2 * FC_PATH_MAX];
+	char dir_var[FC_PATH_MAX + 16];
+	char line[512]; /* a script's first */
+	const char *pointers[];
+};
+
+static long count_pointers(const char *const *list)
+{
+	for (long n = 0; n < ARGS_MAX; n++) {
+		const char *s;
+
+		if (!list)
+			return 0;
+		if (fc_copy_from_user(&s, &list[n], sizeof s))
+			return -EFAULT;
+		if (!s)
+			return n;
+	}
+	return -E2BIG;
+}
+
+static char *text_append(char *to, const char *end, const char *s)
+{
+	while (*s && to < end - 1)
+		*to++ = *s++;
+	*to = 0;
+	return to;
+}
+
+static bool user_starts_with(const char *user, const char *prefix)
+{
+	char head[32];
+	size_t n = strlen(prefix);
+
+	return !fc_copy_from_user(head, user, n) && (head[n] = 0, shim_starts_with(head, prefix));
+}
+
+static void make_preload(struct exec_memory *m, const char *old)
+{
+	char *end = m->preload_var + sizeof m->preload_var;
+	char *p = text_append(m->preload_var, end, "LD_PRELOAD=");
+	char *value = p;
+
+	if (old && fc_strncpy_from_user(value, old + sizeof "LD_PRELOAD=" - 1, FC_PATH_MAX) >= 0 &&
+	    shim_starts_with(value, shim.preload))
+		return;
+	p = text_append(value, end, shim.preload);
+	if (old && (size_t)(end - p) > 2) {
+		*p++ = ':';
+		if (fc_strncpy_from_user(p, old + sizeof "LD_PRELOAD=" - 1, (size_t)(end - p)) < 0)
+			p[-1] = 0;
+	}
+}
+
+/* The environment as given, with our variables as they must be. */
+static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd)
+{
+	const char **out = m->envp, *old_preload = NULL;
+	char digits[24], *d = shim_format_number(digits + sizeof digits - 1, (uint64_t)(unsigned)state_fd);
+	char *p;
+
+	for (long i = 0; i < n; i++) {
+		const char *s;
+
+		if (fc_copy_from_user(&s, &user[i], sizeof s))
+			continue;
+		if (user_starts_with(s, "LD_PRELOAD="))
+			old_preload = s;
+		else if (!user_starts_with(s, "FARCALL_DIR=") && !user_starts_with(s, "FARCALL_EXEC="))
+			*out++ = s;
+	}
+	make_preload(m, old_preload);
+	*out++ = m->preload_var;
+	p = text_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
+	text_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
+	*out++ = m->dir_var;
+	if (state_fd >= 0) {
+		digits[sizeof digits - 1] = 0;
+		p = text_append(m->exec_var, m->exec_var + sizeof m->exec_var, "FARCALL_EXEC=");
+		text_append(p, m->exec_var + sizeof m->exec_var, d);
+		*out++ = m->exec_var;
+	}
+	*out = NULL;
+}
+
+static struct exec_memory *memory_get(long nargs, long nenv)
+{
+	size_t size = sizeof(struct exec_memory) + (size_t)(nargs + nenv + 12) * sizeof(char *);
+	long at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at < 0 && at > -4096)
+		return NULL;
+	struct exec_memory *m = (struct exec_memory *)at;
+	m->size = size;
+	m->argv = m->pointers;
+	m->envp = m->pointers + nargs + 6; /* room for a script's interpreter and argument in front */
+	if (fc_vfork_depth) {
+		struct shim_thread *t = shim_self();
+
+		if (t->exec_memory)
+			fc_call(SYS_munmap, t->exec_memory, t->exec_size);
+		t->exec_memory = m;
+		t->exec_size = size;
+	}
+	return m;
+}
+
+static void memory_put(struct exec_memory *m)
+{
+	if (fc_vfork_depth)
+		shim_self()->exec_memory = NULL;
+	fc_call(SYS_munmap, m, m->size);
+}
+
+/* ---- what is to be run ---- */
+
+struct image {
+	int dirfd;
+	const char *path;
+	int flags;
+	long nargs;
+	bool hooked; /* the shim will be in it */
+	int memfd;   /* a remote program's copy, or -1 */
+};
+
+static long open_local(const struct image *im)
+{
+	if (im->flags & AT_EMPTY_PATH)
+		return fc_call(SYS_dup, im->dirfd);
+	return fc_call(SYS_openat, im->dirfd, im->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+}
+
+/* Can the shim get into this local program? If not: say so, or refuse under FARCALL_STRICT. */
+static int look_local(struct image *im)
+{
+	const char *why = NULL;
+	struct stat st;
+	long fd = open_local(im);
+
+	im->hooked = true;
+	if (fd < 0)
+		return 0; /* missing, or executable but not readable: the kernel will say */
+	int kind = fc_elf_kind((int)fd);
+	if (kind == FC_ELF_STATIC)
+		why = " is statically linked: it runs locally, without the remote files";
+	else if (kind == FC_ELF_FOREIGN)
+		why = " is not an x86-64 glibc program: it runs locally, without the remote files";
+	else if (fc_call(SYS_fstat, fd, &st) == 0 && (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) &&
+		 S_ISREG(st.st_mode) && (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
+		why = " is setuid or setgid: it runs locally, without the remote files";
+	fc_call(SYS_close, fd);
+	if (!why)
+		return 0;
+	im->hooked = false;
+	shim_say(im->path, why, shim.strict ? " (refused: FARCALL_STRICT)" : NULL);
+	return shim.strict ? -EPERM : 0;
+}
+
+static long remote_open(const struct image *im)
+{
+	long a[6] = { im->dirfd, (long)im->path, O_RDONLY | O_CLOEXEC | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
+	long d[6] = { im->dirfd, F_DUPFD_CLOEXEC, 0 };
+
+	return im->flags & AT_EMPTY_PATH ? fc_dispatch(SYS_fcntl, d) : fc_dispatch(SYS_openat, a);
+}
+
+static int may_execute(long fd, const struct image *im)
+{
+	struct stat st;
+	long s[6] = { fd, (long)&st };
+	long x[6] = { im->dirfd, (long)im->path, X_OK, 0 };
+	long r = fc_dispatch(SYS_fstat, s);
+
+	if (r < 0)
+		return (int)r;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return im->flags & AT_EMPTY_PATH ? (st.st_mode & 0111 ? 0 : -EACCES) : (int)fc_dispatch(SYS_faccessat, x);
+}
+
+/* Copy a remote program into a memfd. */
+static int fetch(long fd)
+{
+	int memfd = (int)fc_call(SYS_memfd_create, "farcall-program", MFD_CLOEXEC);
+	long r = memfd;
+
+	while (memfd >= 0 && r > 0) {
+		long a[6] = { memfd, fd, 0, 1 << 24 };
+
+		r = fc_dispatch(SYS_sendfile, a);
+	}
+	if (memfd == 0 && r == 0)
+		return memfd;
+	if (r < 0 && memfd >= 0)
+		fc_call(SYS_close, memfd);
+	return r < 0 ? (int)r : memfd;
+}
+
+static char *cut(char *s)
+{
+	while (*s && *s != ' ' && *s != '\t')
+		s++;
+	return s;
+}
+
+static char *skip(char *s)
+{
+	while (*s == ' ' || *s == '\t')
+		s++;
+	return s;
+}
+
+/* A remote script: run its interpreter with the script's path, as the kernel would. */
+static int use_interpreter(struct image *im, struct exec_memory *m)
+{
+	char *name = skip(m->line + 2), *end = name, *argument;
+
+	while (*end && *end != '\n')
+		end++;
+	while (end > name && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+		end--;
+	*end = 0;
+	argument = cut(name);
+	if (*argument) {
+		*argument++ = 0;
+		argument = skip(argument);
+	}
+	if (!*name)
+		return -ENOEXEC;
+	int extra = *argument ? 2 : 1;
+	for (long i = im->nargs; i > 0; i--)
+		m->argv[i + extra] = m->argv[i];
+	m->argv[0] = name;
+	if (extra == 2)
+		m->argv[1] = argument;
+	m->argv[extra] = im->path;
+	im->nargs = (im->nargs ? im->nargs : 1) + extra;
+	m->argv[im->nargs] = NULL;
+	im->path = name;
+	im->dirfd = AT_FDCWD;
+	im->flags = 0;
+	return 0;
+}
+
+static int look_remote(struct image *im, struct exec_memory *m)
+{
+	long fd = remote_open(im);
+	int r = fd < 0 ? (int)fd : may_execute(fd, im);
+
+	if (fd < 0)
+		return r;
+	long a[6] = { fd, (long)m->line, sizeof m->line - 1, 0 };
+	long n = r < 0 ? r : fc_dispatch(SYS_pread64, a);
+	if (n >= 0) {
+		m->line[n] = 0;
+		if (n > 2 && m->line[0] == '#' && m->line[1] == '!') {
+			r = use_interpreter(im, m);
+		} else {
+			r = im->memfd = fetch(fd);
+			im->hooked = r >= 0 && fc_elf_kind(r) == FC_ELF_DYNAMIC;
+		}
+	} else {
+		r = (int)n;
+	}
+	long c[6] = { fd };
+	fc_dispatch(SYS_close, c);
+	return r < 0 ? r : 0;
+}
+
+static bool is_remote(const struct image *im)
+{
+	if (im->flags & AT_EMPTY_PATH)
+		return fc_fd_is_remote(im->dirfd);
+	return fc_path_is_remote(im->dirfd, im->path);
+}
+
+/* Find out what to run: a local program (path), or a copy of a remote one (memfd). */
+static int resolve(struct image *im, struct exec_memory *m)
+{
+	if (!is_remote(im))
+		return look_local(im);
+	for (int depth = 0; depth < SCRIPT_DEPTH; depth++) {
+		int r = look_remote(im, m);
+
+		if (r < 0 || im->memfd >= 0)
+			return r;
+		if (!is_remote(im))
+			return look_local(im);
+	}
+	return -ELOOP;
+}
+
+static long run(struct image *im, struct exec_memory *m, const char *const *envp, long nenv)
+{
+	struct shim_process *p = shim_process();
+	int state = -1;
+	long r = resolve(im, m);
+
+	if (r < 0)
+		return r;
+	if (im->hooked && has_state(p)) {
+		if (!(p = shim_process_own()) || (state = save_state(p)) < 0)
+			return p ? state : -ENOMEM;
+		set_inherit(p, true);
+	}
+	make_environment(m, envp, nenv, state);
+	fc_signal_before_exec();
+	if (im->memfd >= 0)
+		r = fc_call(SYS_execveat, im->memfd, "", m->argv, m->envp, AT_EMPTY_PATH);
+	else
+		r = fc_call(SYS_execveat, im->dirfd, im->path, m->argv, m->envp, im->flags);
+	fc_signal_after_failed_exec();
+	if (state >= 0) {
+		fc_call(SYS_close, state);
+		set_inherit(p, false);
+	}
+	if (im->memfd >= 0)
+		fc_call(SYS_close, im->memfd);
+	return r;
+}
+
+long shim_do_execve(long nr, long a[6])
+{
+	bool at = nr == SYS_execveat;
+	const char *const *argv = (const char *const *)(at ? a[2] : a[1]);
+	const char *const *envp = (const char *const *)(at ? a[3] : a[2]);
+	struct image im = { .dirfd = at ? (int)a[0] : AT_FDCWD, .path = (const char *)(at ? a[1] : a[0]),
+			    .flags = at ? (int)a[4] : 0, .memfd = -1 };
+	long nenv = count_pointers(envp);
+	char byte;
+
+	im.nargs = count_pointers(argv);
+	if (nenv < 0 || im.nargs < 0 || fc_copy_from_user(&byte, im.path, 1))
+		return shim_native(nr, a); /* let the kernel say what is wrong */
+	if (byte)
+		im.flags &= ~AT_EMPTY_PATH;
+	struct exec_memory *m = memory_get(im.nargs, nenv);
+	if (!m)
+		return -ENOMEM;
+	if (argv)
+		fc_copy_from_user(m->argv, argv, (size_t)im.nargs * sizeof *argv);
+	m->argv[im.nargs] = NULL;
+	long r = run(&im, m, envp, nenv);
+	memory_put(m);
+	return r;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fork.c - processes that begin and end: fork, the vfork child's own view, exit, and waiting for a child that was killed.
+ *
+ * fork is a trio: before it every attached session asks its shadow to fork too (so the kernel of the domain makes the
+ * child's descriptor table); after it the parent tells the child's pid, or hangs up if there is no child; the child takes over
+ * the connections made for it and makes areas of its own when it first needs them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "libc-shim/shim.h"
+
+/* what a child of this process will inherit of one session */
+struct offspring {
+	int sock; /* -1 = nothing: the child attaches by itself when it needs to */
+	uint64_t token[2];
+	uint64_t id;
+};
+
+bool shim_is_attached(const struct shim_session *s)
+{
+	return s->state == SHIM_SESSION_BARE || s->state == SHIM_SESSION_READY;
+}
+
+/* Does the domain hold anything of ours that a child shares? */
+bool shim_holds_state(const struct shim_process *p, unsigned domain)
+{
+	if (p->cwd_domain == (int)domain)
+		return true;
+	if (!fc_load(&p->fd_count))
+		return false;
+	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
+		uint64_t w = fc_load(&p->fd[fd]);
+
+		if (w && shim_fd_domain(w) == domain)
+			return true;
+	}
+	return false;
+}
+
+/* Ask for a child's shadow. The session is locked. */
+static void beget(struct shim_process *p, unsigned domain, struct offspring *o)
+{
+	struct shim_session *s = &p->session[domain];
+
+	o->sock = -1;
+	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
+		return;
+	if (shim_ask(s, FC_MSG_FORK, 0, 0, NULL, 0) == 0 && s->packet.nfds == 1) {
+		o->sock = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+		o->token[0] = s->packet.head.arg[0];
+		o->token[1] = s->packet.head.arg[1];
+		o->id = s->packet.head.arg[2];
+	}
+	fc_packet_drop(&s->packet);
+}
+
+/* The child's side of one session: only the connection made for it is its own. */
+static void adopt(struct shim_process *p, unsigned domain, const struct offspring *o, bool dead)
+{
+	struct shim_session *s = &p->session[domain];
+	int old = s->sock;
+
+	shim_session_reset(s, domain);
+	if (old >= 0)
+		shim_hidden_close(p, old);
+	if (o->sock >= 0) {
+		s->sock = shim_hide_fd(p, o->sock);
+		s->token[0] = o->token[0];
+		s->token[1] = o->token[1];
+		s->state = SHIM_SESSION_BARE;
+	} else if (dead) {
+		s->state = SHIM_SESSION_DEAD;
+	}
+}
+
+/* A descriptor whose domain cannot give the child a copy must not look alive. */
+static void orphan_check(struct shim_process *p)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (p->session[d].state == SHIM_SESSION_NONE && shim_holds_state(p, d))
+			p->session[d].state = SHIM_SESSION_DEAD;
+}
+
+/*
+ * The areas are not inherited (MADV_DONTFORK). If the fork was called in a signal handler on top of a remote call, that
+ * call's frame will look at its entry once the handler returns in the child: it finds zeros, which means "not yours".
+ */
+static void areas_after_fork(struct shim_session *s)
+{
+	if (!s->area || !shim_self()->depth)
+		return;
+	fc_call(SYS_mmap, s->area, sizeof *s->area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	fc_call(SYS_mmap, s->data, FC_DATA_MAX, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+}
+
+static void in_child(struct shim_process *p, const struct offspring *o, bool nested)
+{
+	shim_thread_reset_after_fork();
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
+
+		if (nested)
+			areas_after_fork(&p->session[d]);
+		adopt(p, d, &o[d], dead);
+	}
+	orphan_check(p);
+	if (shim.check)
+		fc_check_arm();
+}
+
+static bool shares_memory(long nr, const long a[6])
+{
+	return nr == SYS_clone && (a[0] & (CLONE_VM | CLONE_FILES | CLONE_THREAD));
+}
+
+long shim_do_fork(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	struct offspring o[SHIM_DOMAINS];
+	struct shim_lock_state saved[SHIM_DOMAINS];
+	bool nested = shim_self()->depth > 0;
+	unsigned d;
+
+	if (shares_memory(nr, a))
+		return shim_native(nr, a);
+	for (d = 0; d < shim.config.ndomains; d++) {
+		shim_lock(&p->session[d].lock, &saved[d]);
+		beget(p, d, &o[d]);
+	}
+	long r = shim_native(nr, a);
+	if (r == 0)
+		in_child(p, o, nested);
+	for (unsigned i = 0; r != 0 && i < d; i++) {
+		if (o[i].sock < 0)
+			continue;
+		if (r > 0)
+			shim_tell(&p->session[i], FC_MSG_FORKED, o[i].id, (uint64_t)r);
+		fc_call(SYS_close, o[i].sock);
+	}
+	while (d-- > 0)
+		shim_unlock(&p->session[d].lock, &saved[d]);
+	return r;
+}
+
+/* ---- the vfork child ---- */
+
+#define COPY_SIZE (sizeof(struct shim_process) + (size_t)SHIM_FDS * sizeof(uint64_t))
+
+/*
+ * A vfork child runs in our memory with a descriptor table of its own. From the first call on that would change ours it
+ * works on a copy, with shadows of its own; the copy goes when the parent runs again.
+ */
+int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
+{
+	struct shim_process *parent = &shim.process;
+	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at < 0 && at > -4096)
+		return (int)at;
+	struct shim_process *p = (struct shim_process *)at;
+	memcpy(p, parent, sizeof *p);
+	p->fd = (uint64_t *)(p + 1);
+	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		struct shim_lock_state saved;
+		struct offspring o;
+		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
+
+		shim_lock(&parent->session[d].lock, &saved);
+		beget(parent, d, &o);
+		shim_unlock(&parent->session[d].lock, &saved);
+		adopt(p, d, &o, dead);
+	}
+	orphan_check(p);
+	t->vfork_process = p;
+	*out = p;
+	return 0;
+}
+
+void shim_vfork_cleanup(struct shim_thread *t)
+{
+	struct shim_process *p = t->vfork_process;
+
+	t->vfork_process = NULL;
+	if (p) {
+		for (unsigned d = 0; d < shim.config.ndomains; d++)
+			shim_areas_unmap(&p->session[d]);
+		fc_call(SYS_munmap, p, COPY_SIZE);
+	}
+	if (t->exec_memory) {
+		fc_call(SYS_munmap, t->exec_memory, t->exec_size);
+		t->exec_memory = NULL;
+	}
+}
+
+/* ---- the end ---- */
+
+long shim_do_exit(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	struct shim_lock_state saved;
+
+	if (fc_vfork_depth && !shim_self()->vfork_process)
+		return shim_native(nr, a); /* the sessions are the parent's */
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		if (!shim_is_attached(&p->session[d]))
+			continue;
+		shim_lock(&p->session[d].lock, &saved);
+		shim_ask(&p->session[d], FC_MSG_BYE, 0, 0, NULL, 0);
+		shim_unlock(&p->session[d].lock, &saved);
+	}
+	return shim_native(nr, a);
+}
+
+/* A child was killed: it had no chance to say goodbye. Return only when its locks are gone. */
+static void wait_gone(uint64_t pid)
+{
+	struct shim_process *p = shim_process();
+
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		struct shim_session *s = &p->session[d];
+		struct shim_lock_state saved;
+
+		shim_lock(&s->lock, &saved);
+		if (shim_is_attached(s)) {
+			shim_ask(s, FC_MSG_GONE, pid, 0, NULL, 0);
+		} else if (s->state == SHIM_SESSION_NONE) {
+			struct fc_msg m = { .type = FC_MSG_GONE, .arg = { pid } };
+			int sock = shim_connect(d, &s->packet);
+
+			if (sock >= 0) {
+				fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
+				fc_packet_drop(&s->packet);
+				fc_call(SYS_close, sock);
+			}
+		}
+		shim_unlock(&s->lock, &saved);
+	}
+}
+
+long shim_do_wait(long nr, long a[6])
+{
+	if (nr == SYS_wait4) {
+		int status = 0;
+		long r = fc_call(SYS_wait4, a[0], &status, a[2], a[3]);
+
+		if (r > 0 && WIFSIGNALED(status))
+			wait_gone((uint64_t)r);
+		if (r > 0 && a[1] && fc_copy_to_user((void *)a[1], &status, sizeof status))
+			return -EFAULT;
+		return r;
+	}
+	siginfo_t info;
+	info.si_pid = 0;
+	long r = fc_call(SYS_waitid, a[0], a[1], &info, a[3], a[4]);
+	if (r == 0 && info.si_pid && (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) && !(a[3] & WNOWAIT))
+		wait_gone((uint64_t)info.si_pid);
+	if (r == 0 && a[2]) {
+		if (!info.si_pid)
+			info.si_signo = info.si_errno = info.si_code = 0, info.si_uid = 0, info.si_status = 0;
+		/* the kernel writes these fields and no others */
+		siginfo_t out;
+		if (fc_copy_from_user(&out, (void *)a[2], sizeof out))
+			return -EFAULT;
+		out.si_signo = info.si_pid ? SIGCHLD : 0;
+		out.si_errno = 0;
+		out.si_code = info.si_pid ? info.si_code : 0;
+		out.si_pid = info.si_pid;
+		out.si_uid = info.si_pid ? info.si_uid : 0;
+		out.si_status = info.si_pid ? info.si_status : 0;
+		if (fc_copy_to_user((void *)a[2], &out, sizeof out))
+			return -EFAULT;
+	}
+	return r;
+}
+
+/* ---- limits ---- */
+
+long shim_do_rlimit(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	struct rlimit64 now;
+	long r = shim_native(nr, a);
+	bool size = nr == SYS_setrlimit ? a[0] == RLIMIT_FSIZE : a[1] == RLIMIT_FSIZE && a[2];
+
+	if (r < 0 || !size || (nr == SYS_prlimit64 && a[0] && a[0] != fc_call(SYS_getpid)))
+		return r;
+	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now);
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		struct shim_lock_state saved;
+
+		if (!shim_is_attached(&p->session[d]) || !(p = shim_process_own()))
+			continue;
+		shim_lock(&p->session[d].lock, &saved);
+		shim_ask(&p->session[d], FC_MSG_RLIMIT, now.rlim_cur, now.rlim_max, NULL, 0);
+		shim_unlock(&p->session[d].lock, &saved);
+	}
+	return r;
+}

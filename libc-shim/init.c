@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * init.c - the preload object's constructor: read what `farcall` left in the runtime directory, take over what an exec left,
+ * hook the C library. Without FARCALL_DIR in the environment the object does nothing at all.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+#define HIDDEN_ROOM 32
+
+static const char *variable(char **envp, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; envp && *envp; envp++)
+		if (shim_starts_with(*envp, name) && (*envp)[n] == '=')
+			return *envp + n + 1;
+	return NULL;
+}
+
+static void remove_variable(char **envp, const char *name)
+{
+	size_t n = strlen(name);
+	char **to = envp;
+
+	for (; *envp; envp++)
+		if (!(shim_starts_with(*envp, name) && (*envp)[n] == '='))
+			*to++ = *envp;
+	*to = NULL;
+}
+
+static bool is_set(char **envp, const char *name)
+{
+	const char *v = variable(envp, name);
+
+	return v && *v && shim_strcmp(v, "0");
+}
+
+/* The first object of LD_PRELOAD is this one: `farcall run` and exec.c put it there. */
+static void find_self(char **envp)
+{
+	const char *v = variable(envp, "LD_PRELOAD");
+	size_t n = 0;
+
+	while (v && v[n] && v[n] != ':' && v[n] != ' ' && n < sizeof shim.preload - 1) {
+		shim.preload[n] = v[n];
+		n++;
+	}
+}
+
+static int open_placeholder(struct shim_process *p)
+{
+	struct stat st;
+	long dir = fc_call(SYS_openat, AT_FDCWD, shim.config.dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+
+	if (dir < 0)
+		return (int)dir;
+	long fd = fc_call(SYS_openat, dir, FC_CONFIG_PLACEHOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	fc_call(SYS_close, dir);
+	if (fd < 0)
+		return (int)fd;
+	p->placeholder = shim_hide_fd(p, (int)fd);
+	if (p->placeholder < 0 || fc_call(SYS_fstat, p->placeholder, &st) < 0)
+		return -EBADF;
+	shim.placeholder_dev = st.st_dev;
+	shim.placeholder_ino = st.st_ino;
+	return 0;
+}
+
+static int process_init(struct shim_process *p)
+{
+	struct rlimit64 nofile = { 1024, 1024 };
+	long table = fc_call(SYS_mmap, 0, (size_t)SHIM_FDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long mask = fc_call(SYS_umask, 077);
+
+	fc_call(SYS_umask, mask);
+	if (table < 0 && table > -4096)
+		return (int)table;
+	p->fd = (uint64_t *)table;
+	p->umask = (uint32_t)mask;
+	p->cwd_domain = -1;
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		p->hidden[i] = -1;
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
+		shim_session_reset(&p->session[d], d);
+	fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &nofile);
+	shim.hidden_base = (nofile.rlim_cur < 1024 ? (int)nofile.rlim_cur : 1024) - HIDDEN_ROOM;
+	if (shim.hidden_base < 3)
+		shim.hidden_base = 3;
+	return open_placeholder(p);
+}
+
+static void trace_init(char **envp)
+{
+	const char *v = variable(envp, "FARCALL_TRACE");
+	int n = 0;
+
+	shim.trace_fd = -1;
+	while (v && *v >= '0' && *v <= '9' && n < SHIM_FDS)
+		n = n * 10 + (*v++ - '0');
+	if (v && fc_call(SYS_fcntl, n, F_GETFD) >= 0)
+		shim.trace_fd = n;
+}
+
+static void look_at_mounts(void)
+{
+	struct stat st;
+
+	for (unsigned i = 0; i < shim.config.nmounts; i++)
+		if (fc_call(SYS_newfstatat, AT_FDCWD, shim.config.mount[i].prefix, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			shim.prefix_exists = true;
+}
+
+static int start(const char *dir, char **envp)
+{
+	int r = fc_config_load(&shim.config, dir);
+
+	if (r == 0)
+		r = process_init(&shim.process);
+	if (r < 0) {
+		shim_say(dir, r == -ENOENT ? ": the `farcall run` that made this directory is gone, so its files are too" :
+					     ": cannot use this runtime directory",
+			 NULL);
+		return r;
+	}
+	shim.strict = is_set(envp, "FARCALL_STRICT");
+	shim.check = is_set(envp, "FARCALL_CHECK");
+	shim.no_stream = is_set(envp, "FARCALL_NO_STREAM");
+	find_self(envp);
+	trace_init(envp);
+	look_at_mounts();
+	shim_handlers_init();
+	r = fc_signal_init();
+	if (r == 0)
+		r = fc_hook_install(shim.config.sites);
+	return r < 0 ? r : 0;
+}
+
+__attribute__((constructor)) static void init(int argc, char **argv, char **envp)
+{
+	const char *dir = variable(envp, "FARCALL_DIR"), *inherited = variable(envp, "FARCALL_EXEC");
+
+	(void)argc;
+	(void)argv;
+	if (!dir)
+		return;
+	if (start(dir, envp) < 0) {
+		if (is_set(envp, "FARCALL_STRICT"))
+			fc_call(SYS_exit_group, 125);
+		return;
+	}
+	shim.ready = true;
+	if (inherited) {
+		shim_exec_restore(inherited);
+		remove_variable(envp, "FARCALL_EXEC");
+	}
+	if (shim.check)
+		fc_check_arm();
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ioctl.c - the ioctls of ioctls.def, with descriptors inside their arguments translated from a private copy. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+/* The domain descriptor of an application descriptor that must live in the same domain as w. */
+static long same_domain(const struct shim_process *p, uint64_t w, long fd)
+{
+	uint64_t other = shim_fd_get(p, fd);
+
+	if (!other)
+		return fc_call(SYS_fcntl, fd, 1 /* F_GETFD */) < 0 ? -EBADF : -EXDEV;
+	return shim_fd_domain(other) == shim_fd_domain(w) ? shim_fd_number(other) : -EXDEV;
+}
+
+static int64_t run_fiemap(struct shim_call *c, void *user)
+{
+	struct fiemap map;
+
+	if (fc_copy_from_user(&map, user, sizeof map))
+		return -EFAULT;
+	uint32_t asked = map.fm_extent_count;
+	if (map.fm_extent_count > FC_FIEMAP_EXTENTS_MAX)
+		map.fm_extent_count = FC_FIEMAP_EXTENTS_MAX;
+	size_t size = sizeof map + map.fm_extent_count * sizeof(struct fiemap_extent);
+	c->wire[2] = shim_call_room(c, size);
+	if (c->wire[2] == FC_NULL)
+		return -ENOMEM;
+	struct fiemap *shared = (struct fiemap *)shim_call_at(c, c->wire[2]);
+	memcpy(shared, &map, sizeof map);
+	int64_t r = shim_call_run(c, SYS_ioctl);
+	memcpy(&map, shared, sizeof map);
+	uint32_t extents = map.fm_mapped_extents;
+	if (r < 0) { /* the kernel still says which flags it did not know */
+		map.fm_extent_count = asked;
+		fc_copy_to_user(user, &map, sizeof map);
+		return r;
+	}
+	if (extents > map.fm_extent_count)
+		extents = map.fm_extent_count ? map.fm_extent_count : extents;
+	if (map.fm_extent_count &&
+	    fc_copy_to_user((char *)user + sizeof map, shared + 1, extents * sizeof(struct fiemap_extent)))
+		return -EFAULT;
+	map.fm_extent_count = asked;
+	return fc_copy_to_user(user, &map, sizeof map) ? -EFAULT : r;
+}
+
+static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, const long a[6])
+{
+	struct fc_row row = *c->row;
+	long b[6] = { shim_fd_number(w), a[1], a[2] };
+	struct file_clone_range range;
+	long source;
+
+	c->row = &row;
+	row.arg[2] = *arg;
+	switch (arg->kind) {
+	case FC_KIND_FD_ARG:
+		source = same_domain(c->p, w, a[2]);
+		if (source < 0)
+			return source;
+		row.arg[2].kind = FC_KIND_VAL;
+		b[2] = source;
+		break;
+	case FC_KIND_CLONE_RANGE:
+		if (fc_copy_from_user(&range, (void *)a[2], sizeof range))
+			return -EFAULT;
+		source = same_domain(c->p, w, range.src_fd);
+		if (source < 0)
+			return source;
+		range.src_fd = source;
+		row.arg[2].kind = FC_KIND_IN_OBJ;
+		b[2] = (long)&range;
+		break;
+	case FC_KIND_FIEMAP_ARG:
+		c->wire[0] = (uint64_t)b[0];
+		c->wire[1] = (uint64_t)b[1];
+		return run_fiemap(c, (void *)a[2]);
+	default:
+		break;
+	}
+	return shim_call_row(c, b);
+}
+
+long shim_do_ioctl(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+	struct fc_arg arg;
+	struct shim_call c;
+
+	if (likely(!w))
+		return shim_native(nr, a);
+	if ((unsigned)a[1] == FIOCLEX || (unsigned)a[1] == FIONCLEX)
+		return shim_native(nr, a);
+	if (fc_ioctl_arg((unsigned)a[1], &arg) < 0)
+		return -ENOTTY;
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	int64_t r = -ENOMEM;
+	if ((p = shim_process_own())) {
+		w = shim_fd_get(p, a[0]);
+		c.path[0] = c.path[1] = NULL;
+		r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
+		if (r == 0)
+			r = shim_result(c.s, run(&c, w, &arg, a));
+	}
+	shim_frame_end(f);
+	return (long)r;
+}

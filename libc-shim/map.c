@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * map.c - mmap of a remote file. A private mapping is a copy, made now: what POSIX leaves open anyway is whether later changes
+ * of the file show through, and here they do not. A shared mapping cannot be kept coherent with other users of the
+ * file: ENODEV, as from any file that cannot be mapped.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+#define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1))
+
+static long check(long fd, const long a[6], size_t *bytes)
+{
+	struct stat st;
+	long get[6] = { fd, F_GETFL }, stat[6] = { fd, (long)&st };
+	long flags = fc_dispatch(SYS_fcntl, get);
+	long r = flags < 0 ? flags : fc_dispatch(SYS_fstat, stat);
+
+	if (r < 0)
+		return r;
+	if ((flags & O_PATH) == O_PATH)
+		return -EBADF;
+	if (a[1] == 0 || (a[5] & (FC_PAGE_SIZE - 1)))
+		return -EINVAL;
+	if ((flags & O_ACCMODE) == O_WRONLY)
+		return -EACCES;
+	if (!S_ISREG(st.st_mode) || (a[3] & MAP_TYPE) != MAP_PRIVATE)
+		return -ENODEV;
+	*bytes = st.st_size <= a[5] ? 0 : (size_t)(st.st_size - a[5]);
+	if (*bytes > (size_t)a[1])
+		*bytes = (size_t)a[1];
+	return 0;
+}
+
+static long fill(long fd, char *to, size_t bytes, int64_t pos)
+{
+	while (bytes) {
+		long r[6] = { fd, (long)to, (long)bytes, pos };
+		long n = fc_dispatch(SYS_pread64, r);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		to += n;
+		pos += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+long shim_do_mmap(long nr, long a[6])
+{
+	long fd = a[4];
+	size_t bytes;
+
+	if (likely((a[3] & MAP_ANONYMOUS) || !shim_fd_get(shim_process(), fd)))
+		return shim_native(nr, a);
+	long r = check(fd, a, &bytes);
+	if (r < 0)
+		return r;
+	long b[6] = { a[0], a[1], PROT_READ | PROT_WRITE, a[3] | MAP_ANONYMOUS, -1, 0 };
+	long at = shim_native(SYS_mmap, b);
+	if (at < 0 && at > -4096)
+		return at;
+	r = fill(fd, (char *)at, bytes, a[5]);
+	/* whole pages beyond the end of the file cannot be touched */
+	size_t end = PAGE_UP(bytes), length = PAGE_UP((size_t)a[1]);
+	if (r == 0 && end)
+		r = fc_call(SYS_mprotect, at, end, a[2]);
+	if (r == 0 && end < length)
+		r = fc_call(SYS_mprotect, at + (long)end, length - end, PROT_NONE);
+	if (r < 0) {
+		fc_call(SYS_munmap, at, a[1]);
+		return r;
+	}
+	return at;
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * path_calls.c - every call that names files: find out where its paths lead, run it there, and go on where the answer is
+ * that a path leaves the domain again. Nothing here depends on which call it is but chdir's family at the end.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <utime.h>
+
+#include "libc-shim/shim.h"
+
+#define HOPS_MAX 40
+
+/* ---- legacy forms ---- */
+
+enum { FROM_ARGUMENT = 1, CONSTANT };
+struct legacy_arg {
+	uint8_t kind;
+	int32_t value;
+};
+struct legacy {
+	uint16_t target;
+	struct legacy_arg arg[6];
+};
+
+/* clang-format off */
+#define A(i) { FROM_ARGUMENT, i }
+#define K(n) { CONSTANT, n }
+#define LEGACY(name, target_, ...) [SYS_##name] = { SYS_##target_, { __VA_ARGS__ } },
+/* clang-format on */
+static const struct legacy legacy_forms[512] = {
+#include "farcall/syscalls.def"
+};
+
+const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
+{
+	if ((unsigned long)nr >= 512)
+		return NULL;
+	const struct legacy *l = &legacy_forms[nr];
+
+	for (int i = 0; i < 6; i++)
+		out[i] = !l->target			     ? a[i] :
+			 l->arg[i].kind == FROM_ARGUMENT ? a[l->arg[i].value] :
+							   l->arg[i].value;
+	return fc_row_by_nr(l->target ? l->target : (unsigned)nr);
+}
+
+/* ---- one call and its paths ---- */
+
+struct path_call {
+	const struct fc_row *row;
+	long a[6]; /* canonical */
+	struct shim_process *p;
+	char *scratch; /* pages 0 and 1: the paths; 2 to 4: for the walk */
+	int paths;
+	int arg[2]; /* where the paths stand in a */
+	char *path[2];
+	int dirfd[2];
+	bool follow[2];
+	bool rewritten[2]; /* no longer what the caller passed: an absolute path of ours */
+	struct shim_route route[2];
+};
+
+static bool followed(const struct path_call *pc)
+{
+	const struct fc_row *row = pc->row;
+	long flags = row->follow_arg >= 0 ? pc->a[(int)row->follow_arg] : 0;
+
+	switch (row->follow) {
+	case FC_FOLLOW_ALWAYS:
+		return true;
+	case FC_FOLLOW_UNLESS:
+		return !((uint32_t)flags & row->follow_flag);
+	case FC_FOLLOW_IF:
+		return (uint32_t)flags & row->follow_flag;
+	case FC_FOLLOW_BY_OPEN:
+		if (row->follow_arg < 0) {
+			struct open_how how = { 0 };
+
+			fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+			flags = (long)how.flags;
+		}
+		return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+	default:
+		return false;
+	}
+}
+
+/* Copy the paths in. 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
+static int take_paths(struct path_call *pc)
+{
+	pc->paths = 0;
+	for (int i = 0; i < 6; i++) {
+		unsigned kind = pc->row->arg[i].kind;
+
+		if (kind != FC_KIND_PATH && kind != FC_KIND_PATH_OPT)
+			continue;
+		int k = pc->paths++;
+		pc->arg[k] = i;
+		pc->dirfd[k] = i && pc->row->arg[i - 1].kind == FC_KIND_DIRFD ? (int)pc->a[i - 1] : AT_FDCWD;
+		pc->follow[k] = k == 0 && followed(pc);
+		pc->rewritten[k] = false;
+		pc->path[k] = NULL;
+		if (kind == FC_KIND_PATH_OPT && !pc->a[i])
+			continue;
+		pc->path[k] = pc->scratch + k * FC_PATH_MAX;
+		if (fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX) < 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void route_all(struct path_call *pc)
+{
+	for (int k = 0; k < pc->paths; k++)
+		shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
+}
+
+/* Walk the paths that are local so far. 1 if one has entered a mount, 0 if none, or -errno. */
+static int walk_all(struct path_call *pc)
+{
+	int entered = 0;
+
+	for (int k = 0; k < pc->paths; k++) {
+		if (pc->route[k].domain >= 0 || !pc->route[k].unsure)
+			continue;
+		int r = shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX,
+					&pc->route[k]);
+		if (r < 0)
+			return r;
+		if (pc->route[k].domain >= 0) {
+			pc->rewritten[k] = true;
+			pc->dirfd[k] = AT_FDCWD;
+			entered = 1;
+		} else {
+			pc->route[k].unsure = false;
+		}
+	}
+	return entered;
+}
+
+static bool all_local(const struct path_call *pc)
+{
+	return pc->route[0].domain < 0 && (pc->paths < 2 || pc->route[1].domain < 0);
+}
+
+static bool unsure(const struct path_call *pc)
+{
+	return (pc->route[0].domain < 0 && pc->route[0].unsure) ||
+	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
+}
+
+/* Would the local kernel do harm, or answer from what a mount covers, if the path led into one? */
+static bool must_walk_first(const struct path_call *pc)
+{
+	if (shim.prefix_exists)
+		return true;
+	if (pc->row->nr == SYS_openat)
+		return (pc->a[2] & O_CREAT) && pc->follow[0];
+	return pc->row->nr == SYS_openat2;
+}
+
+static long run_local(struct path_call *pc, long native_nr, const long native_a[6])
+{
+	long a[6];
+
+	if (!pc->rewritten[0] && !(pc->paths > 1 && pc->rewritten[1]))
+		return shim_native(native_nr, native_a);
+	for (int i = 0; i < 6; i++)
+		a[i] = pc->a[i];
+	for (int k = 0; k < pc->paths; k++) {
+		if (!pc->rewritten[k])
+			continue;
+		a[pc->arg[k]] = (long)pc->path[k];
+		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
+			a[pc->arg[k] - 1] = AT_FDCWD;
+	}
+	return shim_native(pc->row->nr, a);
+}
+
+static uint64_t open_flags(const struct path_call *pc)
+{
+	struct open_how how = { 0 };
+
+	if (pc->row->nr == SYS_openat)
+		return (uint64_t)(uint32_t)pc->a[2];
+	fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+	return how.flags;
+}
+
+/* Run on the domain of route 0. The answer may be FC_CONTINUE - i. */
+static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
+{
+	struct shim_call c;
+	unsigned domain = (unsigned)pc->route[0].domain;
+	long a[6];
+	int placeholder = -1;
+
+	if (!(pc->p = shim_process_own()))
+		return -ENOMEM;
+	uint64_t flags = pc->row->effect == FC_EFFECT_OPENS ? open_flags(pc) : 0;
+	if (pc->row->effect == FC_EFFECT_OPENS && (placeholder = shim_placeholder(pc->p, flags & O_CLOEXEC, 0)) < 0)
+		return placeholder;
+	for (int i = 0; i < 6; i++)
+		a[i] = pc->a[i];
+	for (int k = 0; k < pc->paths; k++)
+		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
+			a[pc->arg[k] - 1] = pc->route[k].dirfd;
+	c.path[0] = pc->path[0];
+	c.path[1] = pc->paths > 1 ? pc->path[1] : NULL;
+	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
+	if (r == 0) {
+		c.shown = pc->a;
+		r = shim_call_row(&c, a);
+		for (int k = 0; k < pc->paths; k++)
+			if (r == FC_CONTINUE - pc->arg[k] && pc->path[k]) {
+				memcpy(pc->path[k], shim_call_at(&c, c.wire[pc->arg[k]]), FC_PATH_MAX);
+				pc->path[k][FC_PATH_MAX - 1] = 0;
+			}
+		shim_call_end(&c);
+	}
+	if (placeholder >= 0)
+		r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
+	return r;
+}
+
+/* The domain says that path k goes on elsewhere, at the absolute path now in pc->path[k]. */
+static bool follow_answer(struct path_call *pc, int64_t r)
+{
+	for (int k = 0; k < pc->paths; k++) {
+		if (r != FC_CONTINUE - pc->arg[k] || !pc->path[k] || pc->path[k][0] != '/')
+			continue;
+		pc->rewritten[k] = true;
+		pc->dirfd[k] = AT_FDCWD;
+		return true;
+	}
+	return false;
+}
+
+static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
+{
+	for (int hop = 0; hop < HOPS_MAX; hop++) {
+		int walked;
+		int64_t r;
+
+		route_all(pc);
+		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (walked = walk_all(pc)) < 0)
+			return walked;
+		*domain = -1;
+		if (all_local(pc)) {
+			r = run_local(pc, native_nr, native_a);
+			if (r != -ENOENT || !unsure(pc))
+				return r;
+			walked = walk_all(pc);
+			if (walked <= 0)
+				return r;
+		}
+		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
+			return -ELOOP;
+		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain)
+			return -EXDEV;
+		*domain = pc->route[0].domain;
+		r = run_remote(pc, f);
+		if (r >= FC_CONTINUE - 5 && r <= FC_CONTINUE) {
+			if (follow_answer(pc, r))
+				continue;
+			r = -8193;
+		}
+		return shim_result(&pc->p->session[*domain], r);
+	}
+	return -ELOOP;
+}
+
+long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
+{
+	struct path_call pc = { .row = row, .p = shim_process() };
+	struct shim_frame *f = shim_frame_begin();
+	int ran_in = -1;
+	long r;
+
+	if (!f)
+		return -EDEADLK;
+	for (int i = 0; i < 6; i++)
+		pc.a[i] = a[i];
+	pc.scratch = shim_scratch(f);
+	r = take_paths(&pc) ? shim_native(native_nr, native_a) : run(&pc, f, native_nr, native_a, &ran_in);
+	shim_frame_end(f);
+	if (domain)
+		*domain = ran_in;
+	return r;
+}
+
+long shim_do_path(long nr, long a[6])
+{
+	long canonical[6];
+	const struct fc_row *row = shim_canonical(nr, a, canonical);
+
+	return shim_path_run(row, canonical, nr, a, NULL);
+}
+
+/* ---- calls with a little more to them ---- */
+
+/* utime, utimes, futimesat: utimensat with older ways to write a time */
+long shim_do_times(long nr, long a[6])
+{
+	struct fc_timespec2 ts;
+	long path = nr == SYS_futimesat ? a[1] : a[0], times = nr == SYS_futimesat ? a[2] : a[1];
+	long c[6] = { nr == SYS_futimesat ? a[0] : AT_FDCWD, path, 0, 0 };
+
+	if (nr == SYS_utime && times) {
+		struct utimbuf t;
+
+		if (fc_copy_from_user(&t, (void *)times, sizeof t))
+			return -EFAULT;
+		ts.at[0] = (struct timespec){ t.actime, 0 };
+		ts.at[1] = (struct timespec){ t.modtime, 0 };
+	} else if (times) {
+		struct timeval t[2];
+
+		if (fc_copy_from_user(t, (void *)times, sizeof t))
+			return -EFAULT;
+		for (int i = 0; i < 2; i++) {
+			if (t[i].tv_usec < 0 || t[i].tv_usec >= 1000000)
+				return -EINVAL;
+			ts.at[i] = (struct timespec){ t[i].tv_sec, t[i].tv_usec * 1000 };
+		}
+	}
+	if (times)
+		c[2] = (long)&ts;
+	return shim_path_run(fc_row_by_nr(SYS_utimensat), c, nr, a, NULL);
+}
+
+/* The kernel's own idea of the directory, while the real one is remote: where relative paths of un-hooked code fail. */
+static void enter_placeholder(struct shim_process *p, int domain)
+{
+	if (p->cwd_domain < 0)
+		fc_call(SYS_fchdir, p->placeholder);
+	p->cwd_domain = domain;
+}
+
+static void leave_to_local(void)
+{
+	if (shim_process()->cwd_domain >= 0) {
+		struct shim_process *p = shim_process_own();
+
+		if (p)
+			p->cwd_domain = -1;
+	}
+}
+
+long shim_do_chdir(long nr, long a[6])
+{
+	int domain;
+	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
+
+	if (r == 0 && domain >= 0)
+		enter_placeholder(shim_process_own(), domain);
+	else if (r == 0)
+		leave_to_local();
+	return r;
+}
+
+long shim_do_fchdir(long nr, long a[6])
+{
+	uint64_t w = shim_fd_get(shim_process(), a[0]);
+	long r;
+
+	if (!w) {
+		r = shim_native(nr, a);
+		if (r == 0)
+			leave_to_local();
+		return r;
+	}
+	struct shim_process *p = shim_process_own();
+	if (!p)
+		return -ENOMEM;
+	r = shim_do_fd(nr, a);
+	if (r == 0)
+		enter_placeholder(p, (int)shim_fd_domain(w));
+	return r;
+}
+
+long shim_do_getcwd(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+
+	if (p->cwd_domain < 0)
+		return shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	return shim_simple(p, (unsigned)p->cwd_domain, SYS_getcwd, a[0], a[1], 0);
+}
+
+/* Calls on paths that no domain offers: the argument `a[1]` or `a[0]` is a path. */
+long shim_do_refuse_path(long nr, long a[6])
+{
+	bool at = nr == SYS_inotify_add_watch || nr == SYS_name_to_handle_at;
+	int dirfd = nr == SYS_name_to_handle_at ? (int)a[0] : AT_FDCWD;
+
+	if (!fc_path_is_remote(dirfd, (const char *)a[at ? 1 : 0]))
+		return shim_native(nr, a);
+	return nr == SYS_name_to_handle_at ? -EOPNOTSUPP : nr == SYS_chroot ? -EPERM : -ENOSYS;
+}

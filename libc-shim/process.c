@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.c - what a process has of descriptors: the table that says which are remote, the placeholders that stand for
+ * them in the kernel's own table, and the shim's own descriptors, which the application must neither see nor hit.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+struct shim_globals shim;
+
+struct shim_process *shim_process(void)
+{
+	if (unlikely(fc_vfork_depth)) {
+		struct shim_thread *t = shim_self();
+
+		if (t->vfork_process)
+			return t->vfork_process;
+	}
+	return &shim.process;
+}
+
+struct shim_process *shim_process_own(void)
+{
+	struct shim_process *p;
+	struct shim_thread *t;
+
+	if (likely(!fc_vfork_depth))
+		return &shim.process;
+	t = shim_self();
+	if (t->vfork_process)
+		return t->vfork_process;
+	return shim_vfork_copy(t, &p) < 0 ? NULL : p;
+}
+
+uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
+{
+	uint64_t old = fc_xchg(&p->fd[fd], word);
+	uint32_t top;
+
+	if (!old && word)
+		fc_faa(&p->fd_count, 1u);
+	else if (old && !word)
+		fc_faa(&p->fd_count, -1u);
+	while (word && (top = fc_load(&p->fd_top)) <= (uint32_t)fd)
+		if (fc_cas(&p->fd_top, top, (uint32_t)fd + 1))
+			break;
+	return old;
+}
+
+int shim_hide_fd(struct shim_process *p, int fd)
+{
+	long now = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base);
+
+	if (now < 0)
+		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 ? now : fd; /* as good a place as any */
+	if (now < 0)
+		return (int)now;
+	if (now != fd)
+		fc_call(SYS_close, fd);
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		if (fc_cas(&p->hidden[i], -1, (int)now))
+			return (int)now;
+	fc_call(SYS_close, now);
+	return -EMFILE;
+}
+
+bool shim_fd_hidden(const struct shim_process *p, long fd)
+{
+	if ((int)fd < 0)
+		return false;
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		if (fc_load(&p->hidden[i]) == (int)fd)
+			return true;
+	return false;
+}
+
+void shim_hidden_close(struct shim_process *p, int fd)
+{
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		if (fc_cas(&p->hidden[i], fd, -1))
+			fc_call(SYS_close, fd);
+}
+
+void shim_hidden_make_room(struct shim_process *p, int fd)
+{
+	for (int i = 0; i < SHIM_HIDDEN; i++) {
+		if (fc_load(&p->hidden[i]) != fd)
+			continue;
+		int now = (int)fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base);
+		if (now < 0)
+			return;
+		if (p->placeholder == fd)
+			p->placeholder = now;
+		if (shim.trace_fd == fd)
+			shim.trace_fd = now;
+		for (unsigned d = 0; d < shim.config.ndomains; d++)
+			if (p->session[d].sock == fd)
+				p->session[d].sock = now;
+		fc_store(&p->hidden[i], now);
+		fc_call(SYS_close, fd);
+		return;
+	}
+}
+
+int shim_placeholder(struct shim_process *p, bool cloexec, int min)
+{
+	return (int)fc_call(SYS_fcntl, p->placeholder, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min);
+}
+
+bool shim_is_placeholder(int fd)
+{
+	struct stat st;
+
+	return fc_call(SYS_fstat, fd, &st) == 0 && st.st_dev == shim.placeholder_dev && st.st_ino == shim.placeholder_ino;
+}
+
+bool fc_fd_is_remote(int fd)
+{
+	return shim.ready && fd >= 0 && shim_fd_get(shim_process(), fd);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * remote.c - one row of syscalls.def as a request: marshal its arguments by their kinds, submit, wait, unmarshal. It knows
+ * no single system call.
+ *
+ * A pointer that cannot be read travels as FC_NULL, so that the domain's kernel weighs EFAULT against the call's other
+ * errors in its own order.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
+		    struct shim_frame *f)
+{
+	int r = shim_session_get(p, domain, &c->s);
+
+	if (r < 0)
+		return r;
+	c->row = row;
+	c->p = p;
+	c->frame = f;
+	c->used = 0;
+	c->chunk = NULL;
+	c->shown = NULL;
+	r = shim_entry_get(c->s);
+	if (r < 0)
+		return r;
+	f->session = c->s;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	f->entry = (int16_t)r;
+	return 0;
+}
+
+void shim_call_end(struct shim_call *c)
+{
+	int entry = c->frame->entry;
+
+	c->frame->entry = -1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	shim_entry_put(c->s, entry);
+}
+
+uint64_t shim_call_room(struct shim_call *c, size_t n)
+{
+	if (!c->chunk) {
+		int chunk = shim_entry_chunk(c->s, c->frame->entry);
+
+		if (chunk < 0)
+			return FC_NULL;
+		c->chunk = shim_chunk_address(c->s, chunk);
+	}
+	uint32_t at = (c->used + 7) & ~7u;
+	if (n > FC_CHUNK || at + n > FC_CHUNK)
+		return FC_NULL;
+	c->used = at + (uint32_t)n;
+	return (uint64_t)(c->chunk - c->s->data) + at;
+}
+
+char *shim_call_at(struct shim_call *c, uint64_t offset)
+{
+	return c->s->data + offset;
+}
+
+long shim_result(struct shim_session *s, int64_t r)
+{
+	if (likely(r >= -4095))
+		return (long)r;
+	shim_session_fail(s, "it sent a result that cannot be");
+	return -EIO;
+}
+
+int64_t shim_call_run(struct shim_call *c, unsigned nr)
+{
+	shim_submit(c->s, c->frame->entry, nr, c->wire);
+	return shim_wait(c->s, c->frame->entry);
+}
+
+/* ---- marshalling ---- */
+
+/* Room for a buffer of *n bytes: what is left of the entry's chunk, else a chunk of its own, *n cut to its size. */
+static uint64_t buffer_room(struct shim_call *c, uint64_t *n)
+{
+	uint64_t at = shim_call_room(c, *n);
+
+	if (at != FC_NULL)
+		return at;
+	int chunk = shim_entry_extra(c->s, c->frame->entry);
+	if (chunk < 0)
+		return FC_NULL;
+	if (*n > FC_CHUNK)
+		*n = FC_CHUNK;
+	return shim_chunk_offset(chunk);
+}
+
+static int pack_path(struct shim_call *c, int i, const char *path)
+{
+	c->wire[i] = FC_NULL;
+	if (!path)
+		return 0;
+	c->wire[i] = shim_call_room(c, FC_PATH_MAX);
+	if (c->wire[i] == FC_NULL)
+		return -ENOMEM;
+	memcpy(shim_call_at(c, c->wire[i]), path, strlen(path) + 1);
+	return 0;
+}
+
+static int pack_string(struct shim_call *c, int i, const char *user, size_t max)
+{
+	uint64_t at = shim_call_room(c, max);
+
+	if (at == FC_NULL)
+		return -ENOMEM;
+	long n = fc_strncpy_from_user(shim_call_at(c, at), user, max);
+	if (n == -ENAMETOOLONG)
+		return max == FC_PATH_MAX ? -ENAMETOOLONG : -ERANGE; /* a link's text; an attribute's name */
+	c->wire[i] = n < 0 ? FC_NULL : at;
+	return 0;
+}
+
+static int pack_in(struct shim_call *c, int i, const void *user, uint64_t n)
+{
+	uint64_t fits = n, at;
+
+	c->wire[i] = FC_NULL;
+	if (!user || n > FC_CHUNK)
+		return 0; /* too large for any call that has such an argument: the kernel says so before it looks */
+	at = buffer_room(c, &fits);
+	if (at == FC_NULL)
+		return -ENOMEM;
+	if (!fc_copy_from_user(shim_call_at(c, at), user, n))
+		c->wire[i] = at;
+	return 0;
+}
+
+static int pack_out(struct shim_call *c, int i, int length_arg, const void *user)
+{
+	uint64_t n = c->wire[length_arg];
+
+	if (c->row->nr == SYS_readlinkat)
+		n = (int)n > 0 ? (uint64_t)(int)n : 0;
+	c->wire[i] = FC_NULL;
+	if (!user)
+		return 0;
+	if (n == 0 || n > INT64_MAX) {
+		c->wire[i] = shim_call_room(c, 0);
+		return n ? -EFAULT : 0;
+	}
+	c->wire[i] = buffer_room(c, &n);
+	if (c->wire[i] == FC_NULL)
+		return -ENOMEM;
+	c->wire[length_arg] = n;
+	return 0;
+}
+
+static int pack_object(struct shim_call *c, int i, unsigned kind, void *user, size_t size)
+{
+	bool in = kind != FC_KIND_OUT_OBJ;
+
+	c->wire[i] = FC_NULL;
+	if (!user)
+		return 0;
+	uint64_t at = shim_call_room(c, size);
+	if (at == FC_NULL)
+		return -ENOMEM;
+	if (!in || !fc_copy_from_user(shim_call_at(c, at), user, size))
+		c->wire[i] = at;
+	return 0;
+}
+
+static int pack(struct shim_call *c, const long a[6])
+{
+	int paths = 0, r = 0;
+
+	for (int i = 0; i < 6; i++) /* lengths first: pack_out may shorten one */
+		c->wire[i] = (uint64_t)a[i];
+	for (int i = 0; i < 6 && r == 0; i++) {
+		const struct fc_arg *arg = &c->row->arg[i];
+
+		switch (arg->kind) {
+		case FC_KIND_NONE:
+		case FC_KIND_VAL:
+		case FC_KIND_HEX:
+		case FC_KIND_OCT:
+			break;
+		case FC_KIND_FD:
+		case FC_KIND_DIRFD:
+			c->wire[i] = (uint64_t)(int64_t)(int)a[i];
+			break;
+		case FC_KIND_PATH:
+		case FC_KIND_PATH_OPT:
+			c->path_arg[paths] = i;
+			r = pack_path(c, i, c->path[paths]);
+			paths++;
+			break;
+		case FC_KIND_STR:
+			r = pack_string(c, i, (const char *)a[i], arg->extra);
+			break;
+		case FC_KIND_IN:
+			r = pack_in(c, i, (const void *)a[i], (uint64_t)a[arg->extra]);
+			break;
+		case FC_KIND_OUT:
+			r = pack_out(c, i, arg->extra, (const void *)a[i]);
+			break;
+		default:
+			r = pack_object(c, i, arg->kind, (void *)a[i], arg->extra);
+		}
+	}
+	return r;
+}
+
+static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
+{
+	for (int i = 0; i < 6; i++) {
+		const struct fc_arg *arg = &c->row->arg[i];
+		uint64_t n = 0;
+
+		if (c->wire[i] == FC_NULL)
+			continue;
+		if (arg->kind == FC_KIND_OUT) {
+			n = (uint64_t)result;
+			if (c->wire[arg->extra] && n > c->wire[arg->extra])
+				return -8192; /* more than there was room for */
+			if (!c->wire[arg->extra])
+				n = 0;
+		} else if (arg->kind == FC_KIND_OUT_OBJ || arg->kind == FC_KIND_INOUT_OBJ ||
+			   arg->kind == FC_KIND_INOUT_OBJ_OPT) {
+			n = arg->extra;
+		}
+		if (n && fc_copy_to_user((void *)a[i], shim_call_at(c, c->wire[i]), n))
+			return -EFAULT;
+	}
+	return result;
+}
+
+int64_t shim_call_row(struct shim_call *c, const long a[6])
+{
+	int64_t r = pack(c, a);
+
+	if (r == 0)
+		r = shim_call_run(c, c->row->nr);
+	if (r >= 0)
+		r = unpack(c, a, r);
+	if (unlikely(shim.trace_fd >= 0))
+		shim_trace(c->row, c->shown ? c->shown : a, c->path, r);
+	return r;
+}
+
+long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_call c = { .path = { NULL, NULL } };
+	long a[6] = { a0, a1, a2 };
+
+	if (!f)
+		return -EDEADLK;
+	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
+	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
+	shim_frame_end(f);
+	return (long)result;
+}
+
+long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags)
+{
+	if (dfd >= FC_DOMAIN_FD_FIRST && dfd < FC_DOMAIN_FD_MAX && placeholder < SHIM_FDS) {
+		shim_fd_set(p, placeholder, shim_fd_word(domain, dfd, flags));
+		return placeholder;
+	}
+	fc_call(SYS_close, placeholder);
+	if (dfd < 0)
+		return (long)dfd;
+	if (dfd >= FC_DOMAIN_FD_FIRST && dfd < FC_DOMAIN_FD_MAX) {
+		shim_simple(p, domain, SYS_close, dfd, 0, 0);
+		return -EMFILE;
+	}
+	shim_session_fail(&p->session[domain], "it sent a descriptor that cannot be");
+	return -EIO;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * route.c - where a path leads: to a domain or to the local kernel. It decides by the text where it can and walks local
+ * symbolic links where it must; paths that leave a domain again are the domain's to notice (FC_CONTINUE).
+ *
+ * A mount covers what the local file system has at its prefix. Normally nothing is there, so that a local call which goes
+ * through a mount without the text saying so (a symbolic link, `..`, a relative path) fails with ENOENT: then, and only
+ * then, the path is walked. Where something does exist at a prefix, every local path is walked first.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+#define LINKS_MAX 40
+
+/* Skip slashes and "." components. */
+static const char *next_component(const char *p)
+{
+	for (;;) {
+		while (*p == '/')
+			p++;
+		if (p[0] == '.' && (p[1] == '/' || !p[1]))
+			p++;
+		else
+			return p;
+	}
+}
+
+static size_t component_length(const char *p)
+{
+	size_t n = 0;
+
+	while (p[n] && p[n] != '/')
+		n++;
+	return n;
+}
+
+static bool same(const char *a, const char *b, size_t n)
+{
+	while (n--)
+		if (*a++ != *b++)
+			return false;
+	return true;
+}
+
+/* Does the absolute `path` begin with `prefix`, component by component? A `..` on the way means: not by the text. */
+static bool text_has_prefix(const char *path, const char *prefix)
+{
+	for (;;) {
+		path = next_component(path);
+		prefix = next_component(prefix);
+		if (!*prefix)
+			return true;
+		size_t n = component_length(prefix);
+		if (component_length(path) != n || !same(path, prefix, n))
+			return false;
+		path += n;
+		prefix += n;
+	}
+}
+
+static int mount_by_text(const char *path)
+{
+	for (unsigned i = 0; i < shim.config.nmounts; i++)
+		if (text_has_prefix(path, shim.config.mount[i].prefix))
+			return (int)i;
+	return -1;
+}
+
+void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r)
+{
+	*r = (struct shim_route){ .domain = -1, .dirfd = AT_FDCWD, .unsure = path && path[0] };
+	if (path && path[0] == '/') {
+		int m = mount_by_text(path);
+
+		if (m >= 0)
+			r->domain = (int)shim.config.mount[m].domain;
+	} else if (dirfd == AT_FDCWD) {
+		r->domain = p->cwd_domain;
+	} else {
+		uint64_t w = shim_fd_get(p, dirfd);
+
+		if (w) {
+			r->domain = (int)shim_fd_domain(w);
+			r->dirfd = shim_fd_number(w);
+		}
+	}
+}
+
+/* ---- the walk ---- */
+
+struct walk {
+	char *at;   /* the physical path so far, without trailing slash ("" is the root) */
+	size_t at_length;
+	char *rest; /* what is still to be walked; one page */
+};
+
+static int mount_at(const struct walk *w, bool *above)
+{
+	*above = false;
+	for (unsigned i = 0; i < shim.config.nmounts; i++) {
+		const char *prefix = shim.config.mount[i].prefix;
+		size_t n = shim.config.mount[i].length;
+
+		if (n == w->at_length && same(prefix, w->at, n))
+			return (int)i;
+		if (n > w->at_length && same(prefix, w->at, w->at_length) && prefix[w->at_length] == '/')
+			*above = true;
+	}
+	return -1;
+}
+
+static int append(char *buffer, size_t *length, const char *text, size_t n)
+{
+	if (*length + n + 2 > FC_PATH_MAX)
+		return -ENAMETOOLONG;
+	buffer[(*length)++] = '/';
+	for (size_t i = 0; i < n; i++)
+		buffer[(*length)++] = text[i];
+	buffer[*length] = 0;
+	return 0;
+}
+
+/* rest = target + rest + n, where n bytes of rest have been consumed. */
+static int splice_link(struct walk *w, const char *consumed_to, const char *target, size_t n)
+{
+	size_t left = strlen(consumed_to);
+
+	if (n + left + 1 > FC_PATH_MAX)
+		return -ENAMETOOLONG;
+	if (consumed_to < w->rest + n) { /* moves up: from the end */
+		for (size_t i = left + 1; i-- > 0;)
+			w->rest[n + i] = consumed_to[i];
+	} else {
+		for (size_t i = 0; i <= left; i++)
+			w->rest[n + i] = consumed_to[i];
+	}
+	memcpy(w->rest, target, n);
+	return 0;
+}
+
+static void go_up(struct walk *w)
+{
+	while (w->at_length && w->at[--w->at_length] != '/')
+		;
+	w->at[w->at_length] = 0;
+}
+
+static bool number_path(char *out, int fd)
+{
+	char digits[24], *d = shim_format_number(digits + sizeof digits, (unsigned)fd);
+	static const char base[] = "/proc/self/fd/";
+
+	if (fd < 0)
+		return false;
+	memcpy(out, base, sizeof base - 1);
+	memcpy(out + sizeof base - 1, d, (size_t)(digits + sizeof digits - d));
+	out[sizeof base - 1 + (size_t)(digits + sizeof digits - d)] = 0;
+	return true;
+}
+
+/* Where a relative path starts. */
+static bool start(struct walk *w, int dirfd)
+{
+	char link[48];
+	long n;
+
+	if (dirfd == AT_FDCWD) {
+		n = fc_call(SYS_getcwd, w->at, FC_PATH_MAX);
+		n = n > 0 ? n - 1 : n;
+	} else {
+		n = number_path(link, dirfd) ? fc_call(SYS_readlink, link, w->at, FC_PATH_MAX - 1) : -EBADF;
+	}
+	if (n <= 0 || w->at[0] != '/')
+		return false;
+	w->at_length = n == 1 ? 0 : (size_t)n;
+	w->at[w->at_length] = 0;
+	return true;
+}
+
+/* The walk has entered mount m: path = the prefix and what is left. */
+static int enter(const struct walk *w, int m, const char *left, char *path, struct shim_route *r)
+{
+	size_t n = w->at_length, k = strlen(left);
+
+	if (n + k + 1 > FC_PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path, w->at, n);
+	memcpy(path + n, left, k + 1);
+	*r = (struct shim_route){ .domain = (int)shim.config.mount[m].domain, .dirfd = AT_FDCWD };
+	return 0;
+}
+
+/* One component that is not `..`: 1 = a symbolic link was spliced in, 0 = go on, -errno = the walk ends here, locally. */
+static int step(struct walk *w, const char *after, bool above, bool follow, char *link)
+{
+	long n;
+
+	if (above)
+		return 0; /* a directory on the way to a mount exists, whatever the local file system says */
+	if (!follow && !*after)
+		return 0;
+	n = fc_call(SYS_readlink, w->at, link, FC_PATH_MAX - 1);
+	if (n == -EINVAL)
+		return 0;
+	if (n <= 0)
+		return n ? (int)n : -ENOENT;
+	int r = splice_link(w, after, link, (size_t)n);
+	if (r < 0)
+		return r;
+	if (link[0] == '/') {
+		w->at_length = 0;
+		w->at[0] = 0;
+	} else {
+		go_up(w);
+	}
+	return 1;
+}
+
+int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r)
+{
+	struct walk w = { .at = scratch, .rest = scratch + FC_PATH_MAX };
+	size_t n = strlen(path);
+	int links = 0;
+
+	memcpy(w.rest, path, n + 1);
+	w.at[0] = 0;
+	if (path[0] != '/' && !start(&w, dirfd))
+		return 0;
+	for (const char *p = w.rest;;) {
+		bool above;
+
+		p = next_component(p);
+		if (!*p)
+			return 0;
+		n = component_length(p);
+		if (n == 2 && p[0] == '.' && p[1] == '.') {
+			go_up(&w);
+			p += n;
+			continue;
+		}
+		int e = append(w.at, &w.at_length, p, n);
+		if (e < 0)
+			return e;
+		int m = mount_at(&w, &above);
+		if (m >= 0)
+			return enter(&w, m, p + n, path, r);
+		e = step(&w, p + n, above, follow, scratch + 2 * FC_PATH_MAX);
+		if (e == 1 && ++links > LINKS_MAX)
+			return -ELOOP;
+		if (e < 0)
+			return 0;
+		p = e == 1 ? w.rest : p + n;
+	}
+}
+
+bool fc_path_is_remote(int dirfd, const char *path)
+{
+	struct shim_frame *f = shim.ready ? shim_frame_begin() : NULL;
+	struct shim_route r = { .domain = -1 };
+
+	if (!f)
+		return false;
+	char *scratch = shim_scratch(f);
+	if (fc_strncpy_from_user(scratch, path, FC_PATH_MAX) >= 0) {
+		shim_route_text(shim_process(), dirfd, scratch, &r);
+		if (r.domain < 0 && r.unsure)
+			shim_route_walk(dirfd, scratch, true, scratch + FC_PATH_MAX, &r);
+	}
+	shim_frame_end(f);
+	return r.domain >= 0;
+}

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * rw.c - moving data: read, write and their relatives. Three ways, by size and kind:
+ *   small   up to one chunk: one request, one buffer
+ *   gather  larger, at the file's own offset or with flags: all of it in one request over a list of chunks, because the
+ *           kernel must see one call (the shared offset, O_APPEND)
+ *   stream  larger, at an explicit offset: in chunks that pipeline, the worker moving one while the client moves the next
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "common/doorbell.h"
+#include "libc-shim/shim.h"
+
+#define RW_MAX 0x7ffff000ll     /* the kernel's own limit for one call */
+#define GATHER_CHUNKS_MAX 384   /* 24 MiB: leaves a quarter of the data area to other threads */
+#define STREAM_SLOTS 4
+#define SEEK_FIRST (1u << 20)   /* a read at the file's offset this large first asks how much there is */
+
+struct transfer {
+	bool write;
+	uint64_t w; /* descriptor word */
+	const struct iovec *iov;
+	size_t iovcnt;
+	size_t total;
+	int64_t pos; /* -1 = the file's own offset */
+	long flags;  /* RWF_* */
+	size_t at, at_offset; /* cursor in iov */
+};
+
+/* ---- the application's buffers, piece by piece ---- */
+
+/* Copy up to n bytes between `shared` and the application's buffers at the cursor. Returns the bytes copied: fewer only
+ * where the application's memory cannot be touched. */
+static size_t move(struct transfer *t, char *shared, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n && t->at < t->iovcnt) {
+		const struct iovec *v = &t->iov[t->at];
+		size_t piece = v->iov_len - t->at_offset;
+
+		if (piece > n - done)
+			piece = n - done;
+		char *user = (char *)v->iov_base + t->at_offset;
+		size_t left = t->write ? fc_copy_from_user(shared + done, user, piece) :
+					 fc_copy_to_user(user, shared + done, piece);
+		done += piece - left;
+		if (left)
+			break;
+		t->at_offset += piece;
+		if (t->at_offset == v->iov_len) {
+			t->at++;
+			t->at_offset = 0;
+		}
+	}
+	return done;
+}
+
+/* Bytes were read that the application's memory did not take: put the file's own offset back. */
+static int64_t taken(struct shim_call *c, const struct transfer *t, size_t got, size_t moved)
+{
+	if (moved < got && t->pos < 0) {
+		uint64_t wire[6] = { c->wire[0], (uint64_t)-(int64_t)(got - moved), SEEK_CUR };
+
+		shim_submit(c->s, c->frame->entry, SYS_lseek, wire);
+		shim_wait(c->s, c->frame->entry);
+	}
+	return moved || !got ? (int64_t)moved : -EFAULT;
+}
+
+static void set_wire(struct shim_call *c, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a5)
+{
+	c->wire[1] = a1;
+	c->wire[2] = a2;
+	c->wire[3] = a3;
+	c->wire[4] = 0;
+	c->wire[5] = a5;
+}
+
+static int64_t checked(struct shim_call *c, int64_t r, size_t most)
+{
+	if (unlikely(r > (int64_t)most || r < -4095))
+		return shim_result(c->s, -8193);
+	return r;
+}
+
+/* ---- small ---- */
+
+static int64_t run_small(struct shim_call *c, struct transfer *t)
+{
+	/* O_DIRECT: the same alignment as the application's own buffer, so that the kernel judges what it would have */
+	size_t skew = t->w & SHIM_FD_DIRECT && t->iovcnt ? (uintptr_t)t->iov[0].iov_base & 511 : 0;
+	uint64_t buffer = shim_call_room(c, t->total + skew);
+	size_t n = t->total;
+
+	if (buffer == FC_NULL)
+		return -ENOMEM;
+	buffer += skew;
+	char *shared = shim_call_at(c, buffer);
+	if (t->write && n) {
+		n = move(t, shared, n);
+		if (!n) { /* let the kernel weigh EFAULT against its other errors */
+			buffer = FC_NULL;
+			n = t->total;
+		}
+	}
+	if (likely(!t->flags)) {
+		set_wire(c, buffer, n, (uint64_t)t->pos, 0);
+		unsigned nr = t->write ? (t->pos < 0 ? SYS_write : SYS_pwrite64) :
+					 (t->pos < 0 ? SYS_read : SYS_pread64);
+		int64_t r = checked(c, shim_call_run(c, nr), n);
+		return r <= 0 || t->write ? r : taken(c, t, (size_t)r, move(t, shared, (size_t)r));
+	}
+	uint64_t list = shim_call_room(c, sizeof(struct fc_iovec));
+	if (list == FC_NULL || buffer == FC_NULL)
+		return -EFAULT;
+	*(struct fc_iovec *)shim_call_at(c, list) = (struct fc_iovec){ buffer, n };
+	set_wire(c, list, 1, (uint64_t)t->pos, (uint64_t)t->flags);
+	int64_t r = checked(c, shim_call_run(c, t->write ? SYS_pwritev2 : SYS_preadv2), n);
+	return r <= 0 || t->write ? r : taken(c, t, (size_t)r, move(t, shared, (size_t)r));
+}
+
+/* ---- gather ---- */
+
+/* How much a read at the file's own offset can return at most, if that is easily known. */
+static size_t readable(struct shim_call *c, size_t asked)
+{
+	uint64_t at = shim_call_room(c, sizeof(struct stat));
+	uint64_t seek[6] = { c->wire[0], 0, SEEK_CUR }, stat[6] = { c->wire[0], at };
+
+	if (at == FC_NULL)
+		return asked;
+	shim_submit(c->s, c->frame->entry, SYS_lseek, seek);
+	int64_t pos = shim_wait(c->s, c->frame->entry);
+	shim_submit(c->s, c->frame->entry, SYS_fstat, stat);
+	if (shim_wait(c->s, c->frame->entry) < 0 || pos < 0)
+		return asked;
+	const struct stat *st = (const struct stat *)shim_call_at(c, at);
+	int64_t size = st->st_size;
+	if (!S_ISREG(st->st_mode) || size < pos)
+		return asked;
+	size_t left = (size_t)(size - pos) + FC_CHUNK; /* it may grow meanwhile; a short read is no lie */
+	return left < asked ? left : asked;
+}
+
+static int64_t run_gather(struct shim_call *c, struct transfer *t)
+{
+	size_t n = t->total, filled = 0;
+
+	if (!t->write && t->pos < 0 && n > SEEK_FIRST)
+		n = readable(c, n);
+	size_t chunks = (n + FC_CHUNK - 1) / FC_CHUNK;
+	if (chunks > GATHER_CHUNKS_MAX)
+		chunks = GATHER_CHUNKS_MAX;
+	uint64_t at = shim_call_room(c, chunks * sizeof(struct fc_iovec));
+	if (at == FC_NULL)
+		return -ENOMEM;
+	struct fc_iovec *list = (struct fc_iovec *)shim_call_at(c, at);
+	int16_t used[GATHER_CHUNKS_MAX];
+	size_t count = 0;
+	while (count < chunks && filled < n) {
+		int chunk = shim_entry_extra(c->s, c->frame->entry);
+		if (chunk < 0)
+			break; /* other threads have the rest: a shorter transfer */
+		size_t want = n - filled < FC_CHUNK ? n - filled : FC_CHUNK, have = want;
+		if (t->write)
+			have = move(t, shim_chunk_address(c->s, chunk), want);
+		list[count] = (struct fc_iovec){ shim_chunk_offset(chunk), have };
+		used[count++] = (int16_t)chunk;
+		filled += have;
+		if (have < want)
+			break;
+	}
+	if (!filled)
+		return count ? -EFAULT : -ENOMEM;
+	set_wire(c, at, count, (uint64_t)t->pos, (uint64_t)t->flags);
+	int64_t r = checked(c, shim_call_run(c, t->write ? SYS_pwritev2 : SYS_preadv2), filled);
+	if (r <= 0 || t->write)
+		return r;
+	size_t moved = 0;
+	for (size_t i = 0; i < count && moved < (size_t)r; i++) {
+		size_t piece = (size_t)r - moved < FC_CHUNK ? (size_t)r - moved : FC_CHUNK;
+		size_t done = move(t, shim_chunk_address(c->s, used[i]), piece);
+		moved += done;
+		if (done < piece)
+			break;
+	}
+	return taken(c, t, (size_t)r, moved);
+}
+
+/* ---- stream ---- */
+
+struct stream {
+	struct shim_call *c;
+	struct fc_stream *shared;
+	const uint32_t *state; /* the entry's */
+	int slots;
+	int16_t chunk[STREAM_SLOTS];
+	uint32_t mine; /* chunks this side has finished with */
+};
+
+static bool stream_over(const struct stream *st)
+{
+	uint32_t state = fc_load_acquire(st->state);
+
+	return state != FC_QUEUED && state != FC_ASLEEP;
+}
+
+/* Wait until the domain has finished with more than `seen` chunks; false: the call is over. */
+static bool stream_wait(struct stream *st, uint32_t seen)
+{
+	for (;;) {
+		if (fc_load_acquire(&st->shared->domain.chunks) != seen)
+			return true;
+		if (stream_over(st))
+			return fc_load_acquire(&st->shared->domain.chunks) != seen;
+		if (shim_spin_until(&st->shared->domain.chunks, seen))
+			continue;
+		/* The domain completes the entry without another chunk when it stops short: it wakes us then too,
+		 * or this sleep ends by itself. */
+		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 2000000);
+		if (!stream_over(st) && !shim_session_alive(st->c->s))
+			return false;
+	}
+}
+
+static int64_t stream_begin(struct stream *st, struct shim_call *c, const struct transfer *t)
+{
+	uint64_t list = shim_call_room(c, STREAM_SLOTS * sizeof(uint64_t));
+
+	if (list == FC_NULL)
+		return -ENOMEM;
+	st->c = c;
+	st->shared = &c->s->area->stream[c->frame->entry];
+	st->state = &c->s->area->entry[c->frame->entry].state;
+	st->mine = 0;
+	for (st->slots = 0; st->slots < STREAM_SLOTS; st->slots++) {
+		int chunk = shim_entry_extra(c->s, c->frame->entry);
+
+		if (chunk < 0)
+			break;
+		st->chunk[st->slots] = (int16_t)chunk;
+		((uint64_t *)shim_call_at(c, list))[st->slots] = shim_chunk_offset(chunk);
+	}
+	if (!st->slots)
+		return -ENOMEM;
+	memset(st->shared, 0, sizeof *st->shared);
+	st->shared->client.end = t->total;
+	c->wire[1] = t->total;
+	c->wire[2] = (uint64_t)t->pos;
+	c->wire[3] = list;
+	c->wire[4] = (uint64_t)st->slots;
+	c->wire[5] = 0;
+	return 0;
+}
+
+static size_t chunk_bytes(uint64_t total, uint32_t n)
+{
+	uint64_t start = (uint64_t)n * FC_CHUNK;
+
+	return total - start < FC_CHUNK ? (size_t)(total - start) : FC_CHUNK;
+}
+
+static void stream_publish(struct stream *st)
+{
+	st->mine++;
+	fc_progress_publish(&st->shared->client, &st->shared->domain);
+}
+
+/* The application's memory ended at `bytes`: so does the transfer. */
+static void stream_cut(struct stream *st, uint64_t bytes)
+{
+	fc_store(&st->shared->client.end, bytes);
+	stream_publish(st);
+}
+
+static int64_t run_stream_write(struct stream *st, struct transfer *t)
+{
+	uint32_t chunks = (uint32_t)((t->total + FC_CHUNK - 1) / FC_CHUNK);
+	uint64_t sent = 0;
+
+	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_WRITE, st->c->wire);
+	while (st->mine < chunks) {
+		if (st->mine >= (uint32_t)st->slots &&
+		    st->mine - fc_load_acquire(&st->shared->domain.chunks) >= (uint32_t)st->slots) {
+			if (!stream_wait(st, st->mine - (uint32_t)st->slots))
+				break;
+			continue;
+		}
+		if (stream_over(st))
+			break;
+		size_t want = chunk_bytes(t->total, st->mine);
+		size_t have = move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), want);
+		sent += have;
+		if (have < want) {
+			stream_cut(st, sent);
+			break;
+		}
+		stream_publish(st);
+	}
+	int64_t r = checked(st->c, shim_wait(st->c->s, st->c->frame->entry), t->total);
+	return r == 0 && !sent && t->total ? -EFAULT : r;
+}
+
+static int64_t run_stream_read(struct stream *st, struct transfer *t)
+{
+	uint64_t got = 0;
+	bool fault = false;
+
+	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_READ, st->c->wire);
+	/* Full chunks as they come; what the last one holds only the result says. */
+	while (!fault && got + FC_CHUNK <= t->total && stream_wait(st, st->mine)) {
+		if (stream_over(st))
+			break;
+		size_t have = move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), FC_CHUNK);
+		got += have;
+		if (have < FC_CHUNK) {
+			fault = true;
+			stream_cut(st, got);
+		} else {
+			stream_publish(st);
+		}
+	}
+	int64_t r = checked(st->c, shim_wait(st->c->s, st->c->frame->entry), t->total);
+	if (r < 0 && !got)
+		return r;
+	while (!fault && r > 0 && got < (uint64_t)r) {
+		size_t want = (uint64_t)r - got < FC_CHUNK ? (size_t)((uint64_t)r - got) : FC_CHUNK;
+		size_t have = move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), want);
+		got += have;
+		st->mine++;
+		fault = have < want;
+	}
+	return got || !fault ? (int64_t)got : -EFAULT;
+}
+
+static int64_t run_stream(struct shim_call *c, struct transfer *t)
+{
+	struct stream st;
+	int64_t r = stream_begin(&st, c, t);
+
+	if (r < 0)
+		return r;
+	r = t->write ? run_stream_write(&st, t) : run_stream_read(&st, t);
+	if (r == FC_CONTINUE) { /* not as a stream (O_APPEND): nothing has been moved yet */
+		shim_extra_free(c->s, c->frame->entry);
+		t->at = t->at_offset = 0;
+		return run_gather(c, t);
+	}
+	return r;
+}
+
+/* ---- the calls ---- */
+
+static int64_t run(struct shim_call *c, struct transfer *t)
+{
+	if (t->total > (uint64_t)RW_MAX)
+		t->total = RW_MAX;
+	if (likely(t->total + 512 + sizeof(struct fc_iovec) <= FC_CHUNK))
+		return run_small(c, t);
+	if (t->pos >= 0 && !t->flags && t->total >= 2 * FC_CHUNK && !(t->w & SHIM_FD_DIRECT) && !shim.no_stream)
+		return run_stream(c, t);
+	return run_gather(c, t);
+}
+
+static long transfer(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_process *p = shim_process_own();
+	struct shim_call c;
+	int64_t r = -EBADF;
+
+	if (!f)
+		return -EDEADLK;
+	if (p && (t->w = shim_fd_get(p, fd))) {
+		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
+		if (r == 0) {
+			c.wire[0] = (uint64_t)shim_fd_number(t->w);
+			r = run(&c, t);
+			if (unlikely(shim.trace_fd >= 0)) {
+				c.path[0] = c.path[1] = NULL;
+				shim_trace(row, a, c.path, r);
+			}
+		}
+	}
+	shim_frame_end(f);
+	return (long)r;
+}
+
+static long plain(long nr, long a[6], bool write)
+{
+	bool at = nr == SYS_pread64 || nr == SYS_pwrite64;
+	struct iovec one = { (void *)a[1], (size_t)a[2] };
+	struct transfer t = { .write = write, .iov = &one, .iovcnt = 1, .total = (size_t)a[2], .pos = at ? a[3] : -1 };
+
+	if (at && a[3] < 0)
+		return -EINVAL;
+	if (a[2] < 0 || (uint64_t)a[1] + (uint64_t)a[2] > (1ull << 47)) {
+		/* the kernel's own order of errors: let it see a length or an address that cannot be */
+		t.total = 0;
+		long r = transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
+		return r < 0 ? r : a[2] < 0 ? -EINVAL : -EFAULT;
+	}
+	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
+}
+
+long shim_do_read(long nr, long a[6])
+{
+	return likely(!shim_fd_get(shim_process(), a[0])) ? shim_native(nr, a) : plain(nr, a, false);
+}
+
+long shim_do_write(long nr, long a[6])
+{
+	return likely(!shim_fd_get(shim_process(), a[0])) ? shim_native(nr, a) : plain(nr, a, true);
+}
+
+/* readv and its relatives: the list is copied and checked once. */
+static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
+{
+	bool write = row->nr == SYS_pwritev2;
+	struct transfer t = { .write = write, .iov = iov, .iovcnt = (size_t)a[2], .pos = a[3], .flags = (int)a[5] };
+
+	if ((unsigned long)a[2] > FC_IOV_MAX)
+		return -EINVAL;
+	if (fc_copy_from_user(iov, (void *)a[1], (size_t)a[2] * sizeof *iov))
+		return -EFAULT;
+	for (size_t i = 0; i < t.iovcnt; i++) {
+		if ((ssize_t)iov[i].iov_len < 0)
+			return -EINVAL;
+		if ((uint64_t)iov[i].iov_base + iov[i].iov_len > (1ull << 47) && iov[i].iov_len)
+			return -EFAULT;
+		if (iov[i].iov_len > (uint64_t)RW_MAX - t.total)
+			iov[i].iov_len = (uint64_t)RW_MAX - t.total;
+		t.total += iov[i].iov_len;
+	}
+	if (t.pos < -1)
+		return -EINVAL;
+	return transfer(a[0], &t, row, a);
+}
+
+long shim_do_vector(long nr, long a[6])
+{
+	long c[6];
+	const struct fc_row *row;
+
+	if (likely(!shim_fd_get(shim_process(), a[0])))
+		return shim_native(nr, a);
+	row = shim_canonical(nr, a, c);
+	if ((nr == SYS_preadv || nr == SYS_pwritev) && c[3] < 0)
+		return -EINVAL;
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	long r = vector(row, c, (struct iovec *)shim_scratch(f));
+	shim_frame_end(f);
+	return r;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.c - one process attached to one domain: its state, and who owns which request entry. How the domain is reached is
+ * transport_local.c's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+#define ABANDONED UINT32_MAX /* owner of an entry whose call will never be waited for */
+
+void shim_session_reset(struct shim_session *s, unsigned domain)
+{
+	memset(s, 0, sizeof *s);
+	s->domain = domain;
+	s->sock = -1;
+	for (unsigned i = 0; i < FC_ENTRIES; i++)
+		s->slot[i].chunk = s->slot[i].extra = -1;
+}
+
+static int session_make_ready(struct shim_session *s)
+{
+	struct shim_lock_state saved;
+	int r = 0;
+
+	shim_lock(&s->lock, &saved);
+	if (s->state == SHIM_SESSION_NONE)
+		r = shim_attach(s);
+	if (r == 0 && s->state == SHIM_SESSION_BARE)
+		r = shim_areas(s);
+	if (s->state == SHIM_SESSION_DEAD)
+		r = -EIO;
+	shim_unlock(&s->lock, &saved);
+	return r;
+}
+
+int shim_session_get(struct shim_process *p, unsigned domain, struct shim_session **out)
+{
+	struct shim_session *s = &p->session[domain];
+	uint32_t state = fc_load_acquire(&s->state);
+
+	*out = s;
+	if (likely(state == SHIM_SESSION_READY))
+		return 0;
+	return state == SHIM_SESSION_DEAD ? -EIO : session_make_ready(s);
+}
+
+void shim_session_fail(struct shim_session *s, const char *why)
+{
+	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD)
+		shim_say(shim.config.domain[s->domain].socket, ": storage domain lost, its files fail with EIO from now on: ",
+			 why);
+}
+
+bool shim_session_alive(struct shim_session *s)
+{
+	char byte;
+	long r;
+
+	if (fc_load(&s->state) == SHIM_SESSION_DEAD)
+		return false;
+	r = fc_call(SYS_recvfrom, s->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
+	if (r == 0 || (r < 0 && r != -EAGAIN && r != -EINTR))
+		shim_session_fail(s, "it has ended the session");
+	else if (s->area && fc_load(&s->area->header.poisoned))
+		shim_session_fail(s, "it has cut this process off");
+	return fc_load(&s->state) != SHIM_SESSION_DEAD;
+}
+
+/* ---- request entries ---- */
+
+static bool entry_over(struct shim_session *s, int i)
+{
+	uint32_t state = fc_load_acquire(&s->area->entry[i].state);
+
+	return state == FC_DONE || state == FC_FREE;
+}
+
+/* Take entry i if it is free, or if whoever had it is gone and the domain has let go of it. */
+static bool entry_take(struct shim_session *s, int i, uint32_t tid, bool look_for_dead)
+{
+	struct shim_slot *slot = &s->slot[i];
+	uint32_t owner = fc_load(&slot->owner);
+
+	if (likely(!owner))
+		return fc_cas(&slot->owner, 0u, tid);
+	if (owner != ABANDONED && (!look_for_dead || owner == tid || shim_tid_alive(owner)))
+		return false;
+	if (!entry_over(s, i) || !fc_cas(&slot->owner, owner, tid))
+		return false;
+	if (fc_xchg(&s->area->entry[i].state, FC_FREE) == FC_DONE)
+		fc_faa(&s->in_flight, -1u);
+	shim_extra_free(s, i);
+	return true;
+}
+
+int shim_entry_get(struct shim_session *s)
+{
+	struct shim_thread *t = shim_self();
+
+	for (unsigned round = 0; s->state == SHIM_SESSION_READY; round++) {
+		for (unsigned n = 0; n < FC_ENTRIES; n++) {
+			unsigned i = (t->hint + n) % FC_ENTRIES;
+
+			if (entry_take(s, (int)i, (uint32_t)t->tid, round > 0)) {
+				t->hint = (uint16_t)i;
+				return (int)i;
+			}
+		}
+		fc_call(SYS_sched_yield);
+		if (round % 1024 == 1023)
+			shim_session_alive(s);
+	}
+	return -EIO;
+}
+
+void shim_entry_put(struct shim_session *s, int i)
+{
+	if (unlikely(s->slot[i].extra >= 0))
+		shim_extra_free(s, i);
+	fc_store_release(&s->slot[i].owner, 0u);
+}
+
+void shim_entry_abandon(struct shim_session *s, int i)
+{
+	uint64_t arg[6] = { (uint64_t)i, s->slot[i].nonce };
+	int messenger;
+
+	if (s->area && s->state == SHIM_SESSION_READY && !entry_over(s, i) && (messenger = shim_entry_get(s)) >= 0) {
+		shim_submit(s, messenger, FC_NR_INTERRUPT, arg);
+		fc_store_release(&s->slot[messenger].owner, ABANDONED);
+	}
+	fc_store_release(&s->slot[i].owner, ABANDONED);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * shim.h - what the files of the shim's core share: the process, its sessions, a call in progress.
+ *
+ * Rules for everything in this folder: no errno, no stdio, no malloc, no call into libc, no SIMD (the code runs at raw
+ * system call sites whose callers expect every vector register back), async-signal-safe, re-entrant. Locks are taken
+ * with all signals blocked, so that neither a handler nor a cancellation can run, or leave, while one is held.
+ *
+ * Layers, which call downwards only:
+ *   dispatch.c                 which handler gets a call
+ *   path_calls.c rw.c fd_calls.c fcntl.c copy.c map.c fork.c exec.c ids.c     the families
+ *   route.c                    where a path leads
+ *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
+ *   session.c data.c wait.c    entries, buffers, waiting;  transport_local.c  how a session is made
+ *   process.c thread.c         descriptor table, per-thread record
+ */
+#ifndef FC_SHIM_SHIM_H
+#define FC_SHIM_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/atomic.h"
+#include "common/control.h"
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "farcall/wire.h"
+#include "libc-shim/config.h"
+#include "libc-shim/hook.h"
+
+#define SHIM_DOMAINS 8
+#define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
+#define SHIM_DEPTH_MAX 16  /* dispatches nested through signal handlers, per thread */
+#define SHIM_HIDDEN 24
+#define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
+#define SHIM_LIVENESS_NS 400000000ull /* a waiter looks after its domain this often */
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* ---- lock.c: a futex lock for rare control operations; blocks all signals while held ---- */
+
+struct shim_lock {
+	uint32_t word;
+};
+struct shim_lock_state {
+	uint64_t mask;
+};
+void shim_lock(struct shim_lock *l, struct shim_lock_state *saved);
+void shim_unlock(struct shim_lock *l, const struct shim_lock_state *saved);
+
+/* ---- sessions ---- */
+
+enum shim_session_state {
+	SHIM_SESSION_NONE = 0, /* not attached: attach at the first remote call */
+	SHIM_SESSION_BARE,     /* a connection, but no areas yet: after fork or exec */
+	SHIM_SESSION_READY,
+	SHIM_SESSION_DEAD, /* the domain or the shadow is gone: every call is EIO */
+};
+
+/* the client's private side of one request entry */
+struct shim_slot {
+	uint32_t owner; /* tid, 0 = free */
+	uint32_t nonce;
+	int16_t chunk; /* data chunk kept with this entry, -1 = none yet */
+	int16_t extra; /* first of a chain of further chunks of the call in progress, -1 = none */
+};
+
+struct shim_session {
+	uint32_t state; /* enum shim_session_state */
+	unsigned domain;
+	int sock; /* control connection, a hidden descriptor */
+	uint64_t token[2];
+	struct shim_lock lock;    /* attach, grow, fork: whatever uses `sock` and `packet` */
+	struct fc_packet packet;  /* the answer to the last control message */
+
+	struct fc_request_area *area;
+	char *data;
+	uint32_t chunks;    /* usable data chunks */
+	uint32_t in_flight; /* entries handed to the domain */
+	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
+	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
+	struct shim_slot slot[FC_ENTRIES];
+};
+
+/* ---- the process ---- */
+
+/* a descriptor table word: 0 = not remote */
+#define SHIM_FD_REMOTE (1ull << 63)
+#define SHIM_FD_DIRECT (1ull << 62) /* opened with O_DIRECT: keep the caller's buffer alignment */
+#define shim_fd_word(domain, dfd, flags) (SHIM_FD_REMOTE | (flags) | ((uint64_t)(domain) << 32) | (uint32_t)(dfd))
+#define shim_fd_domain(w) ((unsigned)((w) >> 32) & 0xff)
+#define shim_fd_number(w) ((int)(uint32_t)(w))
+
+struct shim_process {
+	uint64_t *fd;        /* SHIM_FDS words */
+	uint32_t fd_top;     /* one more than the highest descriptor that was ever remote */
+	uint32_t fd_count;   /* remote descriptors now */
+	int cwd_domain;      /* domain that holds the current directory, -1 = local */
+	int placeholder;     /* descriptor of the empty directory, one of the hidden ones */
+	uint32_t umask;
+	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
+	struct shim_session session[SHIM_DOMAINS];
+};
+
+struct shim_globals {
+	bool ready;
+	struct fc_config config;
+	uint64_t placeholder_dev, placeholder_ino;
+	int hidden_base;      /* our own descriptors are moved to this number or higher */
+	bool prefix_exists;   /* a mount point exists locally too: every local path must be walked */
+	bool strict, check, no_stream;
+	char preload[FC_PATH_MAX]; /* this object's path */
+	int trace_fd; /* -1 = no trace */
+	struct shim_process process;
+};
+extern struct shim_globals shim;
+
+/* The calling thread's process: the real one, or in a vfork child its own copy once it has one. For looking only. */
+struct shim_process *shim_process(void);
+/* The same for changing or for remote calls: makes the vfork child's copy first. Null if that failed. */
+struct shim_process *shim_process_own(void);
+
+static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)
+{
+	return (unsigned long)(uint32_t)fd < SHIM_FDS ? fc_load(&p->fd[(uint32_t)fd]) : 0;
+}
+/* Replace a descriptor's word; returns the old one. */
+uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
+
+/* process.c: the shim's own descriptors */
+int shim_hide_fd(struct shim_process *p, int fd);          /* move it out of the way; returns the new number */
+bool shim_fd_hidden(const struct shim_process *p, long fd); /* is it one of ours? */
+void shim_hidden_close(struct shim_process *p, int fd);
+void shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
+/* A new placeholder at the lowest free number >= min, or -errno. */
+int shim_placeholder(struct shim_process *p, bool cloexec, int min);
+bool shim_is_placeholder(int fd);
+
+/* ---- thread.c ---- */
+
+struct shim_frame {
+	struct shim_session *session;
+	uintptr_t sp;
+	int16_t entry;   /* -1 = none */
+	int16_t scratch; /* -1 = none */
+	bool alternate;  /* on the signal stack */
+};
+
+struct shim_thread {
+	int tid;
+	uint32_t depth;
+	struct shim_frame frame[SHIM_DEPTH_MAX];
+	struct shim_spin {
+		uint32_t budget; /* TSC cycles */
+		uint32_t recover, need;
+	} spin;
+	uint16_t hint; /* the entry used last */
+	struct shim_process *vfork_process;
+	void *exec_memory; /* what a vfork child's execve left behind */
+	size_t exec_size;
+};
+struct shim_thread *shim_self(void);
+void shim_thread_reset_after_fork(void);
+
+/* Begin and end a call that uses an entry or scratch memory. begin first takes back what frames that siglongjmp or a
+ * cancellation has left behind still hold. Null: nested too deep. */
+struct shim_frame *shim_frame_begin(void);
+void shim_frame_end(struct shim_frame *f);
+
+/* Scratch: 5 pages of private memory for the duration of a frame. */
+#define SHIM_SCRATCH_SIZE (5 * 4096)
+char *shim_scratch(struct shim_frame *f);
+bool shim_tid_alive(uint32_t tid);
+
+/* ---- session.c, transport_local.c ---- */
+
+/* The session of a domain, attached and with areas. *s is null on error. Returns 0, -EIO (dead), or why attaching failed. */
+int shim_session_get(struct shim_process *p, unsigned domain, struct shim_session **s);
+/* Is the other end still there? Marks the session dead if not. */
+bool shim_session_alive(struct shim_session *s);
+void shim_session_fail(struct shim_session *s, const char *why);
+int shim_attach(struct shim_session *s);   /* NONE -> BARE: connect, HELLO, ATTACH */
+int shim_areas(struct shim_session *s);    /* BARE -> READY: new areas */
+int shim_grow(struct shim_session *s);     /* add a data segment; -ENOMEM at the limit */
+void shim_areas_unmap(struct shim_session *s);
+void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
+/* A control request on the session's connection, the lock held. 0 or -errno; the answer is in s->packet. */
+int shim_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds);
+/* The same without an answer. */
+void shim_tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1);
+/* A fresh connection to a domain that has said HELLO, or -errno (with one line on stderr). */
+int shim_connect(unsigned domain, struct fc_packet *packet);
+
+int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
+void shim_entry_put(struct shim_session *s, int index);
+void shim_entry_abandon(struct shim_session *s, int index);
+
+/* data.c: chunks of the data area. get: one chunk or -1 (growing if it may). */
+int shim_chunk_get(struct shim_session *s, bool grow);
+void shim_chunk_put(struct shim_session *s, int chunk);
+/* The chunk that stays with the entry; -1 if there is none to be had. */
+int shim_entry_chunk(struct shim_session *s, int entry);
+/* One more chunk for the call in progress, freed with it. */
+int shim_entry_extra(struct shim_session *s, int entry);
+void shim_extra_free(struct shim_session *s, int entry);
+static inline char *shim_chunk_address(struct shim_session *s, int chunk)
+{
+	return s->data + (size_t)chunk * FC_CHUNK;
+}
+static inline uint64_t shim_chunk_offset(int chunk)
+{
+	return (uint64_t)chunk * FC_CHUNK;
+}
+
+/* wait.c */
+void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6]);
+/* Wait for an entry. Result as the domain gave it, or -EIO, or -EINTR in a fork child's outer frame. */
+int64_t shim_wait(struct shim_session *s, int entry);
+/* Wait for something that is not an entry: spins, then calls sleep(). */
+bool shim_spin_until(const uint32_t *word, uint32_t seen);
+uint64_t shim_now_ns(void);
+
+/* ---- remote.c: a row as a request ---- */
+
+struct shim_call {
+	const struct fc_row *row;
+	struct shim_process *p;
+	struct shim_session *s;
+	struct shim_frame *frame;
+	uint64_t wire[6];
+	char *path[2]; /* private copies of the path arguments, in order; null = null pointer */
+	int path_arg[2];
+	const long *shown; /* the arguments as the application passed them, for the trace */
+	char *chunk; /* the entry's chunk, and how much of it is used */
+	uint32_t used;
+};
+
+/* Attach, claim an entry. 0 or -errno. Pair with shim_call_end. */
+int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
+		    struct shim_frame *f);
+void shim_call_end(struct shim_call *c);
+/* n bytes of the entry's chunk, aligned to 8: its data-area offset, FC_NULL if there is no room. */
+uint64_t shim_call_room(struct shim_call *c, size_t n);
+char *shim_call_at(struct shim_call *c, uint64_t offset);
+int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait */
+/* The whole of a regular row: marshal a[] (descriptors already domain numbers), run, unmarshal. */
+int64_t shim_call_row(struct shim_call *c, const long a[6]);
+/* Run a row that has only values and (domain) descriptors. */
+long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
+/* A result as the application may see it: what no correct domain sends becomes -EIO. */
+long shim_result(struct shim_session *s, int64_t r);
+/* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */
+long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags);
+
+/* ---- route.c ---- */
+
+struct shim_route {
+	int domain;  /* -1 = local */
+	int dirfd;   /* wire value: domain descriptor or AT_FDCWD */
+	bool unsure; /* local by its text; a local symbolic link might still lead into a mount */
+};
+/* By the text alone. `path` is a private copy, or null. dirfd as the application gave it. */
+void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r);
+/* Follow local symbolic links. If the walk enters a mount, `path` (room FC_PATH_MAX) is replaced by the absolute path and r
+ * by its route. `scratch` is three pages. 0 or -errno (-ELOOP, -ENAMETOOLONG). */
+int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r);
+
+/* ---- path_calls.c ---- */
+
+/* Run a row that has paths, wherever they lead. a: the row's own (canonical) arguments; native_nr and native_a: what to do
+ * if it is local after all. *domain (may be null): where it ran, -1 = locally. */
+long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain);
+/* The canonical row of a call, legacy forms rewritten: null if it has none. */
+const struct fc_row *shim_canonical(long nr, const long a[6], long out[6]);
+
+/* ---- handlers (long handler(nr, a): the application's number and arguments; kernel results) ---- */
+
+typedef long shim_handler(long nr, long a[6]);
+shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
+shim_handler shim_do_read, shim_do_write, shim_do_vector;
+shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_mmap;
+shim_handler shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd, shim_do_refuse_path;
+shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_wait, shim_do_ids, shim_do_rlimit;
+shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask, shim_do_indirect;
+
+static inline long shim_native(long nr, const long a[6])
+{
+	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* dispatch.c: fill the table of handlers */
+void shim_handlers_init(void);
+
+/* fork.c, exec.c */
+bool shim_holds_state(const struct shim_process *p, unsigned domain);
+bool shim_is_attached(const struct shim_session *s);
+void shim_vfork_cleanup(struct shim_thread *t);
+int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
+/* In an exec'ed image: take over the sessions and descriptors that FARCALL_EXEC (its value) describes. */
+void shim_exec_restore(const char *value);
+
+/* message.c: one line on stderr: "farcall: " parts... */
+void shim_say(const char *a, const char *b, const char *c);
+char *shim_format_number(char *end, uint64_t n); /* writes backwards, returns the start */
+
+/* trace.c */
+/* One strace-style line about a remote call that is over. */
+void shim_trace(const struct fc_row *row, const long a[6], char *const path[2], int64_t result);
+
+/* mem.c: general-register versions; also what the compiler calls for struct copies */
+void *memcpy(void *restrict to, const void *restrict from, size_t n);
+void *memset(void *to, int c, size_t n);
+size_t strlen(const char *s);
+int shim_strcmp(const char *a, const char *b);
+bool shim_starts_with(const char *s, const char *prefix);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * thread.c - the per-thread record: the stack of calls in progress (more than one when signal handlers make calls), and
+ * scratch memory. It finds calls that will never return - left by siglongjmp or by a cancellation - and gives back
+ * what they held; it does not wait for anything.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+#define SCRATCHES 128
+
+static __thread struct shim_thread self __attribute__((tls_model("initial-exec")));
+
+static char scratch_memory[SCRATCHES][SHIM_SCRATCH_SIZE] __attribute__((aligned(4096)));
+static uint32_t scratch_owner[SCRATCHES]; /* tid, 0 = free */
+
+struct shim_thread *shim_self(void)
+{
+	if (unlikely(!self.tid)) {
+		self.tid = (int)fc_call(SYS_gettid);
+		self.spin.budget = UINT32_MAX; /* wait.c clips it */
+	}
+	return &self;
+}
+
+void shim_thread_reset_after_fork(void)
+{
+	self.tid = (int)fc_call(SYS_gettid);
+}
+
+bool shim_tid_alive(uint32_t tid)
+{
+	return fc_call(SYS_tgkill, fc_call(SYS_getpid), tid, 0) != -ESRCH;
+}
+
+static bool on_alternate_stack(void)
+{
+	stack_t ss;
+
+	return fc_call(SYS_sigaltstack, 0, &ss) == 0 && (ss.ss_flags & SS_ONSTACK);
+}
+
+static void frame_release(struct shim_frame *f, bool abandoned)
+{
+	if (f->entry >= 0) {
+		if (abandoned)
+			shim_entry_abandon(f->session, f->entry);
+		else
+			shim_entry_put(f->session, f->entry);
+		f->entry = -1;
+	}
+	if (f->scratch >= 0) {
+		fc_store_release(&scratch_owner[f->scratch], 0u);
+		f->scratch = -1;
+	}
+}
+
+/*
+ * A frame below (at a lower address than) the current stack pointer on the same stack has been unwound past. Frames on the
+ * signal stack can only be judged from the signal stack, except that nothing on it is alive once we are off it.
+ */
+static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
+{
+	bool alternate = on_alternate_stack();
+
+	while (t->depth) {
+		struct shim_frame *f = &t->frame[t->depth - 1];
+		bool gone = f->alternate == alternate ? f->sp <= sp : f->alternate;
+
+		if (!gone)
+			return;
+		frame_release(f, true);
+		t->depth--;
+	}
+}
+
+struct shim_frame *shim_frame_begin(void)
+{
+	struct shim_thread *t = shim_self();
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	bool alternate = false;
+
+	if (unlikely(t->depth)) {
+		drop_abandoned(t, sp);
+		alternate = on_alternate_stack();
+	}
+	if (t->depth >= SHIM_DEPTH_MAX)
+		return NULL;
+	struct shim_frame *f = &t->frame[t->depth];
+	f->sp = sp;
+	f->entry = -1;
+	f->scratch = -1;
+	f->alternate = alternate;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->depth++; /* from here on a handler uses the next frame */
+	return f;
+}
+
+void shim_frame_end(struct shim_frame *f)
+{
+	struct shim_thread *t = shim_self();
+
+	frame_release(f, false);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	t->depth = (uint32_t)(f - t->frame);
+}
+
+char *shim_scratch(struct shim_frame *f)
+{
+	struct shim_thread *t = shim_self();
+
+	if (f->scratch >= 0)
+		return scratch_memory[f->scratch];
+	for (unsigned round = 0;; round++) {
+		for (unsigned i = 0; i < SCRATCHES; i++) {
+			unsigned k = (i + (unsigned)t->tid) % SCRATCHES;
+			uint32_t owner = fc_load(&scratch_owner[k]);
+
+			if (owner && !(round && owner != (uint32_t)t->tid && !shim_tid_alive(owner)))
+				continue;
+			if (!fc_cas(&scratch_owner[k], owner, (uint32_t)t->tid))
+				continue;
+			f->scratch = (int16_t)k;
+			return scratch_memory[k];
+		}
+		fc_call(SYS_sched_yield);
+	}
+}

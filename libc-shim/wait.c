@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * wait.c - handing an entry to the domain and waiting for it: how long to spin before sleeping, what to do when a signal
+ * or a dead domain ends the sleep. The sleeping itself, and its races, are doorbell.h's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#include "common/doorbell.h"
+#include "common/queue.h"
+#include "libc-shim/shim.h"
+
+/* TSC cycles, at about 3 per ns; only their order of magnitude matters */
+#define SPIN_MAX 200000u   /* about what a wake across sleeping CPUs costs */
+#define SPIN_SHORT 6000u   /* for those without a licence */
+#define SPIN_GAP 60000u    /* between two looks: we were not running, so neither may the worker be */
+#define RECOVER_FIRST 16u  /* quick sleeping calls before spinning is tried again */
+#define RECOVER_MAX 4096u
+
+static uint32_t spinners; /* threads of this process that spin now */
+static uint32_t cpus;     /* usable ones */
+
+uint64_t shim_now_ns(void)
+{
+	struct timespec ts;
+
+	fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint32_t usable_cpus(void)
+{
+	if (unlikely(!cpus)) {
+		uint64_t mask[16] = { 0 };
+		long n = fc_call(SYS_sched_getaffinity, 0, sizeof mask, mask);
+		uint32_t count = 0;
+
+		for (long i = 0; i < n / 8; i++)
+			for (uint64_t w = mask[i]; w; w &= w - 1)
+				count++;
+		cpus = count ? count : 1;
+	}
+	return cpus;
+}
+
+enum spun { SPUN_HIT, SPUN_OUT, SPUN_PREEMPTED };
+
+/* Look at *word until it is not `a` (nor `b`), for `budget` cycles. */
+static enum spun spin(const uint32_t *word, uint32_t a, uint32_t budget)
+{
+	uint64_t start = __rdtsc(), last = start;
+
+	for (;;) {
+		for (int i = 0; i < 8; i++) {
+			if (fc_load_acquire(word) != a)
+				return SPUN_HIT;
+			fc_pause();
+		}
+		uint64_t now = __rdtsc();
+		if (now - last > SPIN_GAP)
+			return fc_load_acquire(word) != a ? SPUN_HIT : SPUN_PREEMPTED;
+		if (now - start > budget)
+			return SPUN_OUT;
+		last = now;
+	}
+}
+
+/* The budget for this wait, and a licence for a long one: at most one CPU fewer than there are may spin. */
+static uint32_t spin_licence(struct shim_spin *b, bool *licence)
+{
+	*licence = false;
+	if (usable_cpus() < 2 || !b->budget)
+		return 0;
+	uint32_t budget = b->budget < SPIN_MAX ? b->budget : SPIN_MAX;
+	if (budget <= SPIN_SHORT)
+		return budget;
+	*licence = true;
+	return fc_faa(&spinners, 1u) < cpus - 1 ? budget : SPIN_SHORT;
+}
+
+static void spin_learn(struct shim_spin *b, enum spun how)
+{
+	if (how == SPUN_HIT) {
+		b->budget = SPIN_MAX;
+	} else if (how == SPUN_PREEMPTED) {
+		b->budget = 0; /* the peer cannot run while we spin: not another cycle */
+		b->recover = 0;
+		b->need = b->need ? (b->need < RECOVER_MAX ? b->need * 2 : RECOVER_MAX) : RECOVER_FIRST;
+	} else {
+		b->budget = b->budget > SPIN_MAX ? SPIN_MAX / 2 : b->budget / 2;
+		if (b->budget < SPIN_SHORT / 4)
+			b->budget = SPIN_SHORT / 4;
+	}
+}
+
+/* A call that slept was over after `cycles`: would spinning have been better? */
+static void spin_learn_sleep(struct shim_spin *b, uint64_t cycles)
+{
+	if (b->budget) {
+		if (cycles < SPIN_MAX)
+			b->budget = b->budget * 4 < SPIN_MAX ? b->budget * 4 : SPIN_MAX;
+		return;
+	}
+	if (cycles < SPIN_MAX && ++b->recover >= b->need)
+		b->budget = SPIN_SHORT;
+}
+
+bool shim_spin_until(const uint32_t *word, uint32_t seen)
+{
+	struct shim_spin *b = &shim_self()->spin;
+	bool licence;
+	uint32_t budget = spin_licence(b, &licence);
+	enum spun how = budget ? spin(word, seen, budget) : SPUN_OUT;
+
+	if (licence)
+		fc_faa(&spinners, -1u);
+	if (budget)
+		spin_learn(b, how);
+	return how == SPUN_HIT;
+}
+
+void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6])
+{
+	struct fc_entry *e = &s->area->entry[entry];
+
+	e->nr = (uint16_t)nr;
+	e->flags = 0;
+	e->nonce = ++s->slot[entry].nonce;
+	e->thread = 0;
+	for (int i = 0; i < 6; i++)
+		e->arg[i] = arg[i];
+	uint32_t in_flight = fc_faa(&s->in_flight, 1u) + 1;
+	fc_store_release(&e->state, FC_QUEUED);
+	if (fc_queue_enqueue(&s->area->queue, (uint32_t)entry) < 0)
+		shim_session_fail(s, "the request queue is damaged");
+	else if (fc_bell_needed(&s->area->header, in_flight))
+		fc_bell_ring(&s->area->header);
+}
+
+/* Ask the domain to interrupt the call in `entry`. Returns the entry that carries the request, or -1. */
+static int interrupt(struct shim_session *s, int entry)
+{
+	int other = shim_entry_get(s);
+
+	if (other < 0)
+		return -1;
+	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
+	shim_submit(s, other, FC_NR_INTERRUPT, arg);
+	return other;
+}
+
+static int sleep_on(struct shim_session *s, int entry)
+{
+	struct fc_entry *e = &s->area->entry[entry];
+	int messenger = -1;
+
+	for (;;) {
+		int r = fc_entry_sleep(e, shim_now_ns() + SHIM_LIVENESS_NS);
+		uint32_t state = fc_load_acquire(&e->state);
+
+		if (state == FC_DONE)
+			break;
+		if (state == FC_FREE)
+			return -EINTR; /* a fork in a signal handler: this is the child, the call is the parent's */
+		if (r == -ETIMEDOUT && !shim_session_alive(s))
+			return -EIO;
+		if (r == -EINTR && messenger < 0)
+			messenger = interrupt(s, entry);
+	}
+	if (messenger >= 0) {
+		shim_wait(s, messenger);
+		shim_entry_put(s, messenger);
+	}
+	return 0;
+}
+
+int64_t shim_wait(struct shim_session *s, int entry)
+{
+	struct fc_entry *e = &s->area->entry[entry];
+	struct shim_spin *b = &shim_self()->spin;
+	uint64_t start = __rdtsc();
+
+	if (!shim_spin_until(&e->state, FC_QUEUED)) {
+		int r = s->state == SHIM_SESSION_DEAD ? -EIO : sleep_on(s, entry);
+
+		if (r < 0)
+			return r;
+		spin_learn_sleep(b, __rdtsc() - start);
+	} else if (fc_load_acquire(&e->state) == FC_FREE) {
+		return -EINTR;
+	}
+	fc_faa(&s->in_flight, -1u);
+	int64_t result = e->result;
+	fc_store(&e->state, FC_FREE);
+	return result;
+}
