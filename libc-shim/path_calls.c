@@ -304,6 +304,17 @@ long shim_do_path(long nr, long a[6])
 
 /* ---- calls with a little more to them ---- */
 
+/* glibc's fstat is newfstatat(fd, "", st, AT_EMPTY_PATH): no path to look at */
+long shim_do_fstatat(long nr, long a[6])
+{
+	long b[6] = { a[0], a[2] };
+	char first;
+
+	if (a[3] != AT_EMPTY_PATH || (int)a[0] == AT_FDCWD || fc_copy_from_user(&first, (const void *)a[1], 1) || first)
+		return shim_do_path(nr, a);
+	return shim_fd_get(shim_process(), a[0]) ? shim_do_fd(SYS_fstat, b) : shim_native(nr, a);
+}
+
 /* utime, utimes, futimesat: utimensat with older ways to write a time */
 long shim_do_times(long nr, long a[6])
 {

@@ -220,11 +220,10 @@ static bool stream_wait(struct stream *st, uint32_t seen)
 			return true;
 		if (stream_over(st))
 			return fc_load_acquire(&st->shared->domain.chunks) != seen;
-		if (shim_spin_until(&st->shared->domain.chunks, seen))
+		if (shim_spin_until(&st->shared->domain.chunks, seen, st->state))
 			continue;
-		/* The domain completes the entry without another chunk when it stops short: it wakes us then too,
-		 * or this sleep ends by itself. */
-		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 2000000);
+		/* the end of the call is not announced here, but by the entry's state: look at it now and then */
+		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 200000);
 		if (!stream_over(st) && !shim_session_alive(st->c->s))
 			return false;
 	}
@@ -314,8 +313,8 @@ static int64_t run_stream_read(struct stream *st, struct transfer *t)
 	bool fault = false;
 
 	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_READ, st->c->wire);
-	/* Full chunks as they come; what the last one holds only the result says. */
-	while (!fault && got + FC_CHUNK <= t->total && stream_wait(st, st->mine)) {
+	/* Full chunks as they come; the last one comes with the result. */
+	while (!fault && got + FC_CHUNK < t->total && stream_wait(st, st->mine)) {
 		if (stream_over(st))
 			break;
 		size_t have = move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), FC_CHUNK);
@@ -348,7 +347,7 @@ static int64_t run_stream(struct shim_call *c, struct transfer *t)
 	if (r < 0)
 		return r;
 	r = t->write ? run_stream_write(&st, t) : run_stream_read(&st, t);
-	if (r == FC_CONTINUE) { /* not as a stream (O_APPEND): nothing has been moved yet */
+	if (r == -EOPNOTSUPP) { /* O_APPEND: nothing has been moved yet */
 		shim_extra_free(c->s, c->frame->entry);
 		t->at = t->at_offset = 0;
 		return run_gather(c, t);

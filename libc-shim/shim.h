@@ -218,8 +218,8 @@ static inline uint64_t shim_chunk_offset(int chunk)
 void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6]);
 /* Wait for an entry. Result as the domain gave it, or -EIO, or -EINTR in a fork child's outer frame. */
 int64_t shim_wait(struct shim_session *s, int entry);
-/* Wait for something that is not an entry: spins, then calls sleep(). */
-bool shim_spin_until(const uint32_t *word, uint32_t seen);
+/* Spin, for as long as this thread's luck suggests, until *word is not `seen` or *state not FC_QUEUED: true if so. */
+bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state);
 uint64_t shim_now_ns(void);
 
 /* ---- remote.c: a row as a request ---- */
@@ -281,9 +281,9 @@ typedef long shim_handler(long nr, long a[6]);
 shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
 shim_handler shim_do_read, shim_do_write, shim_do_vector;
 shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_mmap;
-shim_handler shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd, shim_do_refuse_path;
+shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd, shim_do_refuse_path;
 shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_wait, shim_do_ids, shim_do_rlimit;
-shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask, shim_do_indirect;
+shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask;
 
 static inline long shim_native(long nr, const long a[6])
 {

@@ -48,20 +48,20 @@ static uint32_t usable_cpus(void)
 
 enum spun { SPUN_HIT, SPUN_OUT, SPUN_PREEMPTED };
 
-/* Look at *word until it is not `a` (nor `b`), for `budget` cycles. */
-static enum spun spin(const uint32_t *word, uint32_t a, uint32_t budget)
+/* Look until *word is not `seen` or *state not FC_QUEUED, for `budget` cycles. */
+static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint32_t budget)
 {
 	uint64_t start = __rdtsc(), last = start;
 
 	for (;;) {
-		for (int i = 0; i < 8; i++) {
-			if (fc_load_acquire(word) != a)
+		for (int i = 0; i < 4; i++) {
+			if (fc_load_acquire(word) != seen || fc_load_acquire(state) != FC_QUEUED)
 				return SPUN_HIT;
 			fc_pause();
 		}
 		uint64_t now = __rdtsc();
 		if (now - last > SPIN_GAP)
-			return fc_load_acquire(word) != a ? SPUN_HIT : SPUN_PREEMPTED;
+			return fc_load_acquire(word) != seen ? SPUN_HIT : SPUN_PREEMPTED;
 		if (now - start > budget)
 			return SPUN_OUT;
 		last = now;
@@ -108,12 +108,12 @@ static void spin_learn_sleep(struct shim_spin *b, uint64_t cycles)
 		b->budget = SPIN_SHORT;
 }
 
-bool shim_spin_until(const uint32_t *word, uint32_t seen)
+bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state)
 {
 	struct shim_spin *b = &shim_self()->spin;
 	bool licence;
 	uint32_t budget = spin_licence(b, &licence);
-	enum spun how = budget ? spin(word, seen, budget) : SPUN_OUT;
+	enum spun how = budget ? spin(word, seen, state, budget) : SPUN_OUT;
 
 	if (licence)
 		fc_faa(&spinners, -1u);
@@ -149,24 +149,30 @@ static int interrupt(struct shim_session *s, int entry)
 		return -1;
 	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
 	shim_submit(s, other, FC_NR_INTERRUPT, arg);
+	fc_bell_ring(&s->area->header); /* whatever the credit: it does not count on calls that turned out to block */
 	return other;
 }
 
 static int sleep_on(struct shim_session *s, int entry)
 {
 	struct fc_entry *e = &s->area->entry[entry];
+	uint64_t patience = FC_NUDGE_NS;
 	int messenger = -1;
 
 	for (;;) {
-		int r = fc_entry_sleep(e, shim_now_ns() + SHIM_LIVENESS_NS);
+		int r = fc_entry_sleep(e, shim_now_ns() + patience);
 		uint32_t state = fc_load_acquire(&e->state);
 
 		if (state == FC_DONE)
 			break;
 		if (state == FC_FREE)
 			return -EINTR; /* a fork in a signal handler: this is the child, the call is the parent's */
-		if (r == -ETIMEDOUT && !shim_session_alive(s))
+		if (r == -ETIMEDOUT && patience == FC_NUDGE_NS) {
+			fc_bell_nudge(s->area);
+			patience = SHIM_LIVENESS_NS;
+		} else if (r == -ETIMEDOUT && !shim_session_alive(s)) {
 			return -EIO;
+		}
 		if (r == -EINTR && messenger < 0)
 			messenger = interrupt(s, entry);
 	}
@@ -183,7 +189,7 @@ int64_t shim_wait(struct shim_session *s, int entry)
 	struct shim_spin *b = &shim_self()->spin;
 	uint64_t start = __rdtsc();
 
-	if (!shim_spin_until(&e->state, FC_QUEUED)) {
+	if (!shim_spin_until(&e->state, FC_QUEUED, &e->state)) {
 		int r = s->state == SHIM_SESSION_DEAD ? -EIO : sleep_on(s, entry);
 
 		if (r < 0)
