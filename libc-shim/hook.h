@@ -42,6 +42,11 @@ size_t fc_copy_to_user(void *user, const void *src, size_t n);
  * -ENAMETOOLONG if there is no NUL among the first max bytes. */
 long fc_strncpy_from_user(char *dst, const char *user, size_t max);
 
+/* Take SIGSEGV and SIGBUS over, once per process; what they are now becomes what the application believes. The copies above do
+ * so themselves when first used, but not in a vfork child; they work without it, at the price of a system call per page.
+ * 0, -EAGAIN (another thread is doing it) or -errno. */
+int fc_signal_init(void);
+
 /* rt_sigaction and rt_sigprocmask as the application sees them: its SIGSEGV and SIGBUS dispositions and mask bits are kept
  * apart from the shim's handler, which must stay installed and unblocked. Kernel arguments, kernel results. In a
  * vfork child (fc_vfork_depth) the tables, which are the parent's, are not touched. */
@@ -57,5 +62,9 @@ void fc_signal_after_failed_exec(void);
  * in the child, which shares our memory but has a descriptor table of its own. Set by the hook's vfork trampolines, which
  * also clear it when the parent goes on. */
 extern __thread unsigned fc_vfork_depth __attribute__((tls_model("initial-exec")));
+
+/* Nonzero in a child made by clone() without CLONE_VM on a new stack: a fork that could not go through fc_dispatch, so that
+ * nothing was prepared for it. Set in the child only; whoever handles it clears it. */
+extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exec")));
 
 #endif

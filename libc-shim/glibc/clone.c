@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clone.c - tells the trampolines which clone, clone3 and vfork calls must run in place. It makes none itself. */
+#define _GNU_SOURCE
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/glibc/trampoline.h"
+#include "libc-shim/hook.h"
+
+__thread unsigned fc_vfork_depth;
+__thread unsigned fc_new_stack_fork;
+
+unsigned fc_clone_class(long nr, const long a[6]) __attribute__((visibility("hidden")));
+
+unsigned fc_clone_class(long nr, const long a[6])
+{
+	uint64_t flags, stack;
+
+	if (nr == SYS_vfork)
+		return FC_CLASS_VFORK;
+	if (nr == SYS_clone) {
+		flags = (uint64_t)a[0];
+		stack = (uint64_t)a[1];
+	} else {
+		struct clone_args args;
+
+		/* what the kernel will not like is the kernel's to say */
+		if ((uint64_t)a[1] < CLONE_ARGS_SIZE_VER0 ||
+		    fc_copy_from_user(&args, (const void *)a[0], CLONE_ARGS_SIZE_VER0))
+			return FC_CLASS_NATIVE;
+		flags = args.flags;
+		stack = args.stack;
+	}
+	if (flags & CLONE_VM)
+		return flags & CLONE_VFORK ? FC_CLASS_VFORK : FC_CLASS_NATIVE;
+	return stack ? FC_CLASS_FORK : FC_CLASS_DISPATCH;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * h_count.c - the hook with the smallest dispatcher there can be: it counts, and makes every call natively. Together with
+ * libc-shim/glibc it is a preload object, for t_hook.sh and for measuring the bare hook.
+ *
+ * Environment: FC_TEST_SITES, the directory with the site tables; FC_TEST_COUNTS, a file that gets one line "NR COUNT" per
+ * number and process at its exit and before each exec. To let strace's output say which calls came through the hook, the
+ * constructor ends with a readahead of descriptor -77 whose arguments are the bounds of this object's text.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/glibc/line.h"
+#include "libc-shim/glibc/patch.h"
+#include "libc-shim/hook.h"
+
+#define NUMBERS 512
+
+static uint32_t count[NUMBERS];
+static const char *counts_file;
+static int remote_fd = -2; /* for FARCALL_CHECK: what is called remote here */
+
+bool fc_fd_is_remote(int fd)
+{
+	return fd == remote_fd;
+}
+
+bool fc_path_is_remote(int dirfd, const char *path)
+{
+	static const char prefix[] = "/remote-test/";
+
+	(void)dirfd;
+	for (unsigned i = 0; i < sizeof(prefix) - 1; i++)
+		if (path[i] != prefix[i])
+			return false;
+	return true;
+}
+
+static void write_counts(void)
+{
+	long fd;
+
+	if (!counts_file)
+		return;
+	fd = fc_call(SYS_openat, AT_FDCWD, counts_file, O_WRONLY | O_APPEND | O_CREAT, 0600);
+	for (unsigned i = 0; i < NUMBERS; i++) {
+		struct fc_line l = { 0 };
+		uint32_t n = fc_xchg(&count[i], 0u);
+
+		if (!n)
+			continue;
+		fc_line_number(&l, i, 10);
+		fc_line_char(&l, ' ');
+		fc_line_number(&l, n, 10);
+		fc_line_end(&l);
+		fc_call(SYS_write, fd, l.text, l.n);
+	}
+	fc_call(SYS_close, fd);
+}
+
+long fc_dispatch(long nr, long a[6])
+{
+	if ((unsigned long)nr < NUMBERS)
+		fc_faa(&count[nr], 1u);
+	switch (nr) {
+	case SYS_execve:
+	case SYS_execveat:
+		if (!fc_vfork_depth)
+			write_counts();
+		break;
+	case SYS_exit_group:
+		if (!fc_vfork_depth)
+			write_counts();
+		break;
+	case SYS_rt_sigaction:
+		return fc_sys_rt_sigaction(a);
+	case SYS_rt_sigprocmask:
+		return fc_sys_rt_sigprocmask(a);
+	case SYS_clone:
+	case SYS_fork: {
+		long r = fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+		if (!r)
+			for (unsigned i = 0; i < NUMBERS; i++)
+				count[i] = 0;
+		return r;
+	}
+	default:
+		break;
+	}
+	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *dir = getenv("FC_TEST_SITES"), *remote = getenv("FC_TEST_REMOTE_FD");
+	const char *check = getenv("FARCALL_CHECK");
+	int n;
+
+	counts_file = getenv("FC_TEST_COUNTS");
+	if (remote)
+		remote_fd = remote[0] - '0';
+	n = fc_hook_install(dir ? dir : "/nonexistent");
+	if (n < 0)
+		fc_call(SYS_exit_group, 99);
+	fc_signal_init();
+	if (check && fc_check_arm())
+		fc_call(SYS_exit_group, 98);
+	fc_call(SYS_readahead, -77, fc_shim_text.start, fc_shim_text.end);
+}
