@@ -46,6 +46,7 @@ static const struct {
 	{ SYS_chroot, shim_do_refuse_path },
 	{ SYS_fork, shim_do_fork },
 	{ SYS_clone, shim_do_fork },
+	{ SYS_clone3, shim_do_fork },
 	{ SYS_execve, shim_do_execve },
 	{ SYS_execveat, shim_do_execve },
 	{ SYS_exit_group, shim_do_exit },

@@ -119,6 +119,16 @@ static void in_child(struct shim_process *p, const struct offspring *o, bool nes
 		fc_check_arm();
 }
 
+void shim_fork_unannounced(void)
+{
+	struct offspring none[SHIM_DOMAINS];
+
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
+		none[d].sock = -1;
+	in_child(&shim.process, none, true);
+	shim_self()->depth = 0;
+}
+
 static bool shares_memory(long nr, const long a[6])
 {
 	return nr == SYS_clone && (a[0] & (CLONE_VM | CLONE_FILES | CLONE_THREAD));

@@ -15,6 +15,10 @@ struct shim_globals shim;
 
 struct shim_process *shim_process(void)
 {
+	if (unlikely(fc_new_stack_fork)) {
+		fc_new_stack_fork = 0;
+		shim_fork_unannounced();
+	}
 	if (unlikely(fc_vfork_depth)) {
 		struct shim_thread *t = shim_self();
 

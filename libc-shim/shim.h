@@ -296,6 +296,8 @@ void shim_handlers_init(void);
 /* fork.c, exec.c */
 bool shim_holds_state(const struct shim_process *p, unsigned domain);
 bool shim_is_attached(const struct shim_session *s);
+/* In a child that was made by a clone onto another stack, so that nothing could be arranged for it: no remote state. */
+void shim_fork_unannounced(void);
 void shim_vfork_cleanup(struct shim_thread *t);
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
 /* In an exec'ed image: take over the sessions and descriptors that FARCALL_EXEC (its value) describes. */

@@ -84,6 +84,8 @@ struct shim_frame *shim_frame_begin(void)
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 	bool alternate = false;
 
+	if (unlikely((t->vfork_process || t->exec_memory) && !fc_vfork_depth))
+		shim_vfork_cleanup(t); /* the child has gone its way */
 	if (unlikely(t->depth)) {
 		drop_abandoned(t, sp);
 		alternate = on_alternate_stack();
