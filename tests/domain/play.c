@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* play.c - a client and a domain in one process, see play.h. */
+#define _GNU_SOURCE
+#include "play.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/doorbell.h"
+#include "common/queue.h"
+
+#define SPIN_NS 50000
+#define LOW_FDS 10 /* leaves a few numbers below FC_DOMAIN_FD_FIRST free: results must be moved up */
+
+struct fc_shadow play;
+static struct fc_exports exports;
+static struct fc_roster_slot slot;
+static _Atomic unsigned in_flight;
+static _Atomic bool taken[FC_ENTRIES];
+static _Atomic int spinners;
+
+/* ---- stand-ins for the process side ---- */
+
+int fc_cred_apply(const struct fc_cred *cred)
+{
+	(void)cred;
+	return 0;
+}
+
+void fc_shadow_poison(struct fc_shadow *s, const char *why)
+{
+	(void)s;
+	(void)why;
+	_exit(PLAY_POISONED);
+}
+
+pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid)
+{
+	(void)d;
+	return shadow_pid + 1000000;
+}
+
+bool fc_spin_get(struct fc_domain_shared *d)
+{
+	(void)d;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return false;
+	if (atomic_fetch_add(&spinners, 1) == 0)
+		return true;
+	atomic_fetch_sub(&spinners, 1);
+	return false;
+}
+
+void fc_spin_put(struct fc_domain_shared *d)
+{
+	(void)d;
+	atomic_fetch_sub(&spinners, 1);
+}
+
+/* ---- the world ---- */
+
+static void must(int failed, const char *what)
+{
+	if (!failed)
+		return;
+	perror(what);
+	exit(1);
+}
+
+static void add_export(const char *prefix)
+{
+	struct fc_export *x = &exports.export[exports.count++];
+	struct statx st;
+	int fd;
+
+	fd = open(prefix, O_PATH | O_DIRECTORY);
+	must(fd < 0, prefix);
+	x->root_fd = dup2(fd, 16 + exports.count);
+	close(fd);
+	x->prefix = strdup(prefix);
+	must(statx(x->root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st), "statx");
+	x->mount_id = st.stx_mnt_id;
+	x->ino = st.stx_ino;
+	x->dev = makedev(st.stx_dev_major, st.stx_dev_minor);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		perror(path);
+	close(fd);
+}
+
+void play_world(void)
+{
+	char root[] = "/tmp/farcall-play-XXXXXX", map[32];
+	struct stat st;
+	uid_t uid = getuid();
+
+	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS)) {
+		puts("skipped: no mount namespace of our own");
+		exit(77);
+	}
+	snprintf(map, sizeof map, "0 %u 1\n", uid);
+	if (uid)
+		write_file("/proc/self/uid_map", map);
+	must(mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL), "make private");
+	must(!mkdtemp(root), root);
+	must(mount("skeleton", root, "tmpfs", 0, NULL), "skeleton");
+	must(chdir(root), root);
+	rmdir(root);
+	must(mkdir("data", 0755) || mkdir("mnt", 0755) || mkdir("mnt/other", 0755) || mkdir("store", 0755), "mkdir");
+	must(mount("store", "store", "tmpfs", 0, NULL), "store");
+	must(mkdir("store/a", 0755) || mkdir("store/b", 0755), "mkdir");
+	must(mount("store/a", "data", NULL, MS_BIND, NULL) || mount("store/b", "mnt/other", NULL, MS_BIND, NULL), "bind");
+	must(umount2("store", MNT_DETACH) || rmdir("store"), "store");
+	must(mount("", ".", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL), "read-only");
+	must(chroot("."), "chroot");
+	must(chdir("/data"), "/data");
+	must(stat("/", &st), "/");
+	exports.skeleton_dev = st.st_dev;
+	close_range(3, ~0u, 0);
+	for (int fd = 3; fd < LOW_FDS; fd++)
+		must(dup(0) != fd, "dup");
+	add_export("/data");
+	add_export("/mnt/other");
+}
+
+static void *map_shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	must(p == MAP_FAILED, "mmap");
+	return p;
+}
+
+void play_start(uint64_t data_bytes)
+{
+	char *range = mmap(NULL, FC_DATA_MAX + FC_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	must(range == MAP_FAILED, "mmap");
+	must(mmap(range, data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED,
+	     "mmap");
+	play.area = map_shared(sizeof *play.area);
+	fc_queue_init(&play.area->queue);
+	play.data = range;
+	play.data_length = data_bytes;
+	play.cred.caps = UINT64_MAX;
+	play.cred_generation = 1;
+	play.exports = &exports;
+	play.slot = &slot;
+	in_flight = 0;
+	must(-fc_workers_start(&play), "fc_workers_start");
+}
+
+int play_stop(void)
+{
+	int r = fc_workers_stop(&play);
+
+	if (r)
+		return r;
+	munmap(play.area, sizeof *play.area);
+	munmap(play.data, FC_DATA_MAX + FC_PAGE_SIZE);
+	return 0;
+}
+
+/* ---- the client ---- */
+
+uint64_t play_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+uint64_t play_put(uint64_t offset, const char *text)
+{
+	memcpy(play.data + offset, text, strlen(text) + 1);
+	return offset;
+}
+
+static unsigned take_entry(void)
+{
+	for (;;) {
+		for (unsigned i = 0; i < FC_ENTRIES; i++)
+			if (!atomic_load_explicit(&taken[i], memory_order_relaxed) && !atomic_exchange(&taken[i], true))
+				return i;
+		sched_yield();
+	}
+}
+
+unsigned play_submit(unsigned nr, const uint64_t arg[6])
+{
+	unsigned i = take_entry();
+	struct fc_entry *e = &play.area->entry[i];
+
+	e->nr = nr;
+	e->nonce++;
+	memcpy(e->arg, arg, sizeof e->arg);
+	if (nr == FC_NR_STREAM_READ || nr == FC_NR_STREAM_WRITE) {
+		struct fc_stream *st = &play.area->stream[i];
+
+		memset(st, 0, sizeof *st);
+		st->client.end = arg[1];
+	}
+	fc_store(&e->state, FC_QUEUED);
+	must(fc_queue_enqueue(&play.area->queue, i), "enqueue");
+	if (fc_bell_needed(&play.area->header, atomic_fetch_add(&in_flight, 1) + 1) || nr == FC_NR_INTERRUPT)
+		fc_bell_ring(&play.area->header);
+	return i;
+}
+
+static bool done(const struct fc_entry *e)
+{
+	return fc_load_acquire(&e->state) == FC_DONE;
+}
+
+bool play_settles(unsigned entry, int ms)
+{
+	struct fc_entry *e = &play.area->entry[entry];
+	uint64_t start = play_ns(), end = start + ms * 1000000ull;
+
+	while (!done(e) && play_ns() < start + SPIN_NS)
+		fc_pause();
+	if (!done(e) && fc_entry_sleep(e, start + FC_NUDGE_NS) == -ETIMEDOUT)
+		fc_bell_nudge(play.area);
+	while (!done(e) && play_ns() < end)
+		fc_entry_sleep(e, end);
+	return done(e);
+}
+
+int64_t play_wait(unsigned entry)
+{
+	struct fc_entry *e = &play.area->entry[entry];
+	int64_t r;
+
+	if (!play_settles(entry, 20000)) {
+		fprintf(stderr, "call %u hangs\n", e->nr);
+		abort();
+	}
+	r = e->result;
+	fc_store(&e->state, FC_FREE);
+	atomic_fetch_sub(&in_flight, 1);
+	atomic_store(&taken[entry], false);
+	return r;
+}
+
+int64_t play_call(unsigned nr, const uint64_t arg[6])
+{
+	return play_wait(play_submit(nr, arg));
+}
+
+int64_t play_interrupt(unsigned entry)
+{
+	return CALL(FC_NR_INTERRUPT, entry, play.area->entry[entry].nonce);
+}
