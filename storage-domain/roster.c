@@ -33,7 +33,7 @@ void fc_roster_adopt(uint32_t index)
 	self = index + 1;
 }
 
-static void counters_add(struct fc_stat_counters *to, const struct fc_stat_counters *from)
+void fc_counters_add(struct fc_stat_counters *to, const struct fc_stat_counters *from)
 {
 	to->calls += from->calls;
 	to->errors += from->errors;
@@ -52,7 +52,7 @@ void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_
 
 		atomic_compare_exchange_strong(&d->licence[i].owner, &owner, 0);
 	}
-	counters_add(total, &d->slot[index].count);
+	fc_counters_add(total, &d->slot[index].count);
 	memset(&d->slot[index], 0, sizeof d->slot[index]);
 }
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * confine.h - what the kernel lets the domain's processes see and do: their file tree (confine.c), their capabilities and
+ * their system calls (fence.c). It starts no process.
+ */
+#ifndef FC_DOMAIN_CONFINE_H
+#define FC_DOMAIN_CONFINE_H
+
+#include <stdbool.h>
+
+#include "common/export_spec.h"
+#include "storage-domain/shadow.h"
+
+/* Find out whether this process may do without a user namespace. */
+bool fc_confine_privileged(void);
+
+/* Put this (single-threaded) process into a mount namespace of its own whose root shows nothing but the exports at their
+ * prefixes; into a user namespace of its own too if not `privileged`. Fills *exports; their roots become descriptors
+ * FC_FD_EXPORT..., the host's /proc becomes FC_FD_PROC. Returns 0, or -1 after logging one line that says what to do. */
+int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool privileged, struct fc_exports *exports);
+
+/* Give up for good every capability but those of caps.h, the right to gain any, being traced and dumping core. Returns 0, or
+ * -1 after logging. */
+int fc_confine_caps(void);
+
+/* Build the shadows' system call filter. Once, in the supervisor. Returns 0, or -1 after logging. */
+int fc_fence_build(void);
+
+/* From here on the calling (single-threaded) process makes no system call outside the list. Returns 0 or -errno. */
+int fc_fence_enter(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen.h - the socket a domain is found at: a name in the host's file tree. What comes in on it is supervisor.c's. */
+#ifndef FC_DOMAIN_LISTEN_H
+#define FC_DOMAIN_LISTEN_H
+
+#include <sys/types.h>
+
+struct fc_listen {
+	int fd;        /* listening, non-blocking, close-on-exec */
+	int directory; /* the one the name is in: reachable also when the host's tree no longer is */
+	char name[108];
+	dev_t dev; /* of the socket file, to remove no other's */
+	ino_t ino;
+};
+
+/* Make the socket at `path` with file mode `mode`; a dead domain's is replaced. Returns 0, or -1 after logging one line that
+ * says what to do. */
+int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode);
+
+/* Remove the name, if it is still ours, and close. */
+void fc_listen_close(struct fc_listen *l);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main.c - farcall-storaged: options, start and end of a storage domain on this host. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "storage-domain/confine.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/listen.h"
+#include "storage-domain/options.h"
+#include "storage-domain/supervisor.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0.1"
+#endif
+
+#define FC_EXIT_USAGE 2
+
+static const char help[] =
+	"Usage: farcall-storaged --socket PATH -v DIR:PREFIX[:ro] [-v ...] [OPTION...]\n"
+	"Run a storage domain: serve each DIR to programs under `farcall run`, which see it at PREFIX.\n"
+	"\n"
+	"  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX (absolute), read-only with :ro\n"
+	"      --socket PATH             where programs find the domain; a dead domain's socket is replaced\n"
+	"      --mode MODE               file mode of the socket, octal (default: 0666 as root, else 0600)\n"
+	"      --ready-fd N              write a line to descriptor N when programs can connect\n"
+	"      --die-with-parent         end when the process that started this one ends\n"
+	"      --log-level LEVEL         error, warning (default), info or debug; the log goes to stderr\n"
+	"      --help                    print this and exit\n"
+	"      --version                 print the version and exit\n"
+	"\n"
+	"As root it serves every user with that user's rights; else it serves only the user who runs it.\n"
+	"SIGTERM and SIGINT end it.\n";
+
+/* Everything but stdio and the ready descriptor is closed, and the numbers of fds.h are taken, so that none of them
+ * comes up by chance. Returns 0 or -errno. */
+static int arrange_fds(int ready_fd)
+{
+	int null;
+
+	if (ready_fd >= 0 && ready_fd != FC_FD_READY && dup3(ready_fd, FC_FD_READY, O_CLOEXEC) < 0)
+		return -errno;
+	if (ready_fd < 0)
+		close(FC_FD_READY);
+	else if (fcntl(FC_FD_READY, F_SETFD, FD_CLOEXEC))
+		return -errno;
+	close_range(3, FC_FD_READY - 1, 0);
+	close_range(FC_FD_READY + 1, ~0u, 0);
+	null = open("/dev/null", O_PATH | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
+	if (null != FC_FD_NULL && dup3(null, FC_FD_NULL, O_CLOEXEC) < 0)
+		return -errno;
+	for (int fd = 0; fd < FC_DOMAIN_FD_FIRST; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && dup3(FC_FD_NULL, fd, O_CLOEXEC) < 0)
+			return -errno;
+	return 0;
+}
+
+/* As many descriptors as may be: they are the clients'. */
+static void raise_limits(void)
+{
+	struct rlimit limit = { FC_DOMAIN_FD_MAX, FC_DOMAIN_FD_MAX };
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void tell_ready(void)
+{
+	if (write(FC_FD_READY, "ready\n", 6) != 6)
+		fc_log(FC_LOG_DEBUG, "nobody was waiting for the domain to be ready");
+	dup3(FC_FD_NULL, FC_FD_READY, O_CLOEXEC);
+}
+
+static mode_t socket_mode(const struct fc_options *o, bool privileged)
+{
+	mode_t mode = o->mode != (mode_t)-1 ? o->mode : privileged ? 0666 : 0600;
+
+	/* a user namespace shows every foreign user as the overflow uid: if that is who we are, only the socket's mode
+	 * can tell others from us */
+	if (!privileged && geteuid() == 65534)
+		mode &= 0700;
+	return mode;
+}
+
+static int check_parent(const struct fc_options *o, pid_t parent)
+{
+	if (!o->die_with_parent)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0))
+		return -1;
+	return getppid() == parent ? 0 : -1;
+}
+
+static int serve(const struct fc_options *o, pid_t parent)
+{
+	static struct fc_supervisor v;
+	struct fc_listen listener;
+	int status = 1;
+
+	v.privileged = fc_confine_privileged();
+	if (fc_listen_open(&listener, o->socket, socket_mode(o, v.privileged)))
+		return 1;
+	v.listen_fd = listener.fd;
+	if (fc_fence_build() || fc_confine_tree(o->export, o->exports, v.privileged, &v.exports))
+		goto close_listener;
+	/* after the namespaces: entering them disarms the signal */
+	if (fc_confine_caps() || check_parent(o, parent))
+		goto close_listener;
+	fc_peer_init(v.privileged);
+	if (!fc_supervisor_init(&v)) {
+		tell_ready();
+		fc_supervisor_run(&v);
+		status = 0;
+	}
+	fc_supervisor_fini(&v);
+close_listener:
+	fc_listen_close(&listener);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct fc_options options;
+	pid_t parent = getppid();
+	char wrong[512];
+	int r;
+
+	if (fc_options_parse(&options, argc, argv, wrong, sizeof wrong)) {
+		fc_log(FC_LOG_ERROR, "%s (see farcall-storaged --help)", wrong);
+		return FC_EXIT_USAGE;
+	}
+	if (options.help || options.version) {
+		fputs(options.help ? help : "farcall-storaged " PACKAGE_VERSION "\n", stdout);
+		return 0;
+	}
+	fc_log_limit(options.log);
+	r = arrange_fds(options.ready_fd);
+	if (r < 0) {
+		fc_log(FC_LOG_ERROR, "--ready-fd %d: %s", options.ready_fd, strerror(-r));
+		return FC_EXIT_USAGE;
+	}
+	raise_limits();
+	return serve(&options, parent);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * offspring.c - the shadow of a client's child: a fork of its parent's shadow, so that descriptors, offsets, directory, umask
+ * and credentials come out as fork(2) makes them.
+ *
+ * The child makes its own sockets, while it is alone in its process: in the parent a worker could be told to use
+ * the descriptor that one has just become. It introduces itself to the supervisor over its parent's link, is answered
+ * on its own, and answers the client on the parent's connection; meanwhile the parent's control thread sleeps.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/doorbell.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/link.h"
+#include "storage-domain/log.h"
+#include "storage-domain/roster.h"
+#include "storage-domain/shadow_main.h"
+
+#define FC_FORK_CHECK_NS 100000000ull /* how often the parent looks whether the child still lives */
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* ---- in the child ---- */
+
+/* Get id, token and slot from the supervisor. `pair` are the two ends of the child's link. Returns 0 or -errno. */
+static int introduce(int pair[2], struct fc_packet *answer)
+{
+	struct fc_msg m = { .type = FC_LINK_FORK };
+	int r = fc_control_send(FC_FD_LINK, &m, NULL, &pair[0], 1, 0);
+
+	close(pair[0]); /* if the supervisor goes, it must be seen */
+	if (r == 0)
+		r = fc_control_recv(pair[1], answer, 0);
+	if (r == 0 && answer->head.type != FC_LINK_FORK)
+		r = -EPROTO;
+	return r < 0 ? r : answer->head.status;
+}
+
+static void become(struct fc_shadow *s, uint32_t index)
+{
+	s->slot = &s->shared->slot[index];
+	fc_roster_adopt(index);
+	s->workers = NULL; /* its threads and their areas did not come along */
+	fc_areas_forget(s);
+}
+
+/* Returns only on an error, of which the client has not been told. */
+static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc_roster_slot *parent)
+{
+	int link[2], client[2], on = 1, r;
+	struct fc_packet answer;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client) ||
+	    setsockopt(client[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on))
+		return -errno;
+	r = introduce(link, &answer);
+	if (r < 0)
+		return r;
+	become(s, answer.head.arg[3]);
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
+		return -errno;
+	close(link[1]);
+	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);
+	if (dup3(client[1], FC_FD_CLIENT, O_CLOEXEC) < 0)
+		_exit(1);
+	close(client[0]);
+	close(client[1]);
+	fc_faa(&parent->forked, 1);
+	fc_bell_wake(&parent->forked, 1);
+	fc_shadow_serve(s);
+}
+
+/* ---- in the parent ---- */
+
+/* Sleep until the child has answered the client. Returns 0, or -EAGAIN if it has died without a word. */
+static int await(pid_t pid, const uint32_t *forked, uint32_t before)
+{
+	while (fc_load_acquire(forked) == before) {
+		fc_bell_wait(forked, before, now_ns() + FC_FORK_CHECK_NS);
+		/* children are not waited for (SIGCHLD is ignored), so a dead one is simply not there */
+		if (waitpid(pid, NULL, WNOHANG) < 0 && fc_load_acquire(forked) == before)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request)
+{
+	struct fc_roster_slot *parent = s->slot;
+	uint32_t before = fc_load(&parent->forked);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		int r = child(s, request, parent);
+
+		/* the parent's own answer would lose the reason */
+		s->slot = parent;
+		fc_shadow_answer(s, request, r, NULL, -1);
+		fc_faa(&parent->forked, 1);
+		fc_bell_wake(&parent->forked, 1);
+		_exit(1);
+	}
+	return await(pid, &parent->forked, before);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * peer.h - who is at the other end of a connection, by the kernel's word alone. It admits nobody and refuses nobody: that
+ * is the caller's policy.
+ */
+#ifndef FC_DOMAIN_PEER_H
+#define FC_DOMAIN_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "storage-domain/shadow.h"
+
+struct fc_peer {
+	pid_t pid;
+	int pidfd; /* close-on-exec; the caller's to close */
+	uid_t ruid, euid, suid, fsuid;
+	gid_t rgid, egid, sgid, fsgid;
+	uint64_t caps; /* effective ones that count here; not cut to anything */
+	char comm[16];
+};
+
+/* Once, when FC_FD_PROC is in place and the namespaces are final. With `caps` false no capability of a client counts. */
+void fc_peer_init(bool caps);
+
+/* The effective uid a connection was made with. Returns 0 or -errno. */
+int fc_peer_uid(int sock, uid_t *uid);
+
+/* Everything about the process that connected `sock`, which must still be the one with process id `sender` and real ids
+ * `ruid`, `rgid` (its message's SCM_CREDENTIALS). Returns 0 and fills *peer; -EPERM if the process is not
+ * the one that connected, or its ids have changed since; -ESRCH if it is gone; other -errno. */
+int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_peer *peer);
+
+/* The connection's supplementary groups into cred->group. Returns 0 or -errno (-E2BIG: more than cred has room for). */
+int fc_peer_groups(int sock, struct fc_cred *cred);
+
+/* Has the process of a pidfd ended? */
+bool fc_pidfd_dead(int pidfd);
+
+/* ---- for tests: the parser of /proc/PID/status ---- */
+
+/* Fill comm, ids and caps from the text. Capabilities of a process that is not root count only as far as they are ambient.
+ * Returns 0 or -EPROTO. */
+int fc_status_parse(const char *text, struct fc_peer *peer);
+
+#endif

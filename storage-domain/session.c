@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session.c - the supervisor's knowledge of each shadow and its client: who they are, what they say on the link, and what
+ * follows from either's death.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "storage-domain/link.h"
+#include "storage-domain/log.h"
+#include "storage-domain/supervisor.h"
+
+static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_session *s)
+{
+	return &v->shared->slot[s - v->session];
+}
+
+struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2])
+{
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		struct fc_session *s = &v->session[i];
+
+		if (s->state == FC_SESSION_LIVE && s->token[0] == token[0] && s->token[1] == token[1])
+			return s;
+	}
+	return NULL;
+}
+
+unsigned fc_sessions_of(const struct fc_supervisor *v, uid_t uid)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
+		n += v->session[i].state >= FC_SESSION_LIVE && v->session[i].uid == uid;
+	return n;
+}
+
+struct fc_session *fc_session_claim(struct fc_supervisor *v)
+{
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		if (v->session[i].state != FC_SESSION_NONE)
+			continue;
+		if (i >= v->shared->used)
+			v->shared->used = i + 1;
+		return &v->session[i];
+	}
+	return NULL;
+}
+
+void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
+{
+	if (s->state == FC_SESSION_POOLED)
+		v->pooled--;
+	s->state = FC_SESSION_DYING;
+	pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
+}
+
+/* ---- GONE ---- */
+
+int fc_gone(struct fc_supervisor *v, pid_t pid)
+{
+	bool waiting = false, alive = false;
+
+	if (pid <= 0)
+		return -EINVAL;
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		struct fc_session *s = &v->session[i];
+
+		if (s->state < FC_SESSION_LIVE || s->client_pid != pid)
+			continue;
+		if (s->state == FC_SESSION_LIVE && !fc_pidfd_dead(s->client.fd)) {
+			alive = true;
+			continue;
+		}
+		fc_session_kill(v, s);
+		waiting = true;
+	}
+	return waiting ? 1 : alive ? -EBUSY : 0;
+}
+
+static bool gone_left(const struct fc_supervisor *v, pid_t pid)
+{
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
+		if (v->session[i].state == FC_SESSION_DYING && v->session[i].client_pid == pid)
+			return true;
+	return false;
+}
+
+static void gone_answer_session(struct fc_supervisor *v, struct fc_session *s, int status)
+{
+	struct fc_msg m = { .type = FC_LINK_GONE, .serial = s->gone_serial, .status = status };
+
+	s->gone_wanted = false;
+	if (fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
+		fc_session_kill(v, s);
+}
+
+/* A session of `pid` has been buried: tell whoever waited for the last of them. */
+static void gone_tell(struct fc_supervisor *v, pid_t pid)
+{
+	if (!pid || gone_left(v, pid))
+		return;
+	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
+		struct fc_connection *c = &v->connection[i];
+		struct fc_msg m = { .type = FC_MSG_GONE, .serial = c->serial };
+
+		if (c->watch.fd >= 0 && c->waiting == FC_WAIT_GONE && c->pid == pid)
+			fc_connection_answer(v, c, &m, NULL, NULL, 0);
+	}
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		struct fc_session *s = &v->session[i];
+
+		if (s->state == FC_SESSION_LIVE && s->gone_wanted && s->gone_pid == pid)
+			gone_answer_session(v, s, 0);
+	}
+}
+
+/* ---- deaths ---- */
+
+static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int status)
+{
+	struct fc_connection *c = s->cred;
+	struct fc_msg m = { .type = FC_MSG_CRED, .status = status };
+
+	s->cred = NULL;
+	if (!c)
+		return;
+	m.serial = c->serial;
+	fc_connection_answer(v, c, &m, NULL, NULL, 0);
+}
+
+/* The shadow is dead: its descriptors and locks are gone, and so is the session. */
+static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
+{
+	struct fc_session *s = fc_owner(w, struct fc_session, shadow);
+	pid_t client = s->client_pid;
+
+	(void)events;
+	if (s->state == FC_SESSION_POOLED) {
+		fc_log(FC_LOG_ERROR, "a shadow process ended before it had a client");
+		v->pooled--;
+		v->pool_retry_ms = fc_now_ms() + 1000;
+	}
+	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, client);
+	cred_answer(v, s, -ESRCH);
+	v->sampling -= s->sampling;
+	fc_watch_close(v, &s->shadow);
+	fc_watch_close(v, &s->client);
+	fc_watch_close(v, &s->link);
+	fc_roster_clear(v->shared, s - v->session, &v->total);
+	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
+	gone_tell(v, client);
+}
+
+static void client_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
+{
+	struct fc_session *s = fc_owner(w, struct fc_session, client);
+
+	(void)events;
+	fc_watch_close(v, w);
+	fc_session_kill(v, s);
+}
+
+int fc_session_watch_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid, int pidfd)
+{
+	int r;
+
+	fc_watch_close(v, &s->client);
+	r = fc_watch_add(v, &s->client, pidfd, client_ready);
+	if (r < 0) {
+		close(pidfd);
+		return r;
+	}
+	s->client_pid = pid;
+	slot_of(v, s)->client_pid = pid;
+	return 0;
+}
+
+int fc_session_name(struct fc_supervisor *v, struct fc_session *s, uid_t uid, const char *comm)
+{
+	struct fc_roster_slot *slot = slot_of(v, s);
+	struct timespec ts;
+
+	if (getrandom(s->token, sizeof s->token, 0) != sizeof s->token)
+		return -EIO;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (!++v->last_id)
+		v->last_id = 1;
+	s->id = v->last_id;
+	s->uid = uid;
+	s->state = FC_SESSION_LIVE;
+	slot->uid = uid;
+	slot->shadow_pid = s->shadow_pid;
+	slot->client_pid = s->client_pid;
+	slot->started_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	strncpy(slot->comm, comm, sizeof slot->comm - 1);
+	slot->id = s->id;
+	return 0;
+}
+
+/* ---- what a shadow says ---- */
+
+/* A process that the sender's own shadow has forked introduces itself: the shadow of a client's child. */
+static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_packet *p)
+{
+	struct fc_session *s = fc_sessions_of(v, parent->uid) < FC_SESSIONS_PER_UID ? fc_session_claim(v) : NULL;
+	struct fc_msg m = { .type = FC_LINK_FORK, .status = -EAGAIN };
+	int link = p->fd[0], pidfd = -1, r;
+
+	p->fd[0] = -1;
+	if (s && p->has_sender)
+		pidfd = pidfd_open(p->sender.pid, 0);
+	if (pidfd < 0) {
+		fc_control_send(link, &m, NULL, NULL, 0, MSG_DONTWAIT);
+		close(link);
+		return 0;
+	}
+	r = fc_session_open(v, s, p->sender.pid, pidfd, link);
+	if (r < 0)
+		return r == -EPROTO ? r : 0;
+	r = fc_session_name(v, s, parent->uid, slot_of(v, parent)->comm);
+	s->parent = parent->id;
+	m = (struct fc_msg){
+		.type = FC_LINK_FORK,
+		.status = r,
+		.arg = { s->token[0], s->token[1], s->id, s - v->session },
+	};
+	if (r == 0)
+		r = fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT);
+	if (r < 0)
+		fc_session_kill(v, s);
+	else
+		v->attached++;
+	return 0;
+}
+
+/* The client of `s` is process `pid`, says its shadow, who has it from the kernel or from the client's parent. */
+static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
+{
+	int pidfd;
+
+	if (s->client_pid == pid)
+		return;
+	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	if (pidfd < 0 || fc_session_watch_client(v, s, pid, pidfd) < 0)
+		fc_session_kill(v, s); /* already dead, and reaped */
+}
+
+static void forked(struct fc_supervisor *v, const struct fc_session *parent, uint32_t id, pid_t pid)
+{
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		struct fc_session *s = &v->session[i];
+
+		/* once the child has spoken for itself, its parent has no say any more */
+		if (s->state == FC_SESSION_LIVE && s->id == id && s->parent == parent->id && !s->client_pid)
+			set_client(v, s, pid);
+	}
+}
+
+static void session_gone(struct fc_supervisor *v, struct fc_session *s, const struct fc_packet *p)
+{
+	int r = fc_gone(v, (pid_t)p->head.arg[0]);
+
+	s->gone_wanted = true;
+	s->gone_pid = (pid_t)p->head.arg[0];
+	s->gone_serial = p->head.serial;
+	if (r <= 0)
+		gone_answer_session(v, s, r);
+}
+
+static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc_packet *p)
+{
+	int fds = p->head.type == FC_LINK_FORK ? 1 : 0;
+
+	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
+		return -EPROTO;
+	switch (p->head.type) {
+	case FC_LINK_FORK:
+		return adopt(v, s, p);
+	case FC_LINK_CRED:
+		cred_answer(v, s, p->head.status);
+		return 0;
+	case FC_LINK_SAMPLE:
+		v->sampling -= s->sampling;
+		s->sampling = false;
+		return 0;
+	case FC_LINK_CLIENT:
+		set_client(v, s, (pid_t)p->head.arg[0]);
+		return 0;
+	case FC_LINK_FORKED:
+		forked(v, s, (uint32_t)p->head.arg[0], (pid_t)p->head.arg[1]);
+		return 0;
+	case FC_LINK_GONE:
+		session_gone(v, s, p);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
+{
+	struct fc_session *s = fc_owner(w, struct fc_session, link);
+	struct fc_packet p;
+	int r = fc_control_recv(w->fd, &p, MSG_DONTWAIT);
+
+	(void)events;
+	if (r == -EAGAIN)
+		return;
+	if (r == 0) {
+		r = link_message(v, s, &p);
+		fc_packet_drop(&p);
+	}
+	if (r == 0)
+		return;
+	if (r != -EPIPE)
+		fc_log(FC_LOG_ERROR, "the shadow of session %u does not keep to its protocol: it is killed", s->id);
+	fc_watch_close(v, w);
+	fc_session_kill(v, s);
+}
+
+int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_pid, int pidfd, int link)
+{
+	int on = 1, domain = 0, type = 0, r;
+	socklen_t size = sizeof on;
+
+	/* a link is made by a shadow when it forks: that it is one is not taken for granted */
+	if (getsockopt(link, SOL_SOCKET, SO_DOMAIN, &domain, &size) || domain != AF_UNIX ||
+	    getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_SEQPACKET ||
+	    setsockopt(link, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
+		close(link);
+		close(pidfd);
+		return -EPROTO;
+	}
+	r = fc_watch_add(v, &s->shadow, pidfd, shadow_ready);
+	if (r < 0) {
+		close(pidfd);
+		close(link);
+		return r;
+	}
+	r = fc_watch_add(v, &s->link, link, link_ready);
+	if (r < 0) {
+		fc_watch_close(v, &s->shadow);
+		close(link);
+		return r;
+	}
+	s->shadow_pid = shadow_pid;
+	s->state = FC_SESSION_LIVE;
+	return 0;
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shadow.c - the control thread of a shadow process: makes the process what it must be, then serves the session's control
+ * messages until one side goes. Requests for system calls are the workers'.
+ *
+ * The control thread keeps the daemon's identity, so that its parent-death signal stays armed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/doorbell.h"
+#include "common/queue.h"
+#include "storage-domain/confine.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/link.h"
+#include "storage-domain/log.h"
+#include "storage-domain/roster.h"
+#include "storage-domain/shadow_main.h"
+
+/* ---- ends ---- */
+
+/* At once and without destructors: descriptors and locks go with the process. */
+static void end(int status) __attribute__((noreturn));
+static void end(int status)
+{
+	_exit(status);
+}
+
+void fc_shadow_poison(struct fc_shadow *s, const char *why)
+{
+	struct fc_request_area *area = s->area;
+
+	fc_log(FC_LOG_WARNING, "session %u (process %u, user %u) is cut off: %s", s->slot->id, s->slot->client_pid,
+	       s->slot->uid, why);
+	atomic_fetch_add(&s->shared->cut_off, 1);
+	if (area) {
+		fc_store_release(&area->header.poisoned, 1);
+		for (unsigned i = 0; i < FC_ENTRIES; i++) {
+			uint32_t state = fc_load(&area->entry[i].state);
+
+			if (state == FC_QUEUED || state == FC_ASLEEP)
+				fc_entry_complete(&area->entry[i], -EIO);
+		}
+	}
+	end(1);
+}
+
+/* ---- answers ---- */
+
+void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd)
+{
+	struct fc_msg m = { .type = request->head.type, .serial = request->head.serial, .status = status };
+
+	if (arg)
+		memcpy(m.arg, arg, 3 * sizeof arg[0]);
+	/* what the request brought must not be held any longer when its sender goes on */
+	for (int i = 0; i < request->nfds; i++)
+		if (request->fd[i] >= 0)
+			close(request->fd[i]);
+	if (fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT) == -EAGAIN)
+		fc_shadow_poison(s, "it does not take its answers");
+}
+
+static void tell(struct fc_msg m)
+{
+	if (fc_control_send(FC_FD_LINK, &m, NULL, NULL, 0, 0) < 0)
+		end(0); /* the supervisor is dead */
+}
+
+/* ---- the client's messages ---- */
+
+static void areas(struct fc_shadow *s, struct fc_packet *p)
+{
+	int r;
+
+	if (p->has_sender && (uint32_t)p->sender.pid != s->slot->client_pid) {
+		s->slot->client_pid = p->sender.pid;
+		tell((struct fc_msg){ .type = FC_LINK_CLIENT, .arg = { p->sender.pid } });
+	}
+	r = fc_areas_set(s, p);
+	if (r == -EPROTO)
+		fc_shadow_poison(s, "its areas are not what they must be");
+	if (r == -ETIMEDOUT)
+		end(1);
+	fc_shadow_answer(s, p, r, NULL, -1);
+}
+
+static void grow(struct fc_shadow *s, struct fc_packet *p)
+{
+	int r = fc_areas_grow(s, p->fd[0], p->head.arg[0]);
+
+	if (r == -EPROTO)
+		fc_shadow_poison(s, "a data segment is not what it must be");
+	fc_shadow_answer(s, p, r, NULL, -1);
+}
+
+/* Only the soft limit: the hard one is for the client's own kernel to hold it to, and could not be raised again. */
+static int limit_file_size(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit))
+		return -errno;
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &limit) ? -errno : 0;
+}
+
+static void bye(struct fc_shadow *s, const struct fc_packet *p)
+{
+	if (s->workers && fc_workers_stop(s) < 0)
+		end(1); /* the client sees the connection end, when the process has */
+	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
+	fc_shadow_answer(s, p, 0, NULL, -1);
+	end(0);
+}
+
+static void fork_client(struct fc_shadow *s, const struct fc_packet *p)
+{
+	int r = fc_offspring_make(s, p);
+
+	if (r < 0)
+		fc_shadow_answer(s, p, r, NULL, -1);
+}
+
+static void client_message(struct fc_shadow *s, struct fc_packet *p)
+{
+	static const uint8_t fds[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1 };
+	const uint64_t *arg = p->head.arg;
+
+	if (p->head.type >= FC_MSG_TYPES || p->nfds != fds[p->head.type] || p->head.size)
+		fc_shadow_poison(s, "malformed control message");
+	switch (p->head.type) {
+	case FC_MSG_AREAS:
+		areas(s, p);
+		break;
+	case FC_MSG_GROW:
+		grow(s, p);
+		break;
+	case FC_MSG_SHRINK:
+		if (fc_areas_shrink(s, arg[0]) < 0)
+			fc_shadow_poison(s, "it shrinks its data area to a length that it cannot have");
+		break;
+	case FC_MSG_FORK:
+		fork_client(s, p);
+		break;
+	case FC_MSG_FORKED:
+		tell((struct fc_msg){ .type = FC_LINK_FORKED, .arg = { arg[0], arg[1] } });
+		break;
+	case FC_MSG_RLIMIT:
+		fc_shadow_answer(s, p, limit_file_size(arg[0]), NULL, -1);
+		break;
+	case FC_MSG_GONE:
+		/* answered when the supervisor answers */
+		tell((struct fc_msg){ .type = FC_LINK_GONE, .serial = p->head.serial, .arg = { arg[0] } });
+		break;
+	case FC_MSG_BYE:
+		bye(s, p);
+		break;
+	default:
+		fc_shadow_poison(s, "unknown control message");
+	}
+}
+
+/* ---- the supervisor's messages ---- */
+
+int fc_cred_unpack(struct fc_cred *c, const struct fc_packet *p)
+{
+	int64_t groups = (int64_t)p->head.arg[3];
+	size_t size = groups > 0 ? groups * sizeof c->group[0] : 0;
+
+	if (p->nfds || groups < -1 || groups > (int64_t)(sizeof c->group / sizeof c->group[0]) || p->head.size != size)
+		return -EPROTO;
+	c->ruid = (uid_t)p->head.arg[0];
+	c->fsuid = p->head.arg[0] >> 32;
+	c->rgid = (gid_t)p->head.arg[1];
+	c->fsgid = p->head.arg[1] >> 32;
+	c->caps = p->head.arg[2];
+	c->ngroups = (int)groups;
+	memcpy(c->group, p->text, size);
+	return 0;
+}
+
+/* A worker that is just reading the old identity may mix it with the new one; as the generation differs from the
+ * one it saw, it reads again before its next request. */
+static int take_cred(struct fc_shadow *s, const struct fc_packet *p)
+{
+	int r = fc_cred_unpack(&s->cred, p);
+
+	atomic_fetch_add(&s->cred_generation, 1);
+	return r;
+}
+
+static void sample(struct fc_shadow *s)
+{
+	s->slot->queue_depth = s->area ? fc_queue_depth(&s->area->queue) : 0;
+	tell((struct fc_msg){ .type = FC_LINK_SAMPLE });
+}
+
+static void link_message(struct fc_shadow *s, const struct fc_packet *p)
+{
+	struct fc_packet question = { .head = { .type = FC_MSG_GONE, .serial = p->head.serial } };
+
+	switch (p->head.type) {
+	case FC_LINK_CRED:
+		tell((struct fc_msg){ .type = FC_LINK_CRED, .status = take_cred(s, p) });
+		break;
+	case FC_LINK_SAMPLE:
+		sample(s);
+		break;
+	case FC_LINK_GONE:
+		fc_shadow_answer(s, &question, p->head.status, NULL, -1);
+		break;
+	default:
+		end(1);
+	}
+}
+
+/* ---- life ---- */
+
+void fc_shadow_serve(struct fc_shadow *s)
+{
+	struct pollfd fds[2] = { { .fd = FC_FD_LINK, .events = POLLIN }, { .fd = FC_FD_CLIENT, .events = POLLIN } };
+	struct fc_packet p;
+
+	for (;;) {
+		int r;
+
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents) {
+			r = fc_control_recv(FC_FD_LINK, &p, MSG_DONTWAIT);
+			if (r < 0 && r != -EAGAIN)
+				end(0); /* without a supervisor there is no domain */
+			if (r == 0)
+				link_message(s, &p);
+		}
+		if (fds[1].revents) {
+			r = fc_control_recv(FC_FD_CLIENT, &p, MSG_DONTWAIT);
+			if (r == -EPROTO)
+				fc_shadow_poison(s, "malformed control message");
+			if (r < 0 && r != -EAGAIN)
+				end(0); /* the client has gone */
+			if (r == 0)
+				client_message(s, &p);
+		}
+	}
+}
+
+/* Wait in the pool for a client: its identity, then its connection. */
+static void await_session(struct fc_shadow *s)
+{
+	struct fc_packet p, attach = { .head = { .type = FC_MSG_ATTACH } };
+	int on = 1;
+
+	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_CRED || take_cred(s, &p) < 0)
+		end(0);
+	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_SESSION || p.nfds != 1)
+		end(0);
+	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 ||
+	    setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) || limit_file_size(p.head.arg[4]) < 0)
+		end(1);
+	close(p.fd[0]);
+	umask(p.head.arg[3] & 0777);
+	attach.head.serial = p.head.serial;
+	fc_shadow_answer(s, &attach, 0, p.head.arg, -1);
+}
+
+/* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
+static int arrange_fds(const struct fc_exports *exports, int link)
+{
+	int high = fcntl(link, F_DUPFD_CLOEXEC, 2 * FC_DOMAIN_FD_FIRST);
+
+	if (high < 0)
+		return -errno;
+	for (int fd = 0; fd < FC_DOMAIN_FD_FIRST; fd++) {
+		bool export = fd >= FC_FD_EXPORT && fd < FC_FD_EXPORT + (int)exports->count;
+
+		if (!export && fd != FC_FD_NULL && fd != FC_FD_LOG && dup3(FC_FD_NULL, fd, O_CLOEXEC) < 0)
+			return -errno;
+	}
+	if (dup3(high, FC_FD_LINK, O_CLOEXEC) < 0)
+		return -errno;
+	return close_range(FC_DOMAIN_FD_FIRST, ~0u, 0) ? -errno : 0;
+}
+
+static int arrange_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	/* SIGTERM and the like stay blocked: it is the supervisor that ends its shadows */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL))
+		return -errno;
+	return 0;
+}
+
+void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *shared, uint32_t index, int link,
+		    pid_t supervisor)
+{
+	static struct fc_shadow s;
+	int r;
+
+	s.exports = exports;
+	s.shared = shared;
+	s.slot = &shared->slot[index];
+	fc_roster_adopt(index);
+	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
+	if (r == 0 && getppid() != supervisor)
+		end(0); /* it died before we could ask to be told */
+	if (r == 0)
+		r = arrange_signals();
+	if (r == 0)
+		r = arrange_fds(exports, link);
+	if (r == 0)
+		r = fc_fence_enter();
+	if (r < 0) {
+		fc_log(FC_LOG_ERROR, "a shadow process cannot start: %s", strerror(-r));
+		end(1);
+	}
+	await_session(&s);
+	fc_shadow_serve(&s);
+}
