@@ -29,7 +29,7 @@ static void print_help(void)
 	       "Runs a storage domain in the foreground, for any number of `farcall run --domain PATH`.\n\n"
 	       "  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX; with :ro, read-only\n"
 	       "      --socket PATH             listen here\n"
-	       "      --mode OCTAL              mode of the socket: who may connect (default 0600)\n"
+	       "      --mode OCTAL              mode of the socket: who may connect (default: 0666 as root, else 0600)\n"
 	       "      --help, --version\n\n"
 	       "Ends on SIGTERM or SIGINT. Exit status: 0, 2 for wrong usage, 1 if it cannot serve.\n");
 }
@@ -52,8 +52,10 @@ static void become_daemon(const struct fc_launch *launch, const char *socket, co
 	argv[n++] = "farcall-storaged";
 	argv[n++] = "--socket";
 	argv[n++] = socket;
-	argv[n++] = "--mode";
-	argv[n++] = mode;
+	if (mode) {
+		argv[n++] = "--mode";
+		argv[n++] = mode;
+	}
 	for (unsigned i = 0; i < launch->nexports; i++) {
 		argv[n++] = "-v";
 		argv[n++] = launch->exports[i];
@@ -66,7 +68,7 @@ static void become_daemon(const struct fc_launch *launch, const char *socket, co
 int fc_cmd_serve(int argc, char **argv)
 {
 	struct fc_launch launch = { .trace_fd = -1 };
-	const char *socket = NULL, *mode = "0600";
+	const char *socket = NULL, *mode = NULL;
 	int got;
 
 	opterr = 0;
