@@ -194,20 +194,33 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	}
 	orphan_check(p);
 	t->vfork_process = p;
+	t->vfork_pid = (int)fc_call(SYS_getpid);
 	*out = p;
 	return 0;
 }
 
-void shim_vfork_cleanup(struct shim_thread *t)
+static void copy_free(struct shim_thread *t)
 {
 	struct shim_process *p = t->vfork_process;
 
 	t->vfork_process = NULL;
-	if (p) {
-		for (unsigned d = 0; d < shim.config.ndomains; d++)
-			shim_areas_unmap(&p->session[d]);
-		fc_call(SYS_munmap, p, COPY_SIZE);
-	}
+	if (!p)
+		return;
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		shim_areas_unmap(&p->session[d]);
+	fc_call(SYS_munmap, p, COPY_SIZE);
+}
+
+struct shim_process *shim_vfork_process(struct shim_thread *t)
+{
+	if (t->vfork_process && t->vfork_pid != fc_call(SYS_getpid))
+		copy_free(t); /* an earlier child's; the parent had no reason to look in between */
+	return t->vfork_process;
+}
+
+void shim_vfork_cleanup(struct shim_thread *t)
+{
+	copy_free(t);
 	if (t->exec_memory) {
 		fc_call(SYS_munmap, t->exec_memory, t->exec_size);
 		t->exec_memory = NULL;
@@ -221,13 +234,15 @@ long shim_do_exit(long nr, long a[6])
 	struct shim_process *p = shim_process();
 	struct shim_lock_state saved;
 
-	if (fc_vfork_depth && !shim_self()->vfork_process)
+	if (fc_vfork_depth && !shim_vfork_process(shim_self()))
 		return shim_native(nr, a); /* the sessions are the parent's */
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
+		struct fc_msg bye = { .type = FC_MSG_BYE };
+
 		shim_lock(&p->session[d].lock, &saved);
-		shim_ask(&p->session[d], FC_MSG_BYE, 0, 0, NULL, 0);
+		fc_control_ask(p->session[d].sock, &bye, NULL, NULL, 0, &p->session[d].packet);
 		shim_unlock(&p->session[d].lock, &saved);
 	}
 	return shim_native(nr, a);

@@ -20,10 +20,10 @@ struct shim_process *shim_process(void)
 		shim_fork_unannounced();
 	}
 	if (unlikely(fc_vfork_depth)) {
-		struct shim_thread *t = shim_self();
+		struct shim_process *p = shim_vfork_process(shim_self());
 
-		if (t->vfork_process)
-			return t->vfork_process;
+		if (p)
+			return p;
 	}
 	return &shim.process;
 }
@@ -36,9 +36,8 @@ struct shim_process *shim_process_own(void)
 	if (likely(!fc_vfork_depth))
 		return &shim.process;
 	t = shim_self();
-	if (t->vfork_process)
-		return t->vfork_process;
-	return shim_vfork_copy(t, &p) < 0 ? NULL : p;
+	p = shim_vfork_process(t);
+	return p || shim_vfork_copy(t, &p) == 0 ? p : NULL;
 }
 
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)

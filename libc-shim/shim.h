@@ -157,7 +157,8 @@ struct shim_thread {
 		uint32_t recover, need;
 	} spin;
 	uint16_t hint; /* the entry used last */
-	struct shim_process *vfork_process;
+	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
+	int vfork_pid;
 	void *exec_memory; /* what a vfork child's execve left behind */
 	size_t exec_size;
 };
@@ -300,6 +301,7 @@ bool shim_is_attached(const struct shim_session *s);
 void shim_fork_unannounced(void);
 void shim_vfork_cleanup(struct shim_thread *t);
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
+struct shim_process *shim_vfork_process(struct shim_thread *t); /* this vfork child's copy, or null */
 /* In an exec'ed image: take over the sessions and descriptors that FARCALL_EXEC (its value) describes. */
 void shim_exec_restore(const char *value);
 
