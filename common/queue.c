@@ -22,18 +22,17 @@
  * Barriers (x86: every read-modify-write is a full one)
  *   - CAS of the slot (enqueue) publishes the entry's contents; partner: the acquiring load of the slot (dequeue).
  *   - FAA tail before CAS of the slot (enqueue): so an element's position is below any tail read after it; partner: head is
- *     loaded before tail wherever "nothing there" is concluded (peek, dequeue): positions below that tail are then
- *     all drawn by dequeuers.
+ *     loaded before tail wherever "nothing there" is concluded (look): positions below that tail are then all drawn.
  *   - CAS of the slot before the load of threshold, and exchange, not store, to re-arm it (enqueue); partner: FAA of threshold
  *     after the slot was inspected (dequeue). An element that is in is therefore found before 3n-1 more misses.
  *
- * Lines: an enqueue writes tail and one slot line, a dequeue head and that slot line. The other side's counter is read on misses
- * only; threshold stays shared by all until a dequeue misses.
+ * Lines: an enqueue writes tail and one slot line, a dequeue head and that slot line. Tail is read by the domain only when the
+ * head slot is not ready, head by the client only for an unsafe slot; threshold stays shared by all until a dequeue misses.
  *
  * Differences from the paper: an enqueue first tries the value that the slot has if nothing unusual happened, instead of reading
- * it (one line transfer less). A dequeue goes on when threshold has run out but tail is ahead of head: each such try moves head on,
- * so an element whose enqueuer was stopped before re-arming is found too, and "peek is true" cannot stay so for nothing.
- * All loops are bounded, because the memory is a peer's.
+ * it (one line transfer less). A dequeue of an empty queue only loads. Before it moves on over a position that an enqueuer has drawn
+ * but not filled, it gives him a moment. When threshold has run out, and an element is in whose enqueuer was stopped before he
+ * re-armed it, the dequeuer re-arms it for him. All loops are bounded, because the memory is a peer's.
  */
 #include "common/queue.h"
 
@@ -55,8 +54,10 @@
  * occupied slots, for two laps at most: below 6n. */
 #define AHEAD_MAX (16 * (int64_t)FC_ENTRIES)
 
-/* Looks at an unready head slot before peek believes that its enqueuer has stopped: a running one takes a few line transfers. */
-#define GRACE_LOOKS 32
+/* Looks at a head slot that is drawn but not filled, before a dequeue moves on: a running enqueuer needs a few line transfers. */
+#ifndef FC_QUEUE_GRACE /* the interleaving checker needs no more than one */
+#define FC_QUEUE_GRACE 32
+#endif
 
 #define SLOTS_PER_LINE_BITS 3
 
@@ -165,26 +166,57 @@ static int slot_take(uint64_t *slot, uint64_t cycle, unsigned *tries)
 	return FC_QUEUE_BROKEN;
 }
 
-/* Whether the head slot holds an element. `*head` gets the position looked at. */
-static inline bool head_ready(const struct fc_queue *q, uint64_t *head)
+static inline bool filled(const struct fc_queue *q, uint64_t position)
 {
-	*head = fc_load_acquire(&q->head);
-	return slot_cycle(fc_load_acquire(&q->slot[position_slot(*head)])) == position_cycle(*head);
+	return slot_cycle(fc_load_acquire(&q->slot[position_slot(position)])) == position_cycle(position);
+}
+
+enum look { NOTHING, DRAWN, READY }; /* the oldest position: not drawn by any enqueuer, drawn but not filled, filled */
+
+static inline enum look look(const struct fc_queue *q)
+{
+	uint64_t h = fc_load_acquire(&q->head);
+
+	if (filled(q, h))
+		return READY;
+	return fc_load_acquire(&q->tail) <= h ? NOTHING : DRAWN;
+}
+
+/* For when the threshold has run out: whether any position between head and tail is filled. */
+static bool any_filled(const struct fc_queue *q)
+{
+	uint64_t h = fc_load_acquire(&q->head);
+	uint64_t end = fc_load_acquire(&q->tail);
+
+	if ((int64_t)(end - h) > AHEAD_MAX)
+		return true; /* broken; dequeue says so */
+	for (; h < end; h++)
+		if (filled(q, h))
+			return true;
+	return false;
 }
 
 int fc_queue_dequeue(struct fc_queue *q)
 {
+	enum look found = look(q);
 	unsigned tries = 0;
-	uint64_t h;
 
-	if (!head_ready(q, &h) && fc_load(&q->threshold) < 0 && fc_load_acquire(&q->tail) <= h)
+	for (unsigned i = 0; found == DRAWN && i < FC_QUEUE_GRACE; i++) {
+		fc_pause();
+		found = look(q);
+	}
+	if (found == NOTHING)
 		return FC_QUEUE_EMPTY;
+	if (found == DRAWN && fc_load(&q->threshold) < 0) {
+		if (!any_filled(q))
+			return FC_QUEUE_EMPTY;
+		fc_xchg(&q->threshold, THRESHOLD);
+	}
 	while (tries < TRIES_MAX) {
+		uint64_t h = fc_faa(&q->head, 1);
+		int r = slot_take(&q->slot[position_slot(h)], position_cycle(h), &tries);
 		uint64_t tail;
-		int r;
 
-		h = fc_faa(&q->head, 1);
-		r = slot_take(&q->slot[position_slot(h)], position_cycle(h), &tries);
 		if (r != FC_QUEUE_EMPTY)
 			return r;
 		tail = fc_load_acquire(&q->tail);
@@ -203,24 +235,20 @@ int fc_queue_dequeue(struct fc_queue *q)
 
 bool fc_queue_peek(const struct fc_queue *q)
 {
-	uint64_t h;
-
-	return head_ready(q, &h) || fc_load_acquire(&q->tail) > h;
+	switch (look(q)) {
+	case NOTHING:
+		return false;
+	case READY:
+		return true;
+	default:
+		return fc_load(&q->threshold) >= 0 || any_filled(q);
+	}
 }
 
 bool fc_queue_watch(const struct fc_queue *q, unsigned looks)
 {
-	uint64_t h;
-
-	for (unsigned i = 0; i < looks; i++) {
-		if (head_ready(q, &h))
-			return true;
-		fc_pause();
-	}
-	if (!fc_queue_peek(q))
-		return false;
-	for (unsigned i = 0; i < GRACE_LOOKS; i++) {
-		if (head_ready(q, &h))
+	while (looks--) {
+		if (filled(q, fc_load_acquire(&q->head)))
 			return true;
 		fc_pause();
 	}

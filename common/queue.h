@@ -28,13 +28,12 @@ int fc_queue_enqueue(struct fc_queue *q, uint32_t idx);
 /* Take the oldest index: 0..FC_ENTRIES-1, FC_QUEUE_EMPTY or FC_QUEUE_BROKEN. Domain; any thread. */
 int fc_queue_dequeue(struct fc_queue *q);
 
-/* Whether a dequeue might succeed. Loads only, so that a spinning worker moves no cache line until there is something;
- * may say true for an empty queue (an enqueuer stopped half-way), never false for one whose oldest element is complete. */
+/* Whether a dequeue might succeed. Loads only. May say true for an empty queue (an enqueuer half-way), but not for ever: the
+ * dequeue then called passes over an enqueuer that has stopped. Never false if an element is in. */
 bool fc_queue_peek(const struct fc_queue *q);
 
 /* The same for a spinning worker: looks at the head slot `looks` times, pausing in between, and reads the client's tail
- * only once after that (a client pays a line transfer for every look at its tail, and a dequeue called while an enqueuer
- * is under way costs both). Says true for an unready head slot only if it has stayed so for a while. */
+ * only once after that: a client pays a line transfer for every look at its tail. */
 bool fc_queue_watch(const struct fc_queue *q, unsigned looks);
 
 /* Elements waiting, about: a snapshot for statistics, 0..FC_ENTRIES whatever the memory holds. */
