@@ -59,7 +59,7 @@ static void witness(int reports, pid_t parent)
 int fc_forward_init(struct fc_forward *f)
 {
 	struct sigaction chld = { .sa_handler = SIG_DFL };
-	pid_t parent = getpid(), pid;
+	pid_t parent = getpid();
 	sigset_t set;
 	int pair[2];
 
@@ -71,10 +71,10 @@ int fc_forward_init(struct fc_forward *f)
 	f->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (f->signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	pid = fork();
-	if (pid < 0)
+	f->witness = fork();
+	if (f->witness < 0)
 		return -errno;
-	if (!pid)
+	if (!f->witness)
 		witness(pair[1], parent);
 	close(pair[1]);
 	f->reports = pair[0];

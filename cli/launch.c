@@ -354,21 +354,41 @@ static int wait_for_command(void)
 	return status;
 }
 
+/* Are there children but the domain and the witness? Orphaned descendants of the command become ours (subreaper). */
+static bool has_orphans(void)
+{
+	char path[64];
+	bool found = false;
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	while (!found && fscanf(f, "%d", &pid) == 1)
+		found = pid != run.daemon && pid != run.forward.witness;
+	fclose(f);
+	return found;
+}
+
 /* Processes that the command has started and not waited for (`cmd > >(tee /data/log)`) get a moment to finish. */
 static void linger(void)
 {
 	struct timespec step = { .tv_nsec = 10 * 1000 * 1000 };
-	int left = 0;
+	int left, status;
 
-	for (int ms = 0; run.daemon > 0 && ms < LINGER_MS; ms += 10) {
-		left = fc_domain_sessions(run.runtime.socket);
-		if (left <= 0)
+	for (int ms = 0; run.daemon > 0 && has_orphans(); ms += 10) {
+		if (ms >= LINGER_MS) {
+			left = fc_domain_sessions(run.runtime.socket);
+			if (left > 0)
+				fc_say("%d process%s of the command still use%s the storage domain, which ends now", left,
+				       left == 1 ? "" : "es", left == 1 ? "s" : "");
 			return;
+		}
 		nanosleep(&step, NULL);
+		reap(&status);
 	}
-	if (left > 0)
-		fc_say("%d process%s of the command still use%s the storage domain, which ends now", left,
-		       left == 1 ? "" : "es", left == 1 ? "s" : "");
 }
 
 int fc_launch(struct fc_launch *launch)
@@ -384,6 +404,7 @@ int fc_launch(struct fc_launch *launch)
 	if (err)
 		fc_die(FC_EXIT_OWN, "cannot handle signals: %s", strerror(-err));
 	atexit(at_end);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (fc_runtime_create(&run.runtime))
 		return FC_EXIT_OWN;
 	add_shared_domains(launch);

@@ -10,13 +10,16 @@
 
 #include "farcall/abi.h"
 
-/* One write, so that lines of several processes do not mix. */
+/* One write, so that lines of several processes do not mix; and one line, whatever is in a path. */
 static void say(const char *format, va_list args)
 {
 	char *text;
 
 	if (vasprintf(&text, format, args) < 0)
 		return;
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
 	fprintf(stderr, "farcall: %s\n", text);
 	free(text);
 }

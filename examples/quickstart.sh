@@ -106,7 +106,6 @@ in_dir()
 	shift
 	if [[ $1 == remote ]]; then
 		shift
-		# shellcheck disable=SC2016 # for the inner shell
 		remote sh -c 'cd "$1" && shift && exec "$@"' sh "$dir" "$@"
 	else
 		(cd "$dir" && "$@")

@@ -25,7 +25,6 @@ for tool in debootstrap git unshare pivot_root; do
 	command -v $tool >/dev/null || skip "$tool is not installed"
 done
 source_dir=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
-# shellcheck disable=SC2016 # apt's own variables
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' "Identifier: Packages" |
 	awk '$2 == "bookworm" { print $1; exit }')
 [[ $mirror ]] || skip "this machine's apt has no source for bookworm"
@@ -59,7 +58,6 @@ git clone -q --no-hardlinks "$source_dir" "$root/farcall" || fail "git clone fai
 # run_inside COMMAND: as the root of a mount namespace, as a container's would be; a chroot could not make user namespaces
 run_inside()
 {
-	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount --pid --fork --kill-child sh -euc '
 		mount --bind "$1" "$1"
 		cd "$1"
