@@ -36,7 +36,7 @@
 #include "common/queue.h"
 
 #define WORKER_STACK (256u * 1024u)
-#define POLLS_PER_CLOCK 4
+#define LOOKS_PER_CLOCK 48 /* about a microsecond */
 #define QUICK_ENOUGH 64 /* calls in a row */
 #define FLUSH_CALLS 64
 #define STOP_TRIES 5000 /* of 1 ms */
@@ -224,7 +224,7 @@ static void set_eager(struct fc_workers *p, bool eager)
 
 /* ---- serving ---- */
 
-/* Spin for requests; true if there are some. */
+/* Look for requests for as long as spinning pays; true if there are some. */
 static bool spin(struct fc_worker *w)
 {
 	const struct fc_queue *q = &w->pool->s->area->queue;
@@ -232,17 +232,14 @@ static bool spin(struct fc_worker *w)
 
 	w->idle_since = start;
 	if (!w->spin.budget_ns || !fc_worker_may_spin(w))
-		return false;
+		return fc_queue_peek(q);
 	budget = fc_tsc_from_ns(w->spin.budget_ns);
 	gap = fc_tsc_from_ns(FC_SPIN_GAP_NS);
 	for (;;) {
-		for (int i = 0; i < POLLS_PER_CLOCK; i++) {
-			if (fc_queue_peek(q)) {
-				fc_spin_hit(&w->spin);
-				w->count.spin_hits++;
-				return true;
-			}
-			fc_pause();
+		if (fc_queue_watch(q, LOOKS_PER_CLOCK)) {
+			fc_spin_hit(&w->spin);
+			w->count.spin_hits++;
+			return true;
 		}
 		now = fc_tsc();
 		if (now - prev > gap) {
@@ -348,7 +345,7 @@ static void serve(struct fc_worker *w)
 	int index;
 
 	while (!atomic_load_explicit(&w->pool->stop, memory_order_acquire)) {
-		if (!fc_queue_peek(&s->area->queue) && !spin(w))
+		if (!spin(w))
 			return;
 		index = fc_queue_dequeue(&s->area->queue);
 		if (index == FC_QUEUE_EMPTY)
