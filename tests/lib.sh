@@ -215,3 +215,14 @@ straced()
 
 	strace -f -y -qq -s 256 -o "$log" -e 'trace=!futex' "$FARCALL" run --domain "$socket" -- "$@"
 }
+
+# both_sides HELPER [SECONDS]: the program passes in a plain directory, and in a remote one
+both_sides()
+{
+	local program limit=${2:-100}
+
+	program=$(helper "e2e/$1") || exit 77
+	mkdir -p "$TESTDIR/native" "$TESTDIR/remote"
+	check "$1 natively" timeout "$limit" "$program" "$TESTDIR/native" native
+	check "$1 remotely" timeout -k 5 "$limit" "$FARCALL" run -v "$TESTDIR/remote:/fc-remote" -- "$program" /fc-remote remote
+}
