@@ -165,18 +165,24 @@ long shim_do_close_range(long nr, long a[6])
 
 static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg *arg, const long a[6], long nr)
 {
-	struct fc_row row = *fc_row_by_nr((unsigned)nr);
+	const struct fc_row *row = fc_row_by_nr((unsigned)nr);
+	bool plain = arg->kind == FC_KIND_NONE || arg->kind == FC_KIND_VAL || arg->kind == FC_KIND_HEX;
 	long b[6] = { shim_fd_number(w), a[1], a[2] };
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c;
+	struct fc_row with_arg;
 
 	if (!f)
 		return -EDEADLK;
-	row.arg[2] = *arg;
-	int64_t r = shim_call_begin(&c, &row, p, shim_fd_domain(w), f);
+	if (!plain) {
+		with_arg = *row;
+		with_arg.arg[2] = *arg;
+		row = &with_arg;
+	}
+	int64_t r = shim_call_begin(&c, row, p, shim_fd_domain(w), f);
 	if (r == 0) {
 		c.shown = a;
-		r = shim_result(c.s, shim_call_row(&c, b));
+		r = shim_result(c.s, plain ? shim_call_values(&c, b) : shim_call_row(&c, b));
 	}
 	shim_frame_end(f);
 	return (long)r;

@@ -248,6 +248,8 @@ char *shim_call_at(struct shim_call *c, uint64_t offset);
 int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait */
 /* The whole of a regular row: marshal a[] (descriptors already domain numbers), run, unmarshal. */
 int64_t shim_call_row(struct shim_call *c, const long a[6]);
+/* The same for arguments that are all values and descriptors: nothing to copy. */
+int64_t shim_call_values(struct shim_call *c, const long a[6]);
 /* Run a row that has only values and (domain) descriptors. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */

@@ -48,10 +48,10 @@ static uint32_t usable_cpus(void)
 
 enum spun { SPUN_HIT, SPUN_OUT, SPUN_PREEMPTED };
 
-/* Look until *word is not `seen` or *state not FC_QUEUED, for `budget` cycles. */
-static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint32_t budget)
+/* Look until *word is not `seen` or *state not FC_QUEUED, from `start` for `budget` cycles. */
+static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint32_t budget)
 {
-	uint64_t start = __rdtsc(), last = start;
+	uint64_t last = __rdtsc();
 
 	for (;;) {
 		for (int i = 0; i < 4; i++) {
@@ -68,17 +68,15 @@ static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state
 	}
 }
 
-/* The budget for this wait, and a licence for a long one: at most one CPU fewer than there are may spin. */
-static uint32_t spin_licence(struct shim_spin *b, bool *licence)
+/* A long spin needs a licence: at most one CPU fewer than there are may spin in one process. */
+static enum spun spin_long(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint32_t budget)
 {
-	*licence = false;
-	if (usable_cpus() < 2 || !b->budget)
-		return 0;
-	uint32_t budget = b->budget < SPIN_MAX ? b->budget : SPIN_MAX;
-	if (budget <= SPIN_SHORT)
-		return budget;
-	*licence = true;
-	return fc_faa(&spinners, 1u) < cpus - 1 ? budget : SPIN_SHORT;
+	enum spun how = SPUN_OUT;
+
+	if (fc_faa(&spinners, 1u) < cpus - 1)
+		how = spin(word, seen, state, start, budget);
+	fc_faa(&spinners, -1u);
+	return how;
 }
 
 static void spin_learn(struct shim_spin *b, enum spun how)
@@ -111,14 +109,17 @@ static void spin_learn_sleep(struct shim_spin *b, uint64_t cycles)
 bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state)
 {
 	struct shim_spin *b = &shim_self()->spin;
-	bool licence;
-	uint32_t budget = spin_licence(b, &licence);
-	enum spun how = budget ? spin(word, seen, state, budget) : SPUN_OUT;
+	uint32_t budget = b->budget < SPIN_MAX ? b->budget : SPIN_MAX;
+	uint64_t start;
+	enum spun how;
 
-	if (licence)
-		fc_faa(&spinners, -1u);
-	if (budget)
-		spin_learn(b, how);
+	if (!budget || usable_cpus() < 2)
+		return false;
+	start = __rdtsc();
+	how = spin(word, seen, state, start, budget < SPIN_SHORT ? budget : SPIN_SHORT);
+	if (how == SPUN_OUT && budget > SPIN_SHORT)
+		how = spin_long(word, seen, state, start, budget);
+	spin_learn(b, how);
 	return how == SPUN_HIT;
 }
 
