@@ -105,18 +105,24 @@ fc_restorer:
 	.size	fc_restorer, . - fc_restorer
 
 	/* FARCALL_CHECK sends a trapped system call through one of these, once for every place such calls are made at, so that it
-	 * runs with the registers and the stack it was made with. */
+	 * runs with the registers and the stack it was made with. The return address for the unwinder is where the jump finds its
+	 * own: at slot + 8 + its displacement, which is positive. DW_CFA_expression r16: DW_OP_breg16 0, DW_OP_const1s -8, DW_OP_and,
+	 * DW_OP_dup, DW_OP_plus_uconst 4, DW_OP_deref_size 4, DW_OP_plus, DW_OP_plus_uconst 8 */
 	.globl	fc_replays
 	.hidden	fc_replays
 	.type	fc_replays, @function
 	.p2align 6
 fc_replays:
+	.cfi_startproc
+	.cfi_def_cfa %rsp, 0
+	.cfi_escape 0x10, 0x10, 13, 0x80, 0, 0x09, 0xf8, 0x1a, 0x12, 0x23, 4, 0x94, 4, 0x22, 0x23, 8
 	.set	i, 0
 	.rept	FC_REPLAYS
 	syscall
 	jmp	*fc_replay_resume + 8 * i(%rip)
 	.set	i, i + 1
 	.endr
+	.cfi_endproc
 	.size	fc_replays, . - fc_replays
 
 	/* ---- trampolines: pages of their own, because patch.c writes to them ---- */

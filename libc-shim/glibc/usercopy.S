@@ -5,7 +5,7 @@
  */
 #define EFAULT 14
 #define ENAMETOOLONG 36
-#define REP_MIN 192 /* from here on `rep movsb` is faster than a loop of general registers */
+#define REP_MIN 640 /* from here on `rep movsb` is faster than a loop of general registers */
 
 	.text
 

@@ -69,10 +69,16 @@ long fc_dispatch(long nr, long a[6])
 		fc_faa(&count[nr], 1u);
 	switch (nr) {
 	case SYS_execve:
-	case SYS_execveat:
+	case SYS_execveat: {
+		long r;
+
 		if (!fc_vfork_depth)
 			write_counts();
-		break;
+		fc_signal_before_exec();
+		r = fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+		fc_signal_after_failed_exec();
+		return r;
+	}
 	case SYS_exit_group:
 		if (!fc_vfork_depth)
 			write_counts();
