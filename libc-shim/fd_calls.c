@@ -38,6 +38,15 @@ long shim_do_fd(long nr, long a[6])
 	return (long)r;
 }
 
+static long traced(unsigned nr, const long a[6], long r)
+{
+	char *const none[2] = { NULL, NULL };
+
+	if (unlikely(shim.trace_fd >= 0))
+		shim_trace(fc_row_by_nr(nr), a, none, r);
+	return r;
+}
+
 static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
 	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
@@ -57,7 +66,7 @@ long shim_do_close(long nr, long a[6])
 		return -EBADF;
 	long r = close_domain_fd(p, w); /* before the number is free for others */
 	fc_call(SYS_close, fd);
-	return r;
+	return traced(SYS_close, a, r);
 }
 
 /* A new domain descriptor for w under a placeholder that exists already. */
@@ -87,7 +96,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, w & SHIM_FD_DIRECT) : 0);
 	if (old)
 		close_domain_fd(p, old);
-	return r;
+	return w ? traced(SYS_dup, a, r) : r;
 }
 
 long shim_do_dup(long nr, long a[6])
@@ -101,7 +110,7 @@ long shim_do_dup(long nr, long a[6])
 			return shim_native(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		return dup_into(p, shim_fd_get(p, a[0]), shim_placeholder(p, false, 0));
+		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), shim_placeholder(p, false, 0)));
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
@@ -203,7 +212,7 @@ long shim_do_fcntl(long nr, long a[6])
 		return -ENOMEM;
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return dup_into(p, w, shim_placeholder(p, cmd == F_DUPFD_CLOEXEC, (int)a[2]));
+		return traced(SYS_fcntl, a, dup_into(p, w, shim_placeholder(p, cmd == F_DUPFD_CLOEXEC, (int)a[2])));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return -EINVAL;
 	long r = run_command(p, w, &arg, a, nr);

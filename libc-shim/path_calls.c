@@ -210,6 +210,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	for (int k = 0; k < pc->paths; k++)
 		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
 			a[pc->arg[k] - 1] = pc->route[k].dirfd;
+	c.quiet = false;
 	c.path[0] = pc->path[0];
 	c.path[1] = pc->paths > 1 ? pc->path[1] : NULL;
 	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
@@ -225,6 +226,8 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	}
 	if (placeholder >= 0)
 		r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
+	if (unlikely(shim.trace_fd >= 0) && c.quiet)
+		shim_trace(pc->row, pc->a, c.path, r);
 	return r;
 }
 

@@ -26,6 +26,7 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->used = 0;
 	c->chunk = NULL;
 	c->shown = NULL;
+	c->quiet = row->effect == FC_EFFECT_OPENS;
 	r = shim_entry_get(c->s);
 	if (r < 0)
 		return r;
@@ -254,7 +255,7 @@ int64_t shim_call_row(struct shim_call *c, const long a[6])
 		r = shim_call_run(c, c->row->nr);
 	if (r >= 0)
 		r = unpack(c, a, r);
-	if (unlikely(shim.trace_fd >= 0))
+	if (unlikely(shim.trace_fd >= 0) && !c->quiet)
 		shim_trace(c->row, c->shown ? c->shown : a, c->path, r);
 	return r;
 }
@@ -268,6 +269,7 @@ long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, 
 	if (!f)
 		return -EDEADLK;
 	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
+	c.quiet = nr == SYS_dup || nr == SYS_close; /* the application knows another number */
 	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
 	shim_frame_end(f);
 	return (long)result;

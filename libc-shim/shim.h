@@ -234,6 +234,7 @@ struct shim_call {
 	char *path[2]; /* private copies of the path arguments, in order; null = null pointer */
 	int path_arg[2];
 	const long *shown; /* the arguments as the application passed them, for the trace */
+	bool quiet;  /* the caller traces it, once the result is what the application will see */
 	char *chunk; /* the entry's chunk, and how much of it is used */
 	uint32_t used;
 };
@@ -250,7 +251,7 @@ int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait
 int64_t shim_call_row(struct shim_call *c, const long a[6]);
 /* The same for arguments that are all values and descriptors: nothing to copy. */
 int64_t shim_call_values(struct shim_call *c, const long a[6]);
-/* Run a row that has only values and (domain) descriptors. */
+/* Run a row that has only values and (domain) descriptors. dup and close are not traced. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */
 long shim_result(struct shim_session *s, int64_t r);
