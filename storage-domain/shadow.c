@@ -317,6 +317,7 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	s.shared = shared;
 	s.slot = &shared->slot[index];
 	fc_roster_adopt(index);
+	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
 	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
 	if (r == 0 && getppid() != supervisor)
 		end(0); /* it died before we could ask to be told */

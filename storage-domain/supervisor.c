@@ -21,6 +21,7 @@
 
 #include "storage-domain/log.h"
 
+#define FC_RETRY_MS 1000
 #define FC_END_MS 3000 /* how long the shadows may take to die */
 
 static uint64_t now_ns(clockid_t clock)
@@ -185,11 +186,17 @@ int fc_supervisor_init(struct fc_supervisor *v)
 	return 0;
 }
 
+static int sooner(int a, int b)
+{
+	return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
 static int next_timeout(struct fc_supervisor *v)
 {
-	int a = fc_connections_expire(v), b = fc_stat_due_ms(v);
+	int ms = sooner(fc_connections_expire(v), fc_stat_due_ms(v));
 
-	return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+	/* it may have been others who used the descriptors up, and who let go of them: nobody will tell us */
+	return v->listening ? ms : sooner(ms, FC_RETRY_MS);
 }
 
 void fc_supervisor_run(struct fc_supervisor *v)
@@ -203,6 +210,8 @@ void fc_supervisor_run(struct fc_supervisor *v)
 			struct fc_watch *w = e.data.ptr;
 
 			w->ready(v, w, e.events);
+		} else {
+			listen_again(v);
 		}
 		fc_stat_finish(v);
 		fc_pool_fill(v);

@@ -291,6 +291,14 @@ static void figures(void)
 	f = stat_find(d, s.id);
 	CHECK(f && f->client_pid == (uint32_t)getpid() && f->uid == geteuid() && f->data_bytes == FC_DATA_MIN);
 	CHECK(f->workers && !strncmp(f->comm, "t_control", 9) && f->queue_depth == 0);
+	/* workers publish their counts when they find time */
+	for (int i = 0; i < 200 && f->count.calls < 10; i++) {
+		stat_put(d);
+		sleep_ms(10);
+		d = stat_get();
+		f = stat_find(d, s.id);
+		CHECK(f);
+	}
 	CHECK(f->count.calls == 10 && d->total.calls >= 10);
 	calls = d->total.calls;
 	stat_put(d);
@@ -350,6 +358,66 @@ static void deaths(void)
 	session_close(&s);
 	close(hold[0]);
 	close(hold[1]);
+}
+
+/* What a client may be in the middle of when it is killed. Never returns. */
+static void busy_client(void)
+{
+	struct session s, child = { 0 };
+	struct fc_packet p;
+
+	for (int round = 0;; round++) {
+		session_open(&s, &domain);
+		int64_t fd = open_file(&s, "/data/storm", O_CREAT | O_RDWR);
+		CALL(&s, SYS_flock, fd, LOCK_EX);
+		if (peer_ask(s.sock, FC_MSG_FORK, 0, 0, &p) == 0) {
+			child.sock = p.fd[0];
+			session_areas(&child);
+			open_file(&child, "/data/storm", O_RDWR);
+			session_close(&child);
+		}
+		session_grow(&s);
+		CALL(&s, SYS_flock, fd, LOCK_UN);
+		if (round % 2)
+			peer_ask(s.sock, FC_MSG_BYE, 0, 0, NULL);
+		session_close(&s);
+	}
+}
+
+/* Clients killed at any moment leave nothing: no session, no lock. */
+static void storm(void)
+{
+	const struct fc_stat_domain *d;
+	uint32_t left = 1;
+	struct session s;
+	int64_t fd;
+
+	srand(1);
+	for (int round = 0; round < 50; round++) {
+		pid_t pid[4];
+
+		for (int i = 0; i < 4; i++) {
+			pid[i] = fork();
+			if (!pid[i])
+				busy_client();
+		}
+		sleep_ms(rand() % 40);
+		for (int i = 0; i < 4; i++) {
+			kill(pid[i], SIGKILL);
+			CHECK(waitpid(pid[i], NULL, 0) == pid[i]);
+		}
+	}
+	for (int i = 0; i < 300 && left; i++) {
+		d = stat_get();
+		left = d->sessions;
+		stat_put(d);
+		sleep_ms(10);
+	}
+	CHECK_IS(left, 0);
+	session_open(&s, &domain);
+	fd = open_file(&s, "/data/storm", O_CREAT | O_RDWR);
+	CHECK_IS(CALL(&s, SYS_flock, fd, LOCK_EX | LOCK_NB), 0);
+	session_close(&s);
 }
 
 /* ---- nonsense ---- */
@@ -639,6 +707,7 @@ static const struct {
 } test[] = {
 	{ hello, "hello" },	  { session, "session" },     { memory, "memory" },     { family, "family" },
 	{ chain, "chain" },	  { bye, "bye" },	      { figures, "figures" },   { deaths, "deaths" },
+	{ storm, "storm" },
 	{ nonsense, "nonsense" }, { bad_areas, "bad_areas" }, { too_many, "too_many" }, { command_line, "command_line" },
 };
 
