@@ -10,6 +10,17 @@
 
 #include "libc-shim/config.h"
 
+static bool covers_something(const struct fc_domain *domains, unsigned ndomains)
+{
+	struct stat st;
+
+	for (unsigned d = 0; d < ndomains; d++)
+		for (unsigned e = 0; e < domains[d].nexports; e++)
+			if (!lstat(domains[d].export[e].prefix, &st))
+				return true;
+	return false;
+}
+
 int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites)
 {
 	int fd = openat(rt->dir, FC_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -28,6 +39,8 @@ int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains
 				domains[d].export[e].prefix);
 	}
 	fprintf(f, "sites %s\n", sites);
+	if (covers_something(domains, ndomains))
+		fprintf(f, "covers local files\n");
 	fchmod(fd, 0644); /* whatever the umask: the command may change its user id */
 	if (ferror(f)) {
 		fclose(f);

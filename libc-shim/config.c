@@ -103,6 +103,10 @@ static int config_line(struct fc_config *c, struct line *l)
 	}
 	if (line_word(l, "mount"))
 		return config_mount(c, l);
+	if (line_word(l, "covers")) {
+		c->covers = true;
+		return 0;
+	}
 	if (line_word(l, "sites")) {
 		if (c->sites[0])
 			return -EINVAL;
@@ -119,6 +123,7 @@ static int config_parse(struct fc_config *c, const char *text, size_t size)
 
 	c->ndomains = 0;
 	c->nmounts = 0;
+	c->covers = false;
 	c->sites[0] = '\0';
 	for (unsigned i = 0; i < FC_CONFIG_MOUNTS; i++)
 		c->mount[i].read_only = false;

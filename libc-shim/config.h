@@ -7,9 +7,11 @@
  *      domain <path of a domain's socket>
  *      mount <index of a domain line, from 0> <rw|ro> <prefix>
  *      sites <directory with the site tables>
+ *      covers local files
  *
  * One item a line; a path goes from the one space before it to the end of its line, so it may hold anything but a
- * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once.
+ * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once, `covers` if
+ * something exists locally where a prefix is: no local call can then be trusted to fail when it walks into a mount.
  * Prefixes are absolute, in normal form (no `.`, `..`, double or trailing slash), not "/", and none lies in another.
  *
  * Beside `config` the runtime directory holds `placeholder`, an empty directory (0555) whose descriptors stand for remote
@@ -34,6 +36,7 @@ struct fc_config {
 	struct {
 		char socket[108];
 	} domain[FC_CONFIG_DOMAINS];
+	bool covers;
 	unsigned nmounts;
 	struct {
 		unsigned domain; /* index above */

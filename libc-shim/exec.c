@@ -482,6 +482,8 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	fc_signal_before_exec();
 	if (im->memfd >= 0)
 		r = fc_call(SYS_execveat, im->memfd, "", m->argv, m->envp, AT_EMPTY_PATH);
+	else if (im->dirfd == AT_FDCWD && !im->flags)
+		r = fc_call(SYS_execve, im->path, m->argv, m->envp);
 	else
 		r = fc_call(SYS_execveat, im->dirfd, im->path, m->argv, m->envp, im->flags);
 	fc_signal_after_failed_exec();

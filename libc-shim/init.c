@@ -110,15 +110,6 @@ static void trace_init(char **envp)
 		shim.trace_fd = n;
 }
 
-static void look_at_mounts(void)
-{
-	struct stat st;
-
-	for (unsigned i = 0; i < shim.config.nmounts; i++)
-		if (fc_call(SYS_newfstatat, AT_FDCWD, shim.config.mount[i].prefix, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			shim.prefix_exists = true;
-}
-
 static int start(const char *dir, char **envp)
 {
 	int r = fc_config_load(&shim.config, dir);
@@ -136,7 +127,6 @@ static int start(const char *dir, char **envp)
 	shim.no_stream = is_set(envp, "FARCALL_NO_STREAM");
 	find_self(envp);
 	trace_init(envp);
-	look_at_mounts();
 	shim_handlers_init();
 	r = fc_signal_init();
 	if (r == 0)

@@ -157,7 +157,7 @@ static bool unsure(const struct path_call *pc)
 /* Would the local kernel do harm, or answer from what a mount covers, if the path led into one? */
 static bool must_walk_first(const struct path_call *pc)
 {
-	if (shim.prefix_exists)
+	if (shim.config.covers)
 		return true;
 	if (pc->row->nr == SYS_openat)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];

@@ -109,7 +109,6 @@ struct shim_globals {
 	struct fc_config config;
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base;      /* our own descriptors are moved to this number or higher */
-	bool prefix_exists;   /* a mount point exists locally too: every local path must be walked */
 	bool strict, check, no_stream;
 	char preload[FC_PATH_MAX]; /* this object's path */
 	int trace_fd; /* -1 = no trace */
