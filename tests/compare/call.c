@@ -49,7 +49,8 @@ void call_init(const char *w)
 	for (size_t b = 0; b < ROOM; b++)
 		pattern[b] = (char)tree_byte(b * 3 + 1);
 	none = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	readonly = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	readonly = mmap(NULL, 65536 + 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(readonly + 65536, 4096, PROT_NONE);
 	shared = mmap(NULL, SHARED_OUT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
@@ -320,13 +321,18 @@ static void run_here(const struct vec *v, char *out, size_t max)
 
 	memset(a, 0, sizeof a);
 	out[0] = 0;
-	if (syscall(SYS_chdir, v->cwd ? inside_dir : local_dir))
+	errno = 0;
+	if (syscall(SYS_chdir, v->cwd ? inside_dir : local_dir) && errno == EIO)
+		_exit(97); /* the domain has gone: the vector before this one did it */
+	else if (errno)
 		add(out, max, "chdir:%d ", errno);
 	for (int i = 0; i < v->row->args; i++) {
 		make_arg(v, i, &a[i]);
 		n[i] = a[i].value;
 		if (v->c[i]->how == H_FD && a[i].fd < 0)
 			add(out, max, "open%d:%d ", i, errno);
+		if (a[i].fd == -1 && v->c[i]->how == H_FD && errno == EIO)
+			_exit(97);
 	}
 	setitimer(ITIMER_REAL, &timer, NULL);
 	r = make_call(v, n, &error);

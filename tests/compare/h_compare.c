@@ -40,7 +40,8 @@
 #define LOG_FD 62
 #define TEXT (1 << 17)
 
-static const char *farcall, *only_rows;
+static const char *only_rows;
+static char farcall[4096];
 static char self[600], dir[400], w[420];
 static enum extent extent;
 static bool verbose, keep;
@@ -281,7 +282,7 @@ static void run(bool native, const char *log, char **end)
 			exit(1);
 		}
 		f = fopen(log, "a");
-		fprintf(f, "%05u DIED status=%x%s\t\n", ++last, status, WEXITSTATUS(status) == 99 ? " (hung)" : "");
+		fprintf(f, "%05u DIED status=%x%s\t\n", ++last, status, WEXITSTATUS(status) == 99 ? " (hung)" : WEXITSTATUS(status) == 97 ? " (domain lost before)" : "");
 		fclose(f);
 		tree_changes();
 	}
@@ -351,7 +352,8 @@ static int verdict(const char *native_log, const char *remote_log)
 				printf("known: %s\n  native: %s\n  remote: %s\n  because %s\n", a, oa, ob, reason);
 			continue;
 		}
-		different++;
+		if (++different > 400 && !verbose)
+			continue;
 		printf("%s%s%s\n  native: %s\n  remote: %s\n", a, strcmp(a, b) ? " | " : "", strcmp(a, b) ? b : "", oa, ob);
 	}
 	fclose(fa);
@@ -386,7 +388,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: h_compare [--native] [--all | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR\n");
 		return 2;
 	}
-	farcall = argv[i];
+	if (!native && !realpath(argv[i], farcall))
+		fail(argv[i]);
 	r = (int)readlink("/proc/self/exe", self, sizeof self - 1);
 	if (r < 0 || !realpath(argv[i + 1], dir))
 		fail(argv[i + 1]);

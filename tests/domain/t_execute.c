@@ -98,6 +98,8 @@ static void test_data(void)
 	SAME(CALL(SYS_preadv2, fd, OBJ, 2, 1, 0, 0), 11);
 	TRUE(!memcmp(play_at(BUF + 300), "ELLO", 4) && !memcmp(play_at(BUF + 400), ", world", 7));
 	SAME(CALL(SYS_pwritev2, fd, OBJ, 1, 12, 0, 0), 4);
+	SAME(CALL(SYS_pread64, fd, DATA_BYTES - 1, 2, 0), -EFAULT);
+	SAME(CALL(SYS_pread64, fd, DATA_BYTES - 1, 1, 0), 1);
 	SAME(CALL(SYS_preadv2, fd, OBJ, 1025, 0, 0, 0), -EINVAL);
 	SAME(CALL(SYS_preadv2, fd, FC_NULL, 0, 0, 0, 0), 0);
 	SAME(CALL(SYS_pread64, fd, FC_NULL, 10, 100), 0); /* behind the end of the file */
@@ -392,7 +394,7 @@ static void cut_off(void (*hostile)(void), const char *what)
 }
 
 static void unknown_number(void) { CALL(77); CALL(SYS_ptrace); }
-static void outside(void) { CALL(SYS_read, 40, DATA_BYTES - 10, 11); }
+static void outside(void) { CALL(SYS_read, 40, DATA_BYTES + 1, 11); }
 static void overflow(void) { CALL(SYS_read, 40, UINT64_MAX - 10, 20); }
 static void path_outside(void) { CALL(SYS_openat, (uint64_t)AT_FDCWD, DATA_BYTES - 4095, 0, 0); }
 static void iov_outside(void)

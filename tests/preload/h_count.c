@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -102,16 +101,32 @@ long fc_dispatch(long nr, long a[6])
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-__attribute__((constructor)) static void start(void)
+static const char *variable(char **envp, const char *name)
 {
-	const char *dir = getenv("FC_TEST_SITES"), *remote = getenv("FC_TEST_REMOTE_FD");
-	const char *check = getenv("FARCALL_CHECK");
+	for (; *envp; envp++) {
+		unsigned n = 0;
+
+		while (name[n] && (*envp)[n] == name[n])
+			n++;
+		if (!name[n] && (*envp)[n] == '=')
+			return *envp + n + 1;
+	}
+	return NULL;
+}
+
+/* Linked to be initialised first: libc's own constructors, and with them getenv, come later. */
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+{
+	const char *dir = variable(envp, "FC_TEST_SITES"), *remote = variable(envp, "FC_TEST_REMOTE_FD");
+	bool check = variable(envp, "FARCALL_CHECK") != NULL;
 	int n;
 
-	counts_file = getenv("FC_TEST_COUNTS");
+	(void)argc;
+	(void)argv;
+	counts_file = variable(envp, "FC_TEST_COUNTS");
 	if (remote)
 		remote_fd = remote[0] - '0';
-	n = fc_hook_install(dir ? dir : "/nonexistent");
+	n = fc_hook_install(dir ? dir : "/nonexistent", check);
 	if (n < 0)
 		fc_call(SYS_exit_group, 99);
 	fc_signal_init();

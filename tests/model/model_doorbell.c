@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * model_doorbell.c - common/doorbell.c (with common/queue.c under it) in every interleaving: nobody sleeps for ever while there
+ * is something for him to do, results are there when an entry is done, streams get to their end. Clients and workers never
+ * spin here, they always sleep: a wakeup that is lost is a thread that never goes on.
+ */
+#include <errno.h>
+
+#include "tests/model/explore.h"
+
+enum word { FINISHED, LOCK, AWAKE, STOP, FLAG }; /* shared->word */
+enum { NONCE_DONE = 1000 };
+
+/* ---- clients and workers ---- */
+
+static uint32_t in_flight_begin(void)
+{
+	return fc_faa(&shared->word[FLAG], 1u) + 1;
+}
+
+static void in_flight_end(void)
+{
+	fc_faa(&shared->word[FLAG], -1u);
+}
+
+static void wait_for(struct fc_entry *e)
+{
+	while (fc_load_acquire(&e->state) != FC_DONE)
+		fc_entry_sleep(e, 0);
+}
+
+static void call(uint32_t idx, uint32_t nonce)
+{
+	struct fc_entry *e = &shared->entry[idx];
+	uint32_t in_flight = in_flight_begin();
+
+	fc_store(&e->nonce, nonce);
+	fc_store_release(&e->state, FC_QUEUED);
+	model_check(fc_queue_enqueue(&shared->queue, idx) == 0, "enqueue gave up");
+	if (fc_bell_needed(model_header(), in_flight))
+		fc_bell_ring(model_header());
+	wait_for(e);
+	model_check(fc_load(&e->result) == (int64_t)nonce + NONCE_DONE, "done, but the result is not there");
+	in_flight_end();
+	fc_store(&e->state, FC_FREE);
+}
+
+/* The last client to finish stops the workers: as a session's end does. */
+static void client_ends(uint32_t clients, int workers)
+{
+	if (fc_faa(&shared->word[FINISHED], 1u) + 1 != clients)
+		return;
+	fc_store_release(&shared->word[STOP], 1);
+	while (workers--)
+		fc_bell_ring(model_header());
+}
+
+static void run(int idx)
+{
+	struct fc_entry *e = &shared->entry[idx];
+
+	model_check(fc_load(&e->state) == FC_QUEUED || fc_load(&e->state) == FC_ASLEEP, "served, but not asked");
+	fc_entry_complete(e, (int64_t)fc_load(&e->nonce) + NONCE_DONE);
+}
+
+static void awake_add(uint32_t change)
+{
+	do
+		model_await(&shared->word[LOCK], 0);
+	while (!fc_cas(&shared->word[LOCK], 0u, 1u));
+	fc_store(&shared->word[AWAKE], fc_load(&shared->word[AWAKE]) + change);
+	fc_store(&model_header()->credit, fc_load(&shared->word[AWAKE]));
+	fc_store_release(&shared->word[LOCK], 0);
+}
+
+static void serve(void)
+{
+	int idx;
+
+	while (fc_queue_peek(&shared->queue)) {
+		idx = fc_queue_dequeue(&shared->queue);
+		model_check(idx != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
+		if (idx >= 0)
+			run(idx);
+	}
+}
+
+/* Starts awake; the workers' own lock guards `credit`, as it does in the domain. */
+static void worker(void)
+{
+	for (;;) {
+		uint32_t seen = fc_load_acquire(&model_header()->bell);
+
+		if (fc_load_acquire(&shared->word[STOP]))
+			return;
+		serve();
+		awake_add(-1u);
+		fc_worker_sleep(model_header(), &shared->queue, seen);
+		awake_add(1);
+	}
+}
+
+static void client_0_of_1(int self) { (void)self; call(0, 7); client_ends(1, 1); }
+static void client_0_of_1_twice(int self) { (void)self; call(0, 7); call(0, 8); client_ends(1, 1); }
+static void client_0_of_2(int self) { (void)self; call(0, 7); client_ends(2, 1); }
+static void client_1_of_2(int self) { (void)self; call(1, 9); client_ends(2, 1); }
+static void client_0_of_2_two_workers(int self) { (void)self; call(0, 7); client_ends(2, 2); }
+static void client_1_of_2_two_workers(int self) { (void)self; call(1, 9); client_ends(2, 2); }
+static void client_of_two_workers(int self) { (void)self; call(0, 7); client_ends(1, 2); }
+static void a_worker(int self) { (void)self; worker(); }
+
+static void awake(uint32_t n)
+{
+	shared->word[AWAKE] = n;
+	model_header()->credit = n;
+}
+
+static void one_awake(void) { awake(1); }
+static void two_awake(void) { awake(2); }
+
+/* ---- one entry, without the queue ---- */
+
+static void asks_0(int self)
+{
+	struct fc_entry *e = &shared->entry[0];
+
+	(void)self;
+	for (uint32_t nonce = 1; nonce <= 2; nonce++) {
+		fc_store(&e->nonce, nonce);
+		fc_store_release(&e->state, FC_QUEUED);
+		fc_store_release(&shared->word[FLAG], nonce);
+		wait_for(e);
+		model_check(fc_load(&e->result) == (int64_t)nonce + NONCE_DONE, "done, but the result is not there");
+	}
+}
+
+static void answers_0(int self)
+{
+	(void)self;
+	for (uint32_t nonce = 1; nonce <= 2; nonce++) {
+		model_await(&shared->word[FLAG], nonce);
+		run(0);
+	}
+}
+
+/* ---- streams ---- */
+
+#define CHUNKS 3u
+#define SLOTS 1u /* the producer is at most so many chunks ahead */
+
+/* what stands in a chunk buffer: word[0], through which chunk n goes */
+static void stream_writes(int self)
+{
+	struct fc_progress *mine = &shared->stream.client, *peer = &shared->stream.domain;
+
+	(void)self;
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		uint32_t seen;
+
+		while ((seen = fc_load_acquire(&peer->chunks)) + SLOTS <= n)
+			fc_progress_sleep(mine, peer, seen, 0);
+		fc_store(&shared->word[0], n + 1);
+		fc_progress_publish(mine, peer);
+	}
+}
+
+static void stream_reads(int self)
+{
+	struct fc_progress *mine = &shared->stream.domain, *peer = &shared->stream.client;
+
+	(void)self;
+	for (uint32_t n = 0; n < CHUNKS; n++) {
+		uint32_t seen;
+
+		while ((seen = fc_load_acquire(&peer->chunks)) <= n)
+			fc_progress_sleep(mine, peer, seen, 0);
+		model_check(fc_load(&shared->word[0]) == n + 1, "a chunk is announced, but not there");
+		fc_progress_publish(mine, peer);
+	}
+}
+
+#define BELL(what, n, ...) .name = what, .threads = n, .body = { __VA_ARGS__ }, .bells = true
+
+static const struct scenario list[] = {
+	{ BELL("an entry, done and waited for", 2, asks_0, answers_0) },
+	{ BELL("an entry, the sleep interrupted", 2, asks_0, answers_0), .interrupts = 2 },
+	{ BELL("a stream", 2, stream_writes, stream_reads) },
+	{ BELL("a stream, sleeps interrupted", 2, stream_writes, stream_reads), .interrupts = 2 },
+	{ BELL("one client, one worker", 2, client_0_of_1, a_worker), .setup = one_awake },
+	{ BELL("one client twice, one worker", 2, client_0_of_1_twice, a_worker), .setup = one_awake },
+	{ BELL("one client, interrupted", 2, client_0_of_1, a_worker), .setup = one_awake, .interrupts = 1 },
+	{ BELL("two clients, one worker", 3, client_0_of_2, client_1_of_2, a_worker), .setup = one_awake, .preemptions = 4 },
+	{ BELL("one client, two workers", 3, client_of_two_workers, a_worker, a_worker), .setup = two_awake, .preemptions = 4 },
+	{ BELL("two clients, two workers", 4, client_0_of_2_two_workers, client_1_of_2_two_workers, a_worker, a_worker),
+	  .setup = two_awake, .preemptions = 2 },
+	{ BELL("two clients, one worker, every interleaving", 3, client_0_of_2, client_1_of_2, a_worker), .setup = one_awake,
+	  .preemptions = 7, .deep = true },
+	{ BELL("two clients, two workers, more preemptions", 4, client_0_of_2_two_workers, client_1_of_2_two_workers, a_worker,
+	       a_worker), .setup = two_awake, .preemptions = 4, .deep = true },
+};
+
+int main(int argc, char **argv)
+{
+	return model_main(argc, argv, list, sizeof(list) / sizeof(list[0]));
+}
