@@ -26,8 +26,10 @@ bool fc_path_is_remote(int dirfd, const char *path);
 /* ---- offered by the hook ---- */
 
 /* Rewrite the C library's system call sites with the tables in `sites_dir`. Returns the number of sites, or -errno
- * after one line on stderr. Called once, from the constructor, before the process has threads. */
-int fc_hook_install(const char *sites_dir);
+ * after one line on stderr. With `verbose` (FARCALL_CHECK) a line for every site that is left alone because its bytes are not
+ * those of the table. Called once, from the constructor, before the process has threads; works before libc's own
+ * constructors have run. */
+int fc_hook_install(const char *sites_dir, bool verbose);
 
 /* FARCALL_CHECK=1: arm Syscall User Dispatch in the calling thread, reporting on stderr every un-hooked system call that
  * touches a remote path or a placeholder. 0 or -errno. The core re-arms it in new threads and children. */

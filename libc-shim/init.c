@@ -130,7 +130,7 @@ static int start(const char *dir, char **envp)
 	shim_handlers_init();
 	r = fc_signal_init();
 	if (r == 0)
-		r = fc_hook_install(shim.config.sites);
+		r = fc_hook_install(shim.config.sites, shim.check);
 	return r < 0 ? r : 0;
 }
 

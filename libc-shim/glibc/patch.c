@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -414,9 +413,8 @@ static int put_jumps(struct object *o, unsigned n)
 	return err ? fail(err, "the C library", "its text cannot be changed", NULL) : done;
 }
 
-int fc_hook_install(const char *sites_dir)
+int fc_hook_install(const char *sites_dir, bool verbose)
 {
-	const char *check = getenv("FARCALL_CHECK");
 	struct object self = { .probe = (uintptr_t)fc_slots };
 	struct object o[2] = {
 		{ .what = "libc", .probe = (uintptr_t)&dl_iterate_phdr },
@@ -433,7 +431,7 @@ int fc_hook_install(const char *sites_dir)
 	for (int i = 0; i < 2 && !err; i++) {
 		err = load_table(&o[i], sites_dir);
 		if (!err)
-			err = check_sites(&o[i], check && check[0] == '1');
+			err = check_sites(&o[i], verbose);
 		if (!err && (!reaches(o[i].text, (uintptr_t)fc_slots_end) || !reaches(o[i].text_end, (uintptr_t)fc_slots)))
 			err = map_far(&o[i]);
 	}
