@@ -3,6 +3,11 @@
  * model_doorbell.c - common/doorbell.c (with common/queue.c under it) in every interleaving: nobody sleeps for ever while there
  * is something for him to do, results are there when an entry is done, streams get to their end. Clients and workers never
  * spin here, they always sleep: a wakeup that is lost is a thread that never goes on.
+ *
+ * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+ *            -DFC_ATOMIC_HEADER='"tests/model/model_atomic.h"' -I. -Iinclude tests/model/model_doorbell.c
+ *            tests/model/explore.c tests/model/fifo.c common/queue.c common/doorbell.c    (no sanitizers: fibers)
+ * Run:   model_doorbell [--deep] [--only PART-OF-A-SCENARIO-NAME]
  */
 #include <errno.h>
 

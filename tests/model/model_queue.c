@@ -4,6 +4,11 @@
  * and a thread that stops for ever at any point of its enqueue or dequeue takes at most its own element with it.
  *
  * An index is enqueued again only after it came out, as an entry is; that is what reuses slots and cycles.
+ *
+ * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+ *            -DFC_ATOMIC_HEADER='"tests/model/model_atomic.h"' -I. -Iinclude tests/model/model_queue.c
+ *            tests/model/explore.c tests/model/fifo.c common/queue.c    (no sanitizers: fibers)
+ * Run:   model_queue [--deep] [--only PART-OF-A-SCENARIO-NAME]
  */
 #include "tests/model/explore.h"
 

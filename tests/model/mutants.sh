@@ -8,57 +8,57 @@ src=$(cd "${top_srcdir:-${srcdir:-.}}" && pwd)
 cc=${CC:-cc}
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-flags=(-std=gnu11 -O2 -w -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
-	'-DFC_ATOMIC_HEADER="tests/model/model_atomic.h"' "-I$tmp" "-I$src" "-I$src/include")
-caught=0 missed=0
+flags=(-std=gnu11 -O1 -w -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+	'-DFC_ATOMIC_HEADER="tests/model/model_atomic.h"' "-I$src/include")
+count=0
 
-build() # OUTPUT SOURCES...
+build() # OUTPUT ARGUMENTS...
 {
 	# shellcheck disable=SC2086 # CC may hold options
 	$cc "${flags[@]}" -o "$@"
 }
 
-fresh()
+# try_mutant DIRECTORY MODEL FILE SED WHAT: one line on stdout, "noticed: ..." if all is well
+try_mutant()
 {
-	rm -rf "$tmp/common" && mkdir "$tmp/common" && cp "$src"/common/{queue.c,queue.h,doorbell.c,doorbell.h,atomic.h} "$tmp/common"
+	local dir=$1 model=$2 file=$3
+	local -A from=([model]="$tmp/model_$model.o" [queue]="$tmp/queue.o" [doorbell]="$tmp/doorbell.o")
+
+	mkdir -p "$dir/common" && cp "$src"/common/{queue.c,queue.h,doorbell.c,doorbell.h,atomic.h} "$dir/common" || return
+	sed -i -E "$4" "$dir/common/$file"
+	if cmp -s "$dir/common/$file" "$src/common/$file"; then
+		echo "NOTHING TO BREAK any more (the source has changed: adapt this script): $5"
+		return
+	fi
+	case $file in
+	*.c) from[${file%.c}]=$dir/common/$file ;;
+	*.h) from[model]=$src/tests/model/model_$model.c ;; # where its inline functions are used
+	esac
+	if ! build "$dir/model" "-I$dir" "-I$src" "$tmp/explore.o" "$tmp/fifo.o" "${from[@]}"; then
+		echo "DOES NOT COMPILE: $5"
+		return
+	fi
+	timeout 60 "$dir/model" >"$dir/out" 2>&1
+	if grep -q '^FAILED' "$dir/out"; then
+		printf 'noticed: %-65s %s\n' "$5" "$(grep -m1 '^FAILED' "$dir/out")"
+	else
+		echo "NOT NOTICED: $5"
+	fi
 }
 
 # mutant MODEL FILE SED WHAT: WHAT says what is broken
 mutant()
 {
-	fresh
-	sed -i -E "$3" "$tmp/common/$2"
-	if cmp -s "$tmp/common/$2" "$src/common/$2"; then
-		echo "mutants: nothing to break any more: $4 (the source has changed: adapt this script)"
-		missed=$((missed + 1))
-		return
-	fi
-	local -A from=([model_$1]="$tmp/model_$1.o" [queue]="$tmp/queue.o" [doorbell]="$tmp/doorbell.o")
-	case $2 in
-	*.c) from[${2%.c}]=$tmp/common/$2 ;;
-	*.h) from[model_$1]=$src/tests/model/model_$1.c ;; # where its inline functions are used
-	esac
-	if ! build "$tmp/model" "$tmp/explore.o" "$tmp/fifo.o" "${from[@]}"; then
-		echo "mutants: does not compile: $4"
-		missed=$((missed + 1))
-		return
-	fi
-	timeout 60 "$tmp/model" >"$tmp/out" 2>&1
-	if grep -q '^FAILED' "$tmp/out"; then
-		printf 'noticed: %-65s %s\n' "$4" "$(grep -m1 '^FAILED' "$tmp/out")"
-		caught=$((caught + 1))
-	else
-		echo "mutants: NOT NOTICED: $4"
-		missed=$((missed + 1))
-	fi
+	[ "$(jobs -pr | wc -l)" -lt "$(nproc)" ] || wait -n
+	count=$((count + 1))
+	try_mutant "$tmp/$count" "$@" >"$tmp/$count.result" &
 }
 
 queue() { mutant queue queue.c "$@"; }
 bell() { mutant doorbell doorbell.c "$@"; }
 
-fresh
 for c in tests/model/{explore,fifo,model_queue,model_doorbell}.c common/{queue,doorbell}.c; do
-	build "$tmp/$(basename "$c" .c).o" -c "$src/$c" || exit 1
+	build "$tmp/$(basename "$c" .c).o" "-I$src" -c "$src/$c" || exit 1
 done
 
 queue 's/slot_cycle\(seen\) >= cycle \|\| !slot_vacant\(seen\)/!slot_vacant(seen)/' 'enqueue ignores the cycle'
@@ -66,8 +66,6 @@ queue 's/slot_cycle\(seen\) >= cycle \|\| !slot_vacant\(seen\)/slot_cycle(seen) 
 queue 's/if \(!\(seen & SAFE\) && fc_load\(&q->head\) > t\)/if (0)/' 'enqueue ignores the safe bit'
 queue 's/fc_cas\(slot, seen, slot_make\(cycle, SAFE, idx\)\)/(fc_store(slot, slot_make(cycle, SAFE, idx)), 1)/' \
 	'enqueue stores instead of comparing'
-queue 's/uint64_t t = fc_faa\(&q->tail, 1\);/uint64_t t = fc_load(\&q->tail); fc_store(\&q->tail, t + 1);/' \
-	'enqueuers draw the same position'
 queue '/fc_load\(&q->threshold\) != THRESHOLD/,+1d' 'enqueue does not re-arm the threshold'
 queue '/fc_load\(&q->threshold\) != THRESHOLD/,+1s/fc_xchg/fc_store/' 'enqueue re-arms the threshold by a plain store'
 queue 's/next = seen & ~SAFE/next = seen/' 'dequeue does not mark an occupied slot unsafe'
@@ -102,5 +100,8 @@ bell 's/fc_bell_wait\(&peer->chunks, seen, deadline_ns\)/fc_bell_wait(\&peer->ch
 mutant doorbell doorbell.h 's/return fc_load\(&h->credit\) < in_flight;/return fc_load(\&h->credit) + 1 < in_flight;/' \
 	'client: rings one call too late'
 
-echo "mutants: $caught noticed, $missed not"
-[ $missed -eq 0 ]
+wait
+cat "$tmp"/*.result
+caught=$(cat "$tmp"/*.result | grep -c '^noticed')
+echo "mutants: $caught of $count noticed"
+[ "$caught" -eq "$count" ]
