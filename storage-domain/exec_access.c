@@ -50,7 +50,7 @@ int64_t fc_exec_access(struct fc_exec *x)
 		r = fc_call(SYS_faccessat2, dirfd, x->path[0], mode, flags | AT_EACCESS);
 	else
 		r = as_real(x, dirfd, mode, flags);
-	if (!x->path[0][0])
+	if (!x->path[0][0] || r == -EINVAL) /* a bad mode or flag, seen before the path */
 		return r;
 	if (r == 0 && !fc_call(SYS_newfstatat, dirfd, x->path[0], &st, flags & AT_SYMLINK_NOFOLLOW) &&
 	    st.st_dev != x->s->exports->skeleton_dev)

@@ -68,6 +68,12 @@ static int64_t open_crossing(struct fc_exec *x, int start, const char *rest, con
 	return r;
 }
 
+/* O_CREAT of an export's root with a slash behind its name, which is not part of what the kernel sees. */
+static bool makes_slash(const char *path, const struct open_how *how)
+{
+	return (how->flags & (O_CREAT | O_DIRECTORY)) == O_CREAT && path[strlen(path) - 1] == '/';
+}
+
 static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 {
 	int dirfd = fc_exec_dirfd(x->e.arg[0]), start, r;
@@ -81,6 +87,8 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	r = fc_path_start(x->s->exports, dirfd, x->path[0], &start, &rest);
 	if (r)
 		return r;
+	if (rest != x->path[0] && !strcmp(rest, ".") && makes_slash(x->path[0], how))
+		return -EISDIR;
 	inside.resolve |= RESOLVE_NO_XDEV;
 	fd = fc_call(SYS_openat2, start, rest, &inside, sizeof inside);
 	if (fd == -EXDEV && !(how->resolve & RESOLVE_NO_XDEV))
@@ -161,7 +169,7 @@ int64_t fc_exec_chdir(struct fc_exec *x)
 int64_t fc_exec_getcwd(struct fc_exec *x)
 {
 	uint64_t size = x->e.arg[1];
-	char *out = fc_exec_at(x, x->e.arg[0], size);
+	char *out = fc_exec_buffer(x, x->e.arg[0], size);
 	const char *rest;
 	int64_t r;
 	int start;

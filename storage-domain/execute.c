@@ -111,7 +111,7 @@ static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[
 		break;
 	case FC_KIND_IN:
 	case FC_KIND_OUT:
-		a[i] = (long)fc_exec_at(x, v, x->e.arg[arg->extra]);
+		a[i] = (long)fc_exec_buffer(x, v, x->e.arg[arg->extra]);
 		break;
 	case FC_KIND_IN_OBJ:
 	case FC_KIND_OUT_OBJ:
@@ -185,10 +185,18 @@ static int64_t root_error(unsigned nr, const long a[6])
 	return nr == SYS_unlinkat && !(a[2] & AT_REMOVEDIR) ? -EISDIR : -EBUSY;
 }
 
+/* Whether the kernel refused the other arguments before it looked at any path. */
+static bool refused_early(const struct fc_row *row, const long a[6], int64_t r)
+{
+	return r == -EINVAL && (row->nr != SYS_readlinkat || (int)a[3] <= 0);
+}
+
 static int64_t judge_paths(struct fc_exec *x, const struct fc_row *row, const long a[6], int64_t r)
 {
 	int which = 0;
 
+	if (refused_early(row, a, r))
+		return r;
 	for (int i = 0; i < 6; i++) {
 		int dirfd = i && row->arg[i - 1].kind == FC_KIND_DIRFD ? a[i - 1] : AT_FDCWD;
 		int verdict;
@@ -297,13 +305,13 @@ int64_t fc_execute(struct fc_exec *x)
 	x->data_length = atomic_load_explicit(&x->s->data_length, memory_order_acquire);
 	switch (x->e.nr) {
 	case SYS_read:
-		return count_out(x, fc_call(SYS_read, fd, fc_exec_at(x, arg[1], arg[2]), arg[2]));
+		return count_out(x, fc_call(SYS_read, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2]));
 	case SYS_write:
-		return count_in(x, fc_call(SYS_write, fd, fc_exec_at(x, arg[1], arg[2]), arg[2]));
+		return count_in(x, fc_call(SYS_write, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2]));
 	case SYS_pread64:
-		return count_out(x, fc_call(SYS_pread64, fd, fc_exec_at(x, arg[1], arg[2]), arg[2], arg[3]));
+		return count_out(x, fc_call(SYS_pread64, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2], arg[3]));
 	case SYS_pwrite64:
-		return count_in(x, fc_call(SYS_pwrite64, fd, fc_exec_at(x, arg[1], arg[2]), arg[2], arg[3]));
+		return count_in(x, fc_call(SYS_pwrite64, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2], arg[3]));
 	case SYS_preadv2:
 		return count_out(x, fc_call(SYS_preadv2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
 	case SYS_pwritev2:

@@ -83,6 +83,15 @@ static inline void *fc_exec_at(struct fc_exec *x, uint64_t offset, uint64_t leng
 	return x->s->data + offset;
 }
 
+/* The same for a buffer whose length the application chose and the kernel may not take at face value (readlinkat's -1): what
+ * does not fit becomes a null pointer, for the kernel to judge beside the length. */
+static inline void *fc_exec_buffer(struct fc_exec *x, uint64_t offset, uint64_t length)
+{
+	void *start = fc_exec_at(x, offset, 0);
+
+	return fc_region_ok(x->data_length, offset, length) ? start : NULL;
+}
+
 /* Copy the path at a data-area offset into x->path[which]. 0, -EFAULT for FC_NULL, or -ENAMETOOLONG. */
 int fc_exec_path(struct fc_exec *x, uint64_t offset, int which);
 

@@ -141,6 +141,9 @@ static int leave_upwards(struct fc_walk *w, const struct fc_export *x, const cha
 	size_t n = slash && slash > x->prefix ? (size_t)(slash - x->prefix) : 0;
 	int r = fc_call(SYS_openat, w->dir, ".", O_PATH | O_CLOEXEC, 0);
 
+	if (!rest[strspn(rest, "/")])
+		rest = ""; /* ".." is a directory with or without a slash; the parent's name might be judged by one */
+
 	if (r < 0)
 		return r; /* no search permission here: the kernel would not look up ".." either */
 	fc_call(SYS_close, r);
@@ -229,12 +232,10 @@ int fc_walk(struct fc_walk *w, const struct fc_exports *exports, int start, cons
 		r = cut(&c, at);
 		if (r)
 			break;
-		if (!strcmp(c.name, "..")) {
-			x = root_at(exports, w->dir);
-			if (x) {
-				r = leave_upwards(w, x, c.rest);
-				break;
-			}
+		x = !strcmp(c.name, "..") && !(c.last && (flags & FC_WALK_PARENT)) ? root_at(exports, w->dir) : NULL;
+		if (x) {
+			r = leave_upwards(w, x, c.rest);
+			break;
 		}
 		if (c.last && (!strcmp(c.name, ".") || !strcmp(c.name, "..")))
 			return finish(w, &c);
@@ -281,18 +282,15 @@ static int probe(int start, const char *rest, bool follow)
 	return 0;
 }
 
-/* Probe the directory that `rest`'s last component is in. -EXDEV also where only a walk can tell. */
+/* Probe the directory that `rest`'s last component is in. */
 static int probe_parent(struct fc_walk *w, int start, const char *rest)
 {
-	size_t n = strlen(rest), last;
+	size_t last = strlen(rest);
 
-	while (n && rest[n - 1] == '/')
-		n--;
-	last = n;
+	while (last && rest[last - 1] == '/')
+		last--;
 	while (last && rest[last - 1] != '/')
 		last--;
-	if ((n - last == 1 && rest[last] == '.') || (n - last == 2 && rest[last] == '.' && rest[last + 1] == '.'))
-		return -EXDEV;
 	if (!last)
 		return 0;
 	memcpy(w->scratch, rest, last);

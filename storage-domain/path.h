@@ -30,7 +30,8 @@ struct fc_exports;
 
 /* How the last component counts */
 #define FC_WALK_FOLLOW 1u /* a symbolic link there is followed */
-#define FC_WALK_PARENT 2u /* the call makes, removes or renames it: never followed, not even before a slash */
+#define FC_WALK_PARENT 2u /* the call makes, removes or renames it: never followed, not even before a slash; and ".." is no
+			     name of anything, wherever it leads */
 #define FC_WALK_NOLINKS 4u /* RESOLVE_NO_SYMLINKS: any link is ELOOP */
 
 struct fc_walk {

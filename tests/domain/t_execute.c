@@ -291,6 +291,14 @@ static void test_crossings(void)
 	SAME(CALL(SYS_mkdirat, cwd, play_put(P0, "/data"), 0755), -EEXIST);
 	SAME(CALL(SYS_unlinkat, cwd, play_put(P0, "../data"), AT_REMOVEDIR), FC_CONTINUE - 1);
 	TRUE(!strcmp(play_at(P0), "/data"));
+	SAME(CALL(SYS_mkdirat, cwd, play_put(P0, ".."), 0755), -EEXIST);
+	SAME(CALL(SYS_unlinkat, cwd, play_put(P0, ".."), AT_REMOVEDIR), -ENOTEMPTY);
+	SAME(CALL(SYS_renameat2, cwd, play_put(P0, "../"), cwd, play_put(P1, "cross/y"), 0), -EBUSY);
+	SAME(CALL(SYS_faccessat, cwd, play_put(P0, "cross/abs"), 8), -EINVAL);
+	SAME(CALL(SYS_newfstatat, cwd, play_put(P0, "cross/abs"), OBJ, 1 << 30), -EINVAL);
+	SAME(CALL(SYS_readlinkat, cwd, play_put(P0, "cross/up/.."), BUF, 10), FC_CONTINUE - 1);
+	SAME(open_("/data/", O_CREAT | O_EXCL | O_WRONLY, 0600), -EISDIR);
+	SAME(open_("/data", O_CREAT | O_EXCL | O_WRONLY, 0600), -EEXIST);
 	/* two paths */
 	SAME(CALL(SYS_renameat2, cwd, play_put(P0, "cross/plain"), cwd, play_put(P1, "cross/absdir/y"), 0), FC_CONTINUE - 3);
 	TRUE(!strcmp(play_at(P1), "/outside/y"));

@@ -141,6 +141,8 @@ Test(path, stays)
 	walks("abs", 0, FC_PATH_HERE, "abs");
 	walks("abs/", FC_WALK_PARENT, FC_PATH_HERE, "abs/");
 	walks("dangling", FC_WALK_FOLLOW, FC_PATH_HERE, "nothing");
+	walks("..", FC_WALK_PARENT, FC_PATH_HERE, ".."); /* no call makes or removes "..", wherever it is */
+	walks("d/../../", FC_WALK_PARENT, FC_PATH_HERE, "../");
 	walks("new", FC_WALK_PARENT, FC_PATH_HERE, "new");
 	walks("d/f/x", FC_WALK_FOLLOW, FC_PATH_HERE, "x"); /* the call itself gets ENOTDIR */
 }
@@ -149,8 +151,9 @@ Test(path, leaves)
 {
 	walks("..", FC_WALK_FOLLOW, FC_PATH_LEFT, "/");
 	walks("../", FC_WALK_FOLLOW, FC_PATH_LEFT, "/");
+	walks("d/../../", FC_WALK_FOLLOW, FC_PATH_LEFT, "/");
 	walks("d/../../x/y/", FC_WALK_FOLLOW, FC_PATH_LEFT, "/x/y/");
-	walks("..", FC_WALK_PARENT, FC_PATH_LEFT, "/");
+	walks("../..", FC_WALK_PARENT, FC_PATH_LEFT, "/..");
 	walks("abs", FC_WALK_FOLLOW, FC_PATH_LEFT, "/etc/target");
 	walks("abs/", 0, FC_PATH_LEFT, "/etc/target/");
 	walks("abs/x//y", FC_WALK_PARENT, FC_PATH_LEFT, "/etc/target/x//y");
@@ -166,7 +169,7 @@ Test(path, leaves_a_deep_prefix)
 
 	cr_expect_eq(fc_walk(&w, &exports, exports.export[1].root_fd, "../z", 0), FC_PATH_LEFT);
 	cr_expect_str_eq(w.text, "/deep/er/z");
-	cr_expect_eq(fc_walk(&w, &exports, exports.export[1].root_fd, "..", 0), FC_PATH_LEFT);
+	cr_expect_eq(fc_walk(&w, &exports, exports.export[1].root_fd, "..//", 0), FC_PATH_LEFT);
 	cr_expect_str_eq(w.text, "/deep/er");
 }
 
