@@ -173,7 +173,7 @@ static bool open_session(struct session *s)
 		return false;
 	}
 	fc_packet_drop(&answer);
-	if (peer_ask(s->sock, FC_MSG_ATTACH, 022, ~0ull, &answer) || session_areas(s)) {
+	if (peer_ask(s->sock, FC_MSG_ATTACH, 022, 64 << 20, &answer) || session_areas(s)) {
 		close(s->sock);
 		return false;
 	}
