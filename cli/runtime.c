@@ -78,7 +78,7 @@ static void empty_directory(int dir, int depth)
 			continue;
 		if (!unlinkat(dirfd(d), e->d_name, 0) || errno != EISDIR)
 			continue;
-		if (depth) {
+		if (depth && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR)) {
 			int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			if (sub >= 0)

@@ -105,5 +105,6 @@ long fc_dispatch(long nr, long a[6])
 {
 	shim_handler *h = likely((unsigned long)nr < CALLS) ? handlers[nr] : NULL;
 
+	shim_frames_check();
 	return h ? h(nr, a) : shim_native(nr, a);
 }

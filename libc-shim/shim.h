@@ -164,8 +164,11 @@ struct shim_thread {
 struct shim_thread *shim_self(void);
 void shim_thread_reset_after_fork(void);
 
-/* Begin and end a call that uses an entry or scratch memory. begin first takes back what frames that siglongjmp or a
- * cancellation has left behind still hold. Null: nested too deep. */
+/* Take back what frames still hold that siglongjmp or a cancellation has left behind, and interrupt their calls. At the
+ * start of every dispatch, remote or not: glibc makes one more when a cancelled thread ends. */
+void shim_frames_check(void);
+
+/* Begin and end a call that uses an entry or scratch memory. Null: nested too deep. */
 struct shim_frame *shim_frame_begin(void);
 void shim_frame_end(struct shim_frame *f);
 

@@ -78,6 +78,12 @@ static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
 	}
 }
 
+void shim_frames_check(void)
+{
+	if (unlikely(self.depth))
+		drop_abandoned(&self, (uintptr_t)__builtin_frame_address(0));
+}
+
 struct shim_frame *shim_frame_begin(void)
 {
 	struct shim_thread *t = shim_self();
@@ -86,10 +92,8 @@ struct shim_frame *shim_frame_begin(void)
 
 	if (unlikely((t->vfork_process || t->exec_memory) && !fc_vfork_depth))
 		shim_vfork_cleanup(t); /* the child has gone its way */
-	if (unlikely(t->depth)) {
-		drop_abandoned(t, sp);
+	if (unlikely(t->depth))
 		alternate = on_alternate_stack();
-	}
 	if (t->depth >= SHIM_DEPTH_MAX)
 		return NULL;
 	struct shim_frame *f = &t->frame[t->depth];
