@@ -66,7 +66,6 @@ static long do_native(const struct what *w, void *buffer)
 
 static void *floor_server(void *arg)
 {
-	pin(1);
 	for (uint64_t n = 0;; n++) {
 		uint64_t t;
 
@@ -87,7 +86,9 @@ static double floor_ns(const struct what *w)
 
 	current = w;
 	line.turn = 0;
+	pin(1); /* inherited */
 	pthread_create(&t, NULL, floor_server, NULL);
+	pin(0);
 	start = play_ns();
 	for (uint64_t n = 0; n < ROUNDS; n++) {
 		atomic_store_explicit(&line.turn, 2 * n + 1, memory_order_release);
