@@ -5,17 +5,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "storage-domain/log.h"
 
 #define FC_BACKLOG 128
+#define FC_ALIVE_TRIES 10
 
 static int fail(const char *path, const char *what)
 {
@@ -39,15 +42,27 @@ static int open_directory(struct fc_listen *l, const char *path)
 }
 
 /* Is anybody listening there? */
-static int alive(const struct sockaddr_un *address)
+static bool answers(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool refused;
 
 	if (fd < 0)
-		return -1;
-	r = connect(fd, (const struct sockaddr *)address, sizeof *address) && errno == ECONNREFUSED ? 0 : 1;
+		return true;
+	refused = connect(fd, (const struct sockaddr *)address, sizeof *address) && errno == ECONNREFUSED;
 	close(fd);
-	return r;
+	return !refused;
+}
+
+/* And still after a while? The processes of a domain that has just been killed need a moment to end. */
+static bool alive(const struct sockaddr_un *address)
+{
+	for (int i = 0; i < FC_ALIVE_TRIES; i++) {
+		if (!answers(address))
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	return true;
 }
 
 /* Make room for the socket if a dead one is in its place. Nobody else does the same at the time: the directory is locked. */

@@ -22,6 +22,23 @@
 
 #define FC_EXIT_USAGE 2
 
+#ifdef __SANITIZE_ADDRESS__
+/* the leak checker reads /proc, which is not in the domain's tree */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+#ifdef __SANITIZE_THREAD__
+/* a shadow forks while its workers run, and the child starts workers of its own; when it ends, it ends */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0:atexit_sleep_ms=0";
+}
+#endif
+
 static const char help[] =
 	"Usage: farcall-storaged --socket PATH -v DIR:PREFIX[:ro] [-v ...] [OPTION...]\n"
 	"Run a storage domain: serve each DIR to programs under `farcall run`, which see it at PREFIX.\n"

@@ -5,7 +5,8 @@
  *
  * The child makes its own sockets, while it is alone in its process: in the parent a worker could be told to use
  * the descriptor that one has just become. It introduces itself to the supervisor over its parent's link, is answered
- * on its own, and answers the client on the parent's connection; meanwhile the parent's control thread sleeps.
+ * on its own, and answers the client on the parent's connection; meanwhile the parent's control thread sleeps. Then
+ * both go on in the loop they came from.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -52,11 +53,18 @@ static void become(struct fc_shadow *s, uint32_t index)
 {
 	s->slot = &s->shared->slot[index];
 	fc_roster_adopt(index);
-	s->workers = NULL; /* its threads and their areas did not come along */
+	/* its threads and their areas did not come along */
+	fc_workers_forget(s);
 	fc_areas_forget(s);
 }
 
-/* Returns only on an error, of which the client has not been told. */
+static void wake_parent(struct fc_roster_slot *parent)
+{
+	fc_faa(&parent->forked, 1);
+	fc_bell_wake(&parent->forked, 1);
+}
+
+/* Returns 0: this is a shadow with a session of its own; or -errno, of which the client has not been told. */
 static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc_roster_slot *parent)
 {
 	int link[2], client[2], on = 1, r;
@@ -70,20 +78,29 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	if (r < 0)
 		return r;
 	become(s, answer.head.arg[3]);
-	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
-		return -errno;
-	close(link[1]);
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);
 	if (dup3(client[1], FC_FD_CLIENT, O_CLOEXEC) < 0)
 		_exit(1);
 	close(client[0]);
 	close(client[1]);
-	fc_faa(&parent->forked, 1);
-	fc_bell_wake(&parent->forked, 1);
-	fc_shadow_serve(s);
+	wake_parent(parent);
+	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
+		_exit(1);
+	close(link[1]);
+	return 0;
 }
 
 /* ---- in the parent ---- */
+
+/* AddressSanitizer's allocator, unlike the C library's, does not take its locks for a fork: let threads that have just been
+ * started get past their first allocations. */
+static void settle(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+#endif
+}
 
 /* Sleep until the child has answered the client. Returns 0, or -EAGAIN if it has died without a word. */
 static int await(pid_t pid, const uint32_t *forked, uint32_t before)
@@ -101,19 +118,21 @@ int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request)
 {
 	struct fc_roster_slot *parent = s->slot;
 	uint32_t before = fc_load(&parent->forked);
-	pid_t pid = fork();
+	pid_t pid;
+	int r;
 
+	settle();
+	pid = fork();
 	if (pid < 0)
 		return -errno;
-	if (pid == 0) {
-		int r = child(s, request, parent);
-
-		/* the parent's own answer would lose the reason */
-		s->slot = parent;
-		fc_shadow_answer(s, request, r, NULL, -1);
-		fc_faa(&parent->forked, 1);
-		fc_bell_wake(&parent->forked, 1);
-		_exit(1);
-	}
-	return await(pid, &parent->forked, before);
+	if (pid > 0)
+		return await(pid, &parent->forked, before);
+	r = child(s, request, parent);
+	if (r == 0)
+		return 0;
+	/* the parent's own answer would lose the reason */
+	s->slot = parent;
+	fc_shadow_answer(s, request, r, NULL, -1);
+	wake_parent(parent);
+	_exit(1);
 }

@@ -60,7 +60,8 @@ void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 	if (s->state == FC_SESSION_POOLED)
 		v->pooled--;
 	s->state = FC_SESSION_DYING;
-	pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
+	if (s->shadow.fd >= 0)
+		pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
 }
 
 /* ---- GONE ---- */
@@ -137,11 +138,28 @@ static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int statu
 	fc_connection_answer(v, c, &m, NULL, NULL, 0);
 }
 
-/* The shadow is dead: its descriptors and locks are gone, and so is the session. */
+/*
+ * A session is over when its shadow is dead and nobody holds the other end of the link any more: a child that the shadow was just
+ * forking, and of which we have not heard yet, has copies of its descriptors, and of the link.
+ */
+static void bury(struct fc_supervisor *v, struct fc_session *s)
+{
+	pid_t client = s->client_pid;
+
+	if (s->shadow.fd >= 0 || s->link.fd >= 0)
+		return;
+	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, client);
+	cred_answer(v, s, -ESRCH);
+	v->sampling -= s->sampling;
+	fc_watch_close(v, &s->client);
+	fc_roster_clear(v->shared, s - v->session, &v->total);
+	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
+	gone_tell(v, client);
+}
+
 static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
 {
 	struct fc_session *s = fc_owner(w, struct fc_session, shadow);
-	pid_t client = s->client_pid;
 
 	(void)events;
 	if (s->state == FC_SESSION_POOLED) {
@@ -149,15 +167,9 @@ static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 		v->pooled--;
 		v->pool_retry_ms = fc_now_ms() + 1000;
 	}
-	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, client);
-	cred_answer(v, s, -ESRCH);
-	v->sampling -= s->sampling;
-	fc_watch_close(v, &s->shadow);
-	fc_watch_close(v, &s->client);
-	fc_watch_close(v, &s->link);
-	fc_roster_clear(v->shared, s - v->session, &v->total);
-	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
-	gone_tell(v, client);
+	s->state = FC_SESSION_DYING;
+	fc_watch_close(v, w);
+	bury(v, s);
 }
 
 static void client_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
@@ -282,6 +294,8 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 
 	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
 		return -EPROTO;
+	if (s->state == FC_SESSION_DYING)
+		return 0; /* a child that says hello is not answered: its link ends, and so does it */
 	switch (p->head.type) {
 	case FC_LINK_FORK:
 		return adopt(v, s, p);
@@ -325,6 +339,7 @@ static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t eve
 		fc_log(FC_LOG_ERROR, "the shadow of session %u does not keep to its protocol: it is killed", s->id);
 	fc_watch_close(v, w);
 	fc_session_kill(v, s);
+	bury(v, s);
 }
 
 int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_pid, int pidfd, int link)

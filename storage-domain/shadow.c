@@ -228,7 +228,8 @@ static void link_message(struct fc_shadow *s, const struct fc_packet *p)
 
 /* ---- life ---- */
 
-void fc_shadow_serve(struct fc_shadow *s)
+static void serve(struct fc_shadow *s) __attribute__((noreturn));
+static void serve(struct fc_shadow *s)
 {
 	struct pollfd fds[2] = { { .fd = FC_FD_LINK, .events = POLLIN }, { .fd = FC_FD_CLIENT, .events = POLLIN } };
 	struct fc_packet p;
@@ -332,5 +333,5 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 		end(1);
 	}
 	await_session(&s);
-	fc_shadow_serve(&s);
+	serve(&s);
 }

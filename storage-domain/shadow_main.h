@@ -13,9 +13,6 @@
 void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *shared, uint32_t index, int link,
 		    pid_t supervisor) __attribute__((noreturn));
 
-/* shadow.c: serve the session on FC_FD_CLIENT until it ends. The forked child's way in, too. */
-void fc_shadow_serve(struct fc_shadow *s) __attribute__((noreturn));
-
 /* shadow.c: answer the client. A client that does not take its answers is cut off. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
@@ -40,8 +37,8 @@ bool fc_segment_boundary(uint64_t length);
 
 /* ---- offspring.c ---- */
 
-/* FORK: make a shadow for the client's child, and answer. Returns 0; -errno if the client is still to be told. In
- * the new process it does not return. */
+/* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;
+ * -errno if the client is still to be told. */
 int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request);
 
 #endif

@@ -75,7 +75,7 @@ static size_t fill(struct fc_supervisor *v, struct fc_stat_domain *d)
 		.total = v->total,
 	};
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
-		if (v->session[i].state != FC_SESSION_LIVE)
+		if (v->session[i].state < FC_SESSION_LIVE || !v->session[i].id)
 			continue;
 		fill_session(&v->shared->slot[i], now, &out[d->sessions]);
 		fc_counters_add(&d->total, &out[d->sessions].count);
