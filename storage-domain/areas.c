@@ -33,8 +33,8 @@ static int check(int fd, uint64_t size)
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	if (seals < 0 || (seals & FC_SEALS) != FC_SEALS || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC || fstat(fd, &st) ||
-	    !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+	if (seals < 0 || (seals & FC_SEALS) != FC_SEALS || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC ||
+	    fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
 		return -EPROTO;
 	return 0;
 }

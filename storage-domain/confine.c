@@ -165,7 +165,8 @@ static int hide_proc(void)
 		    strcmp(type, "proc"))
 			continue;
 		unescape(path);
-		if (umount2(path, MNT_DETACH) && mount("none", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k"))
+		if (umount2(path, MNT_DETACH) &&
+		    mount("none", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k"))
 			r = -1;
 	}
 	free(line);

@@ -55,11 +55,13 @@ static int admit(const struct fc_supervisor *v, const struct fc_peer *p)
 {
 	if (v->privileged)
 		return 0;
-	return p->euid == geteuid() && p->fsuid == geteuid() && p->egid == getegid() && p->fsgid == getegid() ? 0 : -EPERM;
+	if (p->euid != geteuid() || p->fsuid != geteuid() || p->egid != getegid() || p->fsgid != getegid())
+		return -EPERM;
+	return 0;
 }
 
-static bool may_be(const struct fc_peer *p, uint64_t cap, uint64_t id, uint32_t real, uint32_t effective, uint32_t saved,
-		   uint32_t fs)
+static bool may_be(const struct fc_peer *p, uint64_t cap, uint64_t id, uint32_t real, uint32_t effective,
+		   uint32_t saved, uint32_t fs)
 {
 	return id == real || id == effective || id == saved || id == fs || p->caps & cap;
 }

@@ -39,21 +39,67 @@ static const int allowed[] = {
 /* what requests are made of */
 #define SYSCALL(name, ...) SYS_##name,
 #include "farcall/syscalls.def"
-	SYS_dup3, SYS_close_range, SYS_readv, SYS_writev, SYS_preadv, SYS_pwritev,
+	SYS_dup3,
+	SYS_close_range,
+	SYS_readv,
+	SYS_writev,
+	SYS_preadv,
+	SYS_pwritev,
 	/* memory and threads */
-	SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap, SYS_brk, SYS_futex, SYS_futex_waitv,
-	SYS_set_robust_list, SYS_rseq, SYS_set_tid_address, SYS_exit, SYS_exit_group, SYS_getrandom, SYS_membarrier,
-	SYS_getpid, SYS_getppid, SYS_gettid, SYS_wait4, SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_setaffinity,
-	SYS_sched_setattr, SYS_sched_getattr, SYS_getcpu,
+	SYS_mmap,
+	SYS_munmap,
+	SYS_mprotect,
+	SYS_madvise,
+	SYS_mremap,
+	SYS_brk,
+	SYS_futex,
+	SYS_futex_waitv,
+	SYS_set_robust_list,
+	SYS_rseq,
+	SYS_set_tid_address,
+	SYS_exit,
+	SYS_exit_group,
+	SYS_getrandom,
+	SYS_membarrier,
+	SYS_getpid,
+	SYS_getppid,
+	SYS_gettid,
+	SYS_wait4,
+	SYS_sched_yield,
+	SYS_sched_getaffinity,
+	SYS_sched_setaffinity,
+	SYS_sched_setattr,
+	SYS_sched_getattr,
+	SYS_getcpu,
 	/* time */
-	SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
+	SYS_clock_gettime,
+	SYS_clock_getres,
+	SYS_clock_nanosleep,
+	SYS_nanosleep,
+	SYS_gettimeofday,
 	/* signals: a worker is interrupted by one */
-	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigtimedwait, SYS_rt_sigpending,
-	SYS_rt_sigsuspend, SYS_sigaltstack, SYS_tgkill, SYS_restart_syscall,
+	SYS_rt_sigaction,
+	SYS_rt_sigprocmask,
+	SYS_rt_sigreturn,
+	SYS_rt_sigtimedwait,
+	SYS_rt_sigpending,
+	SYS_rt_sigsuspend,
+	SYS_sigaltstack,
+	SYS_tgkill,
+	SYS_restart_syscall,
 	/* control */
-	SYS_sendmsg, SYS_recvmsg, SYS_poll, SYS_ppoll, SYS_setsockopt, SYS_prlimit64,
+	SYS_sendmsg,
+	SYS_recvmsg,
+	SYS_poll,
+	SYS_ppoll,
+	SYS_setsockopt,
+	SYS_prlimit64,
 	/* identity */
-	SYS_setfsuid, SYS_setfsgid, SYS_setgroups, SYS_capget, SYS_capset,
+	SYS_setfsuid,
+	SYS_setfsgid,
+	SYS_setgroups,
+	SYS_capget,
+	SYS_capset,
 };
 
 static const unsigned allowed_ioctl[] = {
@@ -63,7 +109,7 @@ static const unsigned allowed_ioctl[] = {
 
 static const int allowed_prctl[] = { PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_TIMERSLACK };
 
-#define FC_CLONE_NAMESPACES                                                                                       \
+#define FC_CLONE_NAMESPACES                                                                                            \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 static struct sock_fprog program;

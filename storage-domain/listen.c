@@ -30,7 +30,7 @@ static int fail(const char *path, const char *what)
 static int open_directory(struct fc_listen *l, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char directory[sizeof ((struct sockaddr_un *)0)->sun_path] = ".";
+	char directory[sizeof((struct sockaddr_un *)0)->sun_path] = ".";
 
 	if (slash)
 		snprintf(directory, sizeof directory, "%.*s", (int)(slash == path ? 1 : slash - path), path);
@@ -78,8 +78,8 @@ static int clear_name(struct fc_listen *l, const struct sockaddr_un *address)
 	}
 	if (alive(address)) {
 		fc_log(FC_LOG_ERROR,
-		       "%s: another storage domain (or other program) is listening there: stop it, or give another path "
-		       "to --socket",
+		       "%s: another storage domain (or other program) is listening there: stop it, or give another "
+		       "path to --socket",
 		       address->sun_path);
 		return -1;
 	}
@@ -114,8 +114,8 @@ int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 	l->fd = -1;
 	l->directory = -1;
 	if (strlen(path) >= sizeof address.sun_path) {
-		fc_log(FC_LOG_ERROR, "%s: too long for a socket (at most %zu bytes): give a shorter path to --socket", path,
-		       sizeof address.sun_path - 1);
+		fc_log(FC_LOG_ERROR, "%s: too long for a socket (at most %zu bytes): give a shorter path to --socket",
+		       path, sizeof address.sun_path - 1);
 		return -1;
 	}
 	strcpy(address.sun_path, path);

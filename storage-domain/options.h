@@ -13,8 +13,8 @@
 
 struct fc_options {
 	const char *socket;
-	int ready_fd;  /* -1: nobody to tell */
-	mode_t mode;   /* of the socket file; (mode_t)-1: not given */
+	int ready_fd; /* -1: nobody to tell */
+	mode_t mode;  /* of the socket file; (mode_t)-1: not given */
 	bool die_with_parent;
 	bool help, version;
 	enum fc_log_level log;

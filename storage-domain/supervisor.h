@@ -31,7 +31,7 @@ struct fc_watch {
 	void (*ready)(struct fc_supervisor *v, struct fc_watch *w, uint32_t events);
 };
 
-#define fc_owner(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define fc_owner(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 enum fc_waiting { FC_WAIT_NOTHING, FC_WAIT_GONE, FC_WAIT_CRED, FC_WAIT_STAT };
 
@@ -57,7 +57,7 @@ struct fc_session {
 	struct fc_watch shadow; /* pidfd */
 	struct fc_watch client; /* pidfd; none until the client is known */
 	struct fc_watch link;
-	uint32_t parent; /* id of the session this was forked from */
+	uint32_t parent;            /* id of the session this was forked from */
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	bool sampling;              /* has not answered SAMPLE yet */
 	bool gone_wanted;           /* the shadow waits for the answer to GONE */
@@ -83,7 +83,7 @@ struct fc_supervisor {
 	uint64_t attached;
 	struct fc_stat_counters total; /* of sessions that have ended */
 	unsigned sampling;             /* sessions whose SAMPLE is outstanding */
-	bool stat_wanted; /* somebody waits for the figures */
+	bool stat_wanted;              /* somebody waits for the figures */
 	uint64_t sample_deadline_ms;
 	unsigned pooled;
 	uint64_t pool_retry_ms; /* after a failure: not before then */

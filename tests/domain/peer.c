@@ -196,7 +196,8 @@ int session_grow(struct session *s)
 {
 	int fd = peer_memfd(s->length), r;
 
-	CHECK(mmap(s->data + s->length, s->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED);
+	CHECK(mmap(s->data + s->length, s->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+	      MAP_FAILED);
 	r = peer_ask_fds(s->sock, FC_MSG_GROW, s->length, &fd, 1, NULL);
 	close(fd);
 	if (r == 0)

@@ -130,7 +130,8 @@ static void memory(void)
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RLIMIT, 3, -1ull, NULL), 0);
 	s.length = 2 * FC_DATA_MIN;
 	CHECK_IS(session_grow(&s), 0);
-	CHECK_IS(CALL(&s, SYS_mkdirat, (uint64_t)AT_FDCWD, session_put(&s, s.length - FC_PATH_MAX, "/data"), 0), -EEXIST);
+	CHECK_IS(CALL(&s, SYS_mkdirat, (uint64_t)AT_FDCWD, session_put(&s, s.length - FC_PATH_MAX, "/data"), 0),
+		 -EEXIST);
 
 	int64_t fd = open_file(&s, "/data/limited", O_CREAT | O_RDWR);
 	CHECK_IS(CALL(&s, SYS_write, fd, session_put(&s, 8192, "hello"), 5), 3);
@@ -659,7 +660,8 @@ static void command_line(void)
 	const char *usage[] = { daemon_path, "--socket", "x", NULL };
 	const char *none[] = { daemon_path, "--socket", "/tmp/farcall-test-none", "-v", missing, NULL };
 	const char *taken[] = { daemon_path, "--socket", domain.socket, "-v", volume, NULL };
-	const char *nested[] = { daemon_path, "--socket", "/tmp/farcall-test-none", "-v", "/tmp:/a", "-v", "/tmp:/a/b", NULL };
+	const char *nested[] = { daemon_path, "--socket", "/tmp/farcall-test-none", "-v", "/tmp:/a", "-v",
+				 "/tmp:/a/b", NULL };
 	const char *plain[] = { daemon_path, "--socket", "/dev/null", "-v", volume, NULL };
 
 	snprintf(volume, sizeof volume, "%s:/data", domain.export);
@@ -706,10 +708,19 @@ static const struct {
 	void (*run)(void);
 	const char *name;
 } test[] = {
-	{ hello, "hello" },	  { session, "session" },     { memory, "memory" },     { family, "family" },
-	{ chain, "chain" },	  { bye, "bye" },	      { figures, "figures" },   { deaths, "deaths" },
+	{ hello, "hello" },
+	{ session, "session" },
+	{ memory, "memory" },
+	{ family, "family" },
+	{ chain, "chain" },
+	{ bye, "bye" },
+	{ figures, "figures" },
+	{ deaths, "deaths" },
 	{ storm, "storm" },
-	{ nonsense, "nonsense" }, { bad_areas, "bad_areas" }, { too_many, "too_many" }, { command_line, "command_line" },
+	{ nonsense, "nonsense" },
+	{ bad_areas, "bad_areas" },
+	{ too_many, "too_many" },
+	{ command_line, "command_line" },
 };
 
 static bool is_chosen(const char *name)

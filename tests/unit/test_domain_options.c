@@ -33,7 +33,8 @@ Test(domain_options, good)
 	cr_assert_str_eq(o.export[0].dir, "/a:b");
 	cr_assert_str_eq(o.export[0].prefix, "/x/y");
 	cr_assert(o.export[0].read_only && !o.export[1].read_only);
-	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/x", "--mode", "0660", "--log-level", "debug", "--die-with-parent"), 0);
+	cr_assert_eq(
+		PARSE("--socket", "s", "-v", "d:/x", "--mode", "0660", "--log-level", "debug", "--die-with-parent"), 0);
 	cr_assert(o.mode == 0660 && o.log == FC_LOG_DEBUG && o.die_with_parent);
 	cr_assert(PARSE("--help") == 0 && o.help);
 	cr_assert(PARSE("--version") == 0 && o.version);
@@ -69,22 +70,25 @@ Test(domain_options, bad)
 	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/xy", "-v", "d:/x"), 0, "%s", wrong);
 }
 
-#define STATUS(uid, gid, eff, amb)                                                                          \
+#define STATUS(uid, gid, eff, amb)                                                                                     \
 	"Name:\tsome name\nUmask:\t0022\nUid:\t" uid "\nGid:\t" gid "\nCapEff:\t" eff "\nCapBnd:\t0\nCapAmb:\t" amb "\n"
 
 Test(peer, status)
 {
 	struct fc_peer p;
 
-	cr_assert_eq(fc_status_parse(STATUS("1\t2\t3\t4", "5\t6\t7\t8", "00000000000000ff", "0000000000000000"), &p), 0);
+	cr_assert_eq(fc_status_parse(STATUS("1\t2\t3\t4", "5\t6\t7\t8", "00000000000000ff", "0000000000000000"), &p),
+		     0);
 	cr_assert(p.ruid == 1 && p.euid == 2 && p.suid == 3 && p.fsuid == 4);
 	cr_assert(p.rgid == 5 && p.egid == 6 && p.sgid == 7 && p.fsgid == 8);
 	cr_assert_str_eq(p.comm, "some name");
 	/* a capability of a user who is not root may be a setuid or privileged program's: only ambient ones are surely its own */
 	cr_assert_eq(p.caps, 0);
-	cr_assert_eq(fc_status_parse(STATUS("1\t2\t3\t4", "5\t6\t7\t8", "00000000000000ff", "0000000000000006"), &p), 0);
+	cr_assert_eq(fc_status_parse(STATUS("1\t2\t3\t4", "5\t6\t7\t8", "00000000000000ff", "0000000000000006"), &p),
+		     0);
 	cr_assert_eq(p.caps, 6);
-	cr_assert_eq(fc_status_parse(STATUS("1\t0\t3\t4", "5\t6\t7\t8", "000001ffffffffff", "0000000000000000"), &p), 0);
+	cr_assert_eq(fc_status_parse(STATUS("1\t0\t3\t4", "5\t6\t7\t8", "000001ffffffffff", "0000000000000000"), &p),
+		     0);
 	cr_assert_eq(p.caps, 0x1ffffffffff);
 	cr_assert(fc_status_parse("", &p) < 0);
 	cr_assert(fc_status_parse("Name:\tx\nUid:\t1\n", &p) < 0);
@@ -94,6 +98,7 @@ Test(caps, none_that_opens_the_machine)
 {
 	uint64_t all = FC_CAPS_FILES | FC_CAPS_IDENTITY;
 
-	cr_assert_not(all & (FC_CAP(SYS_ADMIN) | FC_CAP(SYS_RAWIO) | FC_CAP(SYS_MODULE) | FC_CAP(SYS_PTRACE) | FC_CAP(KILL)));
+	cr_assert_not(all &
+		      (FC_CAP(SYS_ADMIN) | FC_CAP(SYS_RAWIO) | FC_CAP(SYS_MODULE) | FC_CAP(SYS_PTRACE) | FC_CAP(KILL)));
 	cr_assert_not(FC_CAPS_FILES & FC_CAPS_IDENTITY);
 }
