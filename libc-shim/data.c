@@ -5,8 +5,11 @@
  * extra chunks and give them back at their end. Lock-free, so that signal handlers may call in at any point.
  */
 #include <errno.h>
+#include <sys/syscall.h>
 
 #include "libc-shim/shim.h"
+
+#define PATIENCE 20000 /* looks at a full data area before a call fails with ENOMEM */
 
 static int chunk_try(struct shim_session *s)
 {
@@ -24,12 +27,30 @@ static int chunk_try(struct shim_session *s)
 	return -1;
 }
 
+static int chunk_more(struct shim_session *s)
+{
+	int chunk = chunk_try(s);
+
+	while (chunk < 0 && shim_grow(s) == 0)
+		chunk = chunk_try(s);
+	return chunk;
+}
+
 int shim_chunk_get(struct shim_session *s, bool grow)
 {
 	int chunk = chunk_try(s);
 
-	while (chunk < 0 && grow && shim_grow(s) == 0)
+	if (likely(chunk >= 0) || !grow)
+		return chunk;
+	shim_entries_reclaim(s);
+	chunk = chunk_more(s);
+	/* all of it is in use: by calls that end, so wait a little */
+	for (int i = 0; chunk < 0 && i < PATIENCE && s->state == SHIM_SESSION_READY; i++) {
+		fc_call(SYS_sched_yield);
+		if (i % 64 == 63)
+			shim_entries_reclaim(s);
 		chunk = chunk_try(s);
+	}
 	return chunk;
 }
 
@@ -49,7 +70,8 @@ int shim_entry_chunk(struct shim_session *s, int entry)
 
 int shim_entry_extra(struct shim_session *s, int entry)
 {
-	int chunk = shim_chunk_get(s, true);
+	/* whoever has some already makes do with them: waiting for more could be waiting for each other */
+	int chunk = s->slot[entry].extra >= 0 ? chunk_more(s) : shim_chunk_get(s, true);
 
 	if (chunk >= 0) {
 		s->next_chunk[chunk] = s->slot[entry].extra;

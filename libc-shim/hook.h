@@ -32,7 +32,8 @@ bool fc_path_is_remote(int dirfd, const char *path);
 int fc_hook_install(const char *sites_dir, bool verbose);
 
 /* FARCALL_CHECK=1: arm Syscall User Dispatch in the calling thread, reporting on stderr every un-hooked system call that
- * touches a remote path or a placeholder. 0 or -errno. The core re-arms it in new threads and children. */
+ * touches a remote path or a placeholder. 0 or -errno. Threads that are made later arm themselves; a child of fork does not,
+ * the core must call this there. */
 int fc_check_arm(void);
 
 /* Copy n bytes between the application's memory and the shim's. Return the number of bytes NOT copied (0 = all), never

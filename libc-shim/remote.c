@@ -9,6 +9,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "libc-shim/shim.h"
@@ -66,10 +68,29 @@ char *shim_call_at(struct shim_call *c, uint64_t offset)
 	return c->s->data + offset;
 }
 
+/* Two errors come with a signal to the thread, which is here, not in the domain. */
+static void raise_for(int64_t error)
+{
+	struct rlimit64 size;
+	int signal = SIGPIPE;
+
+	if (error == -EFBIG) { /* only a limit of the process raises one, not one of the file system */
+		if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size) < 0 || size.rlim_cur == RLIM64_INFINITY)
+			return;
+		signal = SIGXFSZ;
+	}
+	fc_call(SYS_tgkill, fc_call(SYS_getpid), shim_self()->tid, signal);
+}
+
 long shim_result(struct shim_session *s, int64_t r)
 {
-	if (likely(r >= -4095))
+	if (likely(r >= 0))
 		return (long)r;
+	if (r >= -4095) {
+		if (r == -EPIPE || r == -EFBIG)
+			raise_for(r);
+		return (long)r;
+	}
 	shim_session_fail(s, "it sent a result that cannot be");
 	return -EIO;
 }

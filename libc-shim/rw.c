@@ -19,6 +19,7 @@
 
 #define RW_MAX 0x7ffff000ll     /* the kernel's own limit for one call */
 #define GATHER_CHUNKS_MAX 384   /* 24 MiB: leaves a quarter of the data area to other threads */
+#define GATHER_MAX ((size_t)GATHER_CHUNKS_MAX * FC_CHUNK)
 #define STREAM_SLOTS 4
 #define SEEK_FIRST (1u << 20)   /* a read at the file's offset this large first asks how much there is */
 
@@ -149,6 +150,17 @@ static size_t readable(struct shim_call *c, size_t asked)
 	return left < asked ? left : asked;
 }
 
+static bool appends(struct shim_call *c, const struct transfer *t)
+{
+	uint64_t wire[6] = { c->wire[0], F_GETFL };
+
+	if (!t->write)
+		return false;
+	shim_submit(c->s, c->frame->entry, SYS_fcntl, wire);
+	int64_t flags = shim_wait(c->s, c->frame->entry);
+	return flags < 0 || (flags & O_APPEND) || (t->flags & RWF_APPEND);
+}
+
 static int64_t run_gather(struct shim_call *c, struct transfer *t)
 {
 	size_t n = t->total, filled = 0;
@@ -192,6 +204,29 @@ static int64_t run_gather(struct shim_call *c, struct transfer *t)
 			break;
 	}
 	return taken(c, t, (size_t)r, moved);
+}
+
+/*
+ * A transfer at the file's own offset that is larger than the data area: piece by piece. Each piece is one kernel call, the whole is
+ * not: who shares the open file may get in between (docs/architecture.md). Nothing that appends is split.
+ */
+static int64_t run_pieces(struct shim_call *c, struct transfer *t)
+{
+	const size_t total = t->total;
+	size_t done = 0;
+	int64_t r;
+
+	do {
+		uint32_t used = c->used;
+
+		t->total = total - done;
+		r = run_gather(c, t);
+		shim_extra_free(c->s, c->frame->entry);
+		c->used = used;
+		if (r > 0)
+			done += (size_t)r;
+	} while (r == (int64_t)GATHER_MAX && done < total && !appends(c, t));
+	return done ? (int64_t)done : r;
 }
 
 /* ---- stream ---- */
@@ -365,7 +400,7 @@ static int64_t run(struct shim_call *c, struct transfer *t)
 		return run_small(c, t);
 	if (t->pos >= 0 && !t->flags && t->total >= 2 * FC_CHUNK && !(t->w & SHIM_FD_DIRECT) && !shim.no_stream)
 		return run_stream(c, t);
-	return run_gather(c, t);
+	return t->total > GATHER_MAX && t->pos < 0 ? run_pieces(c, t) : run_gather(c, t);
 }
 
 static long transfer(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
@@ -381,7 +416,7 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
 		if (r == 0) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
-			r = run(&c, t);
+			r = shim_result(c.s, run(&c, t));
 			if (unlikely(shim.trace_fd >= 0)) {
 				c.path[0] = c.path[1] = NULL;
 				shim_trace(row, a, c.path, r);

@@ -97,6 +97,18 @@ static bool entry_take(struct shim_session *s, int i, uint32_t tid, bool look_fo
 	return true;
 }
 
+void shim_entries_reclaim(struct shim_session *s)
+{
+	uint32_t tid = (uint32_t)shim_self()->tid;
+
+	for (int i = 0; i < (int)FC_ENTRIES; i++) {
+		uint32_t owner = fc_load(&s->slot[i].owner);
+
+		if (owner && owner != tid && entry_take(s, i, tid, true))
+			shim_entry_put(s, i);
+	}
+}
+
 int shim_entry_get(struct shim_session *s)
 {
 	struct shim_thread *t = shim_self();

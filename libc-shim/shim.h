@@ -199,6 +199,7 @@ int shim_connect(unsigned domain, struct fc_packet *packet);
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);
 void shim_entry_abandon(struct shim_session *s, int index);
+void shim_entries_reclaim(struct shim_session *s); /* take back what calls that nobody waits for have held until now */
 
 /* data.c: chunks of the data area. get: one chunk or -1 (growing if it may). */
 int shim_chunk_get(struct shim_session *s, bool grow);

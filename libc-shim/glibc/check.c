@@ -305,14 +305,21 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	}
 }
 
-int fc_check_arm(void)
+static int arm(void)
 {
-	int err = fc_signal_take_sigsys(on_sigsys);
-
-	if (err)
-		return err;
-	fc_signal_adopt_thread();
 	/* the kernel compares the address behind the instruction */
 	return (int)fc_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, fc_shim_text.start,
 			    fc_shim_text.end + 1 - fc_shim_text.start, 0);
+}
+
+static void arm_thread(void)
+{
+	arm();
+}
+
+int fc_check_arm(void)
+{
+	int err = fc_signal_take_sigsys(on_sigsys, arm_thread);
+
+	return err ? err : arm();
 }

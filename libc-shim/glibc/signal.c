@@ -38,6 +38,7 @@
 	 (uint64_t)SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */ | KERNEL_SA_RESTORER)
 #define BIT(sig) (1ull << ((sig)-1))
 #define NEVER_BLOCKED (BIT(SIGKILL) | BIT(SIGSTOP))
+#define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS))
 #define RING 64
 
 extern void fc_restorer(void) __attribute__((visibility("hidden")));
@@ -56,6 +57,7 @@ struct virtual_signal {
 static struct virtual_signal virtual_signal[VIRTUALS] = { { .sig = SIGSEGV }, { .sig = SIGBUS }, { .sig = SIGSYS } };
 
 static uint64_t virtual_bits;       /* of the signals that are taken */
+static void (*thread_begins)(void);  /* what FARCALL_CHECK does in every thread */
 static uint32_t taken;              /* 0, 1 = being done, 2 = SIGSEGV and SIGBUS are ours */
 static uint32_t hidden_mask[64 + 1]; /* per other signal: the virtual bits that were left out of its sa_mask */
 
@@ -63,7 +65,7 @@ static uint32_t hidden_mask[64 + 1]; /* per other signal: the virtual bits that 
 struct state {
 	uint64_t blocked; /* virtual signals */
 	uint64_t really;  /* of those, the ones that are blocked in the kernel too, because one is pending */
-	bool adopted;     /* the kernel's mask has been looked at */
+	uint64_t adopted; /* the signals of which the kernel's mask has been looked at */
 };
 static __thread struct state thread_state __attribute__((tls_model("initial-exec")));
 
@@ -126,31 +128,36 @@ static struct state *state_get(void)
 static void state_changed(const struct state *t)
 {
 	if (!fc_vfork_depth)
-		fc_faults_repaired = fc_load(&taken) == 2 && t->adopted && !t->really;
+		fc_faults_repaired = fc_load(&taken) == 2 && (t->adopted & FAULTS) == FAULTS && !t->really;
 	else if (t->really)
 		fc_faults_repaired = 0;
 }
 
-void fc_signal_adopt_thread(void)
+/* What the kernel blocks in a thread when its signals become virtual is what the application believes from then on; never
+ * again, because later it may be the shim itself that blocks everything for a moment. */
+static void adopt_thread(struct state *t)
 {
-	struct state *t = state_get();
-	uint64_t bits = virtual_bits, mask = kernel_mask(SIG_BLOCK, NULL) & bits & ~t->really;
+	uint64_t bits = virtual_bits & ~t->adopted;
+	uint64_t mask = kernel_mask(SIG_BLOCK, NULL) & bits;
 
 	if (mask) {
 		t->blocked |= mask;
 		kernel_mask(SIG_UNBLOCK, &mask);
 	}
-	t->adopted = true;
+	t->adopted |= bits;
 	state_changed(t);
 }
 
-/* The state of a thread that we have seen before, or see now. */
+/* The state of a thread that we have seen before, or see now. glibc's threads begin with an rt_sigprocmask. */
 static struct state *state_adopted(void)
 {
 	struct state *t = state_get();
 
-	if (!t->adopted && fc_load(&taken) == 2)
-		fc_signal_adopt_thread();
+	if (fc_load(&taken) == 2 && t->adopted != virtual_bits) {
+		adopt_thread(t);
+		if (thread_begins)
+			thread_begins();
+	}
 	return t;
 }
 
@@ -245,17 +252,22 @@ int fc_signal_init(void)
 		err = take(&virtual_signal[1], on_fault);
 	fc_store_release(&taken, err ? 0u : 2u);
 	if (!err)
-		fc_signal_adopt_thread();
+		state_adopted();
 	return (int)err;
 }
 
-int fc_signal_take_sigsys(void (*handler)(int, siginfo_t *, void *))
+int fc_signal_take_sigsys(void (*handler)(int, siginfo_t *, void *), void (*begin)(void))
 {
 	int err = fc_signal_init();
 
 	if (err || virtual_signal[2].handler)
 		return err;
-	return (int)take(&virtual_signal[2], handler);
+	err = (int)take(&virtual_signal[2], handler);
+	if (err)
+		return err;
+	adopt_thread(state_get());
+	thread_begins = begin;
+	return 0;
 }
 
 /* ---- delivery ---- */

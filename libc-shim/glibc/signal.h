@@ -20,11 +20,9 @@ static inline uint64_t *fc_context_mask(void *context)
 	return (uint64_t *)(void *)&((ucontext_t *)context)->uc_sigmask;
 }
 
-/* Make SIGSYS virtual too, with this handler in front; once per process. 0 or -errno. */
-int fc_signal_take_sigsys(void (*handler)(int, siginfo_t *, void *));
-
-/* Make the calling thread's kernel mask what the shim needs, keeping what the application believes. */
-void fc_signal_adopt_thread(void);
+/* Make SIGSYS virtual too, with this handler in front, if it is not yet. From then on every other thread calls `begin` at its
+ * first hooked call, which in glibc is before the application's first instruction there. 0 or -errno. */
+int fc_signal_take_sigsys(void (*handler)(int, siginfo_t *, void *), void (*begin)(void));
 
 /* Do with a virtual signal what the application's own disposition says. Called in the shim's handler. */
 void fc_signal_deliver(int sig, siginfo_t *info, void *context);
