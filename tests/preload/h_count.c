@@ -22,6 +22,7 @@
 
 static uint32_t count[NUMBERS];
 static const char *counts_file;
+static bool check;
 static int remote_fd = -2; /* for FARCALL_CHECK: what is called remote here */
 
 bool fc_fd_is_remote(int fd)
@@ -62,6 +63,24 @@ static void write_counts(void)
 	fc_call(SYS_close, fd);
 }
 
+/* as the shim's core does, with all signals blocked */
+static long forward_fork(long nr, const long a[6])
+{
+	uint64_t all = ~0ull, mask;
+	long r;
+
+	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
+	r = fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (!r) {
+		for (unsigned i = 0; i < NUMBERS; i++)
+			count[i] = 0;
+		if (check)
+			fc_check_arm();
+	}
+	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+	return r;
+}
+
 long fc_dispatch(long nr, long a[6])
 {
 	if ((unsigned long)nr < NUMBERS)
@@ -87,14 +106,8 @@ long fc_dispatch(long nr, long a[6])
 	case SYS_rt_sigprocmask:
 		return fc_sys_rt_sigprocmask(a);
 	case SYS_clone:
-	case SYS_fork: {
-		long r = fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-
-		if (!r)
-			for (unsigned i = 0; i < NUMBERS; i++)
-				count[i] = 0;
-		return r;
-	}
+	case SYS_fork:
+		return forward_fork(nr, a);
 	default:
 		break;
 	}
@@ -118,11 +131,11 @@ static const char *variable(char **envp, const char *name)
 __attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
 	const char *dir = variable(envp, "FC_TEST_SITES"), *remote = variable(envp, "FC_TEST_REMOTE_FD");
-	bool check = variable(envp, "FARCALL_CHECK") != NULL;
 	int n;
 
 	(void)argc;
 	(void)argv;
+	check = variable(envp, "FARCALL_CHECK") != NULL;
 	counts_file = variable(envp, "FC_TEST_COUNTS");
 	if (remote)
 		remote_fd = remote[0] - '0';

@@ -25,7 +25,7 @@ static void *thread(void *arg)
 {
 	char c;
 
-	return (void *)fc_call(SYS_pread64, 0, &c, 1, 0, arg); /* a thread that was not armed: nothing is said */
+	return (void *)fc_call(SYS_pread64, 5, &c, 1, 0, arg); /* reported: threads are watched too */
 }
 
 int main(void)
