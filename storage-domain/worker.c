@@ -17,6 +17,7 @@
  *   The gap in this: the last ready worker gets stuck in a call that nobody announced. Nobody in the domain looks
  *   then; the waiting client does, and nudges (doorbell.h). The worker so woken sees the stuck one and counts right.
  *   Whoever lowers the credit looks at the queue afterwards, whoever enqueues looks at the credit afterwards.
+ *   Threads are made when the last spare wakes up; one that would be the 33rd to sleep ends instead.
  *
  * Spinning
  *   A ready worker without requests spins for its budget (spin.h) if the domain has a licence left, then sleeps.
@@ -39,6 +40,7 @@
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
 #define QUICK_ENOUGH 64 /* calls in a row */
 #define FLUSH_CALLS 64
+#define ASLEEP_MAX 32
 #define STOP_TRIES 5000 /* of 1 ms */
 
 /* ---- credit: all under the lock ---- */
@@ -73,7 +75,7 @@ static void find_stuck(struct fc_workers *p)
 		struct fc_worker *w = p->worker[i];
 		uint64_t since;
 
-		if (w->asleep)
+		if (w->asleep || !w->live)
 			continue;
 		since = atomic_load_explicit(&w->busy_since, memory_order_relaxed);
 		if (since && now > since + limit)
@@ -83,25 +85,35 @@ static void find_stuck(struct fc_workers *p)
 
 static void *worker_main(void *arg);
 
-static int spawn(struct fc_workers *p)
+/* Memory for one more worker: new, or that of one that has ended. */
+static struct fc_worker *make_room(struct fc_workers *p)
 {
 	struct fc_worker *w;
-	pthread_attr_t attr;
-	sigset_t all, old;
 	unsigned i;
-	int r;
 
-	for (i = 0; i < FC_ENTRIES && p->worker[i]; i++)
-		;
+	for (i = 0; i < FC_ENTRIES && p->worker[i]; i++) {
+		w = p->worker[i];
+		if (w->live)
+			continue;
+		if (w->joinable)
+			pthread_join(w->thread, NULL); /* it has let go of the lock for good */
+		return w;
+	}
 	if (i == FC_ENTRIES)
-		return -EAGAIN;
+		return NULL;
 	w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (w == MAP_FAILED)
-		return -ENOMEM;
-	w->pool = p;
-	w->asleep = true;
-	w->live = true;
-	w->run = &p->run[0];
+		return NULL;
+	p->worker[i] = w;
+	return w;
+}
+
+static int start_thread(struct fc_worker *w)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r;
+
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, WORKER_STACK);
 	sigfillset(&all);
@@ -110,13 +122,25 @@ static int spawn(struct fc_workers *p)
 	r = pthread_create(&w->thread, &attr, worker_main, w);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	if (r) {
-		munmap(w, sizeof *w);
-		return -r;
-	}
-	p->worker[i] = w;
-	p->live++;
-	return 0;
+	return -r;
+}
+
+/* One more worker, asleep at first. 0 or -errno. */
+static int spawn(struct fc_workers *p)
+{
+	struct fc_worker *w = make_room(p);
+	int r;
+
+	if (!w)
+		return -EAGAIN;
+	memset(w, 0, offsetof(struct fc_worker, exec));
+	w->pool = p;
+	w->asleep = true;
+	w->run = &p->run[0];
+	r = start_thread(w);
+	w->live = w->joinable = !r;
+	p->live += !r;
+	return r;
 }
 
 /* ---- one worker's transitions ---- */
@@ -156,6 +180,14 @@ static void flush_counts(struct fc_worker *w)
 	memset(c, 0, sizeof *c);
 }
 
+/* This worker will not look at the queue again, and has lowered the credit: somebody else must, if there is something. */
+static void hand_over(struct fc_workers *p)
+{
+	fc_fence(); /* credit before the look at the queue; partner: fc_bell_needed */
+	if (fc_queue_peek(&p->s->area->queue))
+		fc_bell_ring(&p->s->area->header);
+}
+
 void fc_block_begin(struct fc_worker *w)
 {
 	struct fc_workers *p = w->pool;
@@ -171,9 +203,8 @@ void fc_block_begin(struct fc_worker *w)
 	none_ready = p->awake == p->stuck;
 	pthread_mutex_unlock(&p->lock);
 	flush_counts(w);
-	fc_fence(); /* credit before the look at the queue; partner: fc_bell_needed */
-	if (none_ready && fc_queue_peek(&p->s->area->queue))
-		fc_bell_ring(&p->s->area->header);
+	if (none_ready)
+		hand_over(p);
 }
 
 static void block_end(struct fc_worker *w)
@@ -184,9 +215,11 @@ static void block_end(struct fc_worker *w)
 	pthread_mutex_unlock(&w->pool->lock);
 }
 
-static void fall_asleep(struct fc_worker *w)
+/* Not needed any more: true if this worker is one too many and has been taken off the books. */
+static bool fall_asleep(struct fc_worker *w)
 {
 	struct fc_workers *p = w->pool;
+	bool leave;
 
 	drop_licence(w);
 	w->count.sleeps++;
@@ -195,9 +228,15 @@ static void fall_asleep(struct fc_worker *w)
 	set_stuck(p, w, false);
 	w->asleep = true;
 	p->awake--;
+	leave = p->live - p->awake > ASLEEP_MAX;
+	if (leave) {
+		w->live = false;
+		p->live--;
+	}
 	find_stuck(p);
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
+	return leave;
 }
 
 static void wake_up(struct fc_worker *w)
@@ -378,7 +417,10 @@ static void *worker_main(void *arg)
 		fc_worker_sleep(&s->area->header, &s->area->queue, seen);
 		wake_up(w);
 		serve(w);
-		fall_asleep(w);
+		if (fall_asleep(w)) {
+			hand_over(w->pool);
+			return NULL;
+		}
 	}
 	pthread_mutex_lock(&w->pool->lock);
 	w->live = false;
@@ -458,7 +500,8 @@ int fc_workers_stop(struct fc_shadow *s)
 		nanosleep(&ms, NULL);
 	}
 	for (unsigned i = 0; i < FC_ENTRIES && p->worker[i]; i++)
-		pthread_join(p->worker[i]->thread, NULL);
+		if (p->worker[i]->joinable)
+			pthread_join(p->worker[i]->thread, NULL);
 	pthread_mutex_destroy(&p->lock);
 	fc_workers_forget(s);
 	return 0;

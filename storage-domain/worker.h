@@ -32,7 +32,7 @@ struct fc_worker {
 	_Atomic uint64_t busy_since; /* TSC when the running call began, 0: none runs */
 	_Atomic bool stuck;          /* counted in fc_workers.stuck; set under the lock, by anyone */
 	bool asleep;                 /* under the lock */
-	bool live;                   /* under the lock */
+	bool live, joinable;         /* under the lock */
 
 	/* the worker's own */
 	bool licensed __attribute__((aligned(64))); /* holds a licence to spin */

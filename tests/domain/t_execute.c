@@ -668,6 +668,18 @@ static void test_full_house(void)
 		SAME(CALL(FC_NR_NOP), 0);
 	SAME(play_interrupt(e[100]), 0);
 	SAME(play_wait(e[100]), -EINTR);
+	SAME(fc_load(&play.slot->workers), FC_ENTRIES);
+	SAME(CALL(SYS_flock, a, LOCK_UN), 0);
+	for (unsigned i = 0; i < FC_ENTRIES - 2; i++)
+		if (i != 100)
+			SAME(play_wait(e[i]), 0);
+	usleep(100000);
+	TRUE(fc_load(&play.slot->workers) <= 32); /* the others have ended */
+	SAME(CALL(SYS_flock, b, LOCK_UN), 0);
+	SAME(CALL(SYS_flock, a, LOCK_EX), 0);
+	for (unsigned i = 0; i < FC_ENTRIES - 2; i++)
+		e[i] = SUBMIT(SYS_flock, b, LOCK_EX);
+	usleep(20000);
 	start = play_ns();
 	SAME(play_stop(), 0);
 	TRUE(play_ns() - start < 2000000000u);
