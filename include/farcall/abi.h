@@ -181,10 +181,7 @@ struct fc_domain_page {
 	uint16_t minor;
 	uint32_t state;      /* FC_DOMAIN_* */
 	uint64_t generation; /* changes with every start of the domain */
-	uint64_t pad0[5];
-	uint32_t spinners; /* workers spinning in the whole domain: a hint */
-	uint32_t pad1[15];
-	uint64_t pad2[496];
+	uint64_t pad0[509];
 };
 
 /* ---- Layout checks ---- */
