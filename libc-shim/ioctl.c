@@ -2,6 +2,7 @@
 /* ioctl.c - the ioctls of ioctls.def, with descriptors inside their arguments translated from a private copy. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,7 @@ static long same_domain(const struct shim_process *p, uint64_t w, long fd)
 	uint64_t other = shim_fd_get(p, fd);
 
 	if (!other)
-		return fc_call(SYS_fcntl, fd, 1 /* F_GETFD */) < 0 ? -EBADF : -EXDEV;
+		return fc_call(SYS_fcntl, fd, F_GETFD) < 0 ? -EBADF : -EXDEV;
 	return shim_fd_domain(other) == shim_fd_domain(w) ? shim_fd_number(other) : -EXDEV;
 }
 
@@ -98,7 +99,7 @@ long shim_do_ioctl(long nr, long a[6])
 	if (likely(!w))
 		return shim_native(nr, a);
 	if ((unsigned)a[1] == FIOCLEX || (unsigned)a[1] == FIONCLEX)
-		return shim_native(nr, a);
+		return fc_call(SYS_fcntl, a[0], F_SETFD, (unsigned)a[1] == FIOCLEX ? FD_CLOEXEC : 0);
 	if (fc_ioctl_arg((unsigned)a[1], &arg) < 0)
 		return -ENOTTY;
 	struct shim_frame *f = shim_frame_begin();

@@ -107,6 +107,25 @@ int shim_attach(struct shim_session *s)
 	return 0;
 }
 
+/*
+ * Our memory is no file of the application's, but ftruncate holds it to RLIMIT_FSIZE all the same (and sends SIGXFSZ): lift the
+ * limit meanwhile, as far as we may. Signals are blocked and pending ones stay so; other threads' limits differ for a moment.
+ */
+static long set_size(int fd, size_t size)
+{
+	struct rlimit64 old, lifted = { RLIM64_INFINITY, RLIM64_INFINITY };
+
+	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &old) < 0 || old.rlim_cur >= size)
+		return fc_call(SYS_ftruncate, fd, size);
+	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, 0) < 0) {
+		lifted.rlim_cur = lifted.rlim_max = old.rlim_max;
+		fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, 0);
+	}
+	long r = lifted.rlim_cur < size ? -EFBIG : fc_call(SYS_ftruncate, fd, size);
+	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &old, 0);
+	return r;
+}
+
 /* A sealed memfd of `size` bytes mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
 static long area_make(const char *name, size_t size, void *at, int *fd)
 {
@@ -115,7 +134,7 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 	*fd = (int)fc_call(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0)
 		return *fd;
-	long r = fc_call(SYS_ftruncate, *fd, size);
+	long r = set_size(*fd, size);
 	if (r == 0)
 		r = fc_call(SYS_fcntl, *fd, F_ADD_SEALS, SEALS);
 	if (r == 0) {
