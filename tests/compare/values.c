@@ -326,8 +326,11 @@ static const struct {
 static const struct fsxattr fsxattrs[] = { { .fsx_xflags = 0 }, { .fsx_xflags = FS_XFLAG_NOATIME },
 	{ .fsx_xflags = FS_XFLAG_APPEND }, { .fsx_xflags = FS_XFLAG_IMMUTABLE }, { .fsx_xflags = 1u << 30 },
 	{ .fsx_projid = 5 }, { .fsx_extsize = 4096 } };
-static const int bits[] = { 0, 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x100, 0x400, 0x800, 0x4000, 0x10000, 0x20000, 0x100000,
-	0x1000000, 0x20000000, 0x40000000, -1 };
+/* for FS_IOC_SETFLAGS: with FS_EXTENT_FL, without which ext4 converts the file, or not, as its blocks happen to lie */
+#define E 0x80000
+static const int bits[] = { E, E | 1, E | 2, E | 4, E | 8, E | 0x10, E | 0x20, E | 0x40, E | 0x80, E | 0x100, E | 0x400,
+	E | 0x800, E | 0x4000, E | 0x10000, E | 0x20000, E | 0x100000, E | 0x1000000, E | 0x20000000, E | 0x40000000, -1 };
+#undef E
 static const uint64_t hints[] = { 0, 1, 2, 3, 4, 5, 6, 1ull << 32, ~0ull };
 
 static void put_objects(struct list *l, const void *data, size_t size, size_t count)

@@ -139,7 +139,7 @@ with tempfile.NamedTemporaryFile(dir=top) as t:
     t.write(b'temp'); t.flush()
     print(os.path.getsize(t.name))
 print([p.name for p in sorted(pathlib.Path(top).glob('src/*'))])
-with open('src/big', 'rb') as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as m:
+with open('src/big', 'rb') as f, mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ) as m:
     print(len(m), m[:4])
 try:
     open('nowhere/x')
