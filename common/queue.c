@@ -46,13 +46,14 @@
 
 #define THRESHOLD (3 * (int64_t)FC_ENTRIES - 1)
 
-/* Tries before the memory is declared broken. An honest enqueue or dequeue is disturbed by at most 3n misses per completed
- * operation of somebody else; this is far beyond bad luck and still milliseconds. */
-#define TRIES_MAX (1u << 16)
+/* Tries before the memory is declared broken. An honest enqueue or dequeue is disturbed by at most 3n misses for each element
+ * that somebody else puts in meanwhile, and every one of them needs another thread at just that place: this many is not bad
+ * luck. It takes less than a millisecond. */
+#define TRIES_MAX (1u << 13)
 
 /* Honest distance of tail before head: n elements, n enqueuers under way, and positions passed over because of at most n
  * occupied slots, for two laps at most: below 6n. */
-#define AHEAD_MAX (16 * (int64_t)FC_ENTRIES)
+#define AHEAD_MAX (16 * (uint64_t)FC_ENTRIES)
 
 /* Looks at a head slot that is drawn but not filled, before a dequeue moves on: a running enqueuer needs a few line transfers. */
 #ifndef FC_QUEUE_GRACE /* the interleaving checker needs no more than one */
@@ -171,6 +172,11 @@ static inline bool filled(const struct fc_queue *q, uint64_t position)
 	return slot_cycle(fc_load_acquire(&q->slot[position_slot(position)])) == position_cycle(position);
 }
 
+static inline bool too_far_ahead(uint64_t tail, uint64_t head)
+{
+	return tail > head && tail - head > AHEAD_MAX;
+}
+
 enum look { NOTHING, DRAWN, READY }; /* the oldest position: not drawn by any enqueuer, drawn but not filled, filled */
 
 static inline enum look look(const struct fc_queue *q)
@@ -188,7 +194,7 @@ static bool any_filled(const struct fc_queue *q)
 	uint64_t h = fc_load_acquire(&q->head);
 	uint64_t end = fc_load_acquire(&q->tail);
 
-	if ((int64_t)(end - h) > AHEAD_MAX)
+	if (too_far_ahead(end, h))
 		return true; /* broken; dequeue says so */
 	for (; h < end; h++)
 		if (filled(q, h))
@@ -225,7 +231,7 @@ int fc_queue_dequeue(struct fc_queue *q)
 			fc_faa(&q->threshold, -1);
 			return FC_QUEUE_EMPTY;
 		}
-		if ((int64_t)(tail - fc_load(&q->head)) > AHEAD_MAX)
+		if (too_far_ahead(tail, fc_load(&q->head)))
 			return FC_QUEUE_BROKEN;
 		if (fc_faa(&q->threshold, -1) <= 0)
 			return FC_QUEUE_EMPTY;
