@@ -15,9 +15,9 @@ int64_t fc_exec_copy_range(struct fc_exec *x)
 	int64_t in = 0, out = 0, r;
 
 	if (shared_in)
-		memcpy(&in, shared_in, sizeof in);
+		fc_exec_fetch(&in, shared_in, sizeof in);
 	if (shared_out)
-		memcpy(&out, shared_out, sizeof out);
+		fc_exec_fetch(&out, shared_out, sizeof out);
 	r = fc_call(SYS_copy_file_range, fc_exec_fd(arg[0]), shared_in ? &in : NULL, fc_exec_fd(arg[2]),
 		    shared_out ? &out : NULL, arg[4], arg[5]);
 	if (shared_in)
@@ -33,7 +33,7 @@ int64_t fc_exec_sendfile(struct fc_exec *x)
 	int64_t *shared = fc_exec_at(x, arg[2], sizeof *shared), offset = 0, r;
 
 	if (shared)
-		memcpy(&offset, shared, sizeof offset);
+		fc_exec_fetch(&offset, shared, sizeof offset);
 	r = fc_call(SYS_sendfile, fc_exec_fd(arg[0]), fc_exec_fd(arg[1]), shared ? &offset : NULL, arg[3]);
 	if (shared)
 		memcpy(shared, &offset, sizeof offset);

@@ -34,7 +34,7 @@ static int64_t lock_command(struct fc_exec *x, int fd, int cmd, struct flock *sh
 
 	if (!shared)
 		return fc_call(SYS_fcntl, fd, cmd, NULL);
-	memcpy(&l, shared, sizeof l);
+	fc_exec_fetch(&l, shared, sizeof l);
 	if (cmd == F_SETLKW)
 		return lock_wait(x, fd, cmd, F_SETLK, &l);
 	if (cmd == F_OFD_SETLKW)

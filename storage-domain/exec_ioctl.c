@@ -26,7 +26,7 @@ static int64_t on_object(int fd, unsigned request, uint8_t kind, void *shared, s
 	if (!shared || size > sizeof copy)
 		return fc_call(SYS_ioctl, fd, request, NULL);
 	if (kind != FC_KIND_OUT_OBJ)
-		memcpy(copy, shared, size);
+		fc_exec_fetch(copy, shared, size);
 	r = fc_call(SYS_ioctl, fd, request, copy);
 	if (r >= 0 && kind != FC_KIND_IN_OBJ)
 		memcpy(shared, copy, size);
@@ -39,7 +39,7 @@ static int64_t clone_range(int fd, const void *shared)
 
 	if (!shared)
 		return fc_call(SYS_ioctl, fd, FICLONERANGE, NULL);
-	memcpy(&range, shared, sizeof range);
+	fc_exec_fetch(&range, shared, sizeof range);
 	range.src_fd = fc_exec_fd(range.src_fd);
 	return fc_call(SYS_ioctl, fd, FICLONERANGE, &range);
 }
@@ -54,7 +54,7 @@ static int64_t fiemap(struct fc_exec *x, int fd, uint64_t offset)
 
 	if (!shared)
 		return fc_call(SYS_ioctl, fd, FS_IOC_FIEMAP, NULL);
-	memcpy(&head, shared, sizeof head);
+	fc_exec_fetch(&head, shared, sizeof head);
 	if (head.fm_extent_count > FC_FIEMAP_EXTENTS_MAX)
 		return -EINVAL;
 	size = sizeof head + head.fm_extent_count * sizeof(struct fiemap_extent);

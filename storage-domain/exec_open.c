@@ -124,7 +124,7 @@ int64_t fc_exec_openat2(struct fc_exec *x)
 	shared = fc_exec_at(x, x->e.arg[2], size);
 	if (!shared)
 		return -EFAULT;
-	memcpy(&how, shared, sizeof how);
+	fc_exec_fetch(&how, shared, sizeof how);
 	for (uint64_t i = sizeof how; i < size; i++)
 		if (((const volatile char *)shared)[i])
 			return -E2BIG; /* a later kernel's extension */

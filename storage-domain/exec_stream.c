@@ -50,7 +50,10 @@ static int set_up(struct transfer *t)
 	if (!list)
 		fc_exec_refuse(x, "a stream without buffers");
 	for (unsigned i = 0; i < t->slots; i++) {
-		t->buffer[i] = fc_exec_at(x, fc_load(&list[i]), FC_CHUNK);
+		uint64_t at;
+
+		fc_exec_fetch(&at, &list[i], sizeof at);
+		t->buffer[i] = fc_exec_at(x, at, FC_CHUNK);
 		if (!t->buffer[i])
 			fc_exec_refuse(x, "a stream with a null buffer");
 	}

@@ -74,10 +74,11 @@ static long iov_arg(struct fc_exec *x, uint64_t offset, uint64_t count)
 	if (!shared)
 		return 0;
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t at = fc_load(&shared[i].offset), length = fc_load(&shared[i].length);
+		struct fc_iovec one;
 
-		x->iov[i].iov_base = fc_exec_at(x, at, length);
-		x->iov[i].iov_len = length;
+		fc_exec_fetch(&one, &shared[i], sizeof one);
+		x->iov[i].iov_base = fc_exec_at(x, one.offset, one.length);
+		x->iov[i].iov_len = one.length;
 	}
 	return (long)x->iov;
 }
@@ -160,15 +161,16 @@ static unsigned walk_flags(const struct fc_row *row, const uint64_t *arg, int wh
 static bool on_skeleton(struct fc_exec *x, const struct fc_row *row, const long a[6], int dirfd)
 {
 	const uint64_t skeleton = x->s->exports->skeleton_dev;
-	const struct statx *stx;
+	struct statx stx;
 	struct stat st;
 
 	switch (row->nr) {
 	case SYS_newfstatat:
-		return fc_load(&((const struct stat *)a[2])->st_dev) == skeleton;
+		fc_exec_fetch(&st.st_dev, (const char *)a[2] + offsetof(struct stat, st_dev), sizeof st.st_dev);
+		return st.st_dev == skeleton;
 	case SYS_statx:
-		stx = (const struct statx *)a[4];
-		return makedev(fc_load(&stx->stx_dev_major), fc_load(&stx->stx_dev_minor)) == skeleton;
+		fc_exec_fetch(&stx, (const void *)a[4], sizeof stx);
+		return makedev(stx.stx_dev_major, stx.stx_dev_minor) == skeleton;
 	case SYS_readlinkat:
 		return false; /* it has no links */
 	default:

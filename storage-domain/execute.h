@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "common/region.h"
@@ -90,6 +91,13 @@ static inline void *fc_exec_buffer(struct fc_exec *x, uint64_t offset, uint64_t 
 	void *start = fc_exec_at(x, offset, 0);
 
 	return fc_region_ok(x->data_length, offset, length) ? start : NULL;
+}
+
+/* A private copy of what the peer may change at any time: read once, whatever the compiler thinks. Any alignment. */
+static inline void fc_exec_fetch(void *private, const void *shared, size_t n)
+{
+	memcpy(private, shared, n);
+	__asm__ volatile("" : : : "memory"); /* later uses must not read `shared` again */
 }
 
 /* Copy the path at a data-area offset into x->path[which]. 0, -EFAULT for FC_NULL, or -ENAMETOOLONG. */

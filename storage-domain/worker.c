@@ -331,7 +331,7 @@ static void copy_entry(struct fc_worker *w, const struct fc_entry *shared)
 {
 	struct fc_entry *e = &w->exec.e;
 
-	memcpy(e, shared, sizeof *e);
+	fc_exec_fetch(e, shared, sizeof *e);
 	if (e->state != FC_QUEUED && e->state != FC_ASLEEP)
 		fc_shadow_poison(w->pool->s, "a queued entry is not in use");
 }

@@ -44,7 +44,8 @@ int fc_cred_apply(const struct fc_cred *cred)
 void fc_shadow_poison(struct fc_shadow *s, const char *why)
 {
 	(void)s;
-	(void)why;
+	if (getenv("PLAY_VERBOSE"))
+		fprintf(stderr, "cut off: %s\n", why);
 	_exit(PLAY_POISONED);
 }
 
@@ -126,7 +127,7 @@ void play_world(void)
 	must(chdir(root), root);
 	rmdir(root);
 	must(mkdir("data", 0755) || mkdir("mnt", 0755) || mkdir("mnt/other", 0755) || mkdir("store", 0755), "mkdir");
-	must(mount("store", "store", "tmpfs", 0, NULL), "store");
+	must(mount("store", "store", "tmpfs", MS_NODEV | MS_NOSUID, "size=64m"), "store");
 	must(mkdir("store/a", 0755) || mkdir("store/b", 0755), "mkdir");
 	must(mount("store/a", "data", NULL, MS_BIND, NULL) || mount("store/b", "mnt/other", NULL, MS_BIND, NULL), "bind");
 	must(umount2("store", MNT_DETACH) || rmdir("store"), "store");
