@@ -98,6 +98,18 @@ static void tell_ready(void)
 	dup3(FC_FD_NULL, FC_FD_READY, O_CLOEXEC);
 }
 
+/* Until the loop takes them: whoever ends us while we start finds no socket left behind. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static mode_t socket_mode(const struct fc_options *o, bool privileged)
 {
 	mode_t mode = o->mode != (mode_t)-1 ? o->mode : privileged ? 0666 : 0600;
@@ -124,6 +136,7 @@ static int serve(const struct fc_options *o, pid_t parent)
 	struct fc_listen listener;
 	int status = 1;
 
+	hold_signals();
 	v.privileged = fc_confine_privileged();
 	if (fc_listen_open(&listener, o->socket, socket_mode(o, v.privileged)))
 		return 1;

@@ -129,38 +129,34 @@ static int peer_pidfd(int sock, pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Without a readable /proc (hidepid) the ids of the connection are all there is, and no capability counts. */
-static int read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc_peer *p)
+/*
+ * What the process' status says counts if it agrees with the connection. It need not: /proc may be hidden (hidepid), the
+ * thread that connected may be ahead of the main one in a change of ids, the process may be a setuid program by now. Then
+ * the connection's ids are all there is, and no capability counts.
+ */
+static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc_peer *p)
 {
 	char who[16], text[8192];
-	int r;
 
 	snprintf(who, sizeof who, "%d", u->pid);
-	r = proc_read(who, "status", text, sizeof text);
-	if (r < 0) {
-		p->ruid = ruid;
-		p->rgid = rgid;
-		p->euid = p->suid = p->fsuid = u->uid;
-		p->egid = p->sgid = p->fsgid = u->gid;
-		p->caps = 0;
-		strcpy(p->comm, "?");
-		return 0;
+	if (!proc_read(who, "status", text, sizeof text) && !fc_status_parse(text, p) && p->euid == u->uid &&
+	    p->egid == u->gid) {
+		if (!caps_count || !same_user_namespace(who))
+			p->caps = 0;
+		return;
 	}
-	r = fc_status_parse(text, p);
-	if (r < 0)
-		return r;
-	if (p->euid != u->uid || p->egid != u->gid)
-		return -EPERM;
-	if (!caps_count || !same_user_namespace(who))
-		p->caps = 0;
-	return 0;
+	p->ruid = ruid;
+	p->rgid = rgid;
+	p->euid = p->suid = p->fsuid = u->uid;
+	p->egid = p->sgid = p->fsgid = u->gid;
+	p->caps = 0;
+	strcpy(p->comm, "?");
 }
 
 int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_peer *p)
 {
 	struct ucred u;
 	socklen_t size = sizeof u;
-	int r;
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &u, &size))
 		return -errno;
@@ -170,15 +166,14 @@ int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_p
 	p->pidfd = peer_pidfd(sock, u.pid);
 	if (p->pidfd < 0)
 		return p->pidfd;
-	r = read_status(&u, ruid, rgid, p);
+	read_status(&u, ruid, rgid, p);
 	/* only now: as long as the process lives, its number was nobody else's while we read */
-	if (r == 0 && fc_pidfd_dead(p->pidfd))
-		r = -ESRCH;
-	if (r < 0) {
+	if (fc_pidfd_dead(p->pidfd)) {
 		close(p->pidfd);
 		p->pidfd = -1;
+		return -ESRCH;
 	}
-	return r;
+	return 0;
 }
 
 int fc_peer_groups(int sock, struct fc_cred *cred)

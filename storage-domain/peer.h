@@ -27,9 +27,9 @@ void fc_peer_init(bool caps);
 /* The effective uid a connection was made with. Returns 0 or -errno. */
 int fc_peer_uid(int sock, uid_t *uid);
 
-/* Everything about the process that connected `sock`, which must still be the one with process id `sender` and real ids
- * `ruid`, `rgid` (its message's SCM_CREDENTIALS). Returns 0 and fills *peer; -EPERM if the process is not
- * the one that connected, or its ids have changed since; -ESRCH if it is gone; other -errno. */
+/* Everything about the process that connected `sock`, which must also be the `sender` of the message, with real ids `ruid`,
+ * `rgid` (its SCM_CREDENTIALS). Returns 0 and fills *peer; -EPERM if another process has sent it; -ESRCH if the process
+ * is gone; other -errno. */
 int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_peer *peer);
 
 /* The connection's supplementary groups into cred->group. Returns 0 or -errno (-E2BIG: more than cred has room for). */

@@ -337,18 +337,47 @@ static void storm(void)
 	session_close(&s);
 }
 
+/* A private domain ends in order when whoever started it ends in any way. */
+static void orphan(void)
+{
+	const char *extra[] = { "--die-with-parent", NULL };
+	static struct daemon *d;
+	pid_t pid;
+
+	d = mmap(NULL, sizeof *d, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(d != MAP_FAILED);
+	d->uid = -1;
+	pid = fork();
+	if (!pid) {
+		daemon_start(d, suite_daemon, extra);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, NULL, 0) == pid && d->pid > 0);
+	for (int i = 0; i < 200 && access(d->socket, F_OK) == 0; i++)
+		suite_sleep_ms(10);
+	CHECK(access(d->socket, F_OK) < 0);
+	CHECK(!rmdir(d->export) && !rmdir(d->directory));
+}
+
 /* A dead domain's processes end with it, and its socket does not keep the next one from starting. */
 static void lives(void)
 {
 	const char *extra[] = { "--log-level", "error", NULL };
 	struct session last;
-	pid_t pid;
+	struct fc_packet p;
+	pid_t pid, child;
 
 	session_open(&last, &suite_domain);
+	CHECK_IS(peer_ask(last.sock, FC_MSG_FORK, 0, 0, &p), 0);
 	pid = suite_shadow(last.id);
-	CHECK(pid > 0 && !kill(suite_domain.pid, SIGKILL) && waitpid(suite_domain.pid, NULL, 0) == suite_domain.pid);
-	CHECK(peer_hangs_up(last.sock, 1000));
-	CHECK(waitpid(pid, NULL, 0) == pid); /* inherited, see run_all */
+	child = suite_shadow(p.head.arg[2]);
+	CHECK(pid > 0 && child > 0 && !kill(suite_domain.pid, SIGKILL));
+	CHECK(waitpid(suite_domain.pid, NULL, 0) == suite_domain.pid);
+	CHECK(peer_hangs_up(last.sock, 1000) && peer_hangs_up(p.fd[0], 1000));
+	CHECK(waitpid(pid, NULL, 0) == pid); /* inherited, see suite.h; the child has no status to wait for */
+	for (int i = 0; i < 100 && kill(child, 0) == 0; i++)
+		suite_sleep_ms(waitpid(child, NULL, WNOHANG) == child ? 0 : 10);
+	CHECK(kill(child, 0) < 0);
 	session_close(&last);
 	daemon_again(&suite_domain, suite_daemon, extra);
 	session_open(&last, &suite_domain);
@@ -363,7 +392,7 @@ int main(int argc, char **argv)
 	static const struct suite_test test[] = {
 		{ hello, "hello" }, { session, "session" }, { memory, "memory" },   { family, "family" },
 		{ chain, "chain" }, { bye, "bye" },         { figures, "figures" }, { deaths, "deaths" },
-		{ storm, "storm" }, { NULL, NULL },
+		{ storm, "storm" }, { orphan, "orphan" },   { NULL, NULL },
 	};
 	static const struct suite suite = { .test = test, .last = lives };
 

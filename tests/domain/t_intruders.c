@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -245,6 +246,28 @@ static void change(void)
 	session_close(&s);
 }
 
+/* One thread ahead of the others, as in the middle of a setuid(3): its connection counts, its process' status does not. */
+static void *ahead(void *token)
+{
+	CHECK(!syscall(SYS_setresuid, SUITE_USER, SUITE_USER, SUITE_USER));
+	CHECK_IS(ask_cred(token, -1, -1), 0);
+	return NULL;
+}
+
+static void threads(void)
+{
+	struct session s;
+	pthread_t t;
+
+	session_open(&s, &suite_domain);
+	CHECK(suite_open(&s, "/data/secret", O_RDONLY) >= 0);
+	CHECK(!pthread_create(&t, NULL, ahead, s.token) && !pthread_join(t, NULL));
+	CHECK_IS(suite_open(&s, "/data/secret", O_RDONLY), -EACCES);
+	CHECK_IS(ask_cred(s.token, -1, -1), 0);
+	CHECK(suite_open(&s, "/data/secret", O_RDONLY) >= 0);
+	session_close(&s);
+}
+
 static struct session stolen;
 
 static void thief(void)
@@ -270,6 +293,7 @@ static void identities(void)
 	close(fd);
 	suite_as(SUITE_USER, stranger);
 	suite_as(-1, change);
+	suite_as(-1, threads);
 	session_open(&stolen, &suite_domain);
 	suite_as(SUITE_USER, thief);
 	CHECK(suite_open(&stolen, "/data/secret", O_RDONLY) >= 0);
