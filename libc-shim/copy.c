@@ -5,13 +5,16 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "libc-shim/shim.h"
 
 #define COPY_BUFFER (2 * FC_CHUNK)
+#define COPY_MAX 0x7ffe0000u /* what one call moves at most, about as in the kernel */
 
 struct copy {
 	long in, out;
@@ -36,20 +39,51 @@ static long move_some(const struct copy *c, char *buffer, size_t n, int64_t in_a
 	return put;
 }
 
-static long copy_by_hand(const struct copy *c)
+static bool is_file(long fd, uint32_t *type)
+{
+	struct stat st;
+	long a[6] = { fd, (long)&st };
+
+	*type = fc_dispatch(SYS_fstat, a) < 0 ? 0 : st.st_mode & S_IFMT;
+	return S_ISREG(*type) || S_ISBLK(*type);
+}
+
+/* What the kernel looks at before it moves anything. */
+static int check(const struct copy *c, bool range)
+{
+	long get_in[6] = { c->in, F_GETFL }, get_out[6] = { c->out, F_GETFL };
+	long in = fc_dispatch(SYS_fcntl, get_in), out = fc_dispatch(SYS_fcntl, get_out);
+	uint32_t in_type, out_type;
+
+	if (in < 0 || out < 0 || (in & O_PATH) || (out & O_PATH) || (in & O_ACCMODE) == O_WRONLY ||
+	    (out & O_ACCMODE) == O_RDONLY || (range && (out & O_APPEND)))
+		return -EBADF;
+	bool in_file = is_file(c->in, &in_type), out_file = is_file(c->out, &out_type);
+	if (range && (S_ISDIR(in_type) || S_ISDIR(out_type)))
+		return -EISDIR;
+	if (!in_file || (range && !out_file) || (!range && ((ssize_t)c->length < 0 || (out & O_APPEND))))
+		return -EINVAL;
+	return 0;
+}
+
+static long copy_by_hand(const struct copy *c, bool range)
 {
 	int64_t in_at = -1, out_at = -1;
 	size_t done = 0;
-	long r = 0;
+	long r = check(c, range);
 
+	if (r < 0)
+		return r;
 	if ((c->in_pos && fc_copy_from_user(&in_at, c->in_pos, 8)) || (c->out_pos && fc_copy_from_user(&out_at, c->out_pos, 8)))
 		return -EFAULT;
 	if ((c->in_pos && in_at < 0) || (c->out_pos && out_at < 0))
-		return -EINVAL;
+		return range ? -EOVERFLOW : -EINVAL;
+	if ((c->in_pos && !shim_can_write(c->in_pos)) || (c->out_pos && !shim_can_write(c->out_pos)))
+		return -EFAULT;
 	long buffer = fc_call(SYS_mmap, 0, COPY_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer < 0 && buffer > -4096)
 		return buffer;
-	while (done < c->length) {
+	while (done < c->length && done < COPY_MAX) {
 		size_t n = c->length - done < COPY_BUFFER ? c->length - done : COPY_BUFFER;
 
 		r = move_some(c, (char *)buffer, n, in_at, out_at);
@@ -104,9 +138,7 @@ long shim_do_copy(long nr, long a[6])
 	}
 	struct copy c = { .in = a[in], .out = a[out], .in_pos = (long *)(range ? a[1] : a[2]),
 			  .out_pos = (long *)(range ? a[3] : 0), .length = (size_t)(range ? a[4] : a[3]) };
-	if (range && a[5])
+	if (range && (uint32_t)a[5])
 		return -EINVAL;
-	if (c.length > 0x7ffff000)
-		c.length = 0x7ffff000;
-	return copy_by_hand(&c);
+	return copy_by_hand(&c, range);
 }

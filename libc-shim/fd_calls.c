@@ -197,6 +197,13 @@ static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg 
 	return (long)r;
 }
 
+long shim_refuse(struct shim_process *p, uint64_t w, int error)
+{
+	long flags = shim_simple(p, shim_fd_domain(w), SYS_fcntl, shim_fd_number(w), F_GETFL, 0);
+
+	return flags < 0 ? flags : flags & O_PATH ? -EBADF : error;
+}
+
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -214,7 +221,7 @@ long shim_do_fcntl(long nr, long a[6])
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
 		return traced(SYS_fcntl, a, dup_into(p, w, shim_placeholder(p, cmd == F_DUPFD_CLOEXEC, (int)a[2])));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
-		return -EINVAL;
+		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);
 	if (cmd == F_SETFL && r == 0) {
 		uint64_t now = (a[2] & O_DIRECT) ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;

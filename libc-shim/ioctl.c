@@ -27,6 +27,8 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 	if (fc_copy_from_user(&map, user, sizeof map))
 		return -EFAULT;
 	uint32_t asked = map.fm_extent_count;
+	if (asked > UINT32_MAX / sizeof(struct fiemap_extent))
+		return -EINVAL;
 	if (map.fm_extent_count > FC_FIEMAP_EXTENTS_MAX)
 		map.fm_extent_count = FC_FIEMAP_EXTENTS_MAX;
 	size_t size = sizeof map + map.fm_extent_count * sizeof(struct fiemap_extent);
@@ -89,6 +91,14 @@ static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, co
 	return shim_call_row(c, b);
 }
 
+static long close_on_exec(struct shim_process *p, uint64_t w, const long a[6])
+{
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	long r = shim_refuse(p, w, 0);
+	return r < 0 ? r : fc_call(SYS_fcntl, a[0], F_SETFD, (unsigned)a[1] == FIOCLEX ? FD_CLOEXEC : 0);
+}
+
 long shim_do_ioctl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -99,20 +109,19 @@ long shim_do_ioctl(long nr, long a[6])
 	if (likely(!w))
 		return shim_native(nr, a);
 	if ((unsigned)a[1] == FIOCLEX || (unsigned)a[1] == FIONCLEX)
-		return fc_call(SYS_fcntl, a[0], F_SETFD, (unsigned)a[1] == FIOCLEX ? FD_CLOEXEC : 0);
+		return close_on_exec(p, w, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
 	if (fc_ioctl_arg((unsigned)a[1], &arg) < 0)
-		return -ENOTTY;
+		return shim_refuse(p, w, -ENOTTY);
 	struct shim_frame *f = shim_frame_begin();
 	if (!f)
 		return -EDEADLK;
-	int64_t r = -ENOMEM;
-	if ((p = shim_process_own())) {
-		w = shim_fd_get(p, a[0]);
-		c.path[0] = c.path[1] = NULL;
-		r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
-		if (r == 0)
-			r = shim_result(c.s, run(&c, w, &arg, a));
-	}
+	w = shim_fd_get(p, a[0]);
+	c.path[0] = c.path[1] = NULL;
+	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
+	if (r == 0)
+		r = shim_result(c.s, run(&c, w, &arg, a));
 	shim_frame_end(f);
 	return (long)r;
 }

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <utime.h>
@@ -90,7 +92,15 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
-/* Copy the paths in. 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
+static bool is_remote_text(const struct path_call *pc, int k)
+{
+	struct shim_route r;
+
+	shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &r);
+	return r.domain >= 0;
+}
+
+/* Copy the paths in. -errno if the call has failed; 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
 static int take_paths(struct path_call *pc)
 {
 	pc->paths = 0;
@@ -108,8 +118,9 @@ static int take_paths(struct path_call *pc)
 		if (kind == FC_KIND_PATH_OPT && !pc->a[i])
 			continue;
 		pc->path[k] = pc->scratch + k * FC_PATH_MAX;
-		if (fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX) < 0)
-			return 1;
+		long n = fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX);
+		if (n < 0)
+			return k && is_remote_text(pc, 0) ? (int)n : 1;
 	}
 	return 0;
 }
@@ -244,6 +255,56 @@ static bool follow_answer(struct path_call *pc, int64_t r)
 	return false;
 }
 
+/* Does the directory of path k exist? Its own errors come before the pair's. */
+static long probe_parent(const struct path_call *pc, int k)
+{
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = strlen(pc->path[k]);
+	struct stat st;
+
+	if (!n)
+		return -ENOENT;
+	memcpy(copy, pc->path[k], n + 1);
+	while (n > 1 && copy[n - 1] == '/')
+		n--;
+	while (n && copy[n - 1] != '/')
+		n--;
+	copy[n] = 0;
+	long a[6] = { pc->dirfd[k], (long)(n ? copy : "."), (long)&st, 0 };
+	long r = fc_dispatch(SYS_newfstatat, a);
+	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+static long probe(const struct path_call *pc, int k)
+{
+	struct stat st;
+	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW };
+
+	return fc_dispatch(SYS_newfstatat, a);
+}
+
+/* One path here, one there: what the kernel says about two file systems, in its order. */
+static long refuse_mixed(const struct path_call *pc)
+{
+	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
+	long r;
+
+	if ((flags & ~7u) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
+		return -EINVAL;
+	if (pc->row->nr == SYS_linkat) {
+		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+			return -EINVAL;
+		r = pc->path[0][0] ? probe(pc, 0) : (pc->a[4] & AT_EMPTY_PATH) ? 0 : -ENOENT;
+		if (r == 0 && (r = probe_parent(pc, 1)) == 0)
+			r = probe(pc, 1) == 0 ? -EEXIST : 0;
+		return r < 0 ? r : -EXDEV;
+	}
+	r = probe_parent(pc, 0);
+	if (r == 0)
+		r = probe_parent(pc, 1);
+	return r < 0 ? r : -EXDEV;
+}
+
 static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
@@ -265,7 +326,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
 			return -ELOOP;
 		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain)
-			return -EXDEV;
+			return refuse_mixed(pc);
 		*domain = pc->route[0].domain;
 		r = run_remote(pc, f);
 		if (r >= FC_CONTINUE - 5 && r <= FC_CONTINUE) {
@@ -290,7 +351,11 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 	for (int i = 0; i < 6; i++)
 		pc.a[i] = a[i];
 	pc.scratch = shim_scratch(f);
-	r = take_paths(&pc) ? shim_native(native_nr, native_a) : run(&pc, f, native_nr, native_a, &ran_in);
+	r = take_paths(&pc);
+	if (r == 0)
+		r = run(&pc, f, native_nr, native_a, &ran_in);
+	else if (r > 0)
+		r = shim_native(native_nr, native_a);
 	shim_frame_end(f);
 	if (domain)
 		*domain = ran_in;

@@ -12,8 +12,17 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "libc-shim/shim.h"
+
+struct linux_dirent { /* getdents64(2) */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
 
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f)
@@ -158,19 +167,23 @@ static int pack_in(struct shim_call *c, int i, const void *user, uint64_t n)
 	return 0;
 }
 
-static int pack_out(struct shim_call *c, int i, int length_arg, const void *user)
+static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 {
 	uint64_t n = c->wire[length_arg];
 
-	if (c->row->nr == SYS_readlinkat)
+	if (c->row->nr == SYS_readlinkat || c->row->nr == SYS_getdents64) /* an int in the kernel */
 		n = (int)n > 0 ? (uint64_t)(int)n : 0;
 	c->wire[i] = FC_NULL;
 	if (!user)
 		return 0;
-	if (n == 0 || n > INT64_MAX) {
+	if (n == 0) {
 		c->wire[i] = shim_call_room(c, 0);
-		return n ? -EFAULT : 0;
+		if (c->row->nr == SYS_getdents64)
+			c->wire[length_arg] = 0;
+		return 0;
 	}
+	if (!shim_can_write(user)) /* before anything moves: a directory's position, say */
+		return 0;
 	c->wire[i] = buffer_room(c, &n);
 	if (c->wire[i] == FC_NULL)
 		return -ENOMEM;
@@ -190,6 +203,8 @@ static int pack_object(struct shim_call *c, int i, unsigned kind, void *user, si
 		return -ENOMEM;
 	if (!in || !fc_copy_from_user(shim_call_at(c, at), user, size))
 		c->wire[i] = at;
+	else if (kind == FC_KIND_IN_OBJ_OPT || kind == FC_KIND_INOUT_OBJ_OPT)
+		return -EFAULT; /* FC_NULL would be a null pointer, which these may be */
 	return 0;
 }
 
@@ -225,13 +240,40 @@ static int pack(struct shim_call *c, const long a[6])
 			r = pack_in(c, i, (const void *)a[i], (uint64_t)a[arg->extra]);
 			break;
 		case FC_KIND_OUT:
-			r = pack_out(c, i, arg->extra, (const void *)a[i]);
+			r = pack_out(c, i, arg->extra, (void *)a[i]);
 			break;
 		default:
 			r = pack_object(c, i, arg->kind, (void *)a[i], arg->extra);
 		}
 	}
 	return r;
+}
+
+/*
+ * Only `n` bytes of a directory's entries fitted into the application's memory: it gets the whole ones among them, and the
+ * directory's position goes back to behind the last.
+ */
+static int64_t unread_entries(struct shim_call *c, int i, size_t n)
+{
+	const char *entries = shim_call_at(c, c->wire[i]);
+	size_t done = 0;
+	int64_t position = 0;
+
+	while (done + offsetof(struct linux_dirent, name) <= n) {
+		struct linux_dirent e;
+
+		memcpy(&e, entries + done, offsetof(struct linux_dirent, name));
+		if (e.length < offsetof(struct linux_dirent, name) || done + e.length > n)
+			break;
+		done += e.length;
+		position = e.offset;
+	}
+	if (!done)
+		return -EFAULT;
+	c->wire[1] = (uint64_t)position;
+	c->wire[2] = SEEK_SET;
+	shim_call_run(c, SYS_lseek);
+	return (int64_t)done;
 }
 
 static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
@@ -249,11 +291,12 @@ static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 			if (!c->wire[arg->extra])
 				n = 0;
 		} else if (arg->kind == FC_KIND_OUT_OBJ || arg->kind == FC_KIND_INOUT_OBJ ||
-			   arg->kind == FC_KIND_INOUT_OBJ_OPT) {
+			   (arg->kind == FC_KIND_INOUT_OBJ_OPT && (result || c->row->nr != SYS_copy_file_range))) {
 			n = arg->extra;
 		}
-		if (n && fc_copy_to_user((void *)a[i], shim_call_at(c, c->wire[i]), n))
-			return -EFAULT;
+		size_t left = n ? fc_copy_to_user((void *)a[i], shim_call_at(c, c->wire[i]), n) : 0;
+		if (left)
+			return c->row->nr == SYS_getdents64 ? unread_entries(c, i, n - left) : -EFAULT;
 	}
 	return result;
 }

@@ -184,12 +184,26 @@ static bool start(struct walk *w, int dirfd)
 /* The walk has entered mount m: path = the prefix and what is left. */
 static int enter(const struct walk *w, int m, const char *left, char *path, struct shim_route *r)
 {
-	size_t n = w->at_length, k = strlen(left);
+	size_t n = w->at_length;
 
-	if (n + k + 1 > FC_PATH_MAX)
-		return -ENAMETOOLONG;
 	memcpy(path, w->at, n);
-	memcpy(path + n, left, k + 1);
+	path[n] = 0;
+	for (const char *p = left; *p;) { /* without "." and double slashes, for it may be as long as a path can be */
+		const char *next = next_component(p);
+		size_t k = component_length(next);
+
+		if (!k) { /* slashes at the end say that it must be a directory */
+			if (n + 2 > FC_PATH_MAX)
+				return -ENAMETOOLONG;
+			path[n++] = '/';
+			path[n] = 0;
+			break;
+		}
+		int e = append(path, &n, next, k);
+		if (e < 0)
+			return e;
+		p = next + k;
+	}
 	*r = (struct shim_route){ .domain = (int)shim.config.mount[m].domain, .dirfd = AT_FDCWD };
 	return 0;
 }

@@ -111,6 +111,8 @@ static int64_t run_small(struct shim_call *c, struct transfer *t)
 			n = t->total;
 		}
 	}
+	if (!t->write && n && t->iov[0].iov_len && !shim_can_write(t->iov[0].iov_base))
+		buffer = FC_NULL; /* before the file's offset moves */
 	if (likely(!t->flags)) {
 		set_wire(c, buffer, n, (uint64_t)t->pos, 0);
 		unsigned nr = t->write ? (t->pos < 0 ? SYS_write : SYS_pwrite64) :
@@ -161,6 +163,14 @@ static bool appends(struct shim_call *c, const struct transfer *t)
 	return flags < 0 || (flags & O_APPEND) || (t->flags & RWF_APPEND);
 }
 
+/* A write from memory that cannot be read: the domain's kernel says EFAULT, if nothing else is wrong first. */
+static int64_t run_fault(struct shim_call *c, const struct transfer *t)
+{
+	set_wire(c, FC_NULL, t->total, (uint64_t)t->pos, 0);
+	int64_t r = shim_call_run(c, t->pos < 0 ? SYS_write : SYS_pwrite64);
+	return r > 0 ? -EFAULT : r;
+}
+
 static int64_t run_gather(struct shim_call *c, struct transfer *t)
 {
 	size_t n = t->total, filled = 0;
@@ -189,8 +199,10 @@ static int64_t run_gather(struct shim_call *c, struct transfer *t)
 		if (have < want)
 			break;
 	}
+	if (!filled && count)
+		return run_fault(c, t);
 	if (!filled)
-		return count ? -EFAULT : -ENOMEM;
+		return -ENOMEM;
 	set_wire(c, at, count, (uint64_t)t->pos, (uint64_t)t->flags);
 	int64_t r = checked(c, shim_call_run(c, t->write ? SYS_pwritev2 : SYS_preadv2), filled);
 	if (r <= 0 || t->write)
@@ -339,7 +351,7 @@ static int64_t run_stream_write(struct stream *st, struct transfer *t)
 		stream_publish(st);
 	}
 	int64_t r = checked(st->c, shim_wait(st->c->s, st->c->frame->entry), t->total);
-	return r == 0 && !sent && t->total ? -EFAULT : r;
+	return r == 0 && !sent ? run_fault(st->c, t) : r;
 }
 
 static int64_t run_stream_read(struct stream *st, struct transfer *t)
@@ -439,7 +451,7 @@ static long plain(long nr, long a[6], bool write)
 		/* the kernel's own order of errors: let it see a length or an address that cannot be */
 		t.total = 0;
 		long r = transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
-		return r < 0 ? r : a[2] < 0 ? -EINVAL : -EFAULT;
+		return r < 0 ? r : -EFAULT; /* access_ok comes before the check for a negative length */
 	}
 	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
@@ -458,11 +470,11 @@ long shim_do_write(long nr, long a[6])
 static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 {
 	bool write = row->nr == SYS_pwritev2;
-	struct transfer t = { .write = write, .iov = iov, .iovcnt = (size_t)a[2], .pos = a[3], .flags = (int)a[5] };
+	struct transfer t = { .write = write, .iov = iov, .iovcnt = (uint32_t)a[2], .pos = a[3], .flags = (int)a[5] };
 
-	if ((unsigned long)a[2] > FC_IOV_MAX)
+	if (t.iovcnt > FC_IOV_MAX) /* 32 bits of it: as the kernel counts */
 		return -EINVAL;
-	if (fc_copy_from_user(iov, (void *)a[1], (size_t)a[2] * sizeof *iov))
+	if (fc_copy_from_user(iov, (void *)a[1], t.iovcnt * sizeof *iov))
 		return -EFAULT;
 	for (size_t i = 0; i < t.iovcnt; i++) {
 		if ((ssize_t)iov[i].iov_len < 0)

@@ -226,6 +226,14 @@ int64_t shim_wait(struct shim_session *s, int entry);
 bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state);
 uint64_t shim_now_ns(void);
 
+/* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */
+static inline bool shim_can_write(void *user)
+{
+	char byte;
+
+	return !fc_copy_from_user(&byte, user, 1) && !fc_copy_to_user(user, &byte, 1);
+}
+
 /* ---- remote.c: a row as a request ---- */
 
 struct shim_call {
@@ -256,6 +264,8 @@ int64_t shim_call_row(struct shim_call *c, const long a[6]);
 int64_t shim_call_values(struct shim_call *c, const long a[6]);
 /* Run a row that has only values and (domain) descriptors. dup and close are not traced. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
+/* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
+long shim_refuse(struct shim_process *p, uint64_t w, int error);
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */
 long shim_result(struct shim_session *s, int64_t r);
 /* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */
