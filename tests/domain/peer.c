@@ -44,20 +44,22 @@ void daemon_again(struct daemon *d, const char *path, const char *const *extra)
 	const char *argv[24] = { path, "--socket", d->socket, "--ready-fd", "9", "-v" };
 	char volume[128], byte;
 	int ready[2], n = 7;
+	pid_t pid;
 
 	snprintf(volume, sizeof volume, "%s:/data", d->export);
 	argv[6] = volume;
 	while (extra && *extra)
 		argv[n++] = *extra++;
 	CHECK(!pipe(ready));
-	d->pid = fork();
-	if (!d->pid) {
+	pid = fork();
+	if (!pid) {
 		dup2(ready[1], 9);
 		become(d->uid);
 		prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the ids: a change disarms it */
 		execv(path, (char *const *)argv);
 		_exit(127);
 	}
+	d->pid = pid;
 	close(ready[1]);
 	CHECK(read(ready[0], &byte, 1) == 1);
 	close(ready[0]);
