@@ -21,8 +21,8 @@ struct code_section *fc_code_section(const struct code *c, uint64_t address)
 
 bool fc_code_at(const struct code *c, const struct code_section *s, size_t at, struct code_instruction *out)
 {
-	return at < s->size && ZYAN_SUCCESS(ZydisDecoderDecodeFull(&c->decoder, s->bytes + at, s->size - at, &out->i,
-								   out->operand));
+	return at < s->size &&
+	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&c->decoder, s->bytes + at, s->size - at, &out->i, out->operand));
 }
 
 size_t fc_code_previous(const struct code_section *s, size_t at)

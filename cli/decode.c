@@ -13,9 +13,9 @@
 #include "cli/code.h"
 #include "cli/elf_view.h"
 
-#define NUMBERS 1024       /* larger constants are no system call numbers */
-#define NEUTRAL 0x10000u   /* in number_of: a path that has been looked at already */
-#define VISITS_MAX 256     /* instructions looked at for one number */
+#define NUMBERS 1024     /* larger constants are no system call numbers */
+#define NEUTRAL 0x10000u /* in number_of: a path that has been looked at already */
+#define VISITS_MAX 256   /* instructions looked at for one number */
 
 bool fc_decode_wanted(unsigned nr)
 {
@@ -136,10 +136,11 @@ static unsigned value_before(struct search *search, size_t at, ZydisRegister reg
 		return value;
 	if (in.i.meta.category == ZYDIS_CATEGORY_CALL || in.i.mnemonic == ZYDIS_MNEMONIC_SYSCALL) {
 		/* a system call changes %rax, a function all but these */
-		bool kept = in.i.mnemonic == ZYDIS_MNEMONIC_SYSCALL ?
-				    reg != ZYDIS_REGISTER_RAX && reg != ZYDIS_REGISTER_RCX && reg != ZYDIS_REGISTER_R11 :
-				    reg == ZYDIS_REGISTER_RBX || reg == ZYDIS_REGISTER_RBP ||
-					    (reg >= ZYDIS_REGISTER_R12 && reg <= ZYDIS_REGISTER_R15);
+		bool kept =
+			in.i.mnemonic == ZYDIS_MNEMONIC_SYSCALL
+				? reg != ZYDIS_REGISTER_RAX && reg != ZYDIS_REGISTER_RCX && reg != ZYDIS_REGISTER_R11
+				: reg == ZYDIS_REGISTER_RBX || reg == ZYDIS_REGISTER_RBP ||
+					  (reg >= ZYDIS_REGISTER_R12 && reg <= ZYDIS_REGISTER_R15);
 
 		return merge(value, kept ? value_before(search, before, reg) : FC_SITE_UNKNOWN);
 	}

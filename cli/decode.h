@@ -26,7 +26,7 @@ struct fc_refusal {
 
 struct fc_decoded {
 	struct fc_sites_header header;
-	struct fc_site *site; /* header.count, ascending */
+	struct fc_site *site;       /* header.count, ascending */
 	struct fc_refusal *refusal; /* header.refused */
 };
 

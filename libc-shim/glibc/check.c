@@ -76,8 +76,10 @@ struct legacy {
 	} arg[ARGS];
 };
 
+/* clang-format off */
 #define A(i) { i, 0 }
 #define K(n) { -1, n }
+/* clang-format on */
 #define LEGACY(name_, target_, ...) [SYS_##name_] = { #name_, SYS_##target_, { __VA_ARGS__ } },
 static const struct legacy legacies[NUMBERS] = {
 #include "farcall/syscalls.def"
@@ -287,7 +289,8 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 		fc_signal_deliver(sig, info, context);
 		return;
 	}
-	t = (struct trapped){ r[REG_RAX], { r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9] },
+	t = (struct trapped){ r[REG_RAX],
+			      { r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9] },
 			      (uint64_t)r[REG_RIP] };
 	name = remote_call(&t);
 	if (name)
@@ -298,7 +301,8 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	} else {
 		struct fc_line l = { 0 };
 
-		fc_line_text(&l, "farcall: check: too many places with system calls, this thread is not watched any longer");
+		fc_line_text(
+			&l, "farcall: check: too many places with system calls, this thread is not watched any longer");
 		say(&l);
 		fc_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
 		r[REG_RIP] -= 2;

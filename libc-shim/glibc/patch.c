@@ -29,7 +29,8 @@
 #define PAGE 4096ul
 #define REACH 0x7f000000ul /* of a 32-bit displacement, less the size of a library */
 #define MISMATCHES_MAX 8   /* more than one site in this many: it is another library */
-#define PATH_ROOM 4200
+#define DIR_MAX 4096
+#define PATH_ROOM (DIR_MAX + 2 * FC_BUILD_ID_MAX + 16)
 
 extern char fc_slots[], fc_slots_end[], fc_specials[], fc_stub[];
 extern void *__tls_get_addr(void *); /* ld.so's */
@@ -123,18 +124,23 @@ static int find_object(struct dl_phdr_info *info, size_t size, void *arg)
 
 /* ---- tables ---- */
 
-static void table_path(char *path, const char *dir, const struct object *o)
+static int table_path(char path[PATH_ROOM], const char *dir, const struct object *o)
 {
-	char *end = path + PATH_ROOM - 2 * FC_BUILD_ID_MAX - sizeof(FC_SITES_SUFFIX) - 1;
+	size_t n = 0;
 
-	while (*dir && path < end)
-		*path++ = *dir++;
-	*path++ = '/';
-	for (unsigned i = 0; i < o->id_size; i++) {
-		*path++ = "0123456789abcdef"[o->id[i] >> 4];
-		*path++ = "0123456789abcdef"[o->id[i] & 15];
+	while (n < DIR_MAX && dir[n]) {
+		path[n] = dir[n];
+		n++;
 	}
-	memcpy(path, FC_SITES_SUFFIX, sizeof(FC_SITES_SUFFIX));
+	if (n == DIR_MAX)
+		return -ENAMETOOLONG;
+	path[n++] = '/';
+	for (unsigned i = 0; i < o->id_size; i++) {
+		path[n++] = "0123456789abcdef"[o->id[i] >> 4];
+		path[n++] = "0123456789abcdef"[o->id[i] & 15];
+	}
+	memcpy(path + n, FC_SITES_SUFFIX, sizeof(FC_SITES_SUFFIX));
+	return 0;
 }
 
 /* The table is believed if only root or this user can have written it. The sites are checked one by one later. */
@@ -160,13 +166,15 @@ static int load_table(struct object *o, const char *dir)
 
 	if (!o->base || !o->id)
 		return fail(-ENOENT, o->what, "it is not loaded or has no build-id", NULL);
-	table_path(path, dir, o);
+	err = table_path(path, dir, o);
+	if (err)
+		return fail(err, o->what, "no site table: the directory's name is too long", NULL);
 	fd = fc_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
 	if (fd < 0)
 		return fail((int)fd, o->what, "no site table", path);
 	err = (int)fc_call(SYS_fstat, fd, &st);
-	if (!err && (!S_ISREG(st.st_mode) || (st.st_mode & 022) ||
-		     (st.st_uid && st.st_uid != (uid_t)fc_call(SYS_geteuid))))
+	if (!err &&
+	    (!S_ISREG(st.st_mode) || (st.st_mode & 022) || (st.st_uid && st.st_uid != (uid_t)fc_call(SYS_geteuid))))
 		err = -EPERM;
 	if (!err && (size_t)st.st_size < sizeof(struct fc_sites_header))
 		err = -EINVAL;
@@ -325,8 +333,8 @@ struct slots {
 static char *claim_slot(struct slots *slots, struct object *o, const struct fc_site *s, unsigned *far_used)
 {
 	if (s->kind == FC_SITE_SPECIAL)
-		return o->far || slots->specials == FC_SPECIALS ? NULL :
-								  fc_specials + FC_SPECIAL_SIZE * slots->specials++;
+		return o->far || slots->specials == FC_SPECIALS ? NULL
+								: fc_specials + FC_SPECIAL_SIZE * slots->specials++;
 	if (o->far)
 		return o->far + FC_SLOT_SIZE * ++*far_used;
 	return slots->used == FC_SLOTS ? NULL : fc_slots + (size_t)FC_SLOT_SIZE * slots->used++;
@@ -432,7 +440,8 @@ int fc_hook_install(const char *sites_dir, bool verbose)
 		err = load_table(&o[i], sites_dir);
 		if (!err)
 			err = check_sites(&o[i], verbose);
-		if (!err && (!reaches(o[i].text, (uintptr_t)fc_slots_end) || !reaches(o[i].text_end, (uintptr_t)fc_slots)))
+		if (!err &&
+		    (!reaches(o[i].text, (uintptr_t)fc_slots_end) || !reaches(o[i].text_end, (uintptr_t)fc_slots)))
 			err = map_far(&o[i]);
 	}
 	if (!err)

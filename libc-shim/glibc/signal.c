@@ -33,8 +33,8 @@
 #include "libc-shim/hook.h"
 
 #define KERNEL_SA_RESTORER 0x04000000ul
-#define KERNEL_SA_FLAGS                                                                                            \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | (uint64_t)SA_NODEFER |               \
+#define KERNEL_SA_FLAGS                                                                                                \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | (uint64_t)SA_NODEFER |                   \
 	 (uint64_t)SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */ | KERNEL_SA_RESTORER)
 #define BIT(sig) (1ull << ((sig)-1))
 #define NEVER_BLOCKED (BIT(SIGKILL) | BIT(SIGSTOP))
@@ -49,16 +49,16 @@ static void on_fault(int sig, siginfo_t *info, void *context);
 struct virtual_signal {
 	int sig;
 	void (*handler)(int, siginfo_t *, void *); /* the shim's; null = not taken yet */
-	uint32_t next;    /* ring slot to use next */
-	uint32_t current; /* ring slot with the application's action */
+	uint32_t next;                             /* ring slot to use next */
+	uint32_t current;                          /* ring slot with the application's action */
 	struct fc_action ring[RING];
 };
 #define VIRTUALS 3
 static struct virtual_signal virtual_signal[VIRTUALS] = { { .sig = SIGSEGV }, { .sig = SIGBUS }, { .sig = SIGSYS } };
 
-static uint64_t virtual_bits;       /* of the signals that are taken */
+static uint64_t virtual_bits;        /* of the signals that are taken */
 static void (*thread_begins)(void);  /* what FARCALL_CHECK does in every thread */
-static uint32_t taken;              /* 0, 1 = being done, 2 = SIGSEGV and SIGBUS are ours */
+static uint32_t taken;               /* 0, 1 = being done, 2 = SIGSEGV and SIGBUS are ours */
 static uint32_t hidden_mask[64 + 1]; /* per other signal: the virtual bits that were left out of its sa_mask */
 
 /* what a thread believes */
@@ -203,9 +203,9 @@ static struct fc_action action_exchange(struct virtual_signal *v, const struct f
 	return v->ring[fc_xchg(&v->current, slot)];
 }
 
-static long kernel_action(int sig, const struct fc_action *new, struct fc_action *old)
+static long kernel_action(int sig, const struct fc_action *act, struct fc_action *old)
 {
-	return fc_call(SYS_rt_sigaction, sig, new, old, sizeof(uint64_t));
+	return fc_call(SYS_rt_sigaction, sig, act, old, sizeof(uint64_t));
 }
 
 /* Make the shim's handler the kernel's disposition, as far as possible in the way the application wants its own called. */
@@ -286,7 +286,9 @@ static void queue_again(int sig, siginfo_t *info, bool to_thread)
  * that a core dump shows the place of the fault. */
 static void die(int sig, siginfo_t *info, void *context)
 {
-	struct fc_action dfl = { .handler = (void *)SIG_DFL, .flags = KERNEL_SA_RESTORER, .restorer = (void *)fc_restorer };
+	struct fc_action dfl = { .handler = (void *)SIG_DFL,
+				 .flags = KERNEL_SA_RESTORER,
+				 .restorer = (void *)fc_restorer };
 	uint64_t bit = BIT(sig);
 
 	kernel_action(sig, &dfl, NULL);
@@ -361,39 +363,41 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 /* ---- system calls ---- */
 
-static long virtual_sigaction(struct virtual_signal *v, struct fc_action *new, struct fc_action *old)
+static long virtual_sigaction(struct virtual_signal *v, struct fc_action *act, struct fc_action *old)
 {
-	if (!new) {
+	if (!act) {
 		*old = action_get(v);
 		return 0;
 	}
-	new->flags &= KERNEL_SA_FLAGS;
-	new->mask &= ~NEVER_BLOCKED;
-	*old = action_exchange(v, new);
+	act->flags &= KERNEL_SA_FLAGS;
+	act->mask &= ~NEVER_BLOCKED;
+	*old = action_exchange(v, act);
 	return install(v);
 }
 
-static long plain_sigaction(int sig, struct fc_action *new, struct fc_action *old)
+static long plain_sigaction(int sig, struct fc_action *act, struct fc_action *old)
 {
-	uint64_t hidden = new ? new->mask & virtual_bits : 0;
+	uint64_t hidden = 0;
 	long err;
 
-	if (new)
-		new->mask &= ~virtual_bits;
-	err = kernel_action(sig, new, old);
+	if (act) {
+		hidden = act->mask & virtual_bits;
+		act->mask &= ~virtual_bits;
+	}
+	err = kernel_action(sig, act, old);
 	if (err)
 		return err;
 	old->mask |= fc_load(&hidden_mask[sig]);
-	if (new && !fc_vfork_depth)
+	if (act && !fc_vfork_depth)
 		fc_store(&hidden_mask[sig], (uint32_t)hidden);
 	return 0;
 }
 
 long fc_sys_rt_sigaction(long a[6])
 {
-	const void *user_new = (const void *)a[1];
+	const void *user_act = (const void *)a[1];
 	void *user_old = (void *)a[2];
-	struct fc_action new, old;
+	struct fc_action act, old;
 	struct virtual_signal *v;
 	int sig = (int)a[0];
 	long err;
@@ -402,15 +406,15 @@ long fc_sys_rt_sigaction(long a[6])
 		return fc_call(SYS_rt_sigaction, a[0], a[1], a[2], a[3]);
 	if (a[3] != sizeof(uint64_t))
 		return -EINVAL;
-	if (user_new && fc_copy_from_user(&new, user_new, sizeof(new)))
+	if (user_act && fc_copy_from_user(&act, user_act, sizeof(act)))
 		return -EFAULT;
-	if (sig < 1 || sig > 64 || (user_new && (BIT(sig) & NEVER_BLOCKED)))
+	if (sig < 1 || sig > 64 || (user_act && (BIT(sig) & NEVER_BLOCKED)))
 		return -EINVAL;
 	v = find_virtual(sig);
 	if (v)
-		err = virtual_sigaction(v, user_new ? &new : NULL, &old);
+		err = virtual_sigaction(v, user_act ? &act : NULL, &old);
 	else
-		err = plain_sigaction(sig, user_new ? &new : NULL, &old);
+		err = plain_sigaction(sig, user_act ? &act : NULL, &old);
 	if (!err && user_old && fc_copy_to_user(user_old, &old, sizeof(old)))
 		err = -EFAULT;
 	return err;
@@ -461,7 +465,9 @@ long fc_sys_rt_sigprocmask(long a[6])
 
 void fc_signal_before_exec(void)
 {
-	struct fc_action ign = { .handler = (void *)SIG_IGN, .flags = KERNEL_SA_RESTORER, .restorer = (void *)fc_restorer };
+	struct fc_action ign = { .handler = (void *)SIG_IGN,
+				 .flags = KERNEL_SA_RESTORER,
+				 .restorer = (void *)fc_restorer };
 	uint64_t blocked;
 
 	if (fc_load(&taken) != 2)

@@ -99,7 +99,8 @@ static void children(void)
 
 	/* onto a new stack: with a copy of the memory, and with ours */
 	printf("clone %d\n", status_of(clone(child_main, stack + 65536, SIGCHLD, (void *)13)));
-	printf("clone vm vfork %d\n", status_of(clone(child_main, stack + 65536, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)14)));
+	printf("clone vm vfork %d\n",
+	       status_of(clone(child_main, stack + 65536, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)14)));
 	printf("clone vm %d\n", status_of(clone(child_main, stack + 65536, CLONE_VM | SIGCHLD, (void *)15)));
 }
 
@@ -229,7 +230,8 @@ static void cancel(void)
 /* syscall(2)'s site with every register the kernel keeps holding something; returns what changed */
 static long registers(void)
 {
-	uint64_t before[4] = { 0x1111111111111111, 0x2222222222222222, 0x3333333333333333, 0x4444444444444444 }, after[4];
+	uint64_t before[4] = { 0x1111111111111111, 0x2222222222222222, 0x3333333333333333, 0x4444444444444444 },
+		 after[4];
 	long wrong = 0;
 
 	/* ymm registers are caller-saved for C, but fstat's own code is what the hook runs under: set them, call, look */
@@ -240,7 +242,8 @@ static long registers(void)
 				 "movdqu %%xmm6, (%[a])\n\tmovdqu %%xmm15, 16(%[a])"
 				 :
 				 : [b] "r"(before), [a] "r"(after)
-				 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "xmm6", "xmm15");
+				 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "xmm6",
+				   "xmm15");
 		wrong += memcmp(before, after, sizeof(before)) != 0;
 	}
 	return wrong;

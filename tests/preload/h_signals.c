@@ -43,8 +43,8 @@ static void show_mask(const char *what)
 
 	pthread_sigmask(SIG_BLOCK, NULL, &m);
 	sigpending(&p);
-	printf("%s: blocked SEGV %d BUS %d USR1 %d SYS %d; pending SEGV %d BUS %d\n", what, in(&m, SIGSEGV), in(&m, SIGBUS),
-	       in(&m, SIGUSR1), in(&m, SIGSYS), in(&p, SIGSEGV), in(&p, SIGBUS));
+	printf("%s: blocked SEGV %d BUS %d USR1 %d SYS %d; pending SEGV %d BUS %d\n", what, in(&m, SIGSEGV),
+	       in(&m, SIGBUS), in(&m, SIGUSR1), in(&m, SIGSYS), in(&p, SIGSEGV), in(&p, SIGBUS));
 }
 
 static void change_mask(int how, int sig)
@@ -66,8 +66,11 @@ static void show_action(const char *what, int sig)
 		return;
 	}
 	printf("%s: %s flags %#x mask SEGV %d BUS %d USR1 %d SYS %d\n", what,
-	       a.sa_handler == SIG_DFL ? "default" : a.sa_handler == SIG_IGN ? "ignored" : "handler", (unsigned)a.sa_flags,
-	       in(&a.sa_mask, SIGSEGV), in(&a.sa_mask, SIGBUS), in(&a.sa_mask, SIGUSR1), in(&a.sa_mask, SIGSYS));
+	       a.sa_handler == SIG_DFL   ? "default"
+	       : a.sa_handler == SIG_IGN ? "ignored"
+					 : "handler",
+	       (unsigned)a.sa_flags, in(&a.sa_mask, SIGSEGV), in(&a.sa_mask, SIGBUS), in(&a.sa_mask, SIGUSR1),
+	       in(&a.sa_mask, SIGSYS));
 }
 
 /* Run in a child, print how it ended. */

@@ -31,7 +31,9 @@ static void *thread(void *arg)
 int main(void)
 {
 	struct sigaction a = { .sa_handler = on_alarm };
-	struct { long s, ns; } nap = { 0, 50000000 };
+	struct {
+		long s, ns;
+	} nap = { 0, 50000000 };
 	int status = 0;
 	pthread_t t;
 	char b[8];

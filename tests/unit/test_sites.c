@@ -67,7 +67,8 @@ static unsigned check(const struct fc_decoded *d)
 	unsigned known = 0;
 
 	for (unsigned i = 0; i < d->header.refused; i++)
-		fprintf(stderr, "refused: %#llx, call %u\n", (unsigned long long)d->refusal[i].address, d->refusal[i].nr);
+		fprintf(stderr, "refused: %#llx, call %u\n", (unsigned long long)d->refusal[i].address,
+			d->refusal[i].nr);
 	cr_expect_eq(d->header.refused, 0);
 	for (unsigned i = 0; i < d->header.count; i++) {
 		const struct fc_site *s = &d->site[i];
@@ -93,10 +94,12 @@ static bool has(const struct fc_decoded *d, unsigned nr, unsigned kind)
 
 Test(sites, libc_is_covered)
 {
-	static const unsigned ordinary[] = { SYS_read,   SYS_write, SYS_close, SYS_openat, SYS_fstat, SYS_newfstatat,
-					     SYS_lseek,  SYS_mmap,  SYS_fsync, SYS_rename, SYS_getdents64, SYS_fcntl,
-					     SYS_ioctl,  SYS_dup2,  SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_execve,
-					     SYS_wait4,  SYS_readlink, SYS_getcwd, SYS_statx, SYS_copy_file_range };
+	static const unsigned ordinary[] = { SYS_read,   SYS_write,          SYS_close,        SYS_openat,
+					     SYS_fstat,  SYS_newfstatat,     SYS_lseek,        SYS_mmap,
+					     SYS_fsync,  SYS_rename,         SYS_getdents64,   SYS_fcntl,
+					     SYS_ioctl,  SYS_dup2,           SYS_rt_sigaction, SYS_rt_sigprocmask,
+					     SYS_execve, SYS_wait4,          SYS_readlink,     SYS_getcwd,
+					     SYS_statx,  SYS_copy_file_range };
 	char path[PATH_MAX];
 	struct fc_image image;
 	struct fc_decoded d;

@@ -116,7 +116,8 @@ Test(usercopy, alignments)
 
 Test(usercopy, pointers_to_nowhere)
 {
-	static const uintptr_t bad[] = { 0, 1, 4095, 0x7fffffffffff, 0x800000000000, 0xffff800000000000, ~0ull - 7, ~0ull };
+	static const uintptr_t bad[] = { 0,         1,    4095, 0x7fffffffffff, 0x800000000000, 0xffff800000000000,
+					 ~0ull - 7, ~0ull };
 	char ours[PAGE];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -170,7 +171,8 @@ static void check_strings(void)
 			cr_expect(!memcmp(ours, user, length + 1), "%zu %zu", length, slack);
 			cr_expect_eq(ours[100], 'z');
 			for (size_t max = 0; max <= length; max++)
-				cr_expect_eq(fc_strncpy_from_user(ours, user, max), -ENAMETOOLONG, "%zu %zu", length, max);
+				cr_expect_eq(fc_strncpy_from_user(ours, user, max), -ENAMETOOLONG, "%zu %zu", length,
+					     max);
 			cr_expect_eq(fc_strncpy_from_user(ours, user, length + 1), (long)length);
 		}
 		memset(page, 'y', 2 * PAGE);
