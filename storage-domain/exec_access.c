@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * exec_access.c - faccessat and faccessat2. Without AT_EACCESS they ask for the client's real ids; the worker's own real
- * ids are the daemon's, so it takes the client's real ids as file-system ids for the moment and asks with AT_EACCESS.
+ * exec_access.c - faccessat and faccessat2. Without AT_EACCESS they ask for the client's real ids; the worker's own
+ * real ids are the daemon's, so it takes the client's real ids as file-system ids for the moment and asks with
+ * AT_EACCESS.
  */
 #define _GNU_SOURCE
 #include "storage-domain/execute.h"

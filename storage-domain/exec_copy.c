@@ -11,7 +11,8 @@
 int64_t fc_exec_copy_range(struct fc_exec *x)
 {
 	const uint64_t *arg = x->e.arg;
-	int64_t *shared_in = fc_exec_at(x, arg[1], sizeof *shared_in), *shared_out = fc_exec_at(x, arg[3], sizeof *shared_out);
+	int64_t *shared_in = fc_exec_at(x, arg[1], sizeof *shared_in),
+		*shared_out = fc_exec_at(x, arg[3], sizeof *shared_out);
 	int64_t in = 0, out = 0, r;
 
 	if (shared_in)

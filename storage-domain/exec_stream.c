@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * exec_stream.c - stream_read and stream_write: one pread or pwrite in chunks, so that the worker copies one chunk while
- * the client copies another. It owns the domain's line of the entry's fc_stream; the rules are in abi.h.
+ * exec_stream.c - stream_read and stream_write: one pread or pwrite in chunks, so that the worker copies one chunk
+ * while the client copies another. It owns the domain's line of the entry's fc_stream; the rules are in abi.h.
  *
- * A client that does not advance holds nothing but this worker, which has announced that it blocks. `chunks` and `end` are
- * the client's and may be nonsense: the number of chunks is bounded by the length that came with the request.
+ * A client that does not advance holds nothing but this worker, which has announced that it blocks. `chunks` and `end`
+ * are the client's and may be nonsense: the number of chunks is bounded by the length that came with the request.
  */
 #define _GNU_SOURCE
 #include "storage-domain/execute.h"
@@ -57,7 +57,8 @@ static int set_up(struct transfer *t)
 		if (!t->buffer[i])
 			fc_exec_refuse(x, "a stream with a null buffer");
 	}
-	if (t->writing && ((t->rwf & RWF_APPEND) || (fc_call(SYS_fcntl, t->fd, F_GETFL) & (O_APPEND | O_PATH)) == O_APPEND))
+	if (t->writing &&
+	    ((t->rwf & RWF_APPEND) || (fc_call(SYS_fcntl, t->fd, F_GETFL) & (O_APPEND | O_PATH)) == O_APPEND))
 		return -EOPNOTSUPP;
 	return 0;
 }

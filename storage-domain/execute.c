@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * execute.c - one request from its private copy to a result: the hot calls by hand, all others from their row in
- * syscalls.def. It owns the validation of arguments; calls that fit no row's scheme are in exec_*.c, where paths lead is
- * path.c's.
+ * syscalls.def. It owns the validation of arguments; calls that fit no row's scheme are in exec_*.c, where paths lead
+ * is path.c's.
  *
  * Arguments become what the kernel takes: offsets addresses, descriptors themselves or -1. Plain buffers and output
  * structs are used where they lie, in memory that the client may change at any time: the kernel copies them once.
@@ -315,9 +315,11 @@ int64_t fc_execute(struct fc_exec *x)
 	case SYS_pwrite64:
 		return count_in(x, fc_call(SYS_pwrite64, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2], arg[3]));
 	case SYS_preadv2:
-		return count_out(x, fc_call(SYS_preadv2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
+		return count_out(x,
+				 fc_call(SYS_preadv2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
 	case SYS_pwritev2:
-		return count_in(x, fc_call(SYS_pwritev2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
+		return count_in(x,
+				fc_call(SYS_pwritev2, fd, iov_arg(x, arg[1], arg[2]), arg[2], arg[3], arg[4], arg[5]));
 	case SYS_lseek:
 		return fc_call(SYS_lseek, fd, arg[1], arg[2]);
 	case SYS_fstat:

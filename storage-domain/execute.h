@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * execute.h - running one request: the context it runs in, and the checks that every family of calls shares. It owns the
- * private copy of the request; what the arguments name (data area, descriptors) belongs to the shadow.
+ * execute.h - running one request: the context it runs in, and the checks that every family of calls shares. It owns
+ * the private copy of the request; what the arguments name (data area, descriptors) belongs to the shadow.
  *
  * Every function that runs a request returns what the client is to get: 0 or positive, -errno, or FC_CONTINUE - i.
  */
@@ -60,8 +60,8 @@ static inline __attribute__((noreturn, cold)) void fc_exec_refuse(struct fc_exec
 	fc_shadow_poison(x->s, why);
 }
 
-/* A descriptor argument as the kernel may see it: the client's, or -1 (which the kernel answers with EBADF where and when
- * it looks at it) for one that is the shadow's own or no descriptor at all. */
+/* A descriptor argument as the kernel may see it: the client's, or -1 (which the kernel answers with EBADF where and
+ * when it looks at it) for one that is the shadow's own or no descriptor at all. */
 static inline int fc_exec_fd(uint64_t arg)
 {
 	int fd = (int)arg;
@@ -84,8 +84,8 @@ static inline void *fc_exec_at(struct fc_exec *x, uint64_t offset, uint64_t leng
 	return x->s->data + offset;
 }
 
-/* The same for a buffer whose length the application chose and the kernel may not take at face value (readlinkat's -1): what
- * does not fit becomes a null pointer, for the kernel to judge beside the length. */
+/* The same for a buffer whose length the application chose and the kernel may not take at face value (readlinkat's -1):
+ * what does not fit becomes a null pointer, for the kernel to judge beside the length. */
 static inline void *fc_exec_buffer(struct fc_exec *x, uint64_t offset, uint64_t length)
 {
 	void *start = fc_exec_at(x, offset, 0);
@@ -106,7 +106,8 @@ int fc_exec_path(struct fc_exec *x, uint64_t offset, int which);
 /* Answer "go on at `path`" for path argument `arg`: copies it into that argument's buffer. */
 int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path);
 
-/* A new descriptor for the client: moved above the shadow's own, refused (EMFILE) if there is no room. Passes errors on. */
+/* A new descriptor for the client: moved above the shadow's own, refused (EMFILE) if there is no room. Passes errors
+ * on. */
 int64_t fc_exec_new_fd(int64_t fd);
 
 #endif

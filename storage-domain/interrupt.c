@@ -23,6 +23,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "storage-domain/crew.h"
 
 #define WAIT_FIRST_NS 5000
 #define WAIT_LAST_NS 2000000

@@ -30,30 +30,32 @@ struct fc_exports;
 
 /* How the last component counts */
 #define FC_WALK_FOLLOW 1u /* a symbolic link there is followed */
-#define FC_WALK_PARENT 2u /* the call makes, removes or renames it: never followed, not even before a slash; and ".." is no
-			     name of anything, wherever it leads */
+/* the call makes, removes or renames it: never followed, not even before a slash; ".." names nothing, wherever it leads
+ *  */
+#define FC_WALK_PARENT 2u
 #define FC_WALK_NOLINKS 4u /* RESOLVE_NO_SYMLINKS: any link is ELOOP */
 
 struct fc_walk {
 	/* of FC_PATH_HERE from fc_walk: run the call on `name` in directory `dir`; fc_walk_end afterwards */
 	int dir;
-	bool owned;             /* `dir` was opened by the walk */
+	bool owned;              /* `dir` was opened by the walk */
 	char name[NAME_MAX + 2]; /* one component (may be "." or ".."), with a slash if one followed */
 	char text[2 * FC_PATH_MAX];
 	char scratch[2 * FC_PATH_MAX];
 };
 
-/* Where a path begins: for an absolute one the root of the export with the longest matching prefix, *rest pointing behind
- * the prefix (never empty: "." if nothing follows); else dirfd and the path itself. -ENOENT: absolute, in no export. */
+/* Where a path begins: for an absolute one the root of the export with the longest matching prefix, *rest pointing
+ * behind the prefix (never empty: "." if nothing follows); else dirfd and the path itself. -ENOENT: absolute, in no
+ * export. */
 int fc_path_start(const struct fc_exports *exports, int dirfd, const char *path, int *start, const char **rest);
 
-/* Walk `rest` from directory `start` component by component. Returns FC_PATH_HERE, FC_PATH_LEFT or what the kernel would
- * say (-ENOENT, -EACCES, -ENOTDIR, -ELOOP, -ENAMETOOLONG) about a component before the last. */
+/* Walk `rest` from directory `start` component by component. Returns FC_PATH_HERE, FC_PATH_LEFT or what the kernel
+ * would say (-ENOENT, -EACCES, -ENOTDIR, -ELOOP, -ENAMETOOLONG) about a component before the last. */
 int fc_walk(struct fc_walk *w, const struct fc_exports *exports, int start, const char *rest, unsigned flags);
 void fc_walk_end(struct fc_walk *w);
 
-/* Whether a path that has just been used with a dubious result stays in this domain. Returns FC_PATH_HERE, FC_PATH_LEFT or
- * the error that looking it up (its parent, with FC_WALK_PARENT) gives. Opens nothing that outlasts it. */
+/* Whether a path that has just been used with a dubious result stays in this domain. Returns FC_PATH_HERE, FC_PATH_LEFT
+ * or the error that looking it up (its parent, with FC_WALK_PARENT) gives. Opens nothing that outlasts it. */
 int fc_path_judge(struct fc_walk *w, const struct fc_exports *exports, int dirfd, const char *path, unsigned flags);
 
 /* Whether `path` names the root of an export: its entry is not in the export but outside. */

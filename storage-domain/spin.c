@@ -5,7 +5,7 @@
 #include <time.h>
 
 #define STEP_NS 4000u
-#define LEAST_NS 2000u      /* below this a spin covers nothing: sleep instead */
+#define LEAST_NS 2000u /* below this a spin covers nothing: sleep instead */
 #define SENTENCE_FIRST 16u
 #define SENTENCE_LAST 1024u
 

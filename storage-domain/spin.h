@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * spin.h - how long to spin before sleeping: one on-line budget per waiting place. It owns the budget and the clock that
- * measures it, not the waiting itself.
+ * spin.h - how long to spin before sleeping: one on-line budget per waiting place. It owns the budget and the clock
+ * that measures it, not the waiting itself.
  *
  * After Karlin, Li, Manasse and Owicki ("Empirical Studies of Competitive Spinning", SOSP 1991): never spin for much
  * longer than a wakeup costs, and learn from what came: a wait that spinning covered (or would have) raises the budget,
@@ -47,8 +47,8 @@ static inline uint64_t fc_tsc_to_ns(uint64_t ticks)
 
 void fc_spin_init(struct fc_spin *sp);
 
-/* What a wait taught. hit: what was waited for came while spinning. miss: the budget ran out. preempted: the spinner lost
- * its CPU. slept: it came `waited_ns` after the wait began, sleeping included. */
+/* What a wait taught. hit: what was waited for came while spinning. miss: the budget ran out. preempted: the spinner
+ * lost its CPU. slept: it came `waited_ns` after the wait began, sleeping included. */
 void fc_spin_hit(struct fc_spin *sp);
 void fc_spin_miss(struct fc_spin *sp);
 void fc_spin_preempted(struct fc_spin *sp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * worker.h - what the code that executes a request may ask of the worker it runs on. Workers themselves (threads, credit,
- * spinning, statistics) are worker.c's, interrupts interrupt.c's; starting and stopping them is in shadow.h.
+ * worker.h - one worker: its state, and what the code that executes a request may ask of it. How many workers there are
+ * and which are awake is crew.h's; interrupts are interrupt.c's.
  */
 #ifndef FC_DOMAIN_WORKER_H
 #define FC_DOMAIN_WORKER_H
@@ -14,8 +14,8 @@
 #include "storage-domain/shadow.h"
 #include "storage-domain/spin.h"
 
-/* Sent to a worker to make a blocking call return. Not a real-time signal: those queue up, and a burst of them would reach
- * into later calls. Ignored by default, so that a stray one does nothing. */
+/* Sent to a worker to make a blocking call return. Not a real-time signal: those queue up, and a burst of them would
+ * reach into later calls. Ignored by default, so that a stray one does nothing. */
 #define FC_WORKER_SIGNAL SIGURG
 
 /* A call longer than this is no longer one that a waiting request can wait for. */
@@ -30,7 +30,7 @@ struct fc_run {
 struct fc_worker {
 	/* others read these two now and then, under the lock */
 	_Atomic uint64_t busy_since; /* TSC when the running call began, 0: none runs */
-	_Atomic bool stuck;          /* counted in fc_workers.stuck; set under the lock, by anyone */
+	_Atomic bool stuck;          /* counted in fc_workers; set under the lock, by anyone */
 	bool asleep;                 /* under the lock */
 	bool live, joinable;         /* under the lock */
 
@@ -39,7 +39,7 @@ struct fc_worker {
 	pid_t tid;
 	pthread_t thread;
 	uint32_t cred_generation;
-	uint32_t quick;  /* calls in a row that were not stuck */
+	uint32_t quick;      /* calls in a row that were not stuck */
 	uint64_t idle_since; /* TSC when it last ran out of requests */
 	struct fc_spin spin, stream_spin;
 	struct fc_stat_counters count; /* not yet added to the session's */
@@ -48,19 +48,8 @@ struct fc_worker {
 	struct fc_exec exec;
 };
 
-struct fc_workers {
-	struct fc_shadow *s;
-	_Atomic bool stop;
-	_Atomic bool eager; /* written under the lock: calls have been slow: one awake worker per call in flight */
-
-	pthread_mutex_t lock;
-	unsigned live, awake, stuck; /* under the lock; stuck <= awake */
-	struct fc_worker *worker[FC_ENTRIES]; /* under the lock; mapped when first used */
-	struct fc_run run[FC_ENTRIES];
-};
-
-/* About to make a call that may block for long: from here on this worker is not counted on, and another one is awake if
- * requests are waiting. Ends by itself with the request. */
+/* crew.c: about to make a call that may block for long: from here on this worker is not counted on, and another one is
+ * awake if requests are waiting. Ends by itself with the request. */
 void fc_block_begin(struct fc_worker *w);
 
 /* interrupt.c: whether the running call is to end with -EINTR: it was interrupted, or the workers are to stop. */
@@ -77,5 +66,12 @@ int fc_interrupt_init(void);
 
 /* Whether this worker may spin now: takes a licence and keeps it until the worker sleeps or blocks. */
 bool fc_worker_may_spin(struct fc_worker *w);
+void fc_worker_drop_licence(struct fc_worker *w);
+
+/* Add what the worker has counted to its session's counters. */
+void fc_worker_flush(struct fc_worker *w);
+
+/* The thread of a worker, which begins asleep. */
+void *fc_worker_main(void *worker);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * b_handoff.c - what the domain's request path costs: nop, fcntl and pread of 4 KiB through queue and worker, beside the
- * same call made natively and through a bare handoff of one cache line between two pinned threads (the floor).
+ * b_handoff.c - what the domain's request path costs: nop, fcntl and pread of 4 KiB through queue and worker, beside
+ * the same call made natively and through a bare handoff of one cache line between two pinned threads (the floor).
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

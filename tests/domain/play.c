@@ -129,7 +129,8 @@ void play_world(void)
 	must(mkdir("data", 0755) || mkdir("mnt", 0755) || mkdir("mnt/other", 0755) || mkdir("store", 0755), "mkdir");
 	must(mount("store", "store", "tmpfs", MS_NODEV | MS_NOSUID, "size=64m"), "store");
 	must(mkdir("store/a", 0755) || mkdir("store/b", 0755), "mkdir");
-	must(mount("store/a", "data", NULL, MS_BIND, NULL) || mount("store/b", "mnt/other", NULL, MS_BIND, NULL), "bind");
+	must(mount("store/a", "data", NULL, MS_BIND, NULL) || mount("store/b", "mnt/other", NULL, MS_BIND, NULL),
+	     "bind");
 	must(umount2("store", MNT_DETACH) || rmdir("store"), "store");
 	must(mount("", ".", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL), "read-only");
 	must(chroot("."), "chroot");
@@ -156,7 +157,8 @@ void play_start(uint64_t data_bytes)
 	char *range = mmap(NULL, FC_DATA_MAX + FC_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	must(range == MAP_FAILED, "mmap");
-	must(mmap(range, data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED,
+	must(mmap(range, data_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		     MAP_FAILED,
 	     "mmap");
 	play.area = map_shared(sizeof *play.area);
 	fc_queue_init(&play.area->queue);

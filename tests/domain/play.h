@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * play.h - a client and a domain in one process: a session's memory, workers on it, and calls submitted as a client would.
- * It stands in for everything but the execution side, which is the real one. Not a test itself.
+ * play.h - a client and a domain in one process: a session's memory, workers on it, and calls submitted as a client
+ * would. It stands in for everything but the execution side, which is the real one. Not a test itself.
  */
 #ifndef FC_TESTS_PLAY_H
 #define FC_TESTS_PLAY_H
@@ -15,8 +15,8 @@
 
 extern struct fc_shadow play;
 
-/* Make a private mount namespace with a skeleton root and two exports, /data and /mnt/other, both on one tmpfs, and enter
- * it. Exits with 77 where that is impossible. */
+/* Make a private mount namespace with a skeleton root and two exports, /data and /mnt/other, both on one tmpfs, and
+ * enter it. Exits with 77 where that is impossible. */
 void play_world(void);
 
 /* Make areas of `data_bytes`, and start workers on them; stop them and unmap. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_execute.c - the execution side of the storage domain on its own: every family of requests, paths that leave an export,
- * hostile arguments, interrupts, streams, and workers that come and go.
+ * t_execute.c - the execution side of the storage domain on its own: every family of requests, paths that leave an
+ * export, hostile arguments, interrupts, streams, and workers that come and go.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,13 +36,13 @@
 
 static int failures;
 
-#define SAME(a, b)                                                                                      \
-	do {                                                                                            \
-		int64_t a_ = (a), b_ = (b);                                                             \
-		if (a_ != b_) {                                                                         \
-			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, b_); \
-			failures++;                                                                     \
-		}                                                                                       \
+#define SAME(a, b)                                                                                                     \
+	do {                                                                                                           \
+		int64_t a_ = (a), b_ = (b);                                                                            \
+		if (a_ != b_) {                                                                                        \
+			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, b_);                \
+			failures++;                                                                                    \
+		}                                                                                                      \
 	} while (0)
 #define TRUE(c) SAME(!!(c), 1)
 
@@ -300,7 +300,8 @@ static void test_crossings(void)
 	SAME(open_("/data/", O_CREAT | O_EXCL | O_WRONLY, 0600), -EISDIR);
 	SAME(open_("/data", O_CREAT | O_EXCL | O_WRONLY, 0600), -EEXIST);
 	/* two paths */
-	SAME(CALL(SYS_renameat2, cwd, play_put(P0, "cross/plain"), cwd, play_put(P1, "cross/absdir/y"), 0), FC_CONTINUE - 3);
+	SAME(CALL(SYS_renameat2, cwd, play_put(P0, "cross/plain"), cwd, play_put(P1, "cross/absdir/y"), 0),
+	     FC_CONTINUE - 3);
 	TRUE(!strcmp(play_at(P1), "/outside/y"));
 	SAME(CALL(SYS_renameat2, cwd, play_put(P0, "../z"), cwd, play_put(P1, "cross/absdir/y"), 0), FC_CONTINUE - 1);
 	SAME(CALL(SYS_linkat, cwd, play_put(P0, "cross/none"), cwd, play_put(P1, "cross/absdir/y"), 0), -ENOENT);
@@ -401,10 +402,23 @@ static void cut_off(void (*hostile)(void), const char *what)
 	}
 }
 
-static void unknown_number(void) { CALL(77); CALL(SYS_ptrace); }
-static void outside(void) { CALL(SYS_read, 40, DATA_BYTES + 1, 11); }
-static void overflow(void) { CALL(SYS_read, 40, UINT64_MAX - 10, 20); }
-static void path_outside(void) { CALL(SYS_openat, (uint64_t)AT_FDCWD, DATA_BYTES - 4095, 0, 0); }
+static void unknown_number(void)
+{
+	CALL(77);
+	CALL(SYS_ptrace);
+}
+static void outside(void)
+{
+	CALL(SYS_read, 40, DATA_BYTES + 1, 11);
+}
+static void overflow(void)
+{
+	CALL(SYS_read, 40, UINT64_MAX - 10, 20);
+}
+static void path_outside(void)
+{
+	CALL(SYS_openat, (uint64_t)AT_FDCWD, DATA_BYTES - 4095, 0, 0);
+}
 static void iov_outside(void)
 {
 	*(struct fc_iovec *)play_at(OBJ) = (struct fc_iovec){ 10, UINT64_MAX };
@@ -415,7 +429,10 @@ static void stream_outside(void)
 	*(uint64_t *)play_at(OBJ) = DATA_BYTES - FC_CHUNK + 1;
 	CALL(FC_NR_STREAM_READ, 40, 1 << 20, 0, OBJ, 1, 0);
 }
-static void stream_slots(void) { CALL(FC_NR_STREAM_READ, 40, 1 << 20, 0, OBJ, FC_STREAM_SLOTS_MAX + 1, 0); }
+static void stream_slots(void)
+{
+	CALL(FC_NR_STREAM_READ, 40, 1 << 20, 0, OBJ, FC_STREAM_SLOTS_MAX + 1, 0);
+}
 static void not_queued(void)
 {
 	fc_queue_enqueue(&play.area->queue, 5);
@@ -545,7 +562,8 @@ static char byte_of(uint64_t i)
 /* Write, or read and check, `length` bytes; the client stops at `stop_at`. */
 static int64_t stream(bool writing, int64_t fd, uint64_t length, uint64_t position, uint64_t stop_at)
 {
-	unsigned e = SUBMIT(writing ? FC_NR_STREAM_WRITE : FC_NR_STREAM_READ, fd, length, position, buffers(), SLOTS, 0);
+	unsigned e =
+		SUBMIT(writing ? FC_NR_STREAM_WRITE : FC_NR_STREAM_READ, fd, length, position, buffers(), SLOTS, 0);
 	struct fc_stream *s = &play.area->stream[e];
 	struct fc_entry *entry = &play.area->entry[e];
 	uint64_t at = 0, have;
@@ -633,7 +651,8 @@ static void *hammer(void *arg)
 		memset(play_at(base), i, length);
 		if (CALL(SYS_pwrite64, fd, base, length, at) != length)
 			return "short write";
-		if (CALL(SYS_pread64, fd, base + 65536, length, at) != length || memcmp(play_at(base), play_at(base + 65536), length))
+		if (CALL(SYS_pread64, fd, base + 65536, length, at) != length ||
+		    memcmp(play_at(base), play_at(base + 65536), length))
 			return "other bytes";
 	}
 	return CALL(SYS_close, fd) ? "close" : NULL;
@@ -691,7 +710,8 @@ static uint64_t cpu_ns(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000ull + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000ull;
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000ull +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000ull;
 }
 
 static void test_idle(void)
@@ -717,7 +737,8 @@ static void test_idle(void)
 	usleep(10000);
 	TRUE(fc_load(&play.slot->count.calls) > 10000);
 	TRUE(fc_load(&play.slot->count.sleeps) > 0);
-	TRUE(fc_load(&play.slot->count.bytes_in) && fc_load(&play.slot->count.bytes_out) && fc_load(&play.slot->count.interrupts));
+	TRUE(fc_load(&play.slot->count.bytes_in) && fc_load(&play.slot->count.bytes_out) &&
+	     fc_load(&play.slot->count.interrupts));
 	SAME(fc_load(&play.slot->awake), 0);
 }
 
@@ -749,7 +770,8 @@ int main(void)
 		uint64_t start = play_ns();
 
 		test[i].run();
-		printf("%-20s %s %6.1f ms\n", test[i].name, failures == before ? "ok" : "FAILED", (play_ns() - start) / 1e6);
+		printf("%-20s %s %6.1f ms\n", test[i].name, failures == before ? "ok" : "FAILED",
+		       (play_ns() - start) / 1e6);
 		fflush(stdout);
 	}
 	return failures ? 1 : 0;

@@ -117,7 +117,8 @@ static void walks(const char *rest, unsigned flags, int expect, const char *what
 
 	cr_expect_eq(r, expect, "%s: %d, not %d", rest, r, expect);
 	if (r == expect && what)
-		cr_expect_str_eq(r == FC_PATH_LEFT ? w.text : w.name, what, "%s: %s", rest, r == FC_PATH_LEFT ? w.text : w.name);
+		cr_expect_str_eq(r == FC_PATH_LEFT ? w.text : w.name, what, "%s: %s", rest,
+				 r == FC_PATH_LEFT ? w.text : w.name);
 	if (r == FC_PATH_HERE)
 		fc_walk_end(&w);
 	cr_expect_not(w.owned, "%s", rest);
