@@ -63,6 +63,7 @@ struct path_call {
 	char *path[2];
 	int dirfd[2];
 	bool follow[2];
+	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
 	bool rewritten[2]; /* no longer what the caller passed: an absolute path of ours */
 	struct shim_route route[2];
 };
@@ -92,6 +93,67 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
+/* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
+static int take_number(const char *s, const char **end)
+{
+	int n = 0;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
+		n = n * 10 + (*s++ - '0');
+	*end = s;
+	return *s && *s != '/' ? -1 : n;
+}
+
+/* The descriptor that a path like /proc/self/fd/N or /dev/stdin names, and what follows it; -1 if it names none. */
+static int descriptor_of(const char *path, const char **end)
+{
+	static const char *const base[] = { "/proc/self/fd/", "/dev/fd/", "/proc/thread-self/fd/" };
+	static const char *const standard[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
+
+	for (int i = 0; i < 3; i++) {
+		if (shim_starts_with(path, base[i]))
+			return take_number(path + strlen(base[i]), end);
+		*end = path + strlen(standard[i]);
+		if (shim_strcmp(path, standard[i]) == 0)
+			return i;
+	}
+	if (!shim_starts_with(path, "/proc/") || take_number(path + 6, end) != fc_call(SYS_getpid) ||
+	    !shim_starts_with(*end, "/fd/"))
+		return -1;
+	return take_number(*end + 4, end);
+}
+
+/* If path k names a remote descriptor through /proc or /dev, make it the domain's name for that. */
+static void take_descriptor(struct path_call *pc, int k)
+{
+	char *path = pc->path[k], number[24], *digits;
+	const char *rest;
+	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') ? descriptor_of(path, &rest) : -1;
+	uint64_t w = fd < 0 ? 0 : shim_fd_get(pc->p, fd);
+
+	if (!w)
+		return;
+	pc->descriptor[k] = true;
+	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
+	if (*rest == '/') { /* through a directory */
+		while (*rest == '/')
+			rest++;
+		if (!*rest)
+			rest = ".";
+
+		for (size_t i = 0, n = strlen(rest); i <= n; i++)
+			path[i] = rest[i];
+		pc->route[k].dirfd = shim_fd_number(w);
+		return;
+	}
+	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
+	number[sizeof number - 1] = 0;
+	memcpy(path, "/proc/self/fd/", 14);
+	memcpy(path + 14, digits, strlen(digits) + 1);
+}
+
 static bool is_remote_text(const struct path_call *pc, int k)
 {
 	struct shim_route r;
@@ -113,7 +175,7 @@ static int take_paths(struct path_call *pc)
 		pc->arg[k] = i;
 		pc->dirfd[k] = i && pc->row->arg[i - 1].kind == FC_KIND_DIRFD ? (int)pc->a[i - 1] : AT_FDCWD;
 		pc->follow[k] = k == 0 && followed(pc);
-		pc->rewritten[k] = false;
+		pc->rewritten[k] = pc->descriptor[k] = false;
 		pc->path[k] = NULL;
 		if (kind == FC_KIND_PATH_OPT && !pc->a[i])
 			continue;
@@ -121,6 +183,7 @@ static int take_paths(struct path_call *pc)
 		long n = fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX);
 		if (n < 0)
 			return k && is_remote_text(pc, 0) ? (int)n : 1;
+		take_descriptor(pc, k);
 	}
 	return 0;
 }
@@ -128,7 +191,8 @@ static int take_paths(struct path_call *pc)
 static void route_all(struct path_call *pc)
 {
 	for (int k = 0; k < pc->paths; k++)
-		shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
+		if (!pc->descriptor[k])
+			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
 }
 
 /* Walk the paths that are local so far. 1 if one has entered a mount, 0 if none, or -errno. */
@@ -249,6 +313,7 @@ static bool follow_answer(struct path_call *pc, int64_t r)
 		if (r != FC_CONTINUE - pc->arg[k] || !pc->path[k] || pc->path[k][0] != '/')
 			continue;
 		pc->rewritten[k] = true;
+		pc->descriptor[k] = false;
 		pc->dirfd[k] = AT_FDCWD;
 		return true;
 	}

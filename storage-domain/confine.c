@@ -147,6 +147,44 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
+/*
+ * A procfs that shows processes and nothing else, read-only, mounted nowhere: uid 0 needs no capability to write the host's
+ * /proc/sys. With `own`, no processes but those that may be traced: the reader itself. In a user namespace the kernel lets nobody
+ * make one; there it is the host's, read-only.
+ */
+static int open_proc(bool own)
+{
+	const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	int fs = fsopen("proc", FSOPEN_CLOEXEC), proc = -1;
+
+	if (fs >= 0) {
+		if (!fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0) &&
+		    (!own || !fsconfig(fs, FSCONFIG_SET_STRING, "hidepid", "ptraceable", 0)) &&
+		    !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+			proc = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+		close(fs);
+	}
+	if (proc >= 0)
+		return proc;
+	proc = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (proc >= 0 && set_attr(proc, attributes, AT_RECURSIVE)) {
+		close(proc);
+		return -1;
+	}
+	return proc;
+}
+
+static int place_proc(int number, bool own)
+{
+	int proc = open_proc(own), r;
+
+	if (proc < 0)
+		return -1;
+	r = dup3(proc, number, O_CLOEXEC);
+	close(proc);
+	return r;
+}
+
 /* A procfs that came along with an export would show the workers' own descriptors and memory: out with it, and where the
  * kernel does not let us (user namespace), something empty over it. */
 static int hide_proc(void)
@@ -230,14 +268,13 @@ static int describe(const struct fc_export_spec *spec, unsigned count, struct fc
 
 int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool privileged, struct fc_exports *exports)
 {
-	int tree[FC_EXPORTS_MAX], skeleton = -1, r = -1, proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int tree[FC_EXPORTS_MAX], skeleton = -1, r = -1;
 	unsigned trees = 0;
 
-	if (proc < 0 || dup3(proc, FC_FD_PROC, O_CLOEXEC) < 0)
-		return fail("/proc");
-	close(proc);
 	if (enter_namespaces(privileged))
 		return -1;
+	if (place_proc(FC_FD_PROC, false) < 0 || place_proc(FC_FD_PROC_OWN, true) < 0)
+		return fail("/proc");
 	for (; trees < count; trees++) {
 		tree[trees] = clone_export(&spec[trees]);
 		if (tree[trees] < 0)

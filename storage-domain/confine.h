@@ -16,7 +16,7 @@ bool fc_confine_privileged(void);
 
 /* Put this (single-threaded) process into a mount namespace of its own whose root shows nothing but the exports at their
  * prefixes; into a user namespace of its own too if not `privileged`. Fills *exports; their roots become descriptors
- * FC_FD_EXPORT..., the host's /proc becomes FC_FD_PROC. Returns 0, or -1 after logging one line that says what to do. */
+ * FC_FD_EXPORT..., FC_FD_PROC and FC_FD_PROC_OWN are opened. Returns 0, or -1 after logging one line that says what to do. */
 int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool privileged, struct fc_exports *exports);
 
 /* Give up for good every capability but those of caps.h, the right to gain any, being traced and dumping core. Returns 0, or

@@ -39,7 +39,7 @@ static int64_t as_real(struct fc_exec *x, int dirfd, int mode, int flags)
 
 int64_t fc_exec_access(struct fc_exec *x)
 {
-	const int dirfd = fc_exec_dirfd(x->e.arg[0]), mode = x->e.arg[2];
+	const int mode = x->e.arg[2];
 	const int flags = x->e.nr == SYS_faccessat2 ? x->e.arg[3] : 0;
 	const unsigned walk = flags & AT_SYMLINK_NOFOLLOW ? 0 : FC_WALK_FOLLOW;
 	struct stat st;
@@ -47,11 +47,12 @@ int64_t fc_exec_access(struct fc_exec *x)
 
 	if (r)
 		return r;
+	const int dirfd = fc_exec_descriptor_path(x, 0, fc_exec_dirfd(x->e.arg[0]));
 	if ((flags & AT_EACCESS) || same_ids(&x->s->cred))
 		r = fc_call(SYS_faccessat2, dirfd, x->path[0], mode, flags | AT_EACCESS);
 	else
 		r = as_real(x, dirfd, mode, flags);
-	if (!x->path[0][0] || r == -EINVAL) /* a bad mode or flag, seen before the path */
+	if (!x->path[0][0] || x->descriptor_path || r == -EINVAL) /* a bad mode or flag, seen before the path */
 		return r;
 	if (r == 0 && !fc_call(SYS_newfstatat, dirfd, x->path[0], &st, flags & AT_SYMLINK_NOFOLLOW) &&
 	    st.st_dev != x->s->exports->skeleton_dev)

@@ -82,6 +82,9 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	const char *rest;
 	int64_t fd;
 
+	dirfd = fc_exec_descriptor_path(x, 0, dirfd);
+	if (x->descriptor_path)
+		return fc_exec_new_fd(fc_call(SYS_openat2, dirfd, x->path[0], how, sizeof *how));
 	inside.resolve |= RESOLVE_NO_MAGICLINKS;
 	if (how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) /* the caller's own confinement is tighter */
 		return fc_exec_new_fd(fc_call(SYS_openat2, dirfd, x->path[0], &inside, sizeof inside));

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "storage-domain/execute.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +20,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "storage-domain/fds.h"
 #include "storage-domain/worker.h"
 
 /* ---- what the families share ---- */
@@ -35,6 +37,21 @@ int fc_exec_path(struct fc_exec *x, uint64_t offset, int which)
 		return -ENAMETOOLONG;
 	end[-1] = 0; /* it may have changed between being found and being copied */
 	return 0;
+}
+
+int fc_exec_descriptor_path(struct fc_exec *x, int which, int dirfd)
+{
+	static const char base[] = "/proc/self/fd/";
+	const char *path = x->path[which], *digits = path + sizeof base - 1;
+	char *end;
+
+	if (strncmp(path, base, sizeof base - 1) || *digits < '1' || *digits > '9')
+		return dirfd;
+	if (fc_exec_fd(strtoul(digits, &end, 10)) < 0 || *end || end - digits > 7)
+		return dirfd;
+	memmove(x->path[which], path + sizeof "/proc/" - 1, strlen(path) - sizeof "/proc/" + 2);
+	x->descriptor_path = true;
+	return FC_FD_PROC;
 }
 
 int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path)
@@ -104,6 +121,8 @@ static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[
 		if (v != FC_NULL) {
 			r = fc_exec_path(x, v, *paths);
 			a[i] = (long)x->path[*paths];
+			if (!r && i && row->arg[i - 1].kind == FC_KIND_DIRFD)
+				a[i - 1] = fc_exec_descriptor_path(x, *paths, a[i - 1]);
 		}
 		++*paths;
 		break;
@@ -241,7 +260,7 @@ static int64_t execute_row(struct fc_exec *x)
 			return r;
 	}
 	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-	if (!paths || !x->path[0][0])
+	if (!paths || !x->path[0][0] || x->descriptor_path)
 		return result;
 	if (result < 0 || (row->effect == FC_EFFECT_READS && on_skeleton(x, row, a, first_dirfd(row, a))))
 		return judge_paths(x, row, a, result);
@@ -304,6 +323,7 @@ int64_t fc_execute(struct fc_exec *x)
 	const uint64_t *arg = x->e.arg;
 	const int fd = fc_exec_fd(arg[0]);
 
+	x->descriptor_path = false;
 	x->data_length = atomic_load_explicit(&x->s->data_length, memory_order_acquire);
 	switch (x->e.nr) {
 	case SYS_read:

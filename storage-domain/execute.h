@@ -30,6 +30,7 @@ struct fc_exec {
 	struct fc_entry e;    /* private copy of the request: state, nr, nonce and arg[] are constant while it runs */
 	uint32_t index;       /* of the entry it came in */
 	uint64_t data_length; /* the bound of all its offsets, read once */
+	bool descriptor_path; /* a path of it was "/proc/self/fd/N": relative to FC_FD_PROC now */
 
 	/* scratch, one request at a time */
 	char path[2][FC_PATH_MAX];
@@ -102,6 +103,10 @@ static inline void fc_exec_fetch(void *private, const void *shared, size_t n)
 
 /* Copy the path at a data-area offset into x->path[which]. 0, -EFAULT for FC_NULL, or -ENAMETOOLONG. */
 int fc_exec_path(struct fc_exec *x, uint64_t offset, int which);
+
+/* If x->path[which] is "/proc/self/fd/N" with a descriptor of the client's, make it relative to /proc and return FC_FD_PROC, the
+ * directory to start at; else return dirfd. Such a path is never judged: it leads to what the client has open. */
+int fc_exec_descriptor_path(struct fc_exec *x, int which, int dirfd);
 
 /* Answer "go on at `path`" for path argument `arg`: copies it into that argument's buffer. */
 int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path);

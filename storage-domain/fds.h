@@ -9,13 +9,14 @@
 
 #include "farcall/abi.h"
 
-#define FC_FD_LOG 2     /* stderr */
-#define FC_FD_LINK 3    /* shadow: its socket to the supervisor */
-#define FC_FD_CLIENT 4  /* shadow: the session's connection */
-#define FC_FD_PROC 5    /* supervisor only: the host's /proc */
-#define FC_FD_READY 6   /* supervisor only: whom to tell when it listens */
-#define FC_FD_NULL 7    /* the placeholder: good for nothing (O_PATH) */
-#define FC_FD_EXPORT 16 /* .. 31: roots of the exports, O_PATH */
+#define FC_FD_LOG 2      /* stderr */
+#define FC_FD_LINK 3     /* shadow: its socket to the supervisor */
+#define FC_FD_CLIENT 4   /* shadow: the session's connection */
+#define FC_FD_PROC 5     /* processes in /proc, read-only: clients' for the supervisor, a shadow's own for a shadow */
+#define FC_FD_READY 6    /* supervisor only: whom to tell when it listens */
+#define FC_FD_NULL 7     /* the placeholder: good for nothing (O_PATH) */
+#define FC_FD_PROC_OWN 8 /* supervisor only: what becomes FC_FD_PROC in its shadows */
+#define FC_FD_EXPORT 16  /* .. 31: roots of the exports, O_PATH */
 
 _Static_assert(FC_FD_EXPORT + FC_EXPORTS_MAX <= FC_DOMAIN_FD_FIRST, "no export's root is a client's descriptor");
 

@@ -287,7 +287,8 @@ static int arrange_fds(const struct fc_exports *exports, int link)
 	for (int fd = 0; fd < FC_DOMAIN_FD_FIRST; fd++) {
 		bool export = fd >= FC_FD_EXPORT && fd < FC_FD_EXPORT + (int)exports->count;
 
-		if (!export && fd != FC_FD_NULL && fd != FC_FD_LOG && dup3(FC_FD_NULL, fd, O_CLOEXEC) < 0)
+		if (!export && fd != FC_FD_NULL && fd != FC_FD_LOG &&
+		    dup3(fd == FC_FD_PROC ? FC_FD_PROC_OWN : FC_FD_NULL, fd, O_CLOEXEC) < 0)
 			return -errno;
 	}
 	if (dup3(high, FC_FD_LINK, O_CLOEXEC) < 0)
