@@ -269,7 +269,7 @@ static void describe_content(int dir, const char *name, const struct stat *st)
 		char value[256];
 		ssize_t m = fgetxattr(fd, p, value, sizeof value);
 
-		append(" %s=%zd:%08x", p, m, m > 0 ? tree_hash(1, value, (size_t)m) : 0);
+		append(" %.20s=%zd:%08x", p, m, m > 0 ? tree_hash(1, value, (size_t)m) : 0);
 	}
 	close(fd);
 	remember_content(st, text + began);
@@ -315,7 +315,7 @@ static void describe(int dir, const char *name, const char *shown, int chains)
 		len = readlinkat(dir, name, link, sizeof link - 1);
 		append(" -> %zd:%08x", len, len > 0 ? tree_hash(1, link, (size_t)len) : 0);
 	}
-	if (S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		describe_content(dir, name, &st);
 	append("\n");
 	if (!S_ISDIR(st.st_mode) || !strcmp(shown, "l/m") || (!chains && !strcmp(name, "ch")))
@@ -345,8 +345,11 @@ static void describe_both(int chains)
 	close(fd);
 }
 
+/* what chattr and setfattr can do to a directory, which stays when everything in it is made anew */
 static void clear_flags(int dir, const char *name)
 {
+	char names[4096];
+	ssize_t n;
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), none = 0;
 	struct fsxattr x;
 
@@ -357,6 +360,9 @@ static void clear_flags(int dir, const char *name)
 		x.fsx_xflags = 0;
 		ioctl(fd, FS_IOC_FSSETXATTR, &x);
 	}
+	n = flistxattr(fd, names, sizeof names);
+	for (char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
+		fremovexattr(fd, p);
 	close(fd);
 }
 
