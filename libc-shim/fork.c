@@ -104,8 +104,21 @@ static void areas_after_fork(struct shim_session *s)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
+/* A child forked by a vfork child: what was the latter's copy is its own. */
+static struct shim_process *settle(struct shim_process *p)
+{
+	if (!fc_vfork_depth)
+		return p;
+	fc_vfork_depth = 0;
+	if (p != &shim.process)
+		memcpy(&shim.process, p, sizeof *p); /* its descriptor table stays where it is */
+	shim_self()->vfork_process = NULL;
+	return &shim.process;
+}
+
 static void in_child(struct shim_process *p, const struct offspring *o, bool nested)
 {
+	p = settle(p);
 	shim_thread_reset_after_fork();
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;

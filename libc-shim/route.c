@@ -192,11 +192,13 @@ static int enter(const struct walk *w, int m, const char *left, char *path, stru
 		const char *next = next_component(p);
 		size_t k = component_length(next);
 
-		if (!k) { /* slashes at the end say that it must be a directory */
-			if (n + 2 > FC_PATH_MAX)
+		if (!k) { /* slashes at the end say that it must be a directory; a dot that nothing can be made of it */
+			bool dot = false;
+
+			while (p < next)
+				dot |= *p++ == '.';
+			if (append(path, &n, ".", dot) < 0)
 				return -ENAMETOOLONG;
-			path[n++] = '/';
-			path[n] = 0;
 			break;
 		}
 		int e = append(path, &n, next, k);

@@ -456,9 +456,22 @@ static long plain(long nr, long a[6], bool write)
 	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
 
+/* EISDIR from a placeholder: another thread is just opening or closing this number. */
+static long read_again(long nr, long a[6])
+{
+	if (shim_fd_get(shim_process(), a[0]))
+		return plain(nr, a, false);
+	return shim_is_placeholder((int)a[0]) ? -EBADF : -EISDIR;
+}
+
 long shim_do_read(long nr, long a[6])
 {
-	return likely(!shim_fd_get(shim_process(), a[0])) ? shim_native(nr, a) : plain(nr, a, false);
+	long r;
+
+	if (shim_fd_get(shim_process(), a[0]))
+		return plain(nr, a, false);
+	r = shim_native(nr, a);
+	return likely(r != -EISDIR) ? r : read_again(nr, a);
 }
 
 long shim_do_write(long nr, long a[6])

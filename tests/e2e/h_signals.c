@@ -199,7 +199,7 @@ static void calls_in_handlers(void)
 	handle(SIGALRM, call_in_handler, SA_RESTART);
 	hits = 0;
 	alarm_every(400);
-	for (int i = 0; i < (e2e_long ? 3000 : 150); i++) {
+	for (int i = 0; i < (e2e_long ? 3000 : 150) || (hits <= 10 && i < 100000); i++) {
 		size_t n = i % 3 ? 5000 : sizeof big;
 
 		memset(big, 'A' + i % 26, n);
