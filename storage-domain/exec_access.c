@@ -23,7 +23,7 @@ static bool same_ids(const struct fc_cred *c)
 
 static int64_t as_real(struct fc_exec *x, int dirfd, int mode, int flags)
 {
-	struct fc_cred real = x->s->cred;
+	struct fc_cred real = x->cred;
 	int64_t r;
 
 	real.fsuid = real.ruid;
@@ -32,7 +32,7 @@ static int64_t as_real(struct fc_exec *x, int dirfd, int mode, int flags)
 	if (fc_cred_apply(&real))
 		return -EACCES;
 	r = fc_call(SYS_faccessat2, dirfd, x->path[0], mode, flags | AT_EACCESS);
-	if (fc_cred_apply(&x->s->cred))
+	if (fc_cred_apply(&x->cred))
 		fc_shadow_poison(x->s, "a worker could not take the client's identity back");
 	return r;
 }
@@ -48,7 +48,7 @@ int64_t fc_exec_access(struct fc_exec *x)
 	if (r)
 		return r;
 	const int dirfd = fc_exec_descriptor_path(x, 0, fc_exec_dirfd(x->e.arg[0]));
-	if ((flags & AT_EACCESS) || same_ids(&x->s->cred))
+	if ((flags & AT_EACCESS) || same_ids(&x->cred))
 		r = fc_call(SYS_faccessat2, dirfd, x->path[0], mode, flags | AT_EACCESS);
 	else
 		r = as_real(x, dirfd, mode, flags);

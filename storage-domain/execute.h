@@ -30,6 +30,7 @@ struct fc_exec {
 	struct fc_entry e;    /* private copy of the request: state, nr, nonce and arg[] are constant while it runs */
 	uint32_t index;       /* of the entry it came in */
 	uint64_t data_length; /* the bound of all its offsets, read once */
+	struct fc_cred cred;  /* the identity it runs with */
 	bool descriptor_path; /* a path of it was "/proc/self/fd/N": relative to FC_FD_PROC now */
 
 	/* scratch, one request at a time */

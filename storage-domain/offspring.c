@@ -53,7 +53,8 @@ static void become(struct fc_shadow *s, uint32_t index)
 {
 	s->slot = &s->shared->slot[index];
 	fc_roster_adopt(index);
-	/* its threads and their areas did not come along */
+	/* its threads and their areas did not come along, and one of them may have held the lock */
+	pthread_mutex_init(&s->cred_lock, NULL);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 }

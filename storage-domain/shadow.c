@@ -191,13 +191,14 @@ int fc_cred_unpack(struct fc_cred *c, const struct fc_packet *p)
 	return 0;
 }
 
-/* A worker that is just reading the old identity may mix it with the new one; as the generation differs from the
- * one it saw, it reads again before its next request. */
 static int take_cred(struct fc_shadow *s, const struct fc_packet *p)
 {
-	int r = fc_cred_unpack(&s->cred, p);
+	int r;
 
+	pthread_mutex_lock(&s->cred_lock);
+	r = fc_cred_unpack(&s->cred, p);
 	atomic_fetch_add(&s->cred_generation, 1);
+	pthread_mutex_unlock(&s->cred_lock);
 	return r;
 }
 
@@ -315,6 +316,7 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	static struct fc_shadow s;
 	int r;
 
+	pthread_mutex_init(&s.cred_lock, NULL);
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];

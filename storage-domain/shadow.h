@@ -9,6 +9,7 @@
 #ifndef FC_DOMAIN_SHADOW_H
 #define FC_DOMAIN_SHADOW_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,8 +21,8 @@
 struct fc_cred {
 	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
 	gid_t rgid, fsgid;
-	uint64_t caps; /* the client's effective capabilities, already cut to the file-system ones */
-	int ngroups;   /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
+	uint64_t caps;     /* the client's effective capabilities, already cut to the file-system ones */
+	int ngroups;       /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
 	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */
 };
 
@@ -63,10 +64,12 @@ struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generat
 struct fc_shadow {
 	/* memory; null until AREAS */
 	struct fc_request_area *area;
-	char *data;                /* FC_DATA_MAX bytes of address space, PROT_NONE beyond data_length, one guard page after */
+	char *data; /* FC_DATA_MAX bytes of address space, PROT_NONE beyond data_length, one guard page after */
 	_Atomic uint64_t data_length; /* mapped bytes: the bound of every offset */
 
-	/* identity: cred_generation changes after cred has; a worker re-applies before its next request */
+	/* identity: cred_generation changes with cred, both under the lock; a worker that has seen another generation takes
+	 * the new identity before its next request */
+	pthread_mutex_t cred_lock;
 	struct fc_cred cred;
 	_Atomic uint32_t cred_generation;
 
@@ -91,7 +94,19 @@ void fc_workers_forget(struct fc_shadow *s);
 
 /* ---- offered by the process side ---- */
 
-/* cred.c: give the calling thread s->cred's identity: fsuid, fsgid, supplementary groups, effective capabilities; real,
+/* A copy of the session's identity as it is now. Returns its generation. Any thread. */
+static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)
+{
+	uint32_t generation;
+
+	pthread_mutex_lock(&s->cred_lock);
+	*copy = s->cred;
+	generation = s->cred_generation;
+	pthread_mutex_unlock(&s->cred_lock);
+	return generation;
+}
+
+/* cred.c: give the calling thread an identity: fsuid, fsgid, supplementary groups, effective capabilities; real,
  * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
 int fc_cred_apply(const struct fc_cred *cred);
 

@@ -109,15 +109,9 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 
 static void take_identity(struct fc_worker *w)
 {
-	struct fc_shadow *s = w->pool->s;
-	uint32_t generation;
-
-	do {
-		generation = atomic_load_explicit(&s->cred_generation, memory_order_acquire);
-		if (fc_cred_apply(&s->cred))
-			fc_shadow_poison(s, "a worker could not take the client's identity");
-		w->cred_generation = generation;
-	} while (generation != atomic_load_explicit(&s->cred_generation, memory_order_acquire));
+	w->cred_generation = fc_cred_get(w->pool->s, &w->exec.cred);
+	if (fc_cred_apply(&w->exec.cred))
+		fc_shadow_poison(w->pool->s, "a worker could not take the client's identity");
 }
 
 /* The entry as the client wrote it, read once. */
