@@ -9,6 +9,7 @@
 
 #include "libc-shim/shim.h"
 
+#define NAPS_BEFORE_SHRINKING 32 /* sleeps in which half of the data area was not needed */
 #define PATIENCE 20000 /* looks at a full data area before a call fails with ENOMEM */
 
 static int chunk_try(struct shim_session *s)
@@ -19,8 +20,13 @@ static int chunk_try(struct shim_session *s)
 		while (free) {
 			int bit = __builtin_ctzll(free);
 
-			if (fc_cas(&s->free_chunks[w], free, free & (free - 1)))
-				return (int)(w * 64) + bit;
+			if (fc_cas(&s->free_chunks[w], free, free & (free - 1))) {
+				uint32_t chunk = w * 64 + (uint32_t)bit;
+
+				if (unlikely(chunk > fc_load(&s->peak)))
+					fc_store(&s->peak, chunk);
+				return (int)chunk;
+			}
 			free = fc_load(&s->free_chunks[w]);
 		}
 	}
@@ -57,6 +63,30 @@ int shim_chunk_get(struct shim_session *s, bool grow)
 void shim_chunk_put(struct shim_session *s, int chunk)
 {
 	fc_fetch_or(&s->free_chunks[chunk / 64], 1ull << (chunk % 64));
+}
+
+bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++) {
+		uint64_t bit = 1ull << (i % 64);
+
+		if (fc_fetch_and(&s->free_chunks[i / 64], ~bit) & bit)
+			continue;
+		while (i-- > first)
+			shim_chunk_put(s, (int)i);
+		return false;
+	}
+	return true;
+}
+
+void shim_data_nap(struct shim_session *s)
+{
+	if (likely(s->chunks == FC_DATA_MIN / FC_CHUNK) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
+		return;
+	if (fc_load(&s->peak) < s->chunks / 2)
+		shim_shrink(s);
+	fc_store(&s->peak, 0u);
+	fc_store(&s->naps, 0u);
 }
 
 int shim_entry_chunk(struct shim_session *s, int entry)

@@ -78,6 +78,8 @@ struct shim_session {
 	struct fc_request_area *area;
 	char *data;
 	uint32_t chunks;    /* usable data chunks */
+	uint32_t peak;      /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;      /* sleeps since then */
 	uint32_t in_flight; /* entries handed to the domain */
 	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
 	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
@@ -187,6 +189,7 @@ void shim_session_fail(struct shim_session *s, const char *why);
 int shim_attach(struct shim_session *s);   /* NONE -> BARE: connect, HELLO, ATTACH */
 int shim_areas(struct shim_session *s);    /* BARE -> READY: new areas */
 int shim_grow(struct shim_session *s);     /* add a data segment; -ENOMEM at the limit */
+void shim_shrink(struct shim_session *s);  /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
 void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
 /* A control request on the session's connection, the lock held. 0 or -errno; the answer is in s->packet. */
@@ -204,6 +207,10 @@ void shim_entries_reclaim(struct shim_session *s); /* take back what calls that 
 /* data.c: chunks of the data area. get: one chunk or -1 (growing if it may). */
 int shim_chunk_get(struct shim_session *s, bool grow);
 void shim_chunk_put(struct shim_session *s, int chunk);
+/* Take chunks [first, first + count), all or none of them. */
+bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
+/* A thread goes to sleep: a moment to give back what has not been needed for a while. */
+void shim_data_nap(struct shim_session *s);
 /* The chunk that stays with the entry; -1 if there is none to be had. */
 int shim_entry_chunk(struct shim_session *s, int entry);
 /* One more chunk for the call in progress, freed with it. */

@@ -231,6 +231,22 @@ int shim_grow(struct shim_session *s)
 	return r;
 }
 
+void shim_shrink(struct shim_session *s)
+{
+	struct shim_lock_state saved;
+
+	shim_lock(&s->lock, &saved);
+	uint32_t half = s->chunks / 2; /* the last segment */
+	if (s->state == SHIM_SESSION_READY && half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
+		s->chunks = half;
+		shim_tell(s, FC_MSG_SHRINK, (uint64_t)half * FC_CHUNK, 0);
+		fc_call(SYS_mmap, shim_chunk_address(s, (int)half), (size_t)half * FC_CHUNK, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		fc_call(SYS_madvise, shim_chunk_address(s, (int)half), (size_t)half * FC_CHUNK, MADV_DONTFORK);
+	}
+	shim_unlock(&s->lock, &saved);
+}
+
 void shim_areas_unmap(struct shim_session *s)
 {
 	if (!s->area)

@@ -160,6 +160,7 @@ static int sleep_on(struct shim_session *s, int entry)
 	uint64_t patience = FC_NUDGE_NS;
 	int messenger = -1;
 
+	shim_data_nap(s);
 	for (;;) {
 		int r = fc_entry_sleep(e, shim_now_ns() + patience);
 		uint32_t state = fc_load_acquire(&e->state);
