@@ -320,6 +320,32 @@ static bool follow_answer(struct path_call *pc, int64_t r)
 	return false;
 }
 
+/* Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. */
+static bool leaves(struct path_call *pc, int k, struct shim_frame *f)
+{
+	struct path_call q = *pc;
+	struct stat st;
+
+	if (pc->route[k].domain < 0 || !pc->path[k][0])
+		return false;
+	q.row = fc_row_by_nr(SYS_newfstatat);
+	q.paths = 1;
+	q.arg[0] = 1;
+	q.path[0] = pc->path[k];
+	q.descriptor[0] = pc->descriptor[k];
+	q.route[0] = pc->route[k];
+	q.a[0] = pc->dirfd[k];
+	q.a[1] = (long)pc->path[k];
+	q.a[2] = (long)&st;
+	q.a[3] = pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW;
+	if (!follow_answer(&q, run_remote(&q, f)))
+		return false;
+	pc->rewritten[k] = true;
+	pc->descriptor[k] = false;
+	pc->dirfd[k] = AT_FDCWD;
+	return true;
+}
+
 /* Does the directory of path k exist? Its own errors come before the pair's. */
 static long probe_parent(const struct path_call *pc, int k)
 {
@@ -390,8 +416,11 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 		}
 		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
 			return -ELOOP;
-		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain)
+		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain) {
+			if (leaves(pc, 0, f) || leaves(pc, 1, f))
+				continue;
 			return refuse_mixed(pc);
+		}
 		*domain = pc->route[0].domain;
 		r = run_remote(pc, f);
 		if (r >= FC_CONTINUE - 5 && r <= FC_CONTINUE) {
