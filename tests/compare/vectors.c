@@ -324,6 +324,7 @@ static void commands(const struct row *r, const struct command *list, size_t n)
 		struct choice command = { .how = H_IMM, .v = (long)list[i].number };
 		struct row *own = &copies[i];
 		const struct list *args;
+		char name[60];
 		struct vec v;
 
 		*own = *r;
@@ -343,7 +344,8 @@ static void commands(const struct row *r, const struct command *list, size_t n)
 			v.c[2] = &args->at[a];
 			emit(&v, list[i].name, 2);
 			v.c[0] = value_named(&fd_values, "dir");
-			emit(&v, "dir", 2);
+			snprintf(name, sizeof name, "%s/dir", list[i].name);
+			emit(&v, name, 2);
 		}
 	}
 }
