@@ -4,7 +4,8 @@
  *   small   up to one chunk: one request, one buffer
  *   gather  larger, at the file's own offset or with flags: all of it in one request over a list of chunks, because the
  *           kernel must see one call (the shared offset, O_APPEND)
- *   stream  larger, at an explicit offset: in chunks that pipeline, the worker moving one while the client moves the next
+ *   stream  larger, at an explicit offset: in chunks that pipeline, the worker moving one while the client moves the next;
+ *           also what is too large to gather, after claiming its range of the file
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -131,36 +132,28 @@ static int64_t run_small(struct shim_call *c, struct transfer *t)
 
 /* ---- gather ---- */
 
-/* How much a read at the file's own offset can return at most, if that is easily known. */
-static size_t readable(struct shim_call *c, size_t asked)
+/* A small request about the same descriptor, in the middle of the call. */
+static int64_t ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2)
 {
-	uint64_t at = shim_call_room(c, sizeof(struct stat));
-	uint64_t seek[6] = { c->wire[0], 0, SEEK_CUR }, stat[6] = { c->wire[0], at };
+	uint64_t wire[6] = { c->wire[0], a1, a2 };
 
-	if (at == FC_NULL)
-		return asked;
-	shim_submit(c->s, c->frame->entry, SYS_lseek, seek);
-	int64_t pos = shim_wait(c->s, c->frame->entry);
-	shim_submit(c->s, c->frame->entry, SYS_fstat, stat);
-	if (shim_wait(c->s, c->frame->entry) < 0 || pos < 0)
-		return asked;
-	const struct stat *st = (const struct stat *)shim_call_at(c, at);
-	int64_t size = st->st_size;
-	if (!S_ISREG(st->st_mode) || size < pos)
-		return asked;
-	size_t left = (size_t)(size - pos) + FC_CHUNK; /* it may grow meanwhile; a short read is no lie */
-	return left < asked ? left : asked;
+	shim_submit(c->s, c->frame->entry, nr, wire);
+	return shim_wait(c->s, c->frame->entry);
 }
 
-static bool appends(struct shim_call *c, const struct transfer *t)
+/* Bytes from the file's own offset to its end; -1 if that is not easily known. */
+static int64_t bytes_left(struct shim_call *c)
 {
-	uint64_t wire[6] = { c->wire[0], F_GETFL };
+	uint64_t at = shim_call_room(c, sizeof(struct stat));
+	int64_t pos = at == FC_NULL ? -1 : ask(c, SYS_lseek, 0, SEEK_CUR);
+	struct stat st;
 
-	if (!t->write)
-		return false;
-	shim_submit(c->s, c->frame->entry, SYS_fcntl, wire);
-	int64_t flags = shim_wait(c->s, c->frame->entry);
-	return flags < 0 || (flags & O_APPEND) || (t->flags & RWF_APPEND);
+	if (pos < 0 || ask(c, SYS_fstat, at, 0) < 0)
+		return -1;
+	memcpy(&st, shim_call_at(c, at), sizeof st);
+	if (!S_ISREG(st.st_mode) || st.st_size < 0)
+		return -1;
+	return st.st_size > pos ? st.st_size - pos : 0;
 }
 
 /* A write from memory that cannot be read: the domain's kernel says EFAULT, if nothing else is wrong first. */
@@ -175,8 +168,12 @@ static int64_t run_gather(struct shim_call *c, struct transfer *t)
 {
 	size_t n = t->total, filled = 0;
 
-	if (!t->write && t->pos < 0 && n > SEEK_FIRST)
-		n = readable(c, n);
+	if (!t->write && t->pos < 0 && n > SEEK_FIRST) {
+		int64_t left = bytes_left(c);
+
+		if (left >= 0 && (size_t)left + FC_CHUNK < n)
+			n = (size_t)left + FC_CHUNK; /* it may grow meanwhile; a short read is no lie */
+	}
 	size_t chunks = (n + FC_CHUNK - 1) / FC_CHUNK;
 	if (chunks > GATHER_CHUNKS_MAX)
 		chunks = GATHER_CHUNKS_MAX;
@@ -216,29 +213,6 @@ static int64_t run_gather(struct shim_call *c, struct transfer *t)
 			break;
 	}
 	return taken(c, t, (size_t)r, moved);
-}
-
-/*
- * A transfer at the file's own offset that is larger than the data area: piece by piece. Each piece is one kernel call, the whole is
- * not: who shares the open file may get in between (docs/architecture.md). Nothing that appends is split.
- */
-static int64_t run_pieces(struct shim_call *c, struct transfer *t)
-{
-	const size_t total = t->total;
-	size_t done = 0;
-	int64_t r;
-
-	do {
-		uint32_t used = c->used;
-
-		t->total = total - done;
-		r = run_gather(c, t);
-		shim_extra_free(c->s, c->frame->entry);
-		c->used = used;
-		if (r > 0)
-			done += (size_t)r;
-	} while (r == (int64_t)GATHER_MAX && done < total && !appends(c, t));
-	return done ? (int64_t)done : r;
 }
 
 /* ---- stream ---- */
@@ -402,6 +376,30 @@ static int64_t run_stream(struct shim_call *c, struct transfer *t)
 	return r;
 }
 
+/*
+ * A transfer at the file's own offset that is larger than the data area. The range is claimed by moving the offset over it, which
+ * the kernel does in one step; then it is a transfer at an explicit offset. So nobody who shares the open file gets in
+ * between, and what a shorter transfer has not used is given back. Not for O_APPEND, where the offset is not what counts.
+ */
+static int64_t run_claimed(struct shim_call *c, struct transfer *t)
+{
+	int64_t left = bytes_left(c), n = (int64_t)t->total;
+
+	if (left < 0 || (t->write && (ask(c, SYS_fcntl, F_GETFL, 0) & O_APPEND)))
+		return run_gather(c, t);
+	if (!t->write && n > left)
+		n = left;
+	int64_t end = n > (int64_t)GATHER_MAX ? ask(c, SYS_lseek, (uint64_t)n, SEEK_CUR) : -1;
+	if (end < n)
+		return run_gather(c, t);
+	t->pos = end - n;
+	t->total = (size_t)n;
+	int64_t r = run_stream(c, t);
+	if (r < n)
+		ask(c, SYS_lseek, (uint64_t)((r > 0 ? r : 0) - n), SEEK_CUR);
+	return r;
+}
+
 /* ---- the calls ---- */
 
 static int64_t run(struct shim_call *c, struct transfer *t)
@@ -410,9 +408,11 @@ static int64_t run(struct shim_call *c, struct transfer *t)
 		t->total = RW_MAX;
 	if (likely(t->total + 512 + sizeof(struct fc_iovec) <= FC_CHUNK))
 		return run_small(c, t);
-	if (t->pos >= 0 && !t->flags && t->total >= 2 * FC_CHUNK && !(t->w & SHIM_FD_DIRECT) && !shim.no_stream)
+	if (t->flags || t->total < 2 * FC_CHUNK || (t->w & SHIM_FD_DIRECT) || shim.no_stream)
+		return run_gather(c, t);
+	if (t->pos >= 0)
 		return run_stream(c, t);
-	return t->total > GATHER_MAX && t->pos < 0 ? run_pieces(c, t) : run_gather(c, t);
+	return t->total > GATHER_MAX ? run_claimed(c, t) : run_gather(c, t);
 }
 
 static long transfer(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
