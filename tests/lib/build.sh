@@ -15,7 +15,8 @@ build_in()
 		echo "== autoreconf"
 		(cd "$source" && autoreconf -fi) >>"$log" 2>&1 || build_failed "$log" || return 1
 	fi
-	if [[ ! -f $build/Makefile || $source/configure -nt $build/Makefile ]]; then
+	if [[ ! -f $build/Makefile || $source/configure -nt $build/Makefile || ${packages_changed-} ]] ||
+		! build_has_options "$build" "$@"; then
 		echo "== configure $*"
 		(cd "$build" && "$(realpath --relative-to="$build" "$source")/configure" "$@") >>"$log" 2>&1 ||
 			build_failed "$log" || return 1
@@ -23,6 +24,18 @@ build_in()
 	echo "== make $targets"
 	# shellcheck disable=SC2086 # a list of words
 	make -C "$build" -j"$(nproc)" $targets </dev/null >>"$log" 2>&1 || build_failed "$log"
+}
+
+# Was the directory configured with these options, among others?
+build_has_options()
+{
+	local build=$1 option configured
+	shift
+
+	configured=$("$build/config.status" --config 2>/dev/null) || return 1
+	for option; do
+		[[ $configured == *"$option"* ]] || return 1
+	done
 }
 
 build_failed()

@@ -11,7 +11,9 @@ packages_test="libcriterion-dev sysbench strace python3 git procps e2fsprogs uti
 # shellcheck disable=SC2034
 packages_lint="clang-format cppcheck shellcheck mandoc"
 
-# packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does.
+# packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does. Sets
+# packages_changed if it installed anything: what configure did not find, it may find now.
+packages_changed=
 packages_install()
 {
 	local package missing=() as_root=()
@@ -32,6 +34,7 @@ packages_install()
 		echo "could not install ${missing[*]}" >&2
 		return 1
 	}
+	packages_changed=1
 }
 
 # With what apt knows already, else after an update.
