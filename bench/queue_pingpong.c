@@ -168,7 +168,8 @@ int main(int argc, char **argv)
 			ns[m][i] = round_ns(m, trips);
 	for (int m = 0; m < MODES; m++) {
 		qsort(ns[m], rounds, sizeof(double), by_value);
-		printf("%-18s %6.1f ns  (least %.1f, most %.1f)\n", name[m], ns[m][rounds / 2], ns[m][0], ns[m][rounds - 1]);
+		printf("%-18s %6.1f ns  (least %.1f, most %.1f)\n", name[m], ns[m][rounds / 2], ns[m][0],
+		       ns[m][rounds - 1]);
 	}
 	printf("%-18s %6.1f ns\n", "the queue adds", ns[QUEUE][rounds / 2] - ns[FLOOR][rounds / 2]);
 	free(area);

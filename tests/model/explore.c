@@ -20,8 +20,18 @@
 #define TRACE_SHOWN 400
 
 enum kind { START, LOAD, STORE, RMW, CAS, FENCE, AWAIT, SLEEP, WAKE, RETURN, FLUSH, STOP, INTERRUPT };
-static const char *const kind_name[] = { "start", "load",  "store (to its buffer)", "read-modify-write", "compare-and-swap",
-					 "fence", "await", "sleep", "wake", "wakes up", "store reaches memory", "STOPS FOR EVER",
+static const char *const kind_name[] = { "start",
+					 "load",
+					 "store (to its buffer)",
+					 "read-modify-write",
+					 "compare-and-swap",
+					 "fence",
+					 "await",
+					 "sleep",
+					 "wake",
+					 "wakes up",
+					 "store reaches memory",
+					 "STOPS FOR EVER",
 					 "interrupted" };
 
 enum state { READY, ASLEEP, ENDED, STOPPED };
@@ -35,7 +45,7 @@ struct store {
 struct thread {
 	void *sp;
 	uint8_t state;
-	uint8_t kind;   /* of the access it stands before */
+	uint8_t kind; /* of the access it stands before */
 	uint8_t size;
 	uint8_t op;
 	int8_t calling; /* FIFO operation whose call is recorded with the next access: 0 none, 1 dequeue, 2 + i */
@@ -149,7 +159,7 @@ static void fiber_main(void)
 {
 	struct thread *me = &world.thread[running];
 
-	scenario->body[running](running);
+	scenario->body[running]();
 	leave(me, ENDED);
 	for (;;)
 		fiber_switch(&me->sp, explorer_sp);
@@ -180,11 +190,6 @@ static void create_fiber(int t)
 	sp -= 6;
 	world.thread[t].sp = sp;
 	run_fiber(t);
-}
-
-int model_self(void)
-{
-	return running;
 }
 
 /* ---- memory ---- */
@@ -405,11 +410,6 @@ void model_advance(int t, int n)
 	}
 }
 
-bool model_stopped(int t)
-{
-	return world.thread[t].state == STOPPED;
-}
-
 /* ---- states met ---- */
 
 struct met {
@@ -450,7 +450,7 @@ static struct key world_key(void)
 	h = mix(h, q->slot, sizeof(q->slot));
 	if (scenario->bells)
 		h = mix(h, shared->header, offsetof(struct model_shared, word) - offsetof(struct model_shared, header));
-	h = mix(h, shared->word, sizeof(shared->word) + sizeof(shared->local));
+	h = mix(h, shared->word, sizeof(shared->word));
 	for (int t = 0; t < scenario->threads; t++) {
 		const struct thread *th = &world.thread[t];
 
@@ -592,7 +592,8 @@ static bool too_many_preemptions(int t)
 {
 	int last = world.budget.last;
 
-	return scenario->preemptions && !world.budget.preemptions && last >= 0 && last != t && can_go(&world.thread[last]);
+	return scenario->preemptions && !world.budget.preemptions && last >= 0 && last != t &&
+	       can_go(&world.thread[last]);
 }
 
 static double explore_moves(const struct saved *before)
@@ -707,8 +708,8 @@ int model_main(int argc, char **argv, const struct scenario *list, int count)
 		paths += run(&list[i]);
 		all_states += states;
 	}
-	printf("explored %.2e executions through %llu states in %.1f s: all correct\n", paths, (unsigned long long)all_states,
-	       now() - from);
+	printf("explored %.2e executions through %llu states in %.1f s: all correct\n", paths,
+	       (unsigned long long)all_states, now() - from);
 	return 0;
 }
 
@@ -751,7 +752,8 @@ int model_dequeue(void)
 	fifo_begin(FIFO_DEQUEUE);
 	r = fc_queue_dequeue(&shared->queue);
 	model_check(r != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
-	model_check(fifo_return(&world.fifo, fifo_caller(), r), "not a FIFO: lost, duplicated, out of order or not there");
+	model_check(fifo_return(&world.fifo, fifo_caller(), r),
+		    "not a FIFO: lost, duplicated, out of order or not there");
 	return r;
 }
 

@@ -34,22 +34,22 @@ struct model_shared {
 	struct fc_entry entry[FC_ENTRIES];
 	struct fc_stream stream;
 	uint32_t word[MODEL_WORDS]; /* the scenario's own */
-	uint32_t local[MODEL_THREADS][2]; /* threads' own notes, read and written without steps */
 };
 
 struct scenario {
 	const char *name;
 	int threads;
-	void (*body[MODEL_THREADS])(int self);
-	void (*setup)(void);  /* before the threads; may run some of them a few steps with model_advance. NULL: nothing */
+	void (*body[MODEL_THREADS])(void);
+	void (*setup)(
+		void); /* before the threads; may run some of them a few steps with model_advance. NULL: nothing */
 	void (*finish)(void); /* when all have ended; accesses take effect at once */
 	int stops;            /* how many of `stoppable` may stop for ever, each at any point */
 	unsigned stoppable;   /* mask of threads */
 	int interrupts;       /* how many sleeps may end with -EINTR */
-	int preemptions;      /* 0: every interleaving; else those in which at most so many runnable threads are preempted */
-	bool bells;           /* uses the header, the entries or the stream */
-	bool may_hang;        /* threads may wait for ever: their partner has run out of tries */
-	bool deep;            /* only with --deep */
+	int preemptions; /* 0: every interleaving; else those in which at most so many runnable threads are preempted */
+	bool bells;      /* uses the header, the entries or the stream */
+	bool may_hang;   /* threads may wait for ever: their partner has run out of tries */
+	bool deep;       /* only with --deep */
 };
 
 extern struct model_shared *const shared;
@@ -59,8 +59,6 @@ extern struct model_shared *const shared;
 /* in a thread */
 void model_await(const uint32_t *word, uint32_t value); /* go on when *word == value */
 void model_check(bool ok, const char *what);            /* the property that must hold */
-int model_self(void);
-bool model_stopped(int thread); /* in finish */
 
 /* in setup: let `thread` make n steps */
 void model_advance(int thread, int n);

@@ -105,14 +105,19 @@ static void worker(void)
 	}
 }
 
-static void client_0_of_1(int self) { (void)self; call(0, 7); client_ends(1, 1); }
-static void client_0_of_1_twice(int self) { (void)self; call(0, 7); call(0, 8); client_ends(1, 1); }
-static void client_0_of_2(int self) { (void)self; call(0, 7); client_ends(2, 1); }
-static void client_1_of_2(int self) { (void)self; call(1, 9); client_ends(2, 1); }
-static void client_0_of_2_two_workers(int self) { (void)self; call(0, 7); client_ends(2, 2); }
-static void client_1_of_2_two_workers(int self) { (void)self; call(1, 9); client_ends(2, 2); }
-static void client_of_two_workers(int self) { (void)self; call(0, 7); client_ends(1, 2); }
-static void a_worker(int self) { (void)self; worker(); }
+#define DOES(name, what)                                                                                               \
+	static void name(void)                                                                                         \
+	{                                                                                                              \
+		what;                                                                                                  \
+	}
+
+DOES(client_0_of_1, call(0, 7); client_ends(1, 1))
+DOES(client_0_of_1_twice, call(0, 7); call(0, 8); client_ends(1, 1))
+DOES(client_0_of_2, call(0, 7); client_ends(2, 1))
+DOES(client_1_of_2, call(1, 9); client_ends(2, 1))
+DOES(client_0_of_2_two_workers, call(0, 7); client_ends(2, 2))
+DOES(client_1_of_2_two_workers, call(1, 9); client_ends(2, 2))
+DOES(client_of_two_workers, call(0, 7); client_ends(1, 2))
 
 static void awake(uint32_t n)
 {
@@ -120,16 +125,21 @@ static void awake(uint32_t n)
 	model_header()->credit = n;
 }
 
-static void one_awake(void) { awake(1); }
-static void two_awake(void) { awake(2); }
+static void one_awake(void)
+{
+	awake(1);
+}
+static void two_awake(void)
+{
+	awake(2);
+}
 
 /* ---- one entry, without the queue ---- */
 
-static void asks_0(int self)
+static void asks_0(void)
 {
 	struct fc_entry *e = &shared->entry[0];
 
-	(void)self;
 	for (uint32_t nonce = 1; nonce <= 2; nonce++) {
 		fc_store(&e->nonce, nonce);
 		fc_store_release(&e->state, FC_QUEUED);
@@ -139,9 +149,8 @@ static void asks_0(int self)
 	}
 }
 
-static void answers_0(int self)
+static void answers_0(void)
 {
-	(void)self;
 	for (uint32_t nonce = 1; nonce <= 2; nonce++) {
 		model_await(&shared->word[FLAG], nonce);
 		run(0);
@@ -154,11 +163,10 @@ static void answers_0(int self)
 #define SLOTS 1u /* the producer is at most so many chunks ahead */
 
 /* what stands in a chunk buffer: word[0], through which chunk n goes */
-static void stream_writes(int self)
+static void stream_writes(void)
 {
 	struct fc_progress *mine = &shared->stream.client, *peer = &shared->stream.domain;
 
-	(void)self;
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		uint32_t seen;
 
@@ -169,11 +177,10 @@ static void stream_writes(int self)
 	}
 }
 
-static void stream_reads(int self)
+static void stream_reads(void)
 {
 	struct fc_progress *mine = &shared->stream.domain, *peer = &shared->stream.client;
 
-	(void)self;
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		uint32_t seen;
 
@@ -191,17 +198,20 @@ static const struct scenario list[] = {
 	{ BELL("an entry, the sleep interrupted", 2, asks_0, answers_0), .interrupts = 2 },
 	{ BELL("a stream", 2, stream_writes, stream_reads) },
 	{ BELL("a stream, sleeps interrupted", 2, stream_writes, stream_reads), .interrupts = 2 },
-	{ BELL("one client, one worker", 2, client_0_of_1, a_worker), .setup = one_awake },
-	{ BELL("one client twice, one worker", 2, client_0_of_1_twice, a_worker), .setup = one_awake },
-	{ BELL("one client, interrupted", 2, client_0_of_1, a_worker), .setup = one_awake, .interrupts = 1 },
-	{ BELL("two clients, one worker", 3, client_0_of_2, client_1_of_2, a_worker), .setup = one_awake, .preemptions = 4 },
-	{ BELL("one client, two workers", 3, client_of_two_workers, a_worker, a_worker), .setup = two_awake, .preemptions = 4 },
-	{ BELL("two clients, two workers", 4, client_0_of_2_two_workers, client_1_of_2_two_workers, a_worker, a_worker),
+	{ BELL("one client, one worker", 2, client_0_of_1, worker), .setup = one_awake },
+	{ BELL("one client twice, one worker", 2, client_0_of_1_twice, worker), .setup = one_awake },
+	{ BELL("one client, interrupted", 2, client_0_of_1, worker), .setup = one_awake, .interrupts = 1 },
+	{ BELL("two clients, one worker", 3, client_0_of_2, client_1_of_2, worker), .setup = one_awake,
+	  .preemptions = 4 },
+	{ BELL("one client, two workers", 3, client_of_two_workers, worker, worker), .setup = two_awake,
+	  .preemptions = 4 },
+	{ BELL("two clients, two workers", 4, client_0_of_2_two_workers, client_1_of_2_two_workers, worker, worker),
 	  .setup = two_awake, .preemptions = 2 },
-	{ BELL("two clients, one worker, every interleaving", 3, client_0_of_2, client_1_of_2, a_worker), .setup = one_awake,
-	  .preemptions = 7, .deep = true },
-	{ BELL("two clients, two workers, more preemptions", 4, client_0_of_2_two_workers, client_1_of_2_two_workers, a_worker,
-	       a_worker), .setup = two_awake, .preemptions = 4, .deep = true },
+	{ BELL("two clients, one worker, more preemptions", 3, client_0_of_2, client_1_of_2, worker),
+	  .setup = one_awake, .preemptions = 6, .deep = true },
+	{ BELL("two clients, two workers, more preemptions", 4, client_0_of_2_two_workers, client_1_of_2_two_workers,
+	       worker, worker),
+	  .setup = two_awake, .preemptions = 3, .deep = true },
 };
 
 int main(int argc, char **argv)

@@ -43,18 +43,24 @@ static void give(uint32_t idx, uint32_t times)
 	}
 }
 
-static void give_0(int self) { (void)self; give(0, 1); }
-static void give_1(int self) { (void)self; give(1, 1); }
-static void give_0_twice(int self) { (void)self; give(0, 2); }
-static void give_1_twice(int self) { (void)self; give(1, 2); }
-static void give_1_thrice(int self) { (void)self; give(1, 3); }
-static void give_0_and_1(int self) { (void)self; model_enqueue(0); model_enqueue(1); }
-static void take_1(int self) { (void)self; take(1); }
-static void take_2(int self) { (void)self; take(2); }
-static void take_3(int self) { (void)self; take(3); }
-static void take_4(int self) { (void)self; take(4); }
-static void take_seen_2(int self) { (void)self; take_seen(2); }
-static void take_seen_3(int self) { (void)self; take_seen(3); }
+#define DOES(name, what)                                                                                               \
+	static void name(void)                                                                                         \
+	{                                                                                                              \
+		what;                                                                                                  \
+	}
+
+DOES(give_0, give(0, 1))
+DOES(give_1, give(1, 1))
+DOES(give_0_twice, give(0, 2))
+DOES(give_1_twice, give(1, 2))
+DOES(give_1_thrice, give(1, 3))
+DOES(give_0_and_1, model_enqueue(0); model_enqueue(1))
+DOES(take_1, take(1))
+DOES(take_2, take(2))
+DOES(take_3, take(3))
+DOES(take_4, take(4))
+DOES(take_seen_2, take_seen(2))
+DOES(take_seen_3, take_seen(3))
 
 static void cycle(int times)
 {
@@ -65,7 +71,10 @@ static void cycle(int times)
 }
 
 /* Start somewhere else than at the first slot, threshold armed; and with it nearly run out. */
-static void used_queue(void) { cycle(3); }
+static void used_queue(void)
+{
+	cycle(3);
+}
 
 /* Enqueuers (thread 0) that draw a position and are passed over cost the threshold. */
 static void miss(int times)
@@ -121,7 +130,8 @@ static const struct scenario list[] = {
 	{ QUEUE("two give, one takes, threshold nearly out", 3, give_0, give_1, take_2), .setup = nearly_out },
 	{ QUEUE("two give, one takes, threshold out", 3, give_0, give_1, take_2), .setup = run_out },
 	{ QUEUE("two give, two take", 4, give_0, give_1, take_1, take_1) },
-	{ QUEUE("two give, two look and take", 4, give_0, give_1, take_seen_2, take_seen_2), .setup = run_out, .preemptions = 3 },
+	{ QUEUE("two give, two look and take", 4, give_0, give_1, take_seen_2, take_seen_2), .setup = run_out,
+	  .preemptions = 3 },
 	{ QUEUE("two give again, one takes", 3, give_0_twice, give_1_twice, take_4), .preemptions = 5 },
 	{ QUEUE("one gives again and again, two take", 3, give_1_thrice, take_3, take_2), .preemptions = 5 },
 	{ QUEUE("a dequeuer lapped", 4, take_1, give_1, take_1, take_1), .setup = lapped_dequeuer, .preemptions = 4 },
@@ -129,18 +139,23 @@ static const struct scenario list[] = {
 	{ QUEUE("an enqueuer lapped", 3, give_0, give_1, take_2), .setup = lapped_enqueuer },
 	{ QUEUE("an enqueuer nearly lapped", 3, give_0, give_1, take_2), .setup = lapped_enqueuer_short },
 	{ QUEUE("one enqueuer stops", 3, give_0, give_1, take_2), .stops = 1, .stoppable = 1 },
-	{ QUEUE("one enqueuer stops, threshold out", 3, give_0, give_1, take_seen_2), .setup = run_out, .stops = 1, .stoppable = 1 },
-	{ QUEUE("both enqueuers stop, threshold out", 3, give_0, give_1, take_seen_2), .setup = run_out, .stops = 2, .stoppable = 3 },
+	{ QUEUE("one enqueuer stops, threshold out", 3, give_0, give_1, take_seen_2), .setup = run_out, .stops = 1,
+	  .stoppable = 1 },
+	{ QUEUE("both enqueuers stop, threshold out", 3, give_0, give_1, take_seen_2), .setup = run_out, .stops = 2,
+	  .stoppable = 3 },
 	{ QUEUE("one enqueuer stops, the other goes on", 3, give_0, give_1_twice, take_3), .stops = 1, .stoppable = 1,
 	  .preemptions = 3 },
 	{ QUEUE("a dequeuer stops", 3, take_1, give_0_and_1, take_1), .stops = 1, .stoppable = 1 },
 
-	{ QUEUE("two give, two take twice", 4, give_0, give_1, take_2, take_2), .deep = true },
-	{ QUEUE("two give again, two take", 4, give_0_twice, give_1_twice, take_2, take_2), .preemptions = 6, .deep = true },
+	{ QUEUE("two give, two take twice", 4, give_0, give_1, take_2, take_2), .preemptions = 6, .deep = true },
+	{ QUEUE("two give again, two take", 4, give_0_twice, give_1_twice, take_2, take_2), .preemptions = 5,
+	  .deep = true },
 	{ QUEUE("two give again, two take, threshold out", 4, give_0_twice, give_1_twice, take_3, take_seen_3),
-	  .setup = run_out, .preemptions = 5, .deep = true },
-	{ QUEUE("anybody stops", 4, take_1, give_0, give_1, take_2), .setup = used_queue, .stops = 2, .stoppable = 7, .deep = true },
-	{ QUEUE("three take", 4, give_0_twice, take_2, take_2, take_2), .setup = run_out, .preemptions = 5, .deep = true },
+	  .setup = run_out, .preemptions = 4, .deep = true },
+	{ QUEUE("anybody stops", 4, take_1, give_0, give_1, take_2), .setup = used_queue, .stops = 2, .stoppable = 7,
+	  .preemptions = 4, .deep = true },
+	{ QUEUE("three take", 4, give_0_twice, take_2, take_2, take_2), .setup = run_out, .preemptions = 4,
+	  .deep = true },
 };
 
 int main(int argc, char **argv)

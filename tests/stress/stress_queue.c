@@ -33,8 +33,8 @@ struct ground {
 	uint32_t lock; /* guards awake and credit, as the workers' own lock does */
 	uint32_t awake;
 	uint32_t in_flight;
-	uint32_t stop;   /* producers: no more */
-	uint32_t ended;  /* producers that have ended */
+	uint32_t stop;  /* producers: no more */
+	uint32_t ended; /* producers that have ended */
 	uint32_t failed;
 	uint64_t calls;
 	/* the highest sequence number that has come out, per producer and consumer: what ONE consumer takes from one producer
@@ -233,8 +233,8 @@ static int run(const char *name, void (*with)(struct role *, unsigned, double), 
 	for (unsigned i = 0; i < consumers; i++)
 		role[n++] = (struct role){ i, true };
 	with(role, n, seconds);
-	printf("%-10s %u producers, %u consumers: %llu calls: %s\n", name, producers, consumers, (unsigned long long)g->calls,
-	       g->failed ? "FAILED" : "ok");
+	printf("%-10s %u producers, %u consumers: %llu calls: %s\n", name, producers, consumers,
+	       (unsigned long long)g->calls, g->failed ? "FAILED" : "ok");
 	if (!g->failed && fc_queue_depth(&g->area.queue)) {
 		fprintf(stderr, "stress_queue: something was left in the queue\n");
 		return 1;

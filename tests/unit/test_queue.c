@@ -183,8 +183,16 @@ static void poke(uint64_t *longest)
 		*longest = from;
 }
 
-static const uint64_t nasty[] = { 0, 1, UINT64_MAX, UINT64_MAX - 1, INT64_MAX, (uint64_t)INT64_MIN, FC_QUEUE_SLOTS,
-				  FC_QUEUE_SLOTS - 1, (uint64_t)1 << 32, ~(uint64_t)0 << 10 };
+static const uint64_t nasty[] = { 0,
+				  1,
+				  UINT64_MAX,
+				  UINT64_MAX - 1,
+				  INT64_MAX,
+				  (uint64_t)INT64_MIN,
+				  FC_QUEUE_SLOTS,
+				  FC_QUEUE_SLOTS - 1,
+				  (uint64_t)1 << 32,
+				  ~(uint64_t)0 << 10 };
 #define NASTY (sizeof(nasty) / sizeof(nasty[0]))
 
 Test(queue, ends_on_random_bytes)
