@@ -369,7 +369,8 @@ static long probe_parent(const struct path_call *pc, int k)
 static long probe(const struct path_call *pc, int k)
 {
 	struct stat st;
-	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW };
+	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
+	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, flags };
 
 	return fc_dispatch(SYS_newfstatat, a);
 }
@@ -385,7 +386,7 @@ static long refuse_mixed(const struct path_call *pc)
 	if (pc->row->nr == SYS_linkat) {
 		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 			return -EINVAL;
-		r = pc->path[0][0] ? probe(pc, 0) : (pc->a[4] & AT_EMPTY_PATH) ? 0 : -ENOENT;
+		r = pc->path[0][0] || (pc->a[4] & AT_EMPTY_PATH) ? probe(pc, 0) : -ENOENT;
 		if (r == 0 && (r = probe_parent(pc, 1)) == 0)
 			r = probe(pc, 1) == 0 ? -EEXIST : 0;
 		return r < 0 ? r : -EXDEV;
