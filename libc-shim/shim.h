@@ -24,6 +24,7 @@
 #include "common/atomic.h"
 #include "common/control.h"
 #include "common/rawcall.h"
+#include "common/spin.h"
 #include "farcall/abi.h"
 #include "farcall/wire.h"
 #include "libc-shim/config.h"
@@ -153,10 +154,7 @@ struct shim_thread {
 	int tid;
 	uint32_t depth;
 	struct shim_frame frame[SHIM_DEPTH_MAX];
-	struct shim_spin {
-		uint32_t budget; /* TSC cycles */
-		uint32_t recover, need;
-	} spin;
+	struct fc_spin spin;
 	uint16_t hint; /* the entry used last */
 	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
 	int vfork_pid;

@@ -22,7 +22,7 @@ struct shim_thread *shim_self(void)
 {
 	if (unlikely(!self.tid)) {
 		self.tid = (int)fc_call(SYS_gettid);
-		self.spin.budget = UINT32_MAX; /* wait.c clips it */
+		fc_spin_init(&self.spin);
 	}
 	return &self;
 }

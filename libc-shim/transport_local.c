@@ -187,6 +187,7 @@ int shim_areas(struct shim_session *s)
 	if (is_error(segment))
 		goto unmap_data;
 	header_init((struct fc_request_area *)area);
+	fc_tsc_calibrate();
 	r = shim_ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2);
 	fc_packet_drop(&s->packet);
 	fc_call(SYS_close, fd[1]);

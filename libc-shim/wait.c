@@ -7,18 +7,13 @@
 #include <errno.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <x86intrin.h>
 
 #include "common/doorbell.h"
 #include "common/queue.h"
+#include "common/spin.h"
 #include "libc-shim/shim.h"
 
-/* TSC cycles, at about 3 per ns; only their order of magnitude matters */
-#define SPIN_MAX 200000u   /* about what a wake across sleeping CPUs costs */
-#define SPIN_SHORT 6000u   /* for those without a licence */
-#define SPIN_GAP 60000u    /* between two looks: we were not running, so neither may the worker be */
-#define RECOVER_FIRST 16u  /* quick sleeping calls before spinning is tried again */
-#define RECOVER_MAX 4096u
+#define SPIN_SHORT_NS 2000u /* without a licence */
 
 static uint32_t spinners; /* threads of this process that spin now */
 static uint32_t cpus;     /* usable ones */
@@ -48,10 +43,10 @@ static uint32_t usable_cpus(void)
 
 enum spun { SPUN_HIT, SPUN_OUT, SPUN_PREEMPTED };
 
-/* Look until *word is not `seen` or *state not FC_QUEUED, from `start` for `budget` cycles. */
-static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint32_t budget)
+/* Look until *word is not `seen` or *state not FC_QUEUED, until `ticks` after `start`. */
+static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint64_t ticks)
 {
-	uint64_t last = __rdtsc();
+	uint64_t last = fc_tsc(), gap = fc_tsc_from_ns(FC_SPIN_GAP_NS);
 
 	for (;;) {
 		for (int i = 0; i < 4; i++) {
@@ -59,67 +54,45 @@ static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state
 				return SPUN_HIT;
 			fc_pause();
 		}
-		uint64_t now = __rdtsc();
-		if (now - last > SPIN_GAP)
+		uint64_t now = fc_tsc();
+		if (now - last > gap)
 			return fc_load_acquire(word) != seen ? SPUN_HIT : SPUN_PREEMPTED;
-		if (now - start > budget)
+		if (now - start > ticks)
 			return SPUN_OUT;
 		last = now;
 	}
 }
 
 /* A long spin needs a licence: at most one CPU fewer than there are may spin in one process. */
-static enum spun spin_long(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint32_t budget)
+static enum spun spin_long(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint64_t ticks)
 {
 	enum spun how = SPUN_OUT;
 
 	if (fc_faa(&spinners, 1u) < cpus - 1)
-		how = spin(word, seen, state, start, budget);
+		how = spin(word, seen, state, start, ticks);
 	fc_faa(&spinners, -1u);
 	return how;
 }
 
-static void spin_learn(struct shim_spin *b, enum spun how)
-{
-	if (how == SPUN_HIT) {
-		b->budget = SPIN_MAX;
-	} else if (how == SPUN_PREEMPTED) {
-		b->budget = 0; /* the peer cannot run while we spin: not another cycle */
-		b->recover = 0;
-		b->need = b->need ? (b->need < RECOVER_MAX ? b->need * 2 : RECOVER_MAX) : RECOVER_FIRST;
-	} else {
-		b->budget = b->budget > SPIN_MAX ? SPIN_MAX / 2 : b->budget / 2;
-		if (b->budget < SPIN_SHORT / 4)
-			b->budget = SPIN_SHORT / 4;
-	}
-}
-
-/* A call that slept was over after `cycles`: would spinning have been better? */
-static void spin_learn_sleep(struct shim_spin *b, uint64_t cycles)
-{
-	if (b->budget) {
-		if (cycles < SPIN_MAX)
-			b->budget = b->budget * 4 < SPIN_MAX ? b->budget * 4 : SPIN_MAX;
-		return;
-	}
-	if (cycles < SPIN_MAX && ++b->recover >= b->need)
-		b->budget = SPIN_SHORT;
-}
-
 bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state)
 {
-	struct shim_spin *b = &shim_self()->spin;
-	uint32_t budget = b->budget < SPIN_MAX ? b->budget : SPIN_MAX;
+	struct fc_spin *b = &shim_self()->spin;
+	uint32_t budget = b->budget_ns;
 	uint64_t start;
 	enum spun how;
 
 	if (!budget || usable_cpus() < 2)
 		return false;
-	start = __rdtsc();
-	how = spin(word, seen, state, start, budget < SPIN_SHORT ? budget : SPIN_SHORT);
-	if (how == SPUN_OUT && budget > SPIN_SHORT)
-		how = spin_long(word, seen, state, start, budget);
-	spin_learn(b, how);
+	start = fc_tsc();
+	how = spin(word, seen, state, start, fc_tsc_from_ns(budget < SPIN_SHORT_NS ? budget : SPIN_SHORT_NS));
+	if (how == SPUN_OUT && budget > SPIN_SHORT_NS)
+		how = spin_long(word, seen, state, start, fc_tsc_from_ns(budget));
+	if (how == SPUN_HIT)
+		fc_spin_hit(b);
+	else if (how == SPUN_OUT)
+		fc_spin_miss(b);
+	else
+		fc_spin_preempted(b);
 	return how == SPUN_HIT;
 }
 
@@ -188,15 +161,14 @@ static int sleep_on(struct shim_session *s, int entry)
 int64_t shim_wait(struct shim_session *s, int entry)
 {
 	struct fc_entry *e = &s->area->entry[entry];
-	struct shim_spin *b = &shim_self()->spin;
-	uint64_t start = __rdtsc();
+	uint64_t start = fc_tsc();
 
 	if (!shim_spin_until(&e->state, FC_QUEUED, &e->state)) {
 		int r = s->state == SHIM_SESSION_DEAD ? -EIO : sleep_on(s, entry);
 
 		if (r < 0)
 			return r;
-		spin_learn_sleep(b, __rdtsc() - start);
+		fc_spin_slept(&shim_self()->spin, fc_tsc_to_ns(fc_tsc() - start));
 	} else if (fc_load_acquire(&e->state) == FC_FREE) {
 		return -EINTR;
 	}

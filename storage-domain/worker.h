@@ -12,7 +12,7 @@
 
 #include "storage-domain/execute.h"
 #include "storage-domain/shadow.h"
-#include "storage-domain/spin.h"
+#include "common/spin.h"
 
 /* Sent to a worker to make a blocking call return. Not a real-time signal: those queue up, and a burst of them would
  * reach into later calls. Ignored by default, so that a stray one does nothing. */

@@ -2,7 +2,7 @@
 /* test_spin.c - what the spinning budget learns. */
 #include <criterion/criterion.h>
 
-#include "storage-domain/spin.h"
+#include "common/spin.h"
 
 Test(spin, starts_near_the_cost_of_a_wake)
 {

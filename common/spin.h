@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * spin.h - how long to spin before sleeping: one on-line budget per waiting place. It owns the budget and the clock
  * that measures it, not the waiting itself.
@@ -8,8 +8,8 @@
  * one that it did not halves it. Being preempted while spinning says that somebody else needs this CPU, most likely the
  * peer: the budget drops to nothing at once and has to be earned again, each time over a longer probation.
  */
-#ifndef FC_DOMAIN_SPIN_H
-#define FC_DOMAIN_SPIN_H
+#ifndef FC_COMMON_SPIN_H
+#define FC_COMMON_SPIN_H
 
 #include <stdbool.h>
 #include <stdint.h>

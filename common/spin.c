@@ -1,8 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* spin.c - the on-line spinning budget, see spin.h. */
-#include "storage-domain/spin.h"
+#include "common/spin.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+
+#include "common/rawcall.h"
 
 #define STEP_NS 4000u
 #define LEAST_NS 2000u /* below this a spin covers nothing: sleep instead */
@@ -15,7 +18,7 @@ static uint64_t clock_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
@@ -40,9 +43,9 @@ void fc_spin_init(struct fc_spin *sp)
 	*sp = (struct fc_spin){ .budget_ns = FC_SPIN_START_NS };
 }
 
-static void raise_budget(struct fc_spin *sp)
+static void raise_budget(struct fc_spin *sp, uint32_t by_ns)
 {
-	sp->budget_ns += STEP_NS;
+	sp->budget_ns += by_ns;
 	if (sp->budget_ns > FC_SPIN_MAX_NS)
 		sp->budget_ns = FC_SPIN_MAX_NS;
 }
@@ -50,7 +53,7 @@ static void raise_budget(struct fc_spin *sp)
 void fc_spin_hit(struct fc_spin *sp)
 {
 	if (sp->budget_ns < FC_SPIN_MAX_NS)
-		raise_budget(sp);
+		raise_budget(sp, STEP_NS);
 	else if (sp->sentence)
 		sp->sentence = 0; /* a full budget again: the CPU is ours */
 }
@@ -79,5 +82,5 @@ void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns)
 	if (sp->probation)
 		sp->probation--;
 	else
-		raise_budget(sp);
+		raise_budget(sp, sp->budget_ns + STEP_NS); /* more than a miss takes away, or it would not get anywhere */
 }
