@@ -57,7 +57,7 @@ static int make(struct bench *b, const struct bench_case *c, unsigned long times
 
 int main(int argc, char **argv)
 {
-	struct bench b = {.make = make};
+	struct bench b = { .make = make };
 
 	return bench_main(&b, argc, argv);
 }

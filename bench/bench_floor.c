@@ -17,19 +17,8 @@
 
 #include "bench/measure.h"
 
-enum state {
-	DONE,
-	ASKED
-};
-enum op {
-	OP_FCNTL,
-	OP_FSTAT,
-	OP_OPEN,
-	OP_CLOSE,
-	OP_PREAD,
-	OP_PWRITE,
-	OP_STOP
-};
+enum state { DONE, ASKED };
+enum op { OP_FCNTL, OP_FSTAT, OP_OPEN, OP_CLOSE, OP_PREAD, OP_PWRITE, OP_STOP };
 
 /* Written by the client while DONE, by the server while ASKED. */
 struct line {
@@ -161,7 +150,7 @@ static int make(struct bench *b, const struct bench_case *c, unsigned long times
 
 int main(int argc, char **argv)
 {
-	struct bench b = {.make = make};
+	struct bench b = { .make = make };
 	pthread_t server;
 	int status;
 

@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 		.flags = IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF,
 		.sq_thread_idle = SQ_IDLE_MS,
 	};
-	struct bench b = {.make = make};
+	struct bench b = { .make = make };
 	int cpu = bench_pin(1), r, status;
 
 	if (cpu < 0 || bench_pin(0) < 0) {

@@ -18,9 +18,10 @@
 #define N_SIZES 9
 #define N_CASES (3 + 2 * N_SIZES)
 
-static const size_t sizes[N_SIZES] = {1, 64, 512, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 2 << 20};
-static struct bench_case cases[N_CASES] = {
-	{BENCH_FCNTL, "fcntl", 0}, {BENCH_FSTAT, "fstat", 0}, {BENCH_OPEN, "open+close", 0}};
+static const size_t sizes[N_SIZES] = { 1, 64, 512, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 2 << 20 };
+static struct bench_case cases[N_CASES] = { { BENCH_FCNTL, "fcntl", 0 },
+					    { BENCH_FSTAT, "fstat", 0 },
+					    { BENCH_OPEN, "open+close", 0 } };
 
 struct result {
 	bool wanted;
@@ -67,8 +68,8 @@ int bench_pin(unsigned nth)
 static void list_transfers(void)
 {
 	for (unsigned i = 0; i < N_SIZES; i++) {
-		cases[3 + i] = (struct bench_case){BENCH_PREAD, "pread", sizes[i]};
-		cases[3 + N_SIZES + i] = (struct bench_case){BENCH_PWRITE, "pwrite", sizes[i]};
+		cases[3 + i] = (struct bench_case){ BENCH_PREAD, "pread", sizes[i] };
+		cases[3 + N_SIZES + i] = (struct bench_case){ BENCH_PWRITE, "pwrite", sizes[i] };
 	}
 }
 

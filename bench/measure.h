@@ -17,13 +17,7 @@
 #define BENCH_MAX_SIZE (2u << 20)  /* of one transfer */
 #define BENCH_STEP 4096u           /* offsets are multiples of this; the file's bytes repeat with this period */
 
-enum bench_call {
-	BENCH_FCNTL,
-	BENCH_FSTAT,
-	BENCH_OPEN,
-	BENCH_PREAD,
-	BENCH_PWRITE
-};
+enum bench_call { BENCH_FCNTL, BENCH_FSTAT, BENCH_OPEN, BENCH_PREAD, BENCH_PWRITE };
 
 struct bench_case {
 	enum bench_call call;

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FC_EXIT_USAGE 2        /* wrong usage, or a program the shim cannot get into */
-#define FC_EXIT_OWN 125        /* farcall itself failed; the command did not run */
+#define FC_EXIT_USAGE 2 /* wrong usage, or a program the shim cannot get into */
+#define FC_EXIT_OWN 125 /* farcall itself failed; the command did not run */
 #define FC_EXIT_NOT_RUNNABLE 126
 #define FC_EXIT_NOT_FOUND 127
 

@@ -18,7 +18,7 @@
 struct fc_forward {
 	int signals; /* signalfd: the forwarded ones and SIGCHLD; readable when there is something to do */
 	pid_t witness;
-	int reports; /* from the witness */
+	int reports;          /* from the witness */
 	pid_t reported[NSIG]; /* by signal: sender of the one that the witness got and we have not asked about; or 0 */
 	sigset_t inherited_mask;
 	struct sigaction inherited_chld;

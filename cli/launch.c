@@ -121,7 +121,8 @@ static void add_domain(const char *path)
 		for (unsigned i = 0; i < run.domains[d].nexports; i++)
 			for (unsigned j = 0; j < domain->nexports; j++)
 				if (fc_prefix_overlap(run.domains[d].export[i].prefix, domain->export[j].prefix))
-					fc_die(FC_EXIT_USAGE, "%s serves %s and %s serves %s: prefixes must not overlap",
+					fc_die(FC_EXIT_USAGE,
+					       "%s serves %s and %s serves %s: prefixes must not overlap",
 					       run.domains[d].socket, run.domains[d].export[i].prefix, path,
 					       domain->export[j].prefix);
 	run.ndomains++;
@@ -328,7 +329,8 @@ static bool reap(int *status)
 
 	while ((pid = waitpid(-1, &s, WNOHANG | WUNTRACED)) > 0) {
 		if (pid == run.child && WIFSTOPPED(s)) {
-			kill(getpid(), SIGSTOP); /* our parent's job control sees us only; SIGCONT to the group wakes both */
+			kill(getpid(),
+			     SIGSTOP); /* our parent's job control sees us only; SIGCONT to the group wakes both */
 		} else if (pid == run.child) {
 			*status = s;
 			return true;
@@ -382,8 +384,8 @@ static void linger(void)
 		if (ms >= LINGER_MS) {
 			left = fc_domain_sessions(run.runtime.socket);
 			if (left > 0)
-				fc_say("%d process%s of the command still use%s the storage domain, which ends now", left,
-				       left == 1 ? "" : "es", left == 1 ? "s" : "");
+				fc_say("%d process%s of the command still use%s the storage domain, which ends now",
+				       left, left == 1 ? "" : "es", left == 1 ? "s" : "");
 			return;
 		}
 		nanosleep(&step, NULL);

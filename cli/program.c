@@ -48,7 +48,8 @@ static int find_in_path(const char *name, char *path)
 			snprintf(path, PATH_MAX, "./%s", name);
 		if (is_executable_file(path))
 			return 0;
-		if (errno == EACCES && !access(path, F_OK)) /* it is there; a directory we may not look into does not count */
+		if (errno == EACCES &&
+		    !access(path, F_OK)) /* it is there; a directory we may not look into does not count */
 			err = EACCES;
 		if (!dirs[length])
 			return err;

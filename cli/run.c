@@ -12,17 +12,15 @@
 enum { OPT_DOMAIN = 256, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },
-	{ "domain", required_argument, NULL, OPT_DOMAIN },
-	{ "output", required_argument, NULL, 'o' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },    { "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "output", required_argument, NULL, 'o' },    { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
 };
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain SOCKET ...] [--] COMMAND [ARGUMENT...]\n", noun);
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain SOCKET ...] [--] COMMAND [ARGUMENT...]\n",
+	       noun);
 	if (trace)
 		printf("Runs COMMAND as `farcall run` does, and prints its remote system calls.\n\n");
 	else

@@ -16,10 +16,10 @@
 #define FC_RUNTIME_SHIM "libfarcall.so"
 
 struct fc_runtime {
-	char path[96];      /* absolute; short enough that path/domain.sock fits a socket address */
-	char socket[108];   /* path/domain.sock */
-	int dir;            /* descriptor of it, close-on-exec */
-	int lock;           /* close-on-exec */
+	char path[96];    /* absolute; short enough that path/domain.sock fits a socket address */
+	char socket[108]; /* path/domain.sock */
+	int dir;          /* descriptor of it, close-on-exec */
+	int lock;         /* close-on-exec */
 };
 
 /* Make one, with the placeholder in it, and remove left-over ones. Returns 0, or -errno after a line on stderr. */

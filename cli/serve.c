@@ -15,12 +15,9 @@
 enum { OPT_SOCKET = 256, OPT_MODE, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },
-	{ "socket", required_argument, NULL, OPT_SOCKET },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },    { "socket", required_argument, NULL, OPT_SOCKET },
+	{ "mode", required_argument, NULL, OPT_MODE }, { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
 };
 
 static void print_help(void)
@@ -29,7 +26,8 @@ static void print_help(void)
 	       "Runs a storage domain in the foreground, for any number of `farcall run --domain PATH`.\n\n"
 	       "  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX; with :ro, read-only\n"
 	       "      --socket PATH             listen here\n"
-	       "      --mode OCTAL              mode of the socket: who may connect (default: 0666 as root, else 0600)\n"
+	       "      --mode OCTAL              mode of the socket: who may connect (default: 0666 as root, else "
+	       "0600)\n"
 	       "      --help, --version\n\n"
 	       "Ends on SIGTERM or SIGINT. Exit status: 0, 2 for wrong usage, 1 if it cannot serve.\n");
 }

@@ -102,11 +102,11 @@ static const char *short_number(uint64_t n, char text[16])
 	return text;
 }
 
-static void print_table_line(const char *id, const char *pid, const char *comm, const char *queued,
-			     const char *workers, const struct fc_stat_counters *c)
+static void print_table_line(const char *id, const char *pid, const char *comm, const char *queued, const char *workers,
+			     const struct fc_stat_counters *c)
 {
-	const uint64_t value[] = { c->calls,  c->errors,  c->bytes_in,  c->bytes_out, c->spin_hits,
-				   c->sleeps, c->wakeups, c->interrupts };
+	const uint64_t value[] = { c->calls,     c->errors, c->bytes_in, c->bytes_out,
+				   c->spin_hits, c->sleeps, c->wakeups,  c->interrupts };
 	char text[16];
 
 	printf("%7s %8s %-15s %6s %7s", id, pid, comm, queued, workers);
@@ -145,7 +145,8 @@ static void print_json_string(const char *text)
 
 		if (c == '"' || c == '\\')
 			printf("\\%c", c);
-		else if (c < 0x20 || c >= 0x7f) /* paths are bytes: shown as Latin-1, so that the output is always valid */
+		else if (c < 0x20 ||
+			 c >= 0x7f) /* paths are bytes: shown as Latin-1, so that the output is always valid */
 			printf("\\u%04x", c);
 		else
 			putchar(c);
@@ -178,8 +179,8 @@ static void print_json(const char *socket, const struct snapshot *s)
 		       ",\"command\":",
 		       i ? "," : "", e->id, e->client_pid, e->shadow_pid, e->uid);
 		print_json_string(e->comm);
-		printf(",\"queue_depth\":%" PRIu32 ",\"workers\":%" PRIu32 ",\"awake\":%" PRIu32 ",\"descriptors\":%" PRIu32
-		       ",\"data_bytes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
+		printf(",\"queue_depth\":%" PRIu32 ",\"workers\":%" PRIu32 ",\"awake\":%" PRIu32
+		       ",\"descriptors\":%" PRIu32 ",\"data_bytes\":%" PRIu64 ",\"age_ns\":%" PRIu64 ",",
 		       e->queue_depth, e->workers, e->awake, e->descriptors, e->data_bytes, e->age_ns);
 		print_json_counters(&e->count);
 		putchar('}');
@@ -219,8 +220,10 @@ static void print_help(void)
 	       "      --json              print an array with one object per domain\n"
 	       "      --watch[=SECONDS]   again and again, every SECONDS (1)\n"
 	       "      --help, --version\n\n"
-	       "QUEUED: requests waiting now. WORKERS: awake/all. SPIN: requests found while spinning. SLEEPS: times a\n"
-	       "worker went to sleep. WAKEUPS: times the domain woke a sleeping client. INTR: calls that a signal ended.\n");
+	       "QUEUED: requests waiting now. WORKERS: awake/all. SPIN: requests found while spinning. SLEEPS: times "
+	       "a\n"
+	       "worker went to sleep. WAKEUPS: times the domain woke a sleeping client. INTR: calls that a signal "
+	       "ended.\n");
 }
 
 static int show_all(char *const *sockets, unsigned nsockets, bool json)

@@ -18,9 +18,9 @@
 #define fc_fetch_or(p, v) __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
 #define fc_fetch_and(p, v) __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
 /* true if *p was `expect` and is now `v` */
-#define fc_cas(p, expect, v)                                                                       \
-	({                                                                                         \
-		__typeof__(*(p)) fc_e = (expect);                                                  \
+#define fc_cas(p, expect, v)                                                                         \
+	({                                                                                           \
+		__typeof__(*(p)) fc_e = (expect);                                                    \
 		__atomic_compare_exchange_n((p), &fc_e, (v), 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
 	})
 #define fc_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)

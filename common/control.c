@@ -145,8 +145,8 @@ int fc_control_recv(int sock, struct fc_packet *p, int flags)
 		fc_packet_drop(p);
 		return -EPIPE; /* a message is never empty */
 	}
-	if (!fit || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)r < sizeof p->head || p->head.magic != FC_MSG_MAGIC ||
-	    (size_t)r != sizeof p->head + p->head.size) {
+	if (!fit || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)r < sizeof p->head ||
+	    p->head.magic != FC_MSG_MAGIC || (size_t)r != sizeof p->head + p->head.size) {
 		fc_packet_drop(p);
 		return -EPROTO;
 	}

@@ -82,5 +82,6 @@ void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns)
 	if (sp->probation)
 		sp->probation--;
 	else
-		raise_budget(sp, sp->budget_ns + STEP_NS); /* more than a miss takes away, or it would not get anywhere */
+		/* more than a miss takes away, or it would not get anywhere */
+		raise_budget(sp, sp->budget_ns + STEP_NS);
 }

@@ -66,11 +66,13 @@ const struct fc_row *fc_row_by_nr(unsigned nr)
 
 int fc_fcntl_arg(unsigned cmd, struct fc_arg *arg)
 {
+/* clang-format off */
 #define NONE { FC_KIND_NONE, 0 }
+	/* clang-format on */
 	switch (cmd) {
-#define FCNTL(command, kind)                       \
-	case command:                              \
-		*arg = (struct fc_arg)kind;        \
+#define FCNTL(command, kind)                \
+	case command:                       \
+		*arg = (struct fc_arg)kind; \
 		return 0;
 #include "farcall/fcntl.def"
 	default:
@@ -81,9 +83,9 @@ int fc_fcntl_arg(unsigned cmd, struct fc_arg *arg)
 int fc_ioctl_arg(unsigned request, struct fc_arg *arg)
 {
 	switch (request) {
-#define IOCTL(req, kind)                           \
-	case req:                                  \
-		*arg = (struct fc_arg)kind;        \
+#define IOCTL(req, kind)                    \
+	case req:                           \
+		*arg = (struct fc_arg)kind; \
 		return 0;
 #include "farcall/ioctls.def"
 	default:

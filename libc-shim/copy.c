@@ -74,7 +74,8 @@ static long copy_by_hand(const struct copy *c, bool range)
 
 	if (r < 0)
 		return r;
-	if ((c->in_pos && fc_copy_from_user(&in_at, c->in_pos, 8)) || (c->out_pos && fc_copy_from_user(&out_at, c->out_pos, 8)))
+	if ((c->in_pos && fc_copy_from_user(&in_at, c->in_pos, 8)) ||
+	    (c->out_pos && fc_copy_from_user(&out_at, c->out_pos, 8)))
 		return -EFAULT;
 	if ((c->in_pos && in_at < 0) || (c->out_pos && out_at < 0))
 		return range ? -EOVERFLOW : -EINVAL;
@@ -98,7 +99,8 @@ static long copy_by_hand(const struct copy *c, bool range)
 	fc_call(SYS_munmap, buffer, COPY_BUFFER);
 	if (!done)
 		return r;
-	if ((c->in_pos && fc_copy_to_user(c->in_pos, &in_at, 8)) || (c->out_pos && fc_copy_to_user(c->out_pos, &out_at, 8)))
+	if ((c->in_pos && fc_copy_to_user(c->in_pos, &in_at, 8)) ||
+	    (c->out_pos && fc_copy_to_user(c->out_pos, &out_at, 8)))
 		return -EFAULT;
 	return (long)done;
 }
@@ -136,8 +138,11 @@ long shim_do_copy(long nr, long a[6])
 		b[out] = shim_fd_number(wo);
 		return copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b);
 	}
-	struct copy c = { .in = a[in], .out = a[out], .in_pos = (long *)(range ? a[1] : a[2]),
-			  .out_pos = (long *)(range ? a[3] : 0), .length = (size_t)(range ? a[4] : a[3]) };
+	struct copy c = { .in = a[in],
+			  .out = a[out],
+			  .in_pos = (long *)(range ? a[1] : a[2]),
+			  .out_pos = (long *)(range ? a[3] : 0),
+			  .length = (size_t)(range ? a[4] : a[3]) };
 	if (range && (uint32_t)a[5])
 		return -EINVAL;
 	return copy_by_hand(&c, range);

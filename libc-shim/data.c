@@ -10,7 +10,7 @@
 #include "libc-shim/shim.h"
 
 #define NAPS_BEFORE_SHRINKING 32 /* sleeps in which half of the data area was not needed */
-#define PATIENCE 20000 /* looks at a full data area before a call fails with ENOMEM */
+#define PATIENCE 20000           /* looks at a full data area before a call fails with ENOMEM */
 
 static int chunk_try(struct shim_session *s)
 {

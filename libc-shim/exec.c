@@ -77,8 +77,11 @@ static bool has_state(const struct shim_process *p)
 /* The state as a memfd that the next image will find; -errno. */
 static int save_state(const struct shim_process *p)
 {
-	struct exec_state st = { .magic = STATE_MAGIC, .pid = (uint32_t)fc_call(SYS_getpid), .cwd_domain = p->cwd_domain,
-				 .placeholder = p->placeholder, .count = 0 };
+	struct exec_state st = { .magic = STATE_MAGIC,
+				 .pid = (uint32_t)fc_call(SYS_getpid),
+				 .cwd_domain = p->cwd_domain,
+				 .placeholder = p->placeholder,
+				 .count = 0 };
 	int fd = (int)fc_call(SYS_memfd_create, "farcall-exec", 0);
 	int r;
 
@@ -320,8 +323,9 @@ static int look_local(struct image *im)
 		why = " is statically linked: it runs locally, without the remote files";
 	else if (kind == FC_ELF_FOREIGN)
 		why = " is not an x86-64 glibc program: it runs locally, without the remote files";
-	else if (fc_call(SYS_fstat, fd, &st) == 0 && (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) &&
-		 S_ISREG(st.st_mode) && (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
+	else if (fc_call(SYS_fstat, fd, &st) == 0 &&
+		 (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) && S_ISREG(st.st_mode) &&
+		 (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
 		why = " is setuid or setgid: it runs locally, without the remote files";
 	fc_call(SYS_close, fd);
 	if (!why)
@@ -333,7 +337,8 @@ static int look_local(struct image *im)
 
 static long remote_open(const struct image *im)
 {
-	long a[6] = { im->dirfd, (long)im->path, O_RDONLY | O_CLOEXEC | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
+	long a[6] = { im->dirfd, (long)im->path,
+		      O_RDONLY | O_CLOEXEC | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
 	long d[6] = { im->dirfd, F_DUPFD_CLOEXEC, 0 };
 
 	return im->flags & AT_EMPTY_PATH ? fc_dispatch(SYS_fcntl, d) : fc_dispatch(SYS_openat, a);
@@ -501,8 +506,10 @@ long shim_do_execve(long nr, long a[6])
 	bool at = nr == SYS_execveat;
 	const char *const *argv = (const char *const *)(at ? a[2] : a[1]);
 	const char *const *envp = (const char *const *)(at ? a[3] : a[2]);
-	struct image im = { .dirfd = at ? (int)a[0] : AT_FDCWD, .path = (const char *)(at ? a[1] : a[0]),
-			    .flags = at ? (int)a[4] : 0, .memfd = -1 };
+	struct image im = { .dirfd = at ? (int)a[0] : AT_FDCWD,
+			    .path = (const char *)(at ? a[1] : a[0]),
+			    .flags = at ? (int)a[4] : 0,
+			    .memfd = -1 };
 	long nenv = count_pointers(envp);
 	char byte;
 

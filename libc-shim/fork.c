@@ -99,7 +99,8 @@ static void areas_after_fork(struct shim_session *s)
 {
 	if (!s->area || !shim_self()->depth)
 		return;
-	fc_call(SYS_mmap, s->area, sizeof *s->area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	fc_call(SYS_mmap, s->area, sizeof *s->area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		0);
 	fc_call(SYS_mmap, s->data, FC_DATA_MAX, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
@@ -187,7 +188,8 @@ long shim_do_fork(long nr, long a[6])
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 {
 	struct shim_process *parent = &shim.process;
-	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
 
 	if (at < 0 && at > -4096)
 		return (int)at;

@@ -117,8 +117,9 @@ static int start(const char *dir, char **envp)
 	if (r == 0)
 		r = process_init(&shim.process);
 	if (r < 0) {
-		shim_say(dir, r == -ENOENT ? ": the `farcall run` that made this directory is gone, so its files are too" :
-					     ": cannot use this runtime directory",
+		shim_say(dir,
+			 r == -ENOENT ? ": the `farcall run` that made this directory is gone, so its files are too"
+				      : ": cannot use this runtime directory",
 			 NULL);
 		return r;
 	}

@@ -45,9 +45,7 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
 	const struct legacy *l = &legacy_forms[nr];
 
 	for (int i = 0; i < 6; i++)
-		out[i] = !l->target			     ? a[i] :
-			 l->arg[i].kind == FROM_ARGUMENT ? a[l->arg[i].value] :
-							   l->arg[i].value;
+		out[i] = !l->target ? a[i] : l->arg[i].kind == FROM_ARGUMENT ? a[l->arg[i].value] : l->arg[i].value;
 	return fc_row_by_nr(l->target ? l->target : (unsigned)nr);
 }
 
@@ -64,7 +62,7 @@ struct path_call {
 	int dirfd[2];
 	bool follow[2];
 	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
-	bool rewritten[2]; /* no longer what the caller passed: an absolute path of ours */
+	bool rewritten[2];  /* no longer what the caller passed: an absolute path of ours */
 	struct shim_route route[2];
 };
 

@@ -119,7 +119,8 @@ bool shim_is_placeholder(int fd)
 {
 	struct stat st;
 
-	return fc_call(SYS_fstat, fd, &st) == 0 && st.st_dev == shim.placeholder_dev && st.st_ino == shim.placeholder_ino;
+	return fc_call(SYS_fstat, fd, &st) == 0 && st.st_dev == shim.placeholder_dev &&
+	       st.st_ino == shim.placeholder_ino;
 }
 
 bool fc_fd_is_remote(int fd)

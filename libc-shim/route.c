@@ -93,7 +93,7 @@ void shim_route_text(const struct shim_process *p, int dirfd, const char *path, 
 /* ---- the walk ---- */
 
 struct walk {
-	char *at;   /* the physical path so far, without trailing slash ("" is the root) */
+	char *at; /* the physical path so far, without trailing slash ("" is the root) */
 	size_t at_length;
 	char *rest; /* what is still to be walked; one page */
 };

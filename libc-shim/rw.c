@@ -18,11 +18,11 @@
 #include "common/doorbell.h"
 #include "libc-shim/shim.h"
 
-#define RW_MAX 0x7ffff000ll     /* the kernel's own limit for one call */
-#define GATHER_CHUNKS_MAX 384   /* 24 MiB: leaves a quarter of the data area to other threads */
+#define RW_MAX 0x7ffff000ll   /* the kernel's own limit for one call */
+#define GATHER_CHUNKS_MAX 384 /* 24 MiB: leaves a quarter of the data area to other threads */
 #define GATHER_MAX ((size_t)GATHER_CHUNKS_MAX * FC_CHUNK)
 #define STREAM_SLOTS 4
-#define SEEK_FIRST (1u << 20)   /* a read at the file's offset this large first asks how much there is */
+#define SEEK_FIRST (1u << 20) /* a read at the file's offset this large first asks how much there is */
 
 struct transfer {
 	bool write;
@@ -30,8 +30,8 @@ struct transfer {
 	const struct iovec *iov;
 	size_t iovcnt;
 	size_t total;
-	int64_t pos; /* -1 = the file's own offset */
-	long flags;  /* RWF_* */
+	int64_t pos;          /* -1 = the file's own offset */
+	long flags;           /* RWF_* */
 	size_t at, at_offset; /* cursor in iov */
 };
 
@@ -50,8 +50,8 @@ static size_t move(struct transfer *t, char *shared, size_t n)
 		if (piece > n - done)
 			piece = n - done;
 		char *user = (char *)v->iov_base + t->at_offset;
-		size_t left = t->write ? fc_copy_from_user(shared + done, user, piece) :
-					 fc_copy_to_user(user, shared + done, piece);
+		size_t left = t->write ? fc_copy_from_user(shared + done, user, piece)
+				       : fc_copy_to_user(user, shared + done, piece);
 		done += piece - left;
 		if (left)
 			break;
@@ -68,7 +68,7 @@ static size_t move(struct transfer *t, char *shared, size_t n)
 static int64_t taken(struct shim_call *c, const struct transfer *t, size_t got, size_t moved)
 {
 	if (moved < got && t->pos < 0) {
-		uint64_t wire[6] = { c->wire[0], (uint64_t)-(int64_t)(got - moved), SEEK_CUR };
+		uint64_t wire[6] = { c->wire[0], (uint64_t) - (int64_t)(got - moved), SEEK_CUR };
 
 		shim_submit(c->s, c->frame->entry, SYS_lseek, wire);
 		shim_wait(c->s, c->frame->entry);
@@ -116,8 +116,8 @@ static int64_t run_small(struct shim_call *c, struct transfer *t)
 		buffer = FC_NULL; /* before the file's offset moves */
 	if (likely(!t->flags)) {
 		set_wire(c, buffer, n, (uint64_t)t->pos, 0);
-		unsigned nr = t->write ? (t->pos < 0 ? SYS_write : SYS_pwrite64) :
-					 (t->pos < 0 ? SYS_read : SYS_pread64);
+		unsigned nr =
+			t->write ? (t->pos < 0 ? SYS_write : SYS_pwrite64) : (t->pos < 0 ? SYS_read : SYS_pread64);
 		int64_t r = checked(c, shim_call_run(c, nr), n);
 		return r <= 0 || t->write ? r : taken(c, t, (size_t)r, move(t, shared, (size_t)r));
 	}
@@ -338,7 +338,8 @@ static int64_t run_stream_read(struct stream *st, struct transfer *t)
 	while (!fault && got + FC_CHUNK < t->total && stream_wait(st, st->mine)) {
 		if (stream_over(st))
 			break;
-		size_t have = move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), FC_CHUNK);
+		size_t have =
+			move(t, shim_chunk_address(st->c->s, st->chunk[st->mine % (uint32_t)st->slots]), FC_CHUNK);
 		got += have;
 		if (have < FC_CHUNK) {
 			fault = true;

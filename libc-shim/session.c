@@ -51,8 +51,8 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 void shim_session_fail(struct shim_session *s, const char *why)
 {
 	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD)
-		shim_say(shim.config.domain[s->domain].socket, ": storage domain lost, its files fail with EIO from now on: ",
-			 why);
+		shim_say(shim.config.domain[s->domain].socket,
+			 ": storage domain lost, its files fail with EIO from now on: ", why);
 }
 
 bool shim_session_alive(struct shim_session *s)

@@ -73,15 +73,15 @@ struct shim_session {
 	unsigned domain;
 	int sock; /* control connection, a hidden descriptor */
 	uint64_t token[2];
-	struct shim_lock lock;    /* attach, grow, fork: whatever uses `sock` and `packet` */
-	struct fc_packet packet;  /* the answer to the last control message */
+	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
+	struct fc_packet packet; /* the answer to the last control message */
 
 	struct fc_request_area *area;
 	char *data;
-	uint32_t chunks;    /* usable data chunks */
-	uint32_t peak;      /* the highest chunk in use since the last look at shrinking */
-	uint32_t naps;      /* sleeps since then */
-	uint32_t in_flight; /* entries handed to the domain */
+	uint32_t chunks;                        /* usable data chunks */
+	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;                          /* sleeps since then */
+	uint32_t in_flight;                     /* entries handed to the domain */
 	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
 	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
 	struct shim_slot slot[FC_ENTRIES];
@@ -97,11 +97,11 @@ struct shim_session {
 #define shim_fd_number(w) ((int)(uint32_t)(w))
 
 struct shim_process {
-	uint64_t *fd;        /* SHIM_FDS words */
-	uint32_t fd_top;     /* one more than the highest descriptor that was ever remote */
-	uint32_t fd_count;   /* remote descriptors now */
-	int cwd_domain;      /* domain that holds the current directory, -1 = local */
-	int placeholder;     /* descriptor of the empty directory, one of the hidden ones */
+	uint64_t *fd;      /* SHIM_FDS words */
+	uint32_t fd_top;   /* one more than the highest descriptor that was ever remote */
+	uint32_t fd_count; /* remote descriptors now */
+	int cwd_domain;    /* domain that holds the current directory, -1 = local */
+	int placeholder;   /* descriptor of the empty directory, one of the hidden ones */
 	uint32_t umask;
 	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
 	struct shim_session session[SHIM_DOMAINS];
@@ -111,10 +111,10 @@ struct shim_globals {
 	bool ready;
 	struct fc_config config;
 	uint64_t placeholder_dev, placeholder_ino;
-	int hidden_base;      /* our own descriptors are moved to this number or higher */
+	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
 	char preload[FC_PATH_MAX]; /* this object's path */
-	int trace_fd; /* -1 = no trace */
+	int trace_fd;              /* -1 = no trace */
 	struct shim_process process;
 };
 extern struct shim_globals shim;
@@ -132,7 +132,7 @@ static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
 
 /* process.c: the shim's own descriptors */
-int shim_hide_fd(struct shim_process *p, int fd);          /* move it out of the way; returns the new number */
+int shim_hide_fd(struct shim_process *p, int fd);           /* move it out of the way; returns the new number */
 bool shim_fd_hidden(const struct shim_process *p, long fd); /* is it one of ours? */
 void shim_hidden_close(struct shim_process *p, int fd);
 void shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
@@ -155,7 +155,7 @@ struct shim_thread {
 	uint32_t depth;
 	struct shim_frame frame[SHIM_DEPTH_MAX];
 	struct fc_spin spin;
-	uint16_t hint; /* the entry used last */
+	uint16_t hint;                      /* the entry used last */
 	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
 	int vfork_pid;
 	void *exec_memory; /* what a vfork child's execve left behind */
@@ -184,10 +184,10 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 /* Is the other end still there? Marks the session dead if not. */
 bool shim_session_alive(struct shim_session *s);
 void shim_session_fail(struct shim_session *s, const char *why);
-int shim_attach(struct shim_session *s);   /* NONE -> BARE: connect, HELLO, ATTACH */
-int shim_areas(struct shim_session *s);    /* BARE -> READY: new areas */
-int shim_grow(struct shim_session *s);     /* add a data segment; -ENOMEM at the limit */
-void shim_shrink(struct shim_session *s);  /* give the last one back, if nothing is in it */
+int shim_attach(struct shim_session *s);  /* NONE -> BARE: connect, HELLO, ATTACH */
+int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas */
+int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
+void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
 void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
 /* A control request on the session's connection, the lock held. 0 or -errno; the answer is in s->packet. */
@@ -250,8 +250,8 @@ struct shim_call {
 	char *path[2]; /* private copies of the path arguments, in order; null = null pointer */
 	int path_arg[2];
 	const long *shown; /* the arguments as the application passed them, for the trace */
-	bool quiet;  /* the caller traces it, once the result is what the application will see */
-	char *chunk; /* the entry's chunk, and how much of it is used */
+	bool quiet;        /* the caller traces it, once the result is what the application will see */
+	char *chunk;       /* the entry's chunk, and how much of it is used */
 	uint32_t used;
 };
 
@@ -303,7 +303,8 @@ typedef long shim_handler(long nr, long a[6]);
 shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
 shim_handler shim_do_read, shim_do_write, shim_do_vector;
 shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_mmap;
-shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd, shim_do_refuse_path;
+shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd,
+	shim_do_refuse_path;
 shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_wait, shim_do_ids, shim_do_rlimit;
 shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask;
 

@@ -67,8 +67,8 @@ int shim_connect(unsigned domain, struct fc_packet *packet)
 	if (r < 0) {
 		shim_say(path,
 			 r == -EPROTONOSUPPORT ? ": this storage domain speaks another version: restart it with this "
-						 "farcall's own `farcall serve`" :
-						 ": this storage domain does not answer as one",
+						 "farcall's own `farcall serve`"
+					       : ": this storage domain does not answer as one",
 			 NULL);
 		fc_call(SYS_close, sock);
 		return -EIO;
@@ -97,8 +97,8 @@ int shim_attach(struct shim_session *s)
 	int r = fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
 	if (r < 0) {
 		shim_session_fail(s, r == -EPERM ? "it does not admit this user (a domain that does not run as root "
-						   "serves its own user only)" :
-						   "it refused this process");
+						   "serves its own user only)"
+						 : "it refused this process");
 		return -EIO;
 	}
 	s->token[0] = s->packet.head.arg[0];
@@ -138,7 +138,8 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 	if (r == 0)
 		r = fc_call(SYS_fcntl, *fd, F_ADD_SEALS, SEALS);
 	if (r == 0) {
-		address = fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
+		address =
+			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
 		if (!is_error(address)) {
 			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
 			return address;

@@ -11,8 +11,8 @@
 
 #define FC_CAP(name) (1ull << CAP_##name)
 
-#define FC_CAPS_FILES                                                                                                  \
-	(FC_CAP(CHOWN) | FC_CAP(DAC_OVERRIDE) | FC_CAP(DAC_READ_SEARCH) | FC_CAP(FOWNER) | FC_CAP(FSETID) |            \
+#define FC_CAPS_FILES                                                                                       \
+	(FC_CAP(CHOWN) | FC_CAP(DAC_OVERRIDE) | FC_CAP(DAC_READ_SEARCH) | FC_CAP(FOWNER) | FC_CAP(FSETID) | \
 	 FC_CAP(MKNOD) | FC_CAP(LINUX_IMMUTABLE) | FC_CAP(LEASE) | FC_CAP(SETFCAP))
 #define FC_CAPS_IDENTITY (FC_CAP(SETUID) | FC_CAP(SETGID))
 

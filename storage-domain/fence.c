@@ -109,7 +109,7 @@ static const unsigned allowed_ioctl[] = {
 
 static const int allowed_prctl[] = { PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_TIMERSLACK };
 
-#define FC_CLONE_NAMESPACES                                                                                            \
+#define FC_CLONE_NAMESPACES \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 static struct sock_fprog program;

@@ -40,10 +40,10 @@ void fc_worker_flush(struct fc_worker *w)
 {
 	struct fc_stat_counters *to = &w->pool->s->slot->count, *c = &w->count;
 
-#define FLUSH(field)                                                                                                   \
-	do {                                                                                                           \
-		if (c->field)                                                                                          \
-			fc_faa(&to->field, c->field);                                                                  \
+#define FLUSH(field)                                  \
+	do {                                          \
+		if (c->field)                         \
+			fc_faa(&to->field, c->field); \
 	} while (0)
 	FLUSH(calls);
 	FLUSH(errors);

@@ -37,16 +37,16 @@
 #ifndef FC_ENTRY_ORDER /* the interleaving checker (tests/model/) builds the queue with fewer */
 #define FC_ENTRY_ORDER 8
 #endif
-#define FC_ENTRIES (1u << FC_ENTRY_ORDER)   /* calls in flight per session = workers it can ever need at once */
-#define FC_QUEUE_SLOTS (2u * FC_ENTRIES)    /* SCQ wants twice as many slots as elements */
-#define FC_PATH_MAX 4096                    /* with the terminating NUL; room every PATH buffer has (see below) */
-#define FC_CHUNK (64u * 1024u)              /* unit of pipelining for streams, bytes */
-#define FC_STREAM_SLOTS_MAX 8               /* chunk buffers one stream may cycle through */
-#define FC_IOV_MAX 1024                     /* buffers one vectored request may name */
-#define FC_DATA_MIN (256u * 1024u)          /* first data segment, bytes */
-#define FC_DATA_MAX (32u * 1024u * 1024u)   /* all data segments together, bytes */
-#define FC_SEGMENTS_MAX 8                   /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it */
-#define FC_DOMAIN_FD_FIRST 32               /* domain descriptors below belong to the shadow process itself */
+#define FC_ENTRIES (1u << FC_ENTRY_ORDER) /* calls in flight per session = workers it can ever need at once */
+#define FC_QUEUE_SLOTS (2u * FC_ENTRIES)  /* SCQ wants twice as many slots as elements */
+#define FC_PATH_MAX 4096                  /* with the terminating NUL; room every PATH buffer has (see below) */
+#define FC_CHUNK (64u * 1024u)            /* unit of pipelining for streams, bytes */
+#define FC_STREAM_SLOTS_MAX 8             /* chunk buffers one stream may cycle through */
+#define FC_IOV_MAX 1024                   /* buffers one vectored request may name */
+#define FC_DATA_MIN (256u * 1024u)        /* first data segment, bytes */
+#define FC_DATA_MAX (32u * 1024u * 1024u) /* all data segments together, bytes */
+#define FC_SEGMENTS_MAX 8                 /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it */
+#define FC_DOMAIN_FD_FIRST 32             /* domain descriptors below belong to the shadow process itself */
 #define FC_DOMAIN_FD_MAX (1 << 20)
 #define FC_EXPORTS_MAX 16
 
@@ -108,9 +108,9 @@ struct fc_entry {
 /* One direction of a stream's progress: chunks that `writer` has finished with. A futex word: it changes before
  * whoever sleeps on it is woken. */
 struct fc_progress {
-	uint32_t chunks;  /* writer: counts from 0, does not wrap at `slots` */
-	uint32_t asleep;  /* writer: nonzero while the WRITER of this line sleeps on the peer's `chunks` */
-	uint64_t end;     /* client's line only: bytes the transfer ends at; starts as length, may be lowered (EFAULT) */
+	uint32_t chunks; /* writer: counts from 0, does not wrap at `slots` */
+	uint32_t asleep; /* writer: nonzero while the WRITER of this line sleeps on the peer's `chunks` */
+	uint64_t end;    /* client's line only: bytes the transfer ends at; starts as length, may be lowered (EFAULT) */
 	uint64_t pad[6];
 };
 

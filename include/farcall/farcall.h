@@ -14,13 +14,13 @@
 #define FC_STAT_MAGIC 0x31746174536c6c61ull
 
 struct fc_stat_counters {
-	uint64_t calls;     /* requests completed */
-	uint64_t errors;    /* of these, with a negative result */
-	uint64_t bytes_in;  /* written by clients */
-	uint64_t bytes_out; /* read by clients */
-	uint64_t spin_hits; /* requests found while spinning */
-	uint64_t sleeps;    /* times a worker went to sleep */
-	uint64_t wakeups;   /* times the domain woke a sleeping client */
+	uint64_t calls;      /* requests completed */
+	uint64_t errors;     /* of these, with a negative result */
+	uint64_t bytes_in;   /* written by clients */
+	uint64_t bytes_out;  /* read by clients */
+	uint64_t spin_hits;  /* requests found while spinning */
+	uint64_t sleeps;     /* times a worker went to sleep */
+	uint64_t wakeups;    /* times the domain woke a sleeping client */
 	uint64_t interrupts; /* calls interrupted for a signal */
 };
 
@@ -30,7 +30,7 @@ struct fc_stat_domain {
 	uint32_t session_size; /* of the next one */
 	uint64_t generation;
 	uint64_t uptime_ns;
-	uint32_t pid; /* supervisor */
+	uint32_t pid;      /* supervisor */
 	uint32_t sessions; /* that follow */
 	uint64_t attached; /* sessions ever */
 	uint64_t cut_off;  /* sessions ended for breaking the protocol */
@@ -44,7 +44,7 @@ struct fc_stat_session {
 	uint32_t uid;
 	uint32_t queue_depth; /* requests waiting right now */
 	uint32_t workers;
-	uint32_t awake; /* of these, executing or spinning */
+	uint32_t awake;       /* of these, executing or spinning */
 	uint32_t descriptors; /* open domain descriptors (0 if not counted) */
 	uint64_t data_bytes;  /* size of the data area */
 	uint64_t age_ns;

@@ -63,10 +63,10 @@ struct fc_arg {
 struct fc_row {
 	const char *name;
 	uint16_t nr;
-	uint8_t follow;     /* enum fc_follow */
-	int8_t follow_arg;  /* argument that holds the flag */
+	uint8_t follow;    /* enum fc_follow */
+	int8_t follow_arg; /* argument that holds the flag */
 	uint32_t follow_flag;
-	uint8_t effect; /* enum fc_effect */
+	uint8_t effect;       /* enum fc_effect */
 	struct fc_arg arg[6]; /* unused ones are FC_KIND_NONE */
 };
 

@@ -33,8 +33,8 @@
 #include "libc-shim/hook.h"
 
 #define KERNEL_SA_RESTORER 0x04000000ul
-#define KERNEL_SA_FLAGS                                                                                                \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | (uint64_t)SA_NODEFER |                   \
+#define KERNEL_SA_FLAGS                                                                              \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | (uint64_t)SA_NODEFER | \
 	 (uint64_t)SA_RESETHAND | 0x800 /* SA_EXPOSE_TAGBITS */ | KERNEL_SA_RESTORER)
 #define BIT(sig) (1ull << ((sig)-1))
 #define NEVER_BLOCKED (BIT(SIGKILL) | BIT(SIGSTOP))

@@ -16,21 +16,21 @@
 #include "farcall/abi.h"
 
 /* A failed check ends the program: with a line, and a status that is neither 0 nor 77. */
-#define CHECK(condition)                                                                                               \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "%s:%d: %s: failed: %s\n", __FILE__, __LINE__, __func__, #condition);          \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK(condition)                                                                                      \
+	do {                                                                                                  \
+		if (!(condition)) {                                                                           \
+			fprintf(stderr, "%s:%d: %s: failed: %s\n", __FILE__, __LINE__, __func__, #condition); \
+			exit(1);                                                                              \
+		}                                                                                             \
 	} while (0)
-#define CHECK_IS(value, want)                                                                                          \
-	do {                                                                                                           \
-		long long is_ = (long long)(value), want_ = (long long)(want);                                         \
-		if (is_ != want_) {                                                                                    \
-			fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #value,     \
-				is_, want_);                                                                           \
-			exit(1);                                                                                       \
-		}                                                                                                      \
+#define CHECK_IS(value, want)                                                                                      \
+	do {                                                                                                       \
+		long long is_ = (long long)(value), want_ = (long long)(want);                                     \
+		if (is_ != want_) {                                                                                \
+			fprintf(stderr, "%s:%d: %s: %s is %lld, not %lld\n", __FILE__, __LINE__, __func__, #value, \
+				is_, want_);                                                                       \
+			exit(1);                                                                                   \
+		}                                                                                                  \
 	} while (0)
 
 /* ---- the daemon ---- */

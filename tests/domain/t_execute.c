@@ -36,13 +36,13 @@
 
 static int failures;
 
-#define SAME(a, b)                                                                                                     \
-	do {                                                                                                           \
-		int64_t a_ = (a), b_ = (b);                                                                            \
-		if (a_ != b_) {                                                                                        \
-			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, b_);                \
-			failures++;                                                                                    \
-		}                                                                                                      \
+#define SAME(a, b)                                                                                      \
+	do {                                                                                            \
+		int64_t a_ = (a), b_ = (b);                                                             \
+		if (a_ != b_) {                                                                         \
+			fprintf(stderr, "%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #a, a_, b_); \
+			failures++;                                                                     \
+		}                                                                                       \
 	} while (0)
 #define TRUE(c) SAME(!!(c), 1)
 

@@ -32,14 +32,14 @@ static int e2e_failures;
 static const char *e2e_dir;
 static bool e2e_remote, e2e_long;
 
-#define CHECK(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			int e_ = errno;                                                                                \
-			fprintf(stderr, "%s:%d: %s is not so (errno %s)\n", __FILE__, __LINE__, #cond,                 \
-				strerrorname_np(e_));                                                                  \
-			__atomic_add_fetch(&e2e_failures, 1, __ATOMIC_RELAXED);                                        \
-		}                                                                                                      \
+#define CHECK(cond)                                                                                    \
+	do {                                                                                           \
+		if (!(cond)) {                                                                         \
+			int e_ = errno;                                                                \
+			fprintf(stderr, "%s:%d: %s is not so (errno %s)\n", __FILE__, __LINE__, #cond, \
+				strerrorname_np(e_));                                                  \
+			__atomic_add_fetch(&e2e_failures, 1, __ATOMIC_RELAXED);                        \
+		}                                                                                      \
 	} while (0)
 
 /* compares two numbers and shows both */
@@ -54,16 +54,16 @@ static bool e2e_remote, e2e_long;
 		}                                                                                                      \
 	} while (0)
 
-#define FAILS(call, error)                                                                                             \
-	do {                                                                                                           \
-		errno = 0;                                                                                             \
-		long r_ = (long)(call);                                                                                \
-		int e_ = errno;                                                                                        \
-		if (r_ != -1 || e_ != (error)) {                                                                       \
-			fprintf(stderr, "%s:%d: %s gives %ld %s, not %s\n", __FILE__, __LINE__, #call, r_,             \
-				r_ == -1 ? strerrorname_np(e_) : "", strerrorname_np(error));                          \
-			__atomic_add_fetch(&e2e_failures, 1, __ATOMIC_RELAXED);                                        \
-		}                                                                                                      \
+#define FAILS(call, error)                                                                                 \
+	do {                                                                                               \
+		errno = 0;                                                                                 \
+		long r_ = (long)(call);                                                                    \
+		int e_ = errno;                                                                            \
+		if (r_ != -1 || e_ != (error)) {                                                           \
+			fprintf(stderr, "%s:%d: %s gives %ld %s, not %s\n", __FILE__, __LINE__, #call, r_, \
+				r_ == -1 ? strerrorname_np(e_) : "", strerrorname_np(error));              \
+			__atomic_add_fetch(&e2e_failures, 1, __ATOMIC_RELAXED);                            \
+		}                                                                                          \
 	} while (0)
 
 static inline void e2e_init(int argc, char **argv)

@@ -202,7 +202,8 @@ static void popen_system(void)
 	char command[2200], line[100];
 	FILE *p;
 
-	snprintf(command, sizeof command, "cat %s | tr 0 z > %s && grep -q bz %s", in_dir("plain"), in_dir("piped"), in_dir("piped"));
+	snprintf(command, sizeof command, "cat %s | tr 0 z > %s && grep -q bz %s", in_dir("plain"), in_dir("piped"),
+		 in_dir("piped"));
 	EQUAL(system(command), 0);
 	snprintf(command, sizeof command, "sort -r %s", in_dir("plain"));
 	p = popen(command, "r");

@@ -117,7 +117,8 @@ static void bad_memory(void)
 static void copies(void)
 {
 	size_t n = 5 * MIB + 333;
-	int in = open(in_dir("from"), O_RDWR | O_CREAT | O_TRUNC, 0600), out = open(in_dir("to"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int in = open(in_dir("from"), O_RDWR | O_CREAT | O_TRUNC, 0600),
+	    out = open(in_dir("to"), O_RDWR | O_CREAT | O_TRUNC, 0600);
 	off_t at = 0;
 	size_t done = 0;
 
@@ -154,7 +155,8 @@ static void copies(void)
 
 int main(int argc, char **argv)
 {
-	static const size_t all[] = { 65535, 65536, 65537, MIB - 1, MIB, MIB + 1, 3 * MIB + 17, 16 * MIB, 33 * MIB, 64 * MIB };
+	static const size_t all[] = { 65535,   65536,        65537,    MIB - 1,  MIB,
+				      MIB + 1, 3 * MIB + 17, 16 * MIB, 33 * MIB, 64 * MIB };
 
 	e2e_init(argc, argv);
 	data = malloc(64 * MIB + 1);

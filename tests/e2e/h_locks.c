@@ -52,7 +52,8 @@ static bool try_lock(char how, int fd)
 
 	if (how == 'f')
 		return !flock(fd, LOCK_EX | LOCK_NB) && !flock(fd, LOCK_UN);
-	return !fcntl(fd, how == 'o' ? F_OFD_SETLK : F_SETLK, &l) && !fcntl(fd, how == 'o' ? F_OFD_SETLK : F_SETLK, &none);
+	return !fcntl(fd, how == 'o' ? F_OFD_SETLK : F_SETLK, &l) &&
+	       !fcntl(fd, how == 'o' ? F_OFD_SETLK : F_SETLK, &none);
 }
 
 static void end_pipes(void)
@@ -144,7 +145,8 @@ static void inheritance(void)
 /* two processes that each wait for the other's lock */
 static void deadlock(void)
 {
-	struct flock a = { .l_type = F_WRLCK, .l_start = 0, .l_len = 1 }, b = { .l_type = F_WRLCK, .l_start = 1, .l_len = 1 };
+	struct flock a = { .l_type = F_WRLCK, .l_start = 0, .l_len = 1 },
+		     b = { .l_type = F_WRLCK, .l_start = 1, .l_len = 1 };
 	int fd = open(in_dir("file"), O_RDWR);
 	long r;
 	pid_t pid;

@@ -64,9 +64,27 @@ static uint64_t any(void)
 /* numbers that are likelier to hurt than others */
 static uint64_t nasty(void)
 {
-	static const uint64_t list[] = { 0, 1, ~0ull, ~0ull - 1, 1ull << 63, (1ull << 63) - 1, 1ull << 31, (1ull << 32) - 1,
-		1ull << 32, FC_DATA_MIN, FC_DATA_MIN - 1, FC_DATA_MAX, FC_DATA_MAX - 4096, FC_PATH_MAX, 0x7fffffff,
-		(uint64_t)-100, 4096, 65536, 16, 17, 0x41414141 };
+	static const uint64_t list[] = { 0,
+					 1,
+					 ~0ull,
+					 ~0ull - 1,
+					 1ull << 63,
+					 (1ull << 63) - 1,
+					 1ull << 31,
+					 (1ull << 32) - 1,
+					 1ull << 32,
+					 FC_DATA_MIN,
+					 FC_DATA_MIN - 1,
+					 FC_DATA_MAX,
+					 FC_DATA_MAX - 4096,
+					 FC_PATH_MAX,
+					 0x7fffffff,
+					 (uint64_t)-100,
+					 4096,
+					 65536,
+					 16,
+					 17,
+					 0x41414141 };
 
 	switch (any() % 4) {
 	case 0:
@@ -132,7 +150,8 @@ static bool lost(const struct session *s)
 {
 	struct pollfd p = { .fd = s->sock };
 
-	return __atomic_load_n(&s->area->header.poisoned, __ATOMIC_RELAXED) || (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP));
+	return __atomic_load_n(&s->area->header.poisoned, __ATOMIC_RELAXED) ||
+	       (poll(&p, 1, 0) == 1 && (p.revents & POLLHUP));
 }
 
 /* The call's result, or INT64_MIN if the session has been cut off or half a second has passed. */
@@ -226,10 +245,15 @@ static void scribble_once(struct session *s)
  * of nasty numbers. */
 static void random_request(struct session *s, unsigned index)
 {
-	static const unsigned own[] = { FC_NR_INTERRUPT, FC_NR_STREAM_READ, FC_NR_STREAM_WRITE, FC_NR_NOP, 1500, 65535 };
+	static const unsigned own[] = {
+		FC_NR_INTERRUPT, FC_NR_STREAM_READ, FC_NR_STREAM_WRITE, FC_NR_NOP, 1500, 65535
+	};
 	struct fc_entry *e = &s->area->entry[index];
 
-	e->nr = (uint16_t)(any() % 5 ? known_call() : any() % 4 ? own[any() % 4] : any() % 2 ? any() % 440 : own[any() % 6]);
+	e->nr = (uint16_t)(any() % 5   ? known_call()
+			   : any() % 4 ? own[any() % 4]
+			   : any() % 2 ? any() % 440
+				       : own[any() % 6]);
 	e->flags = (uint16_t)(any() % 3 ? 0 : any());
 	e->nonce++;
 	for (int i = 0; i < 6; i++)
@@ -313,8 +337,9 @@ static int attack_races(void)
 
 static void probe(struct session *s, int64_t fd, int except)
 {
-	static const unsigned calls[] = { SYS_fstat, SYS_read, SYS_pread64, SYS_write, SYS_lseek, SYS_fsync, SYS_close, SYS_dup,
-		SYS_fchdir, SYS_ftruncate, SYS_getdents64, SYS_flock, SYS_fstatfs };
+	static const unsigned calls[] = { SYS_fstat,      SYS_read,  SYS_pread64, SYS_write,  SYS_lseek,
+					  SYS_fsync,      SYS_close, SYS_dup,     SYS_fchdir, SYS_ftruncate,
+					  SYS_getdents64, SYS_flock, SYS_fstatfs };
 
 	if (fd == except)
 		return;
@@ -322,7 +347,8 @@ static void probe(struct session *s, int64_t fd, int except)
 		int64_t r = TRY(s, calls[i], (uint64_t)fd, calls[i] == SYS_flock ? 1 : 4096, 8, 0, 0, 0);
 
 		if (r != -EBADF && calls[i] != SYS_ftruncate) {
-			printf("descriptor %lld: call %u gives %lld, not EBADF\n", (long long)fd, calls[i], (long long)r);
+			printf("descriptor %lld: call %u gives %lld, not EBADF\n", (long long)fd, calls[i],
+			       (long long)r);
 			exit(1);
 		}
 		CHECK(r < 0);
@@ -402,14 +428,14 @@ static unsigned descendants(pid_t root, pid_t *list, unsigned max)
 	return n;
 }
 
-#define REFUSED(call)                                                                                                    \
-	do {                                                                                                             \
-		errno = 0;                                                                                               \
-		long r_ = (long)(call);                                                                                  \
-		if (r_ != -1 || (errno != EPERM && errno != EACCES && errno != ESRCH && errno != ENOENT)) {              \
-			printf("%s at process %d of the domain: %ld, errno %d\n", #call, pid, r_, errno);                \
-			exit(1);                                                                                         \
-		}                                                                                                        \
+#define REFUSED(call)                                                                                       \
+	do {                                                                                                \
+		errno = 0;                                                                                  \
+		long r_ = (long)(call);                                                                     \
+		if (r_ != -1 || (errno != EPERM && errno != EACCES && errno != ESRCH && errno != ENOENT)) { \
+			printf("%s at process %d of the domain: %ld, errno %d\n", #call, pid, r_, errno);   \
+			exit(1);                                                                            \
+		}                                                                                           \
 	} while (0)
 
 static void assault(pid_t pid)
@@ -582,8 +608,11 @@ static void cut_and_punch(void)
 	munmap(s.data, FC_DATA_MAX);
 	s.data = mmap(NULL, FC_DATA_MAX, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	CHECK(mmap(s.data, FC_DATA_MIN, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd[1], 0) == s.data);
-	s.area->header = (struct fc_area_header){ .magic = FC_ABI_MAGIC, .major = FC_ABI_MAJOR, .minor = FC_ABI_MINOR,
-						  .entries = FC_ENTRIES, .size = sizeof *s.area };
+	s.area->header = (struct fc_area_header){ .magic = FC_ABI_MAGIC,
+						  .major = FC_ABI_MAJOR,
+						  .minor = FC_ABI_MINOR,
+						  .entries = FC_ENTRIES,
+						  .size = sizeof *s.area };
 	fc_queue_init(&s.area->queue);
 	CHECK_IS(peer_ask_fds(s.sock, FC_MSG_AREAS, FC_DATA_MIN, fd, 2, NULL), 0); /* they replace the others */
 	for (int i = 0; i < 200 && !lost(&s); i++) {
@@ -594,7 +623,8 @@ static void cut_and_punch(void)
 		TRY(&s, SYS_pread64, 16, at, 9000, 0, 0, 0);
 		CHECK(ftruncate(fd[1], 4096) == -1); /* the seals hold */
 		CHECK(ftruncate(fd[0], FC_DATA_MIN) == -1);
-		fallocate(fd[1], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, 4096 * (1 + (off_t)(any() % 4)));
+		fallocate(fd[1], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at,
+			  4096 * (1 + (off_t)(any() % 4)));
 		if (i % 20 == 19)
 			fallocate(fd[0], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(any() % 15 * 4096), 4096);
 		if (i % 50 == 49) {
@@ -787,8 +817,8 @@ static const char *program(const char *variable, const char *name, char *room, s
 
 int main(int argc, char **argv)
 {
-	static int (*const attacks[])(void) = { attack_scribble, attack_races, attack_descriptors, attack_processes, attack_memory,
-		attack_socket };
+	static int (*const attacks[])(void) = { attack_scribble,  attack_races,  attack_descriptors,
+						attack_processes, attack_memory, attack_socket };
 	static const char *const names[] = { "scribble", "races", "descriptors", "processes", "memory", "socket" };
 	static const char *const mode[] = { "--mode", "0666", NULL };
 	const char *stress = getenv("FC_STRESS_SECONDS"), *only = getenv("FC_ATTACK");
@@ -847,13 +877,16 @@ int main(int argc, char **argv)
 	}
 	/* what the attackers left is taken away soon */
 	for (int i = 0; i < 100; i++) {
-		if (descriptors_of(daemon_.pid) <= before_fds + 2 && (int)descendants(daemon_.pid, list, 512) <= before_processes + 4)
+		if (descriptors_of(daemon_.pid) <= before_fds + 2 &&
+		    (int)descendants(daemon_.pid, list, 512) <= before_processes + 4)
 			break;
 		usleep(100000);
 	}
-	printf("descriptors %d -> %d, processes %d -> %u, memory %ld -> %ld kB\n", before_fds, descriptors_of(daemon_.pid),
-	       before_processes, descendants(daemon_.pid, list, 512), before_kb, resident_kb(daemon_.pid));
-	if (descriptors_of(daemon_.pid) > before_fds + 2 || (int)descendants(daemon_.pid, list, 512) > before_processes + 4 ||
+	printf("descriptors %d -> %d, processes %d -> %u, memory %ld -> %ld kB\n", before_fds,
+	       descriptors_of(daemon_.pid), before_processes, descendants(daemon_.pid, list, 512), before_kb,
+	       resident_kb(daemon_.pid));
+	if (descriptors_of(daemon_.pid) > before_fds + 2 ||
+	    (int)descendants(daemon_.pid, list, 512) > before_processes + 4 ||
 	    resident_kb(daemon_.pid) > before_kb + 4096) {
 		printf("FAIL: something is left\n");
 		failures++;

@@ -56,7 +56,8 @@ static void *load_thread(void *arg)
 		fd = open(path, O_RDWR | O_CREAT, 0600);
 		if (fd < 0)
 			_exit(3);
-		if (pwrite(fd, big, n % 4 ? 4096 : sizeof big, 0) < 0 || pread(fd, big, n % 3 ? 100 : sizeof big, 0) < 0)
+		if (pwrite(fd, big, n % 4 ? 4096 : sizeof big, 0) < 0 ||
+		    pread(fd, big, n % 3 ? 100 : sizeof big, 0) < 0)
 			_exit(4);
 		copy = dup(fd);
 		fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK, .l_start = n % 100, .l_len = 1 });

@@ -105,10 +105,10 @@ static void worker(void)
 	}
 }
 
-#define DOES(name, what)                                                                                               \
-	static void name(void)                                                                                         \
-	{                                                                                                              \
-		what;                                                                                                  \
+#define DOES(name, what)       \
+	static void name(void) \
+	{                      \
+		what;          \
 	}
 
 DOES(client_0_of_1, call(0, 7); client_ends(1, 1))

@@ -43,10 +43,10 @@ static void give(uint32_t idx, uint32_t times)
 	}
 }
 
-#define DOES(name, what)                                                                                               \
-	static void name(void)                                                                                         \
-	{                                                                                                              \
-		what;                                                                                                  \
+#define DOES(name, what)       \
+	static void name(void) \
+	{                      \
+		what;          \
 	}
 
 DOES(give_0, give(0, 1))

@@ -46,7 +46,8 @@ Test(config, good)
 				     "domain /run/with space/s\n"
 				     "mount 1 ro /a b/c\n"
 				     "mount 0 ro /other\n"
-				     "sites /var/cache/farcall\n"), 0);
+				     "sites /var/cache/farcall\n"),
+		     0);
 	cr_assert_eq(config.ndomains, 2);
 	cr_assert_eq(config.nmounts, 3);
 	cr_expect_str_eq(config.domain[1].socket, "/run/with space/s");
@@ -64,12 +65,21 @@ Test(config, good)
 Test(config, bad)
 {
 	static const char *const bad[] = {
-		"", FIRST, FIRST "sites\n", FIRST "sites relative\n", FIRST "sites /s\nsites /s\n",
-		FIRST "sites /s\nnonsense\n", FIRST "sites /s\nmount 0 rw /data\n",
-		FIRST "sites /s\ndomain /d\nmount 1 rw /data\n", FIRST "sites /s\ndomain /d\nmount 0 rx /data\n",
-		FIRST "sites /s\ndomain /d\nmount 0 rw /\n", FIRST "sites /s\ndomain /d\nmount 0 rw data\n",
-		FIRST "sites /s\ndomain /d\nmount -1 rw /data\n", FIRST "sites /s\ndomain /d\nmount 99999999999 rw /data\n",
-		FIRST "sites /s\ndomain /d\nmount 0 rw\n", FIRST "sites /s\ndomain\n",
+		"",
+		FIRST,
+		FIRST "sites\n",
+		FIRST "sites relative\n",
+		FIRST "sites /s\nsites /s\n",
+		FIRST "sites /s\nnonsense\n",
+		FIRST "sites /s\nmount 0 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 1 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rx /data\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rw /\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rw data\n",
+		FIRST "sites /s\ndomain /d\nmount -1 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 99999999999 rw /data\n",
+		FIRST "sites /s\ndomain /d\nmount 0 rw\n",
+		FIRST "sites /s\ndomain\n",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -70,7 +70,7 @@ Test(domain_options, bad)
 	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/xy", "-v", "d:/x"), 0, "%s", wrong);
 }
 
-#define STATUS(uid, gid, eff, amb)                                                                                     \
+#define STATUS(uid, gid, eff, amb) \
 	"Name:\tsome name\nUmask:\t0022\nUid:\t" uid "\nGid:\t" gid "\nCapEff:\t" eff "\nCapBnd:\t0\nCapAmb:\t" amb "\n"
 
 Test(peer, status)

@@ -35,8 +35,12 @@ static int kind_of_elf(uint16_t machine, uint16_t type, const char *interpreter)
 		Elf64_Phdr ph[2];
 		char interpreter[64];
 	} elf = {
-		.eh = { .e_ident = ELFMAG, .e_type = type, .e_machine = machine, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = interpreter ? 2 : 1 },
+		.eh = { .e_ident = ELFMAG,
+			.e_type = type,
+			.e_machine = machine,
+			.e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = interpreter ? 2 : 1 },
 		.ph = { { .p_type = PT_LOAD }, { .p_type = PT_INTERP, .p_offset = sizeof(elf.eh) + sizeof(elf.ph) } },
 	};
 	int fd, kind;
@@ -79,7 +83,8 @@ Test(elfkind, nonsense)
 	cr_expect_eq(kind_of_text(""), FC_ELF_OTHER);
 	cr_expect_eq(kind_of_text("#"), FC_ELF_OTHER);
 	cr_expect_eq(kind_of_text("echo hello\n"), FC_ELF_OTHER);
-	cr_expect_eq(kind_of_text("\177ELF\002 and then text that is long enough for a whole header ......"), FC_ELF_OTHER);
+	cr_expect_eq(kind_of_text("\177ELF\002 and then text that is long enough for a whole header ......"),
+		     FC_ELF_OTHER);
 	cr_expect_eq(fc_elf_kind(-1), -EBADF);
 }
 

@@ -39,8 +39,21 @@ Test(export_spec, good)
 Test(export_spec, bad)
 {
 	static const char *const bad[] = {
-		"", ":", "/srv", "/srv:", "/srv:data", ":/data", "/srv:/", "/srv:///", "/srv:/a/../b", "/srv:/a/.",
-		"/srv:/..", "/srv\n:/data", "/srv:/da\nta", ":ro", "/srv:ro",
+		"",
+		":",
+		"/srv",
+		"/srv:",
+		"/srv:data",
+		":/data",
+		"/srv:/",
+		"/srv:///",
+		"/srv:/a/../b",
+		"/srv:/a/.",
+		"/srv:/..",
+		"/srv\n:/data",
+		"/srv:/da\nta",
+		":ro",
+		"/srv:ro",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

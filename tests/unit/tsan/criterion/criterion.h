@@ -26,13 +26,12 @@ void fc_unit_check(bool good, bool fatal, const char *file, int line, const char
 	__attribute__((format(printf, 6, 7)));
 void fc_unit_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-#define FC_UNIT_ENTRY(symbol, ...)                                     \
-	static const struct fc_unit symbol = { __VA_ARGS__ };          \
-	static const struct fc_unit *const symbol##_entry              \
-		__attribute__((used, section("fc_units"))) = &symbol
+#define FC_UNIT_ENTRY(symbol, ...)                            \
+	static const struct fc_unit symbol = { __VA_ARGS__ }; \
+	static const struct fc_unit *const symbol##_entry __attribute__((used, section("fc_units"))) = &symbol
 
-#define Test(s, n, ...)                                                                          \
-	static void s##_##n##_impl(void);                                                        \
+#define Test(s, n, ...)                                                                             \
+	static void s##_##n##_impl(void);                                                           \
 	FC_UNIT_ENTRY(s##_##n##_unit, .suite = #s, .name = #n, .run = s##_##n##_impl, __VA_ARGS__); \
 	static void s##_##n##_impl(void)
 #define TestSuite(s, ...) FC_UNIT_ENTRY(s##_suite_unit, .suite = #s, __VA_ARGS__)
