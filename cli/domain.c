@@ -152,11 +152,12 @@ static bool read_exports(struct fc_domain *domain, const struct fc_packet *p)
 	domain->nexports = 0;
 	while (at < end) {
 		size_t length = strlen(at); /* a NUL stands behind the text in any case */
-		char *prefix = domain->export[domain->nexports].prefix;
+		char *prefix;
 
 		if (domain->nexports == FC_EXPORTS_MAX || length < 5 || length - 3 > FC_PREFIX_MAX ||
 		    (memcmp(at, "rw ", 3) && memcmp(at, "ro ", 3)))
 			return false;
+		prefix = domain->export[domain->nexports].prefix;
 		domain->export[domain->nexports].read_only = at[1] == 'o';
 		memcpy(prefix, at + 3, length - 2);
 		if (fc_prefix_normalize(prefix) || strcmp(prefix, at + 3) || strchr(prefix, '\n'))

@@ -31,8 +31,8 @@ static char pattern[ROOM], *room[6], *none, *readonly, *shared;
 
 struct live {
 	long value;
-	int fd;      /* opened for it, or -1 */
-	char *out;   /* memory to look at afterwards */
+	int fd;    /* opened for it, or -1 */
+	char *out; /* memory to look at afterwards */
 	size_t out_room;
 	struct iovec *iov;
 };
@@ -262,7 +262,7 @@ static void observe(const struct vec *v, const struct live *a, long result, char
 {
 	const struct row *r = v->row;
 	bool makes_fd = !strncmp(r->name, "open", 4) || !strcmp(r->name, "creat") || !strncmp(r->name, "dup", 3) ||
-		(!strcmp(r->name, "fcntl") && (v->c[1]->v == F_DUPFD || v->c[1]->v == F_DUPFD_CLOEXEC));
+			(!strcmp(r->name, "fcntl") && (v->c[1]->v == F_DUPFD || v->c[1]->v == F_DUPFD_CLOEXEC));
 
 	for (int i = 0; i < r->args; i++)
 		if (a[i].out)

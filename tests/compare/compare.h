@@ -12,8 +12,22 @@
 #include <stdio.h>
 
 enum kind {
-	K_NONE, K_VAL, K_HEX, K_OCT, K_FD, K_DIRFD, K_PATH, K_STR, K_IN, K_OUT, K_IN_OBJ, K_OUT_OBJ, K_INOUT_OBJ, K_IOV_IN,
-	K_IOV_OUT, K_BY_CMD,
+	K_NONE,
+	K_VAL,
+	K_HEX,
+	K_OCT,
+	K_FD,
+	K_DIRFD,
+	K_PATH,
+	K_STR,
+	K_IN,
+	K_OUT,
+	K_IN_OBJ,
+	K_OUT_OBJ,
+	K_INOUT_OBJ,
+	K_IOV_IN,
+	K_IOV_OUT,
+	K_BY_CMD,
 };
 
 struct arg {
@@ -31,17 +45,22 @@ struct row {
 };
 
 enum how {
-	H_IMM,    /* v */
-	H_FD,     /* open s (or `special` v) with flags v; bits above 32 set in v2 */
-	H_PATH,   /* template s: %L, %M */
-	H_TEXT,   /* literal string of v times 'a' after s */
-	H_GOOD,   /* v bytes into a big buffer */
-	H_END,    /* v bytes before an inaccessible page */
-	H_NULL, H_LOW, H_NONE, H_KERNEL, H_WILD, H_RO,
-	H_DATA,   /* object: v2 bytes at data */
+	H_IMM,  /* v */
+	H_FD,   /* open s (or `special` v) with flags v; bits above 32 set in v2 */
+	H_PATH, /* template s: %L, %M */
+	H_TEXT, /* literal string of v times 'a' after s */
+	H_GOOD, /* v bytes into a big buffer */
+	H_END,  /* v bytes before an inaccessible page */
+	H_NULL,
+	H_LOW,
+	H_NONE,
+	H_KERNEL,
+	H_WILD,
+	H_RO,
+	H_DATA,     /* object: v2 bytes at data */
 	H_DATA_END, /* the same, cut off after v bytes by an inaccessible page */
 	H_DATA_RO,  /* the same in a read-only page */
-	H_IOV,    /* array of buffers, variant v */
+	H_IOV,      /* array of buffers, variant v */
 };
 
 struct choice {
@@ -82,7 +101,11 @@ void rows_init(void);
 long (*row_wrapper(const char *name, const char **order, bool *is_int))(long, long, long, long, long, long);
 
 /* vectors.c: calls `emit` for every vector of every row. */
-enum extent { EXTENT_SAMPLE, EXTENT_ALL, EXTENT_FULL }; /* a third; all; each path in every form and each call in both ways */
+enum extent {
+	EXTENT_SAMPLE,
+	EXTENT_ALL,
+	EXTENT_FULL
+}; /* a third; all; each path in every form and each call in both ways */
 void vectors_generate(enum extent extent, void (*emit)(struct vec *));
 
 /* call.c: runs one vector and writes what can be observed to `out`. `w` is the working directory (tree.h). */

@@ -99,8 +99,8 @@ static void run_vector(struct vec *v)
 		_exit(98);
 	read_all(REPLY_FD, reply, n);
 	reply[n] = 0;
-	len = snprintf(line, sizeof line, "%s%s\t%s%s%s\n", v->key, v->wrapper ? " (libc)" : "", out, *reply ? " tree: " : "",
-		       reply);
+	len = snprintf(line, sizeof line, "%s%s\t%s%s%s\n", v->key, v->wrapper ? " (libc)" : "", out,
+		       *reply ? " tree: " : "", reply);
 	if (write(LOG_FD, line, (size_t)len) != len)
 		_exit(98);
 }
@@ -272,8 +272,8 @@ static void run(bool native, const char *log, char **end)
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 			exit(2); /* it has said why */
 		if (last == before && restarts > 3 && before == 0) {
-			fprintf(stderr, "compare: the %s side does not start (status %x)\n", native ? "native" : "remote",
-				status);
+			fprintf(stderr, "compare: the %s side does not start (status %x)\n",
+				native ? "native" : "remote", status);
 			exit(2);
 		}
 		if (++restarts > 40) {
@@ -282,7 +282,10 @@ static void run(bool native, const char *log, char **end)
 			exit(1);
 		}
 		f = fopen(log, "a");
-		fprintf(f, "%05u DIED status=%x%s\t\n", ++last, status, WEXITSTATUS(status) == 99 ? " (hung)" : WEXITSTATUS(status) == 97 ? " (domain lost before)" : "");
+		fprintf(f, "%05u DIED status=%x%s\t\n", ++last, status,
+			WEXITSTATUS(status) == 99   ? " (hung)"
+			: WEXITSTATUS(status) == 97 ? " (domain lost before)"
+						    : "");
 		fclose(f);
 		tree_changes();
 	}
@@ -354,11 +357,13 @@ static int verdict(const char *native_log, const char *remote_log)
 		}
 		if (++different > 400 && !verbose)
 			continue;
-		printf("%s%s%s\n  native: %s\n  remote: %s\n", a, strcmp(a, b) ? " | " : "", strcmp(a, b) ? b : "", oa, ob);
+		printf("%s%s%s\n  native: %s\n  remote: %s\n", a, strcmp(a, b) ? " | " : "", strcmp(a, b) ? b : "", oa,
+		       ob);
 	}
 	fclose(fa);
 	fclose(fb);
-	printf("compare: %u vectors over %d rows, %u different, %u known differences\n", vectors, row_count, different, excused);
+	printf("compare: %u vectors over %d rows, %u different, %u known differences\n", vectors, row_count, different,
+	       excused);
 	return different || !vectors ? 1 : 0;
 }
 
@@ -385,7 +390,8 @@ int main(int argc, char **argv)
 			only_rows = argv[++i];
 	}
 	if (argc - i != 2) {
-		fprintf(stderr, "usage: h_compare [--native] [--all | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR\n");
+		fprintf(stderr,
+			"usage: h_compare [--native] [--all | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR\n");
 		return 2;
 	}
 	if (!native && !realpath(argv[i], farcall))

@@ -10,7 +10,7 @@ prefix=$TESTDIR/mnt
 count=${FC_TEST_LONG:+10000}
 count=${count:-2500}
 
-dd if=/dev/urandom of="$TESTDIR/random" bs=4k count=$count status=none
+dd if=/dev/urandom of="$TESTDIR/random" bs=4k count="$count" status=none
 
 check "dd writes" "$FARCALL" run -v "$TESTDIR/d:/data" -- dd if="$TESTDIR/random" of=/data/f bs=4k status=none
 check "the bytes arrive" cmp "$TESTDIR/random" "$TESTDIR/d/f"
@@ -20,7 +20,7 @@ check "dd in large blocks" "$FARCALL" run -v "$TESTDIR/d:/data" -- \
 	dd if=/data/f of=/data/g bs=3M conv=fsync status=none
 check "the same bytes" cmp "$TESTDIR/d/f" "$TESTDIR/d/g"
 check "dd from urandom" "$FARCALL" run -v "$TESTDIR/d:/data" -- \
-	dd if=/dev/urandom of=/data/u bs=4k count=$count status=none
+	dd if=/dev/urandom of=/data/u bs=4k count="$count" status=none
 check "all of it" test "$(stat -c %s "$TESTDIR/d/u")" = $((4096 * count))
 check "seek, skip, conv=notrunc" "$FARCALL" run -v "$TESTDIR/d:/data" -- \
 	dd if="$TESTDIR/random" of=/data/f bs=1k skip=3 seek=11 count=7 conv=notrunc status=none

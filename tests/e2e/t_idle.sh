@@ -49,7 +49,7 @@ holder=$!
 sleep 0.5
 "$FARCALL" run --domain "$domain_socket" -- flock /data/lock true &
 waiter=$!
-started+=($holder $waiter)
+started+=("$holder" "$waiter")
 sleep 1
 check "the second client waits" test -d /proc/$waiter
 idle "a client blocked in flock, and its domain" "$domain_pid" $holder $waiter
