@@ -332,7 +332,7 @@ static int look_local(struct image *im)
 		return 0;
 	im->hooked = false;
 	shim_say(im->path, why, shim.strict ? " (refused: FARCALL_STRICT)" : NULL);
-	return shim.strict ? -EPERM : 0;
+	return shim.strict ? -EACCES : 0;
 }
 
 static long remote_open(const struct image *im)
