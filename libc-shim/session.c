@@ -8,8 +8,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "common/doorbell.h"
 #include "libc-shim/shim.h"
 
+#define ABANDON_WAIT_NS 50000000ull
 #define ABANDONED UINT32_MAX /* owner of an entry whose call will never be waited for */
 
 void shim_session_reset(struct shim_session *s, unsigned domain)
@@ -143,6 +145,12 @@ void shim_entry_abandon(struct shim_session *s, int i)
 
 	if (s->area && s->state == SHIM_SESSION_READY && !entry_over(s, i) && (messenger = shim_entry_get(s)) >= 0) {
 		shim_submit(s, messenger, FC_NR_INTERRUPT, arg);
+		fc_bell_ring(&s->area->header); /* whatever the credit, as for every interruption */
+		/* From here on the application may count on the call being over: a read must not take what comes later. Bounded,
+		 * for the jump may have come before the request was in the queue; then it will never run. */
+		uint64_t deadline = shim_now_ns() + ABANDON_WAIT_NS;
+		while (!entry_over(s, messenger) && shim_now_ns() < deadline)
+			fc_entry_sleep(&s->area->entry[messenger], deadline);
 		fc_store_release(&s->slot[messenger].owner, ABANDONED);
 	}
 	fc_store_release(&s->slot[i].owner, ABANDONED);
