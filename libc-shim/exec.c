@@ -176,6 +176,7 @@ struct exec_memory {
 	const char **envp;
 	const char **argv;
 	char exec_var[40];
+	char trace_var[40];
 	char preload_var[2 * FC_PATH_MAX];
 	char dir_var[FC_PATH_MAX + 16];
 	char line[512]; /* a script's first */
@@ -230,11 +231,20 @@ static void make_preload(struct exec_memory *m, const char *old)
 	}
 }
 
+static const char *descriptor_variable(char *to, size_t size, const char *name, int fd)
+{
+	char digits[24];
+
+	digits[sizeof digits - 1] = 0;
+	text_append(text_append(to, to + size, name), to + size,
+		    shim_format_number(digits + sizeof digits - 1, (uint64_t)(unsigned)fd));
+	return to;
+}
+
 /* The environment as given, with our variables as they must be. */
 static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd)
 {
 	const char **out = m->envp, *old_preload = NULL;
-	char digits[24], *d = shim_format_number(digits + sizeof digits - 1, (uint64_t)(unsigned)state_fd);
 	char *p;
 
 	for (long i = 0; i < n; i++) {
@@ -244,7 +254,8 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 			continue;
 		if (user_starts_with(s, "LD_PRELOAD="))
 			old_preload = s;
-		else if (!user_starts_with(s, "FARCALL_DIR=") && !user_starts_with(s, "FARCALL_EXEC="))
+		else if (!user_starts_with(s, "FARCALL_DIR=") && !user_starts_with(s, "FARCALL_EXEC=") &&
+			 !user_starts_with(s, "FARCALL_TRACE="))
 			*out++ = s;
 	}
 	make_preload(m, old_preload);
@@ -252,12 +263,10 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 	p = text_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
 	text_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
 	*out++ = m->dir_var;
-	if (state_fd >= 0) {
-		digits[sizeof digits - 1] = 0;
-		p = text_append(m->exec_var, m->exec_var + sizeof m->exec_var, "FARCALL_EXEC=");
-		text_append(p, m->exec_var + sizeof m->exec_var, d);
-		*out++ = m->exec_var;
-	}
+	if (state_fd >= 0)
+		*out++ = descriptor_variable(m->exec_var, sizeof m->exec_var, "FARCALL_EXEC=", state_fd);
+	if (shim.trace_fd >= 0)
+		*out++ = descriptor_variable(m->trace_var, sizeof m->trace_var, "FARCALL_TRACE=", shim.trace_fd);
 	*out = NULL;
 }
 
@@ -483,6 +492,8 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 			return p ? state : -ENOMEM;
 		set_inherit(p, true);
 	}
+	if (im->hooked && shim.trace_fd >= 0)
+		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
 	make_environment(m, envp, nenv, state);
 	fc_signal_before_exec();
 	if (im->memfd >= 0)
@@ -496,6 +507,8 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 		fc_call(SYS_close, state);
 		set_inherit(p, false);
 	}
+	if (shim.trace_fd >= 0)
+		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);
 	if (im->memfd >= 0)
 		fc_call(SYS_close, im->memfd);
 	return r;

@@ -107,7 +107,7 @@ static void trace_init(char **envp)
 	while (v && *v >= '0' && *v <= '9' && n < SHIM_FDS)
 		n = n * 10 + (*v++ - '0');
 	if (v && fc_call(SYS_fcntl, n, F_GETFD) >= 0)
-		shim.trace_fd = n;
+		shim.trace_fd = shim_hide_fd(&shim.process, n);
 }
 
 static int start(const char *dir, char **envp)

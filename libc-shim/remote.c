@@ -333,7 +333,7 @@ long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, 
 	if (!f)
 		return -EDEADLK;
 	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
-	c.quiet = nr == SYS_dup || nr == SYS_close; /* the application knows another number */
+	c.quiet = nr == SYS_dup || nr == SYS_close || nr == SYS_fcntl; /* the application knows another number */
 	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
 	shim_frame_end(f);
 	return (long)result;

@@ -267,7 +267,7 @@ int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait
 int64_t shim_call_row(struct shim_call *c, const long a[6]);
 /* The same for arguments that are all values and descriptors: nothing to copy. */
 int64_t shim_call_values(struct shim_call *c, const long a[6]);
-/* Run a row that has only values and (domain) descriptors. dup and close are not traced. */
+/* Run a row that has only values and (domain) descriptors. dup, close and fcntl are not traced. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
 /* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
 long shim_refuse(struct shim_process *p, uint64_t w, int error);
