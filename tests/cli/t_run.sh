@@ -8,7 +8,6 @@ need_farcall
 export XDG_RUNTIME_DIR=$TESTDIR/run
 mkdir -m 700 "$TESTDIR/run" "$TESTDIR/d" "$TESTDIR/e"
 d=$TESTDIR/d e=$TESTDIR/e
-if ((EUID)); then base=$TESTDIR/run/farcall; else base=/run/farcall; fi
 
 status_of()
 {
@@ -66,8 +65,9 @@ daemons()
 	pgrep -f "farcall-storaged .*$d:/data" || :
 }
 wait_for 2 test -z "$(daemons)" || wrong "a private domain is left: $(daemons)"
-[[ -z $(ls -A "$base") ]] || wrong "left in $base: $(ls "$base")"
-"$FARCALL" run -v "$d:/data" sh -c 'echo $$ >/data/pid; exec sleep 60' &
+runtime=$("$FARCALL" run -v "$d:/data" sh -c 'echo "$FARCALL_DIR"')
+[[ $runtime && ! -e $runtime ]] || wrong "the runtime directory \"$runtime\" is left"
+"$FARCALL" run -v "$d:/data" sh -c 'echo "$FARCALL_DIR" >/data/runtime; echo $$ >/data/pid; exec sleep 60' &
 wait_for 5 test -s "$d/pid"
 victim=$!
 kill -KILL $victim
@@ -77,6 +77,7 @@ none_left()
 	[[ -z $(daemons) ]] && ! kill -0 "$(cat "$d/pid")" 2>/dev/null
 }
 wait_for 3 none_left || wrong "after SIGKILL the domain or the command lives on"
+[[ -d $(cat "$d/runtime") ]] || wrong "a killed run leaves nothing: the test is wrong"
 "$FARCALL" run -v "$d:/data" true
-[[ -z $(ls -A "$base") ]] || wrong "what a killed run left was not removed: $(ls "$base")"
+[[ ! -e $(cat "$d/runtime") ]] || wrong "what a killed run left was not removed"
 finish
