@@ -101,7 +101,7 @@ def try_terminal(directory):
 
 def try_stop(directory):
     """SIGTSTP stops the command, and farcall with it, so that a shell sees the job stop; SIGCONT continues both."""
-    run = subprocess.Popen([FARCALL, "run", "-v", directory + ":/data", "--", "sh", "-c", "echo ready; sleep 60"],
+    run = subprocess.Popen([FARCALL, "run", "-v", directory + ":/data", "--", "sh", "-c", "echo ready; exec sleep 60"],
                            stdout=subprocess.PIPE, process_group=0)
     if read_line(run.stdout.fileno()) != "ready":
         wrong("stop: the command does not start")
