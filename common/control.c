@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #include "common/rawcall.h"
 
@@ -43,6 +44,8 @@ int fc_control_connect(const char *path)
 	long fd = fc_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return (int)fd;
+	struct timeval limit = { 10, 0 }; /* a stopped peer with a full backlog */
+	fc_call(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	long r;
 	do
 		r = fc_call(SYS_connect, fd, &sa, offsetof(struct sockaddr_un, sun_path) + n + 1);

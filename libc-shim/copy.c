@@ -105,7 +105,7 @@ static long copy_by_hand(const struct copy *c, bool range)
 	return (long)done;
 }
 
-static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uint64_t w, const long a[6])
+static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uint64_t w, const long a[6], uint64_t length)
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c;
@@ -114,8 +114,10 @@ static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uin
 		return -EDEADLK;
 	c.path[0] = c.path[1] = NULL;
 	int64_t r = shim_call_begin(&c, row, p, shim_fd_domain(w), f);
-	if (r == 0)
-		r = shim_result(c.s, shim_call_row(&c, a));
+	if (r == 0) {
+		r = shim_call_row(&c, a);
+		r = shim_result(c.s, r > 0 && (uint64_t)r > length ? SHIM_IMPOSSIBLE : r);
+	}
 	shim_frame_end(f);
 	return (long)r;
 }
@@ -136,7 +138,7 @@ long shim_do_copy(long nr, long a[6])
 
 		b[in] = shim_fd_number(wi);
 		b[out] = shim_fd_number(wo);
-		return copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b);
+		return copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
 	}
 	struct copy c = { .in = a[in],
 			  .out = a[out],

@@ -81,6 +81,8 @@ bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
 
 void shim_data_nap(struct shim_session *s)
 {
+	if (unlikely(fc_load(&s->forgotten)))
+		shim_entries_reclaim(s);
 	if (likely(s->chunks == FC_DATA_MIN / FC_CHUNK) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
 		return;
 	if (fc_load(&s->peak) < s->chunks / 2)

@@ -179,7 +179,8 @@ struct exec_memory {
 	char trace_var[40];
 	char preload_var[2 * FC_PATH_MAX];
 	char dir_var[FC_PATH_MAX + 16];
-	char line[512]; /* a script's first */
+	char line[SCRIPT_DEPTH][512]; /* the first of each script in a chain */
+	unsigned lines;
 	const char *pointers[];
 };
 
@@ -272,7 +273,7 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 
 static struct exec_memory *memory_get(long nargs, long nenv)
 {
-	size_t size = sizeof(struct exec_memory) + (size_t)(nargs + nenv + 12) * sizeof(char *);
+	size_t size = sizeof(struct exec_memory) + (size_t)(nargs + nenv + 2 * SCRIPT_DEPTH + 12) * sizeof(char *);
 	long at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (at < 0 && at > -4096)
@@ -280,8 +281,8 @@ static struct exec_memory *memory_get(long nargs, long nenv)
 	struct exec_memory *m = (struct exec_memory *)at;
 	m->size = size;
 	m->argv = m->pointers;
-	m->envp = m->pointers + nargs + 6; /* room for a script's interpreter and argument in front */
-	if (fc_vfork_depth) {
+	m->envp = m->pointers + nargs + 2 * SCRIPT_DEPTH + 6; /* room for each script's interpreter and its argument in front */
+	if (fc_in_vfork_child()) {
 		struct shim_thread *t = shim_self();
 
 		if (t->exec_memory)
@@ -294,7 +295,7 @@ static struct exec_memory *memory_get(long nargs, long nenv)
 
 static void memory_put(struct exec_memory *m)
 {
-	if (fc_vfork_depth)
+	if (fc_in_vfork_child())
 		shim_self()->exec_memory = NULL;
 	fc_call(SYS_munmap, m, m->size);
 }
@@ -402,7 +403,7 @@ static char *skip(char *s)
 /* A remote script: run its interpreter with the script's path, as the kernel would. */
 static int use_interpreter(struct image *im, struct exec_memory *m)
 {
-	char *name = skip(m->line + 2), *end = name, *argument;
+	char *name = skip(m->line[m->lines] + 2), *end = name, *argument;
 
 	while (*end && *end != '\n')
 		end++;
@@ -438,11 +439,12 @@ static int look_remote(struct image *im, struct exec_memory *m)
 
 	if (fd < 0)
 		return r;
-	long a[6] = { fd, (long)m->line, sizeof m->line - 1, 0 };
+	char *line = m->line[m->lines];
+	long a[6] = { fd, (long)line, sizeof m->line[0] - 1, 0 };
 	long n = r < 0 ? r : fc_dispatch(SYS_pread64, a);
 	if (n >= 0) {
-		m->line[n] = 0;
-		if (n > 2 && m->line[0] == '#' && m->line[1] == '!') {
+		line[n] = 0;
+		if (n > 2 && line[0] == '#' && line[1] == '!') {
 			r = use_interpreter(im, m);
 		} else {
 			r = im->memfd = fetch(fd);
@@ -468,7 +470,7 @@ static int resolve(struct image *im, struct exec_memory *m)
 {
 	if (!is_remote(im))
 		return look_local(im);
-	for (int depth = 0; depth < SCRIPT_DEPTH; depth++) {
+	for (m->lines = 0; m->lines < SCRIPT_DEPTH; m->lines++) {
 		int r = look_remote(im, m);
 
 		if (r < 0 || im->memfd >= 0)

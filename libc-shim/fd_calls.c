@@ -85,6 +85,8 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 	int to = (int)a[1];
 	long dfd = 0;
 
+	if (w && (unsigned)to >= SHIM_FDS)
+		return -EBADF; /* beyond what the table holds, whatever the limit */
 	if (w && (dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0)) < 0)
 		return dfd;
 	long r = shim_native(nr, a);

@@ -46,15 +46,17 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain)
 	return false;
 }
 
-/* Ask for a child's shadow. The session is locked. */
-static void beget(struct shim_process *p, unsigned domain, struct offspring *o)
+/* Ask for a child's shadow. The session is locked. 0, or why there can be no child now; a dead domain is no reason. */
+static int beget(struct shim_process *p, unsigned domain, struct offspring *o)
 {
 	struct shim_session *s = &p->session[domain];
+	int r;
 
 	o->sock = -1;
 	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
-		return;
-	if (shim_ask(s, FC_MSG_FORK, 0, 0, NULL, 0) == 0 && s->packet.nfds == 1) {
+		return 0;
+	r = shim_ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
+	if (r == 0 && s->packet.nfds == 1) {
 		o->sock = s->packet.fd[0];
 		s->packet.fd[0] = -1;
 		o->token[0] = s->packet.head.arg[0];
@@ -62,6 +64,7 @@ static void beget(struct shim_process *p, unsigned domain, struct offspring *o)
 		o->id = s->packet.head.arg[2];
 	}
 	fc_packet_drop(&s->packet);
+	return r == -EAGAIN || r == -ENOMEM ? r : 0;
 }
 
 /* The child's side of one session: only the connection made for it is its own. */
@@ -154,15 +157,17 @@ long shim_do_fork(long nr, long a[6])
 	struct offspring o[SHIM_DOMAINS];
 	struct shim_lock_state saved[SHIM_DOMAINS];
 	bool nested = shim_self()->depth > 0;
+	long r = 0;
 	unsigned d;
 
 	if (shares_memory(nr, a))
 		return shim_native(nr, a);
-	for (d = 0; d < shim.config.ndomains; d++) {
+	for (d = 0; d < shim.config.ndomains && r == 0; d++) {
 		shim_lock(&p->session[d].lock, &saved[d]);
-		beget(p, d, &o[d]);
+		r = beget(p, d, &o[d]);
 	}
-	long r = shim_native(nr, a);
+	if (r == 0)
+		r = shim_native(nr, a);
 	if (r == 0)
 		in_child(p, o, nested);
 	for (unsigned i = 0; r != 0 && i < d; i++) {
@@ -249,7 +254,7 @@ long shim_do_exit(long nr, long a[6])
 	struct shim_process *p = shim_process();
 	struct shim_lock_state saved;
 
-	if (fc_vfork_depth && !shim_vfork_process(shim_self()))
+	if (fc_in_vfork_child() && !shim_vfork_process(shim_self()))
 		return shim_native(nr, a); /* the sessions are the parent's */
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
@@ -258,6 +263,7 @@ long shim_do_exit(long nr, long a[6])
 
 		shim_lock(&p->session[d].lock, &saved);
 		fc_control_ask(p->session[d].sock, &bye, NULL, NULL, 0, &p->session[d].packet);
+		fc_packet_drop(&p->session[d].packet);
 		shim_unlock(&p->session[d].lock, &saved);
 	}
 	return shim_native(nr, a);

@@ -66,6 +66,11 @@ void fc_signal_after_failed_exec(void);
  * also clear it when the parent goes on. */
 extern __thread unsigned fc_vfork_depth __attribute__((tls_model("initial-exec")));
 
+/* While fc_vfork_depth is nonzero: the thread that called vfork, and whether we are its child. A handler of a signal that came
+ * while the parent slept runs in the parent, before the count is down again. */
+extern __thread int fc_vfork_caller __attribute__((tls_model("initial-exec")));
+bool fc_in_vfork_child(void);
+
 /* Nonzero in a child made by clone() without CLONE_VM on a new stack: a fork that could not go through fc_dispatch, so that
  * nothing was prepared for it. Set in the child only; whoever handles it clears it. */
 extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exec")));

@@ -43,7 +43,7 @@ long shim_do_ids(long nr, long a[6])
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
-		if (fc_vfork_depth && !shim_holds_state(p, d))
+		if (fc_in_vfork_child() && !shim_holds_state(p, d))
 			continue; /* the child will attach by itself, as whoever it is then */
 		if ((p = shim_process_own()))
 			sync_one(&p->session[d], fsuid, fsgid);
@@ -61,7 +61,7 @@ long shim_do_umask(long nr, long a[6])
 
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		any |= shim_is_attached(&p->session[d]);
-	if (fc_vfork_depth && !any)
+	if (fc_in_vfork_child() && !any)
 		return old;
 	if (!(p = shim_process_own()))
 		return old;

@@ -31,7 +31,8 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 		return -EINVAL;
 	if (map.fm_extent_count > FC_FIEMAP_EXTENTS_MAX)
 		map.fm_extent_count = FC_FIEMAP_EXTENTS_MAX;
-	size_t size = sizeof map + map.fm_extent_count * sizeof(struct fiemap_extent);
+	const uint32_t room = map.fm_extent_count;
+	size_t size = sizeof map + room * sizeof(struct fiemap_extent);
 	c->wire[2] = shim_call_room(c, size);
 	if (c->wire[2] == FC_NULL)
 		return -ENOMEM;
@@ -39,16 +40,13 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 	memcpy(shared, &map, sizeof map);
 	int64_t r = shim_call_run(c, SYS_ioctl);
 	memcpy(&map, shared, sizeof map);
-	uint32_t extents = map.fm_mapped_extents;
+	uint32_t extents = map.fm_mapped_extents < room ? map.fm_mapped_extents : room;
 	if (r < 0) { /* the kernel still says which flags it did not know */
 		map.fm_extent_count = asked;
 		fc_copy_to_user(user, &map, sizeof map);
 		return r;
 	}
-	if (extents > map.fm_extent_count)
-		extents = map.fm_extent_count ? map.fm_extent_count : extents;
-	if (map.fm_extent_count &&
-	    fc_copy_to_user((char *)user + sizeof map, shared + 1, extents * sizeof(struct fiemap_extent)))
+	if (fc_copy_to_user((char *)user + sizeof map, shared + 1, extents * sizeof(struct fiemap_extent)))
 		return -EFAULT;
 	map.fm_extent_count = asked;
 	return fc_copy_to_user(user, &map, sizeof map) ? -EFAULT : r;

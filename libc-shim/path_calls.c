@@ -425,7 +425,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 		if (r >= FC_CONTINUE - 5 && r <= FC_CONTINUE) {
 			if (follow_answer(pc, r))
 				continue;
-			r = -8193;
+			r = SHIM_IMPOSSIBLE;
 		}
 		return shim_result(&pc->p->session[*domain], r);
 	}

@@ -19,7 +19,7 @@ struct shim_process *shim_process(void)
 		fc_new_stack_fork = 0;
 		shim_fork_unannounced();
 	}
-	if (unlikely(fc_vfork_depth)) {
+	if (unlikely(fc_vfork_depth) && fc_in_vfork_child()) {
 		struct shim_process *p = shim_vfork_process(shim_self());
 
 		if (p)
@@ -33,7 +33,7 @@ struct shim_process *shim_process_own(void)
 	struct shim_process *p;
 	struct shim_thread *t;
 
-	if (likely(!fc_vfork_depth))
+	if (likely(!fc_vfork_depth) || !fc_in_vfork_child())
 		return &shim.process;
 	t = shim_self();
 	p = shim_vfork_process(t);

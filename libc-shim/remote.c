@@ -287,7 +287,7 @@ static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 		if (arg->kind == FC_KIND_OUT) {
 			n = (uint64_t)result;
 			if (c->wire[arg->extra] && n > c->wire[arg->extra])
-				return -8192; /* more than there was room for */
+				return SHIM_IMPOSSIBLE; /* more than there was room for */
 			if (!c->wire[arg->extra])
 				n = 0;
 		} else if (arg->kind == FC_KIND_OUT_OBJ || arg->kind == FC_KIND_INOUT_OBJ ||

@@ -88,7 +88,7 @@ static void set_wire(struct shim_call *c, uint64_t a1, uint64_t a2, uint64_t a3,
 static int64_t checked(struct shim_call *c, int64_t r, size_t most)
 {
 	if (unlikely(r > (int64_t)most || r < -4095))
-		return shim_result(c->s, -8193);
+		return shim_result(c->s, SHIM_IMPOSSIBLE);
 	return r;
 }
 
@@ -307,9 +307,14 @@ static int64_t run_stream_write(struct stream *st, struct transfer *t)
 
 	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_WRITE, st->c->wire);
 	while (st->mine < chunks) {
-		if (st->mine >= (uint32_t)st->slots &&
-		    st->mine - fc_load_acquire(&st->shared->domain.chunks) >= (uint32_t)st->slots) {
-			if (!stream_wait(st, st->mine - (uint32_t)st->slots))
+		uint32_t theirs = fc_load_acquire(&st->shared->domain.chunks);
+
+		if (theirs > st->mine) {
+			shim_session_fail(st->c->s, "it wrote more than it was given");
+			break;
+		}
+		if (st->mine - theirs >= (uint32_t)st->slots) {
+			if (!stream_wait(st, theirs))
 				break;
 			continue;
 		}

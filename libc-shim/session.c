@@ -103,11 +103,14 @@ void shim_entries_reclaim(struct shim_session *s)
 {
 	uint32_t tid = (uint32_t)shim_self()->tid;
 
+	fc_store(&s->forgotten, 0u);
 	for (int i = 0; i < (int)FC_ENTRIES; i++) {
 		uint32_t owner = fc_load(&s->slot[i].owner);
 
 		if (owner && owner != tid && entry_take(s, i, tid, true))
 			shim_entry_put(s, i);
+		else if (owner == ABANDONED)
+			fc_store(&s->forgotten, 1u);
 	}
 }
 
@@ -138,6 +141,12 @@ void shim_entry_put(struct shim_session *s, int i)
 	fc_store_release(&s->slot[i].owner, 0u);
 }
 
+void shim_entry_forget(struct shim_session *s, int i)
+{
+	fc_store_release(&s->slot[i].owner, ABANDONED);
+	fc_store(&s->forgotten, 1u);
+}
+
 void shim_entry_abandon(struct shim_session *s, int i)
 {
 	uint64_t arg[6] = { (uint64_t)i, s->slot[i].nonce };
@@ -151,7 +160,7 @@ void shim_entry_abandon(struct shim_session *s, int i)
 		uint64_t deadline = shim_now_ns() + ABANDON_WAIT_NS;
 		while (!entry_over(s, messenger) && shim_now_ns() < deadline)
 			fc_entry_sleep(&s->area->entry[messenger], deadline);
-		fc_store_release(&s->slot[messenger].owner, ABANDONED);
+		shim_entry_forget(s, messenger);
 	}
-	fc_store_release(&s->slot[i].owner, ABANDONED);
+	shim_entry_forget(s, i);
 }

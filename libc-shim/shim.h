@@ -81,6 +81,7 @@ struct shim_session {
 	uint32_t chunks;                        /* usable data chunks */
 	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                          /* sleeps since then */
+	uint32_t forgotten; /* nonzero: there may be entries to reclaim */
 	uint32_t in_flight;                     /* entries handed to the domain */
 	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
 	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
@@ -199,7 +200,8 @@ int shim_connect(unsigned domain, struct fc_packet *packet);
 
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);
-void shim_entry_abandon(struct shim_session *s, int index);
+void shim_entry_forget(struct shim_session *s, int index); /* nobody will wait for it: reclaimed once it is over */
+void shim_entry_abandon(struct shim_session *s, int index); /* the same for a call that was to go on: interrupts it */
 void shim_entries_reclaim(struct shim_session *s); /* take back what calls that nobody waits for have held until now */
 
 /* data.c: chunks of the data area. get: one chunk or -1 (growing if it may). */
@@ -271,6 +273,8 @@ int64_t shim_call_values(struct shim_call *c, const long a[6]);
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
 /* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
 long shim_refuse(struct shim_process *p, uint64_t w, int error);
+/* No result of any call: what a check that fails turns a result into. shim_result ends the session over it. */
+#define SHIM_IMPOSSIBLE (-10000)
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */
 long shim_result(struct shim_session *s, int64_t r);
 /* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */

@@ -21,7 +21,7 @@ static uint32_t scratch_owner[SCRATCHES]; /* tid, 0 = free */
 struct shim_thread *shim_self(void)
 {
 	if (unlikely(!self.tid)) {
-		self.tid = (int)fc_call(SYS_gettid);
+		self.tid = fc_vfork_depth ? fc_vfork_caller : (int)fc_call(SYS_gettid); /* a vfork child's record is its parent's */
 		fc_spin_init(&self.spin);
 	}
 	return &self;
@@ -44,19 +44,25 @@ static bool on_alternate_stack(void)
 	return fc_call(SYS_sigaltstack, 0, &ss) == 0 && (ss.ss_flags & SS_ONSTACK);
 }
 
-static void frame_release(struct shim_frame *f, bool abandoned)
+/* What a frame holds. It lets go first and gives back then, so that a handler or a jump in between finds nothing twice. */
+static struct shim_frame frame_take(struct shim_frame *f)
 {
-	if (f->entry >= 0) {
-		if (abandoned)
-			shim_entry_abandon(f->session, f->entry);
-		else
-			shim_entry_put(f->session, f->entry);
-		f->entry = -1;
-	}
-	if (f->scratch >= 0) {
-		fc_store_release(&scratch_owner[f->scratch], 0u);
-		f->scratch = -1;
-	}
+	struct shim_frame held = *f;
+
+	f->entry = -1;
+	f->scratch = -1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return held;
+}
+
+static void frame_release(const struct shim_frame *held, bool abandoned)
+{
+	if (held->scratch >= 0)
+		fc_store_release(&scratch_owner[held->scratch], 0u);
+	if (held->entry >= 0 && abandoned)
+		shim_entry_abandon(held->session, held->entry);
+	else if (held->entry >= 0)
+		shim_entry_put(held->session, held->entry);
 }
 
 /*
@@ -73,8 +79,10 @@ static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
 
 		if (!gone)
 			return;
-		frame_release(f, true);
+		struct shim_frame held = frame_take(f);
 		t->depth--;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		frame_release(&held, true);
 	}
 }
 
@@ -110,7 +118,8 @@ void shim_frame_end(struct shim_frame *f)
 {
 	struct shim_thread *t = shim_self();
 
-	frame_release(f, false);
+	struct shim_frame held = frame_take(f);
+	frame_release(&held, false);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->depth = (uint32_t)(f - t->frame);
 }

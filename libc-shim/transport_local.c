@@ -25,13 +25,22 @@ static bool is_error(long address)
 int shim_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
-	int r = fc_control_ask(s->sock, &m, NULL, fds, nfds, &s->packet);
+	int r = fc_control_send(s->sock, &m, NULL, fds, nfds, 0);
 
-	if (r == -EPIPE || r == -EPROTO || r == -EAGAIN) {
+	if (r == 0)
+		r = fc_control_recv(s->sock, &s->packet, 0);
+	if (r < 0) { /* of the connection, not an answer */
 		shim_session_fail(s, r == -EAGAIN ? "it does not answer" : "it has ended the session");
 		return -EIO;
 	}
-	return r;
+	if (type != FC_MSG_FORK)
+		fc_packet_drop(&s->packet); /* no other answer brings descriptors */
+	int status = s->packet.head.status;
+	if (s->packet.head.type != type || status > 0 || status < -4095) {
+		shim_session_fail(s, "it sent an answer that cannot be");
+		return -EIO;
+	}
+	return status;
 }
 
 void shim_tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
@@ -95,6 +104,7 @@ int shim_attach(struct shim_session *s)
 	m.arg[1] = size.rlim_cur;
 	m.arg[2] = size.rlim_max;
 	int r = fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
+	fc_packet_drop(&s->packet);
 	if (r < 0) {
 		shim_session_fail(s, r == -EPERM ? "it does not admit this user (a domain that does not run as root "
 						   "serves its own user only)"
@@ -190,7 +200,6 @@ int shim_areas(struct shim_session *s)
 	header_init((struct fc_request_area *)area);
 	fc_tsc_calibrate();
 	r = shim_ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2);
-	fc_packet_drop(&s->packet);
 	fc_call(SYS_close, fd[1]);
 	if (r < 0)
 		goto unmap_data;

@@ -114,24 +114,26 @@ void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t 
 		fc_bell_ring(&s->area->header);
 }
 
-/* Ask the domain to interrupt the call in `entry`. Returns the entry that carries the request, or -1. */
-static int interrupt(struct shim_session *s, int entry)
+/* Ask the domain to interrupt the call in `entry`. Nobody waits for the entry that carries the request: whoever needs one
+ * later takes it back. True if it is on its way. */
+static bool interrupt(struct shim_session *s, int entry)
 {
 	int other = shim_entry_get(s);
 
 	if (other < 0)
-		return -1;
+		return false;
 	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
 	shim_submit(s, other, FC_NR_INTERRUPT, arg);
 	fc_bell_ring(&s->area->header); /* whatever the credit: it does not count on calls that turned out to block */
-	return other;
+	shim_entry_forget(s, other);
+	return true;
 }
 
 static int sleep_on(struct shim_session *s, int entry)
 {
 	struct fc_entry *e = &s->area->entry[entry];
 	uint64_t patience = FC_NUDGE_NS;
-	int messenger = -1;
+	bool interrupted = false;
 
 	shim_data_nap(s);
 	for (;;) {
@@ -140,6 +142,10 @@ static int sleep_on(struct shim_session *s, int entry)
 
 		if (state == FC_DONE)
 			break;
+		if (state != FC_QUEUED && state != FC_ASLEEP && state != FC_FREE) {
+			shim_session_fail(s, "it wrote over a request");
+			return -EIO;
+		}
 		if (state == FC_FREE)
 			return -EINTR; /* a fork in a signal handler: this is the child, the call is the parent's */
 		if (r == -ETIMEDOUT && patience == FC_NUDGE_NS) {
@@ -148,12 +154,8 @@ static int sleep_on(struct shim_session *s, int entry)
 		} else if (r == -ETIMEDOUT && !shim_session_alive(s)) {
 			return -EIO;
 		}
-		if (r == -EINTR && messenger < 0)
-			messenger = interrupt(s, entry);
-	}
-	if (messenger >= 0) {
-		shim_wait(s, messenger);
-		shim_entry_put(s, messenger);
+		if (r == -EINTR && !interrupted)
+			interrupted = interrupt(s, entry);
 	}
 	return 0;
 }

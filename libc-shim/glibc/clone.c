@@ -6,20 +6,34 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
 #include "libc-shim/glibc/trampoline.h"
 #include "libc-shim/hook.h"
 
 __thread unsigned fc_vfork_depth;
+__thread int fc_vfork_caller;
 __thread unsigned fc_new_stack_fork;
 
 unsigned fc_clone_class(long nr, const long a[6]) __attribute__((visibility("hidden")));
+
+bool fc_in_vfork_child(void)
+{
+	return fc_vfork_depth && fc_call(SYS_gettid) != fc_vfork_caller;
+}
+
+static unsigned class_vfork(void)
+{
+	if (!fc_vfork_depth) /* of nested ones the outermost: its children are all children */
+		fc_vfork_caller = (int)fc_call(SYS_gettid);
+	return FC_CLASS_VFORK;
+}
 
 unsigned fc_clone_class(long nr, const long a[6])
 {
 	uint64_t flags, stack;
 
 	if (nr == SYS_vfork)
-		return FC_CLASS_VFORK;
+		return class_vfork();
 	if (nr == SYS_clone) {
 		flags = (uint64_t)a[0];
 		stack = (uint64_t)a[1];
@@ -34,6 +48,6 @@ unsigned fc_clone_class(long nr, const long a[6])
 		stack = args.stack;
 	}
 	if (flags & CLONE_VM)
-		return flags & CLONE_VFORK ? FC_CLASS_VFORK : FC_CLASS_NATIVE;
+		return flags & CLONE_VFORK ? class_vfork() : FC_CLASS_NATIVE;
 	return stack ? FC_CLASS_FORK : FC_CLASS_DISPATCH;
 }

@@ -102,7 +102,7 @@ static struct vfork_state *vfork_child(void)
 	struct vfork_state *v = &vfork_state;
 	int pid;
 
-	if (!fc_vfork_depth) {
+	if (!fc_in_vfork_child()) {
 		v->pid = 0;
 		return NULL;
 	}
@@ -127,7 +127,7 @@ static struct state *state_get(void)
  * "no" or what was true there already. */
 static void state_changed(const struct state *t)
 {
-	if (!fc_vfork_depth)
+	if (!fc_in_vfork_child())
 		fc_faults_repaired = fc_load(&taken) == 2 && (t->adopted & FAULTS) == FAULTS && !t->really;
 	else if (t->really)
 		fc_faults_repaired = 0;
@@ -164,7 +164,7 @@ static struct state *state_adopted(void)
 bool fc_signal_ready(void)
 {
 	/* in a vfork child nothing may be set up: it would hold in the child and be believed by the parent */
-	if (fc_vfork_depth)
+	if (fc_in_vfork_child())
 		return false;
 	if (fc_signal_init())
 		return false;
@@ -388,7 +388,7 @@ static long plain_sigaction(int sig, struct fc_action *act, struct fc_action *ol
 	if (err)
 		return err;
 	old->mask |= fc_load(&hidden_mask[sig]);
-	if (act && !fc_vfork_depth)
+	if (act && !fc_in_vfork_child())
 		fc_store(&hidden_mask[sig], (uint32_t)hidden);
 	return 0;
 }
