@@ -60,10 +60,13 @@ static int admit(const struct fc_supervisor *v, const struct fc_peer *p)
 	return 0;
 }
 
-static bool may_be(const struct fc_peer *p, uint64_t cap, uint64_t id, uint32_t real, uint32_t effective,
-		   uint32_t saved, uint32_t fs)
+/*
+ * `real` and `effective` have the kernel's word (SCM_CREDENTIALS of this message, SO_PEERCRED). Saved and file-system ids
+ * would come from the process' status alone, which may be that of a setuid program it has executed since it connected.
+ */
+static bool may_be(const struct fc_peer *p, uint64_t cap, uint64_t id, uint32_t real, uint32_t effective)
 {
-	return id == real || id == effective || id == saved || id == fs || p->caps & cap;
+	return id == real || id == effective || p->caps & cap;
 }
 
 /* The identity a session gets. `fsuid`, `fsgid`: what the client asks for, UINT64_MAX for the effective ones. */
@@ -76,8 +79,8 @@ static int make_cred(const struct fc_supervisor *v, int sock, const struct fc_pe
 		fsgid = p->egid;
 	if (fsuid >= UINT32_MAX || fsgid >= UINT32_MAX)
 		return -EINVAL;
-	if (!may_be(p, FC_CAP(SETUID), fsuid, p->ruid, p->euid, p->suid, p->fsuid) ||
-	    !may_be(p, FC_CAP(SETGID), fsgid, p->rgid, p->egid, p->sgid, p->fsgid))
+	if (!may_be(p, FC_CAP(SETUID), fsuid, p->ruid, p->euid) ||
+	    !may_be(p, FC_CAP(SETGID), fsgid, p->rgid, p->egid))
 		return -EPERM;
 	if (!v->privileged && (fsuid != geteuid() || fsgid != getegid()))
 		return -EPERM;

@@ -132,7 +132,7 @@ static int peer_pidfd(int sock, pid_t pid)
 /*
  * What the process' status says counts if it agrees with the connection. It need not: /proc may be hidden (hidepid), the
  * thread that connected may be ahead of the main one in a change of ids, the process may be a setuid program by now. Then
- * the connection's ids are all there is, and no capability counts.
+ * the connection's ids are all there is, and no capability counts. The real ids are the message's in any case.
  */
 static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc_peer *p)
 {
@@ -143,6 +143,8 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	    p->egid == u->gid) {
 		if (!caps_count || !same_user_namespace(who))
 			p->caps = 0;
+		p->ruid = ruid;
+		p->rgid = rgid;
 		return;
 	}
 	p->ruid = ruid;
