@@ -262,8 +262,12 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 	if (s->client_pid == pid)
 		return;
 	pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-	if (pidfd < 0 || fc_session_watch_client(v, s, pid, pidfd) < 0)
-		fc_session_kill(v, s); /* already dead, and reaped */
+	if (pidfd >= 0 && fc_session_watch_client(v, s, pid, pidfd) == 0)
+		return;
+	/* already dead, and reaped; a GONE for it is to find this session all the same, and wait for its end */
+	s->client_pid = pid > 0 ? pid : 0;
+	slot_of(v, s)->client_pid = s->client_pid;
+	fc_session_kill(v, s);
 }
 
 static void forked(struct fc_supervisor *v, const struct fc_session *parent, uint32_t id, pid_t pid)
