@@ -322,6 +322,7 @@ int64_t fc_execute(struct fc_exec *x)
 {
 	const uint64_t *arg = x->e.arg;
 	const int fd = fc_exec_fd(arg[0]);
+	int64_t r;
 
 	x->descriptor_path = false;
 	x->data_length = atomic_load_explicit(&x->s->data_length, memory_order_acquire);
@@ -345,7 +346,8 @@ int64_t fc_execute(struct fc_exec *x)
 	case SYS_fstat:
 		return fc_call(SYS_fstat, fd, fc_exec_at(x, arg[1], sizeof(struct stat)));
 	case SYS_close:
-		return fc_call(SYS_close, fd);
+		r = fc_call(SYS_close, fd);
+		return r == -EINTR ? 0 : r; /* the number is gone, and may be another file's before a second try */
 	case SYS_fcntl:
 		return fc_exec_fcntl(x);
 	case FC_NR_NOP:
