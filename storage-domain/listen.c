@@ -19,6 +19,7 @@
 
 #define FC_BACKLOG 128
 #define FC_ALIVE_TRIES 10
+#define FC_LOCK_TRIES 40
 
 static int fail(const char *path, const char *what)
 {
@@ -106,6 +107,24 @@ static int bind_name(struct fc_listen *l, const struct sockaddr_un *address, mod
 	return 0;
 }
 
+/* Anybody who can read the directory can hold its lock: it is not waited for for ever. */
+static int lock_directory(const struct fc_listen *l, const char *path)
+{
+	for (int i = 0; flock(l->directory, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return fail(path, "cannot lock the directory of the socket");
+		if (i == FC_LOCK_TRIES) {
+			fc_log(FC_LOG_ERROR,
+			       "%s: somebody else holds a lock on its directory: give a path in a directory of your "
+			       "own to --socket",
+			       path);
+			return -1;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+	return 0;
+}
+
 int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -123,11 +142,11 @@ int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 		return -1;
 	l->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* accepted sockets inherit it: not even what is sent before accept(2) comes without its sender's identity */
-	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) || flock(l->directory, LOCK_EX)) {
+	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
 		fail(path, "cannot make a socket");
 		goto close_all;
 	}
-	if (clear_name(l, &address) || bind_name(l, &address, mode))
+	if (lock_directory(l, path) || clear_name(l, &address) || bind_name(l, &address, mode))
 		goto close_all;
 	flock(l->directory, LOCK_UN);
 	return 0;
@@ -145,7 +164,9 @@ void fc_listen_close(struct fc_listen *l)
 
 	if (l->directory < 0)
 		return;
-	if (!flock(l->directory, LOCK_EX) && !fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) &&
+	/* with the lock if it is to be had; without it, a socket that is ours is still ours, but for an instant */
+	flock(l->directory, LOCK_EX | LOCK_NB);
+	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) &&
 	    st.st_dev == l->dev && st.st_ino == l->ino)
 		unlinkat(l->directory, l->name, 0);
 	close(l->directory);
