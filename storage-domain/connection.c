@@ -202,6 +202,7 @@ static int follow(struct fc_supervisor *v, struct fc_connection *c, const struct
 		peer->pidfd = -1;
 	}
 	m = fc_cred_pack(&cred);
+	m.serial = ++s->cred_serial;
 	if (r == 0)
 		r = fc_control_send(s->link.fd, &m, (const char *)cred.group, NULL, 0, MSG_DONTWAIT);
 	if (r < 0)

@@ -304,7 +304,9 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 	case FC_LINK_FORK:
 		return adopt(v, s, p);
 	case FC_LINK_CRED:
-		cred_answer(v, s, p->head.status);
+		/* not the answer to an earlier one, whose asker has hung up */
+		if (p->head.serial == s->cred_serial)
+			cred_answer(v, s, p->head.status);
 		return 0;
 	case FC_LINK_SAMPLE:
 		v->sampling -= s->sampling;

@@ -59,6 +59,7 @@ struct fc_session {
 	struct fc_watch link;
 	uint32_t parent;            /* id of the session this was forked from */
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
+	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
 	bool sampling;              /* has not answered SAMPLE yet */
 	bool gone_wanted;           /* the shadow waits for the answer to GONE */
 	pid_t gone_pid;
