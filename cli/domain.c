@@ -25,6 +25,38 @@
 
 /* ---- a daemon of our own ---- */
 
+/* An export as it was given, its directory absolute. */
+static char *absolute_export(char *text)
+{
+	char *cwd, *all;
+
+	if (text[0] == '/')
+		return text;
+	cwd = getcwd(NULL, 0);
+	if (!cwd || asprintf(&all, "%s/%s", cwd, text) < 0) {
+		fc_say("-v %s: cannot make it an absolute path: %s", text, strerror(errno));
+		_exit(FC_EXIT_OWN);
+	}
+	free(cwd);
+	return all;
+}
+
+/* The domain of a root is open to everybody who knows where its socket is: the name must show neither among the
+ * daemon's arguments nor in /proc/net/unix. So the daemon binds it from within its directory. */
+static const char *enter_directory(const char *socket)
+{
+	char *directory = strdup(socket), *slash = directory ? strrchr(directory, '/') : NULL;
+
+	if (slash)
+		*slash = '\0';
+	if (!slash || chdir(directory)) {
+		fc_say("cannot go to the directory of %s: %s", socket, strerror(errno));
+		_exit(FC_EXIT_OWN);
+	}
+	free(directory);
+	return strrchr(socket, '/') + 1;
+}
+
 static void exec_daemon(const char *daemon, char *const *exports, const char *socket, int ready,
 			const struct fc_forward *forward)
 {
@@ -42,14 +74,14 @@ static void exec_daemon(const char *daemon, char *const *exports, const char *so
 	argv[n++] = (char *)"--die-with-parent";
 	argv[n++] = (char *)"--ready-fd";
 	argv[n++] = number;
-	argv[n++] = (char *)"--socket";
-	argv[n++] = (char *)socket;
 	argv[n++] = (char *)"--mode";
 	argv[n++] = (char *)"0666";
 	for (; *exports; exports++) {
 		argv[n++] = (char *)"-v";
-		argv[n++] = *exports;
+		argv[n++] = absolute_export(*exports);
 	}
+	argv[n++] = (char *)"--socket";
+	argv[n++] = (char *)enter_directory(socket);
 	argv[n] = NULL;
 	fc_forward_undo(forward);
 	execv(daemon, argv);
