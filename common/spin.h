@@ -16,7 +16,7 @@
 
 #define FC_SPIN_START_NS 60000u
 #define FC_SPIN_MAX_NS 70000u /* a wake across sleeping CPUs */
-#define FC_SPIN_GAP_NS 20000u /* between two polls: more than any interrupt handler takes */
+#define FC_SPIN_GAP_NS 50000u /* between two polls: more than interrupts take, those of a virtual machine included */
 
 struct fc_spin {
 	uint32_t budget_ns;

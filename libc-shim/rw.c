@@ -236,13 +236,24 @@ static bool stream_over(const struct stream *st)
 /* Wait until the domain has finished with more than `seen` chunks; false: the call is over. */
 static bool stream_wait(struct stream *st, uint32_t seen)
 {
+	struct shim_thread *t = shim_self();
+	uint64_t start = 0;
+
 	for (;;) {
-		if (fc_load_acquire(&st->shared->domain.chunks) != seen)
+		if (fc_load_acquire(&st->shared->domain.chunks) != seen) {
+			if (start)
+				fc_spin_slept(&t->spin, fc_tsc_to_ns(fc_tsc() - start));
 			return true;
+		}
 		if (stream_over(st))
 			return fc_load_acquire(&st->shared->domain.chunks) != seen;
-		if (shim_spin_until(&st->shared->domain.chunks, seen, st->state))
-			continue;
+		if (!start) {
+			start = fc_tsc();
+			if (shim_spin_until(&st->shared->domain.chunks, seen, st->state)) {
+				start = 0;
+				continue;
+			}
+		}
 		/* the end of the call is not announced here, but by the entry's state: look at it now and then */
 		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 200000);
 		if (!stream_over(st) && !shim_session_alive(st->c->s))
