@@ -254,6 +254,7 @@ static bool stream_wait(struct stream *st, uint32_t seen)
 				continue;
 			}
 		}
+		shim_publish_cpu(st->c->s);
 		/* the end of the call is not announced here, but by the entry's state: look at it now and then */
 		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 200000);
 		if (!stream_over(st) && !shim_session_alive(st->c->s))

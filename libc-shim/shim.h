@@ -232,6 +232,7 @@ int64_t shim_wait(struct shim_session *s, int entry);
 /* Spin, for as long as this thread's luck suggests, until *word is not `seen` or *state not FC_QUEUED: true if so. */
 bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state);
 uint64_t shim_now_ns(void);
+void shim_publish_cpu(struct shim_session *s);
 
 /* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */
 static inline bool shim_can_write(void *user)

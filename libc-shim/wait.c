@@ -96,6 +96,15 @@ bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state)
 	return how == SPUN_HIT;
 }
 
+/* For the domain, whose worker would do better on another CPU. */
+void shim_publish_cpu(struct shim_session *s)
+{
+	uint32_t cpu;
+
+	if (fc_call(SYS_getcpu, &cpu, 0, 0) == 0)
+		fc_store(&s->area->header.cpu, cpu + 1);
+}
+
 void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6])
 {
 	struct fc_entry *e = &s->area->entry[entry];
@@ -135,6 +144,7 @@ static int sleep_on(struct shim_session *s, int entry)
 	uint64_t patience = FC_NUDGE_NS;
 	bool interrupted = false;
 
+	shim_publish_cpu(s);
 	shim_data_nap(s);
 	for (;;) {
 		int r = fc_entry_sleep(e, shim_now_ns() + patience);

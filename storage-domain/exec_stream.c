@@ -120,6 +120,7 @@ static int wait_for(const struct transfer *t, uint64_t need, uint64_t offset)
 		if (!ready(t, need, offset))
 			fc_progress_sleep(&t->stream->domain, &t->stream->client, seen, 0);
 	}
+	fc_worker_move_apart(w);
 	fc_spin_slept(&w->stream_spin, fc_tsc_to_ns(fc_tsc() - start));
 	return 0;
 }

@@ -206,6 +206,7 @@ void *fc_worker_main(void *arg)
 			break;
 		fc_worker_sleep(&s->area->header, &s->area->queue, seen);
 		fc_crew_wake(w);
+		fc_worker_move_apart(w);
 		serve(w);
 		fc_worker_drop_licence(w);
 		w->count.sleeps++;

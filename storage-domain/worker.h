@@ -41,6 +41,7 @@ struct fc_worker {
 	uint32_t cred_generation;
 	uint32_t quick;      /* calls in a row that were not stuck */
 	uint64_t idle_since; /* TSC when it last ran out of requests */
+	uint64_t moved;      /* TSC when it last left its client's CPU */
 	struct fc_spin spin, stream_spin;
 	struct fc_stat_counters count; /* not yet added to the session's */
 	struct fc_workers *pool;
@@ -63,6 +64,9 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce);
 
 /* interrupt.c: install the handler of FC_WORKER_SIGNAL, once per process. 0 or -errno. */
 int fc_interrupt_init(void);
+
+/* place.c: after a sleep: leave the client's CPU if this worker has been woken there and spinning would pay elsewhere. */
+void fc_worker_move_apart(struct fc_worker *w);
 
 /* Whether this worker may spin now: takes a licence and keeps it until the worker sleeps or blocks. */
 bool fc_worker_may_spin(struct fc_worker *w);

@@ -144,7 +144,8 @@ struct fc_area_header {
 	uint32_t pad0[11];
 	/* line 1: client (and, rarely, the domain: atomic increments only) */
 	uint32_t bell; /* workers sleep on it; whoever rings increments it, then wakes one */
-	uint32_t pad1[15];
+	uint32_t cpu;  /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
+	uint32_t pad1[14];
 	/* line 2: domain */
 	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
 	uint32_t pad2[15];
