@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
+
+#define FC_HIDE_ROUNDS 16
 
 static int fail(const char *what)
 {
@@ -185,31 +189,66 @@ static int place_proc(int number, bool own)
 	return r;
 }
 
-/* A procfs that came along with an export would show the workers' own descriptors and memory: out with it, and where the
- * kernel does not let us (user namespace), something empty over it. */
-static int hide_proc(void)
+/* If what is to be seen at `path` is a procfs, remove or cover it. Returns 1 if that was done, 0 if there was none to be
+ * seen, -1 on failure. */
+static int hide_proc_at(const char *path)
 {
-	int fd = openat(FC_FD_PROC, "self/mountinfo", O_RDONLY | O_CLOEXEC), r = 0;
+	struct statfs st;
+
+	if (statfs(path, &st))
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1; /* below another mount, out of reach */
+	if (st.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	if (umount2(path, MNT_DETACH) && mount("none", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k"))
+		return -1;
+	return 1;
+}
+
+/* One look at all mounts. Returns how many have been hidden, or -1. */
+static int hide_proc_once(void)
+{
+	int fd = openat(FC_FD_PROC, "self/mountinfo", O_RDONLY | O_CLOEXEC), hidden = 0, r = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 	char *line = NULL, path[4096], type[64];
 	size_t room = 0;
 
 	if (!f)
 		return -1;
-	while (r == 0 && getline(&line, &room, f) > 0) {
+	while (r >= 0 && getline(&line, &room, f) > 0) {
 		const char *dash = strstr(line, " - ");
 
 		if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s", path) != 1 || sscanf(dash, " - %63s", type) != 1 ||
 		    strcmp(type, "proc"))
 			continue;
-		unescape(path);
-		if (umount2(path, MNT_DETACH) &&
-		    mount("none", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, "size=4k"))
+		if (strlen(path) == sizeof path - 1) { /* cut off */
+			errno = ENAMETOOLONG;
 			r = -1;
+			break;
+		}
+		unescape(path);
+		r = hide_proc_at(path);
+		hidden += r;
 	}
 	free(line);
 	fclose(f);
-	return r;
+	return r < 0 ? -1 : hidden;
+}
+
+/*
+ * A procfs that came along with an export would show the workers' own descriptors and memory: out with it, and where the
+ * kernel does not let us (user namespace), something empty over it. There may be another one underneath, and the list
+ * changes while it is read: look again until there is nothing left to do.
+ */
+static int hide_proc(void)
+{
+	for (int i = 0; i < FC_HIDE_ROUNDS; i++) {
+		int hidden = hide_proc_once();
+
+		if (hidden <= 0)
+			return hidden;
+	}
+	errno = ELOOP;
+	return -1;
 }
 
 static int open_root(struct fc_export *e, unsigned i)
