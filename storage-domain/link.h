@@ -5,7 +5,8 @@
  *
  *   supervisor -> shadow
  *     CRED     arg0 = ruid | fsuid << 32, arg1 = rgid | fsgid << 32, arg2 = capabilities, arg3 = number of groups (-1: the
- *              daemon's), text = the groups. Answer: status; serial as in the message. The first one comes before SESSION and has no answer.
+ *              daemon's), text = the groups. Answer: status; serial as in the message. The first one comes before
+ *              SESSION and has no answer.
  *     SESSION  1 fd = the client's connection; arg0, arg1 = token, arg2 = session id, arg3 = umask, arg4 = RLIMIT_FSIZE.
  *              The shadow answers the client's ATTACH.
  *     SAMPLE   Answer once the roster slot's queue depth is fresh.
