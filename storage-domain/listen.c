@@ -17,6 +17,10 @@
 
 #include "storage-domain/log.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 #define FC_BACKLOG 128
 #define FC_ALIVE_TRIES 10
 #define FC_LOCK_TRIES 40
@@ -128,7 +132,7 @@ static int lock_directory(const struct fc_listen *l, const char *path)
 int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int on = 1;
+	int on = 1, off = 0;
 
 	l->fd = -1;
 	l->directory = -1;
@@ -146,6 +150,9 @@ int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 		fail(path, "cannot make a socket");
 		goto close_all;
 	}
+	/* inherited likewise: closing a descriptor that a stranger has sent may block (SO_LINGER). Kernels before 6.16 do not
+	 * know it. */
+	setsockopt(l->fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
 	if (lock_directory(l, path) || clear_name(l, &address) || bind_name(l, &address, mode))
 		goto close_all;
 	flock(l->directory, LOCK_UN);

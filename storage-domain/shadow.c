@@ -28,6 +28,10 @@
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow_main.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 /* ---- ends ---- */
 
 /* At once and without destructors: descriptors and locks go with the process. */
@@ -273,6 +277,8 @@ static void await_session(struct fc_shadow *s)
 	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 ||
 	    setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) || limit_file_size(p.head.arg[4]) < 0)
 		end(1);
+	/* off so far (listen.c): a client's descriptors are its own shadow's affair only. Older kernels have never had it off. */
+	setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
 	close(p.fd[0]);
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
