@@ -105,7 +105,8 @@ static long copy_by_hand(const struct copy *c, bool range)
 	return (long)done;
 }
 
-static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uint64_t w, const long a[6], uint64_t length)
+static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uint64_t w, const long a[6],
+			   uint64_t length)
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c;

@@ -281,7 +281,8 @@ static struct exec_memory *memory_get(long nargs, long nenv)
 	struct exec_memory *m = (struct exec_memory *)at;
 	m->size = size;
 	m->argv = m->pointers;
-	m->envp = m->pointers + nargs + 2 * SCRIPT_DEPTH + 6; /* room for each script's interpreter and its argument in front */
+	m->envp = m->pointers + nargs + 2 * SCRIPT_DEPTH +
+		  6; /* room for each script's interpreter and its argument in front */
 	if (fc_in_vfork_child()) {
 		struct shim_thread *t = shim_self();
 

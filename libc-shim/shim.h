@@ -81,7 +81,7 @@ struct shim_session {
 	uint32_t chunks;                        /* usable data chunks */
 	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                          /* sleeps since then */
-	uint32_t forgotten; /* nonzero: there may be entries to reclaim */
+	uint32_t forgotten;                     /* nonzero: there may be entries to reclaim */
 	uint32_t in_flight;                     /* entries handed to the domain */
 	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
 	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
@@ -200,7 +200,7 @@ int shim_connect(unsigned domain, struct fc_packet *packet);
 
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);
-void shim_entry_forget(struct shim_session *s, int index); /* nobody will wait for it: reclaimed once it is over */
+void shim_entry_forget(struct shim_session *s, int index);  /* nobody will wait for it: reclaimed once it is over */
 void shim_entry_abandon(struct shim_session *s, int index); /* the same for a call that was to go on: interrupts it */
 void shim_entries_reclaim(struct shim_session *s); /* take back what calls that nobody waits for have held until now */
 

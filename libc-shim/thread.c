@@ -21,7 +21,8 @@ static uint32_t scratch_owner[SCRATCHES]; /* tid, 0 = free */
 struct shim_thread *shim_self(void)
 {
 	if (unlikely(!self.tid)) {
-		self.tid = fc_vfork_depth ? fc_vfork_caller : (int)fc_call(SYS_gettid); /* a vfork child's record is its parent's */
+		self.tid = fc_vfork_depth ? fc_vfork_caller
+					  : (int)fc_call(SYS_gettid); /* a vfork child's record is its parent's */
 		fc_spin_init(&self.spin);
 	}
 	return &self;

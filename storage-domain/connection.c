@@ -79,8 +79,7 @@ static int make_cred(const struct fc_supervisor *v, int sock, const struct fc_pe
 		fsgid = p->egid;
 	if (fsuid >= UINT32_MAX || fsgid >= UINT32_MAX)
 		return -EINVAL;
-	if (!may_be(p, FC_CAP(SETUID), fsuid, p->ruid, p->euid) ||
-	    !may_be(p, FC_CAP(SETGID), fsgid, p->rgid, p->egid))
+	if (!may_be(p, FC_CAP(SETUID), fsuid, p->ruid, p->euid) || !may_be(p, FC_CAP(SETGID), fsgid, p->rgid, p->egid))
 		return -EPERM;
 	if (!v->privileged && (fsuid != geteuid() || fsgid != getegid()))
 		return -EPERM;

@@ -173,8 +173,7 @@ void fc_listen_close(struct fc_listen *l)
 		return;
 	/* with the lock if it is to be had; without it, a socket that is ours is still ours, but for an instant */
 	flock(l->directory, LOCK_EX | LOCK_NB);
-	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) &&
-	    st.st_dev == l->dev && st.st_ino == l->ino)
+	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == l->dev && st.st_ino == l->ino)
 		unlinkat(l->directory, l->name, 0);
 	close(l->directory);
 	close(l->fd);

@@ -218,8 +218,7 @@ static void link_message(struct fc_shadow *s, const struct fc_packet *p)
 
 	switch (p->head.type) {
 	case FC_LINK_CRED:
-		tell((struct fc_msg){
-			.type = FC_LINK_CRED, .serial = p->head.serial, .status = take_cred(s, p) });
+		tell((struct fc_msg){ .type = FC_LINK_CRED, .serial = p->head.serial, .status = take_cred(s, p) });
 		break;
 	case FC_LINK_SAMPLE:
 		sample(s);
