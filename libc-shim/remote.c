@@ -37,6 +37,7 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->used = 0;
 	c->chunk = NULL;
 	c->shown = NULL;
+	c->position = -1;
 	c->quiet = row->effect == FC_EFFECT_OPENS;
 	r = shim_entry_get(c->s);
 	if (r < 0)
@@ -167,6 +168,15 @@ static int pack_in(struct shim_call *c, int i, const void *user, uint64_t n)
 	return 0;
 }
 
+/* Where a directory is read from, for the case that what comes does not fit. */
+static int64_t ask_position(struct shim_call *c)
+{
+	const uint64_t wire[6] = { c->wire[0], 0, SEEK_CUR };
+
+	shim_submit(c->s, c->frame->entry, SYS_lseek, wire);
+	return shim_wait(c->s, c->frame->entry);
+}
+
 static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 {
 	uint64_t n = c->wire[length_arg];
@@ -184,6 +194,8 @@ static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 	}
 	if (!shim_can_write(user)) /* before anything moves: a directory's position, say */
 		return 0;
+	if (c->row->nr == SYS_getdents64 && !shim_can_write((char *)user + n - 1))
+		c->position = ask_position(c);
 	c->wire[i] = buffer_room(c, &n);
 	if (c->wire[i] == FC_NULL)
 		return -ENOMEM;
@@ -257,7 +269,7 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
 {
 	const char *entries = shim_call_at(c, c->wire[i]);
 	size_t done = 0;
-	int64_t position = 0;
+	int64_t position = c->position;
 
 	while (done + offsetof(struct linux_dirent, name) <= n) {
 		struct linux_dirent e;
@@ -268,12 +280,11 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
 		done += e.length;
 		position = e.offset;
 	}
-	if (!done)
-		return -EFAULT;
 	c->wire[1] = (uint64_t)position;
 	c->wire[2] = SEEK_SET;
-	shim_call_run(c, SYS_lseek);
-	return (int64_t)done;
+	if (position >= 0)
+		shim_call_run(c, SYS_lseek);
+	return done ? (int64_t)done : -EFAULT;
 }
 
 static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)

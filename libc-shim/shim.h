@@ -254,6 +254,7 @@ struct shim_call {
 	int path_arg[2];
 	const long *shown; /* the arguments as the application passed them, for the trace */
 	bool quiet;        /* the caller traces it, once the result is what the application will see */
+	int64_t position;  /* of a directory before the call, -1 = not asked */
 	char *chunk;       /* the entry's chunk, and how much of it is used */
 	uint32_t used;
 };
