@@ -37,13 +37,21 @@ struct live {
 	struct iovec *iov;
 };
 
+/* Far below the end of the address space: whether an absurd length reaches beyond it must not be a matter of luck. */
+static char *map_low(int i)
+{
+	char *at = (char *)(1L << 44) + i * (1L << 30);
+
+	return mmap(at, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
 void call_init(const char *w)
 {
 	snprintf(local_dir, sizeof local_dir, "%s/l", w);
 	snprintf(mount_dir, sizeof mount_dir, "%s/l/m", w);
 	snprintf(inside_dir, sizeof inside_dir, "%s/l/m/d", w);
 	for (int i = 0; i < 6; i++) {
-		room[i] = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		room[i] = map_low(i);
 		mprotect(room[i] + ROOM, 4096, PROT_NONE);
 	}
 	for (size_t b = 0; b < ROOM; b++)
