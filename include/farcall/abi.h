@@ -8,6 +8,7 @@
  *
  * Changelog (one line per minor version):
  *   1.0  first version: request area, data area, domain page.
+ *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -27,7 +28,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 1
-#define FC_ABI_MINOR 0
+#define FC_ABI_MINOR 1
 
 #define FC_CACHE_LINE 64
 #define FC_PAGE_SIZE 4096
@@ -45,8 +46,10 @@
 #define FC_IOV_MAX 1024                   /* buffers one vectored request may name */
 #define FC_DATA_MIN (256u * 1024u)        /* first data segment, bytes */
 #define FC_DATA_MAX (32u * 1024u * 1024u) /* all data segments together, bytes */
-#define FC_SEGMENTS_MAX 8                 /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it */
-#define FC_DOMAIN_FD_FIRST 32             /* domain descriptors below belong to the shadow process itself */
+#define FC_SEGMENTS_MAX \
+	8                     /* 256K 256K 512K 1M 2M 4M 8M 16M: each as large as all before it; no
+					     buffer crosses from one to the next, which need not be mapped behind it */
+#define FC_DOMAIN_FD_FIRST 32 /* domain descriptors below belong to the shadow process itself */
 #define FC_DOMAIN_FD_MAX (1 << 20)
 #define FC_EXPORTS_MAX 16
 
@@ -151,7 +154,9 @@ struct fc_area_header {
 	uint32_t pad2[15];
 	/* line 3: domain */
 	uint32_t poisoned; /* nonzero: the domain has cut this session off; every call is EIO from here on */
-	uint32_t pad3[15];
+	uint8_t mapped; /* on Xen: 1 once the domain has the area mapped; its kernel clears it when the mapping goes, whoever
+			      has died of what */
+	uint8_t pad3[59];
 	uint64_t pad4[480];
 };
 
