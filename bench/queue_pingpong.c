@@ -73,7 +73,7 @@ static void *queue_serve(void *unused)
 			continue;
 		idx = fc_queue_dequeue(&area->queue);
 		if (idx >= 0)
-			fc_entry_complete(&area->entry[idx], entry_run(&area->entry[idx]));
+			fc_entry_complete(&fc_bell_local, &area->entry[idx], entry_run(&area->entry[idx]));
 	}
 	return NULL;
 }

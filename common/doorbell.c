@@ -1,52 +1,53 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* doorbell.c - when to sleep and when to wake, see doorbell.h. How (futexes) is futex.c's. */
+/* doorbell.c - when to sleep and when to wake, see doorbell.h. How is the transport's (struct fc_bell). */
 #include "common/doorbell.h"
 
-void fc_bell_ring(struct fc_area_header *h)
+void fc_bell_ring(const struct fc_bell *b, struct fc_area_header *h)
 {
 	fc_faa(&h->bell, 1);
-	fc_bell_wake(&h->bell, 1);
+	b->ops->wake_worker(b, &h->bell, 1);
 }
 
-void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen)
+void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen)
 {
 	fc_fence(); /* credit before the last look at the queue; partner: fc_bell_needed */
 	if (!fc_queue_peek(q))
-		fc_bell_wait(&h->bell, bell_seen, 0);
+		b->ops->wait(b, &h->bell, bell_seen, 0);
 }
 
-bool fc_entry_complete(struct fc_entry *e, int64_t result)
+bool fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result)
 {
 	fc_store(&e->result, result);
 	if (fc_xchg(&e->state, FC_DONE) != FC_ASLEEP)
 		return false;
-	fc_bell_wake(&e->state, 1);
+	b->ops->wake_peer(b, &e->state, 1);
 	return true;
 }
 
-int fc_entry_sleep(struct fc_entry *e, uint64_t deadline_ns)
+int fc_entry_sleep(const struct fc_bell *b, struct fc_entry *e, uint64_t deadline_ns)
 {
 	if (!fc_cas(&e->state, FC_QUEUED, FC_ASLEEP) && fc_load_acquire(&e->state) != FC_ASLEEP)
 		return 0;
-	return fc_bell_wait(&e->state, FC_ASLEEP, deadline_ns);
+	return b->ops->wait(b, &e->state, FC_ASLEEP, deadline_ns);
 }
 
-void fc_progress_publish(struct fc_progress *mine, const struct fc_progress *peer)
+void fc_progress_publish(const struct fc_bell *b, struct fc_progress *mine, const struct fc_progress *peer)
 {
 	fc_store_release(&mine->chunks, fc_load(&mine->chunks) + 1);
 	fc_fence(); /* chunks before reading asleep; partner: fc_progress_sleep */
 	if (fc_load(&peer->asleep))
-		fc_bell_wake(&mine->chunks, 1);
+		b->ops->wake_peer(b, &mine->chunks, 1);
 }
 
-int fc_progress_sleep(struct fc_progress *mine, const struct fc_progress *peer, uint32_t seen, uint64_t deadline_ns)
+int fc_progress_sleep(const struct fc_bell *b, struct fc_progress *mine, const struct fc_progress *peer, uint32_t seen,
+		      uint64_t deadline_ns)
 {
 	int r = 0;
 
 	fc_store(&mine->asleep, 1);
 	fc_fence(); /* asleep before the last look at chunks; partner: fc_progress_publish */
 	if (fc_load(&peer->chunks) == seen)
-		r = fc_bell_wait(&peer->chunks, seen, deadline_ns);
+		r = b->ops->wait(b, &peer->chunks, seen, deadline_ns);
 	fc_store(&mine->asleep, 0);
 	return r;
 }

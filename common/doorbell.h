@@ -27,8 +27,7 @@
  *      sleep while state == ASLEEP               old == ASLEEP? wake one on state
  *   One word, exchanged by both: whoever comes second knows about the first.
  *
- * Waiting is a futex on the shared page, here for the local transport; on Xen the same words are rung through an event
- * channel. Wakes and waits go through fc_bell_wait / fc_bell_wake.
+ * How to sleep and wake is each end's struct fc_bell: futexes on the shared pages locally (futex.c), an event channel on Xen.
  */
 #ifndef FC_COMMON_DOORBELL_H
 #define FC_COMMON_DOORBELL_H
@@ -40,12 +39,27 @@
 #include "common/queue.h"
 #include "farcall/abi.h"
 
-/* Sleep while *word == seen. deadline_ns is absolute CLOCK_MONOTONIC, 0 for none. Returns 0 (woken, or the word had
- * changed), -EINTR (a signal handler without SA_RESTART ran; with it the wait goes on by itself), -ETIMEDOUT. */
-int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+/* One end of a session's doorbell. */
+struct fc_bell {
+	const struct fc_bell_ops *ops;
+};
 
-/* Wake up to n sleepers on *word, which the caller has changed. */
-void fc_bell_wake(uint32_t *word, int n);
+/* `word` always lies in the session's request area. */
+struct fc_bell_ops {
+	/* Sleep while *word == seen. deadline_ns is absolute CLOCK_MONOTONIC, 0 for none. Returns 0 (woken, or the word had
+	 * changed), -EINTR (a signal handler without SA_RESTART ran; with it the wait goes on by itself), -ETIMEDOUT. */
+	int (*wait)(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+	/* Wake up to n sleepers on *word, which the caller has changed: the other end's, or (either end may ring) workers. */
+	void (*wake_peer)(const struct fc_bell *b, uint32_t *word, int n);
+	void (*wake_worker)(const struct fc_bell *b, uint32_t *word, int n);
+};
+
+/* Either end's on one machine. */
+extern const struct fc_bell fc_bell_local;
+
+/* futex.c: the same two without a session, for words that only one machine's processes share. */
+int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+void fc_futex_wake(uint32_t *word, int n);
 
 /* Client, after an enqueue: must the domain be rung? `in_flight` counts this call. */
 static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_flight)
@@ -55,34 +69,35 @@ static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_fl
 }
 
 /* Wake one sleeping worker. Client; and the domain, to hand the queue over before a call that blocks. */
-void fc_bell_ring(struct fc_area_header *h);
+void fc_bell_ring(const struct fc_bell *b, struct fc_area_header *h);
 
 #define FC_NUDGE_NS 100000u
 
 /* Client: after FC_NUDGE_NS of waiting for one call, spinning or asleep; once per call. */
-static inline void fc_bell_nudge(struct fc_request_area *a)
+static inline void fc_bell_nudge(const struct fc_bell *b, struct fc_request_area *a)
 {
 	if (fc_queue_peek(&a->queue))
-		fc_bell_ring(&a->header);
+		fc_bell_ring(b, &a->header);
 }
 
 /* Worker: the credit has been lowered to what the workers that stay awake will serve (under the workers' own lock: a
  * stale value stored late would lose wakeups). If the queue is still empty, sleep until rung. Returns at once if it is
  * not. The caller raises the credit again. `bell_seen` was read with fc_load_acquire(&h->bell) BEFORE the caller's last
  * look at its own stop and cancel flags. */
-void fc_worker_sleep(struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen);
+void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen);
 
 /* Worker: hand an entry back. Returns true if a sleeping client was woken. */
-bool fc_entry_complete(struct fc_entry *e, int64_t result);
+bool fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
 
 /* Client: from spinning to sleeping on an entry, until `deadline_ns`. 0: done (or a spurious return: look again),
- * else as fc_bell_wait. The state is left ASLEEP on a timeout or a signal: just call again. */
-int fc_entry_sleep(struct fc_entry *e, uint64_t deadline_ns);
+ * else as `wait`. The state is left ASLEEP on a timeout or a signal: just call again. */
+int fc_entry_sleep(const struct fc_bell *b, struct fc_entry *e, uint64_t deadline_ns);
 
 /* Stream: publish one more finished chunk in `mine`, and wake the peer if it sleeps on it. */
-void fc_progress_publish(struct fc_progress *mine, const struct fc_progress *peer);
+void fc_progress_publish(const struct fc_bell *b, struct fc_progress *mine, const struct fc_progress *peer);
 
-/* Stream: sleep until peer->chunks differs from `seen`; as fc_bell_wait. */
-int fc_progress_sleep(struct fc_progress *mine, const struct fc_progress *peer, uint32_t seen, uint64_t deadline_ns);
+/* Stream: sleep until peer->chunks differs from `seen`; as `wait`. */
+int fc_progress_sleep(const struct fc_bell *b, struct fc_progress *mine, const struct fc_progress *peer, uint32_t seen,
+		      uint64_t deadline_ns);
 
 #endif

@@ -12,7 +12,7 @@
 #include "common/doorbell.h"
 #include "common/rawcall.h"
 
-int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 {
 	/* futex_waitv, not FUTEX_WAIT: with a timeout the latter always fails with EINTR after a handler, the former
 	 * only after one without SA_RESTART, which is what the interrupted system call would have done. */
@@ -23,7 +23,22 @@ int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 	return r == -EINTR || r == -ETIMEDOUT ? (int)r : 0;
 }
 
-void fc_bell_wake(uint32_t *word, int n)
+void fc_futex_wake(uint32_t *word, int n)
 {
 	fc_raw(SYS_futex, (long)word, FUTEX_WAKE, n, 0, 0, 0);
 }
+
+static int wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+	(void)b;
+	return fc_futex_wait(word, seen, deadline_ns);
+}
+
+static void wake(const struct fc_bell *b, uint32_t *word, int n)
+{
+	(void)b;
+	fc_futex_wake(word, n);
+}
+
+static const struct fc_bell_ops ops = { .wait = wait, .wake_peer = wake, .wake_worker = wake };
+const struct fc_bell fc_bell_local = { &ops };

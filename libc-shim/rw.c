@@ -256,7 +256,8 @@ static bool stream_wait(struct stream *st, uint32_t seen)
 		}
 		shim_publish_cpu(st->c->s);
 		/* the end of the call is not announced here, but by the entry's state: look at it now and then */
-		fc_progress_sleep(&st->shared->client, &st->shared->domain, seen, shim_now_ns() + 200000);
+		fc_progress_sleep(&st->c->s->bell, &st->shared->client, &st->shared->domain, seen,
+				  shim_now_ns() + 200000);
 		if (!stream_over(st) && !shim_session_alive(st->c->s))
 			return false;
 	}
@@ -302,7 +303,7 @@ static size_t chunk_bytes(uint64_t total, uint32_t n)
 static void stream_publish(struct stream *st)
 {
 	st->mine++;
-	fc_progress_publish(&st->shared->client, &st->shared->domain);
+	fc_progress_publish(&st->c->s->bell, &st->shared->client, &st->shared->domain);
 }
 
 /* The application's memory ended at `bytes`: so does the transfer. */

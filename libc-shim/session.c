@@ -19,6 +19,7 @@ void shim_session_reset(struct shim_session *s, unsigned domain)
 	memset(s, 0, sizeof *s);
 	s->domain = domain;
 	s->sock = -1;
+	s->bell = fc_bell_local;
 	for (unsigned i = 0; i < FC_ENTRIES; i++)
 		s->slot[i].chunk = s->slot[i].extra = -1;
 }
@@ -154,12 +155,12 @@ void shim_entry_abandon(struct shim_session *s, int i)
 
 	if (s->area && s->state == SHIM_SESSION_READY && !entry_over(s, i) && (messenger = shim_entry_get(s)) >= 0) {
 		shim_submit(s, messenger, FC_NR_INTERRUPT, arg);
-		fc_bell_ring(&s->area->header); /* whatever the credit, as for every interruption */
+		fc_bell_ring(&s->bell, &s->area->header); /* whatever the credit, as for every interruption */
 		/* From here on the application may count on the call being over: a read must not take what comes later. Bounded,
 		 * for the jump may have come before the request was in the queue; then it will never run. */
 		uint64_t deadline = shim_now_ns() + ABANDON_WAIT_NS;
 		while (!entry_over(s, messenger) && shim_now_ns() < deadline)
-			fc_entry_sleep(&s->area->entry[messenger], deadline);
+			fc_entry_sleep(&s->bell, &s->area->entry[messenger], deadline);
 		shim_entry_forget(s, messenger);
 	}
 	shim_entry_forget(s, i);

@@ -23,6 +23,7 @@
 
 #include "common/atomic.h"
 #include "common/control.h"
+#include "common/doorbell.h"
 #include "common/rawcall.h"
 #include "common/spin.h"
 #include "farcall/abi.h"
@@ -76,6 +77,7 @@ struct shim_session {
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 
+	struct fc_bell bell;
 	struct fc_request_area *area;
 	char *data;
 	uint32_t chunks;                        /* usable data chunks */

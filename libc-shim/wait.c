@@ -120,7 +120,7 @@ void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t 
 	if (fc_queue_enqueue(&s->area->queue, (uint32_t)entry) < 0)
 		shim_session_fail(s, "the request queue is damaged");
 	else if (fc_bell_needed(&s->area->header, in_flight))
-		fc_bell_ring(&s->area->header);
+		fc_bell_ring(&s->bell, &s->area->header);
 }
 
 /* Ask the domain to interrupt the call in `entry`. Nobody waits for the entry that carries the request: whoever needs one
@@ -133,7 +133,8 @@ static bool interrupt(struct shim_session *s, int entry)
 		return false;
 	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
 	shim_submit(s, other, FC_NR_INTERRUPT, arg);
-	fc_bell_ring(&s->area->header); /* whatever the credit: it does not count on calls that turned out to block */
+	fc_bell_ring(&s->bell,
+		     &s->area->header); /* whatever the credit: it does not count on calls that turned out to block */
 	shim_entry_forget(s, other);
 	return true;
 }
@@ -147,7 +148,7 @@ static int sleep_on(struct shim_session *s, int entry)
 	shim_publish_cpu(s);
 	shim_data_nap(s);
 	for (;;) {
-		int r = fc_entry_sleep(e, shim_now_ns() + patience);
+		int r = fc_entry_sleep(&s->bell, e, shim_now_ns() + patience);
 		uint32_t state = fc_load_acquire(&e->state);
 
 		if (state == FC_DONE)
@@ -159,7 +160,7 @@ static int sleep_on(struct shim_session *s, int entry)
 		if (state == FC_FREE)
 			return -EINTR; /* a fork in a signal handler: this is the child, the call is the parent's */
 		if (r == -ETIMEDOUT && patience == FC_NUDGE_NS) {
-			fc_bell_nudge(s->area);
+			fc_bell_nudge(&s->bell, s->area);
 			patience = SHIM_LIVENESS_NS;
 		} else if (r == -ETIMEDOUT && !shim_session_alive(s)) {
 			return -EIO;

@@ -146,7 +146,7 @@ static void hand_over(struct fc_workers *p)
 {
 	fc_fence(); /* credit before the look at the queue; partner: fc_bell_needed */
 	if (fc_queue_peek(&p->s->area->queue))
-		fc_bell_ring(&p->s->area->header);
+		fc_bell_ring(p->s->bell, &p->s->area->header);
 }
 
 void fc_block_begin(struct fc_worker *w)
@@ -280,7 +280,7 @@ static unsigned chase(struct fc_workers *p)
 	live = p->live;
 	pthread_mutex_unlock(&p->lock);
 	fc_faa(&p->s->area->header.bell, 1);
-	fc_bell_wake(&p->s->area->header.bell, FC_ENTRIES);
+	p->s->bell->ops->wake_worker(p->s->bell, &p->s->area->header.bell, FC_ENTRIES);
 	return live;
 }
 

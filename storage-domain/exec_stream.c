@@ -118,7 +118,7 @@ static int wait_for(const struct transfer *t, uint64_t need, uint64_t offset)
 		if (fc_interrupted(w))
 			return -EINTR;
 		if (!ready(t, need, offset))
-			fc_progress_sleep(&t->stream->domain, &t->stream->client, seen, 0);
+			fc_progress_sleep(t->x->s->bell, &t->stream->domain, &t->stream->client, seen, 0);
 	}
 	fc_worker_move_apart(w);
 	fc_spin_slept(&w->stream_spin, fc_tsc_to_ns(fc_tsc() - start));
@@ -160,7 +160,7 @@ static int64_t transfer(const struct transfer *t)
 		done += r;
 		if ((uint64_t)r < want || done >= end)
 			break;
-		fc_progress_publish(&t->stream->domain, &t->stream->client);
+		fc_progress_publish(t->x->s->bell, &t->stream->domain, &t->stream->client);
 	}
 	return done || r >= 0 ? (int64_t)done : r;
 }

@@ -76,23 +76,39 @@ static inline int fc_exec_dirfd(uint64_t arg)
 	return (int)arg == AT_FDCWD ? AT_FDCWD : fc_exec_fd(arg);
 }
 
-/* The address of `length` bytes at a data-area offset; null for FC_NULL. */
+/* The address of `length` bytes at a data-area offset; null if they are not there, or not in one segment. */
+static inline char *fc_exec_locate(const struct fc_exec *x, uint64_t offset, uint64_t length)
+{
+	unsigned segment;
+
+	if (!fc_region_ok(x->data_length, offset, length))
+		return NULL;
+	/* no bytes may stand at the very end of the area, where no segment is */
+	segment = fc_segment_of(offset < x->data_length ? offset : offset - 1);
+	if (!fc_region_ok(fc_segment_end(segment), offset, length))
+		return NULL;
+	return x->s->segment[segment] + (offset - fc_segment_start(segment));
+}
+
+/* The same; refused if they are not; null for FC_NULL. */
 static inline void *fc_exec_at(struct fc_exec *x, uint64_t offset, uint64_t length)
 {
+	char *at;
+
 	if (offset == FC_NULL)
 		return NULL;
-	if (!fc_region_ok(x->data_length, offset, length))
+	at = fc_exec_locate(x, offset, length);
+	if (!at)
 		fc_exec_refuse(x, "a buffer lies outside the data area");
-	return x->s->data + offset;
+	return at;
 }
 
 /* The same for a buffer whose length the application chose and the kernel may not take at face value (readlinkat's -1):
  * what does not fit becomes a null pointer, for the kernel to judge beside the length. */
 static inline void *fc_exec_buffer(struct fc_exec *x, uint64_t offset, uint64_t length)
 {
-	void *start = fc_exec_at(x, offset, 0);
-
-	return fc_region_ok(x->data_length, offset, length) ? start : NULL;
+	fc_exec_at(x, offset, 0); /* an offset that makes no sense is refused all the same */
+	return fc_exec_locate(x, offset, length);
 }
 
 /* A private copy of what the peer may change at any time: read once, whatever the compiler thinks. Any alignment. */

@@ -62,7 +62,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 static void wake_parent(struct fc_roster_slot *parent)
 {
 	fc_faa(&parent->forked, 1);
-	fc_bell_wake(&parent->forked, 1);
+	fc_futex_wake(&parent->forked, 1);
 }
 
 /* Returns 0: this is a shadow with a session of its own; or -errno, of which the client has not been told. */
@@ -107,7 +107,7 @@ static void settle(void)
 static int await(pid_t pid, const uint32_t *forked, uint32_t before)
 {
 	while (fc_load_acquire(forked) == before) {
-		fc_bell_wait(forked, before, now_ns() + FC_FORK_CHECK_NS);
+		fc_futex_wait(forked, before, now_ns() + FC_FORK_CHECK_NS);
 		/* children are not waited for (SIGCHLD is ignored), so a dead one is simply not there */
 		if (waitpid(pid, NULL, WNOHANG) < 0 && fc_load_acquire(forked) == before)
 			return -EAGAIN;

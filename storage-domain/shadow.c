@@ -25,6 +25,7 @@
 #include "storage-domain/fds.h"
 #include "storage-domain/link.h"
 #include "storage-domain/log.h"
+#include "storage-domain/memory.h"
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow_main.h"
 
@@ -54,7 +55,7 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 			uint32_t state = fc_load(&area->entry[i].state);
 
 			if (state == FC_QUEUED || state == FC_ASLEEP)
-				fc_entry_complete(&area->entry[i], -EIO);
+				fc_entry_complete(s->bell, &area->entry[i], -EIO);
 		}
 	}
 	end(1);
@@ -102,7 +103,7 @@ static void areas(struct fc_shadow *s, struct fc_packet *p)
 
 static void grow(struct fc_shadow *s, struct fc_packet *p)
 {
-	int r = fc_areas_grow(s, p->fd[0], p->head.arg[0]);
+	int r = fc_areas_grow(s, p);
 
 	if (r == -EPROTO)
 		fc_shadow_poison(s, "a data segment is not what it must be");
@@ -139,10 +140,11 @@ static void fork_client(struct fc_shadow *s, const struct fc_packet *p)
 
 static void client_message(struct fc_shadow *s, struct fc_packet *p)
 {
-	static const uint8_t fds[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1 };
+	static const uint8_t parts[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1 };
 	const uint64_t *arg = p->head.arg;
+	unsigned n = p->head.type < FC_MSG_TYPES ? parts[p->head.type] : 0;
 
-	if (p->head.type >= FC_MSG_TYPES || p->nfds != fds[p->head.type] || p->head.size)
+	if (n ? !s->memory->complete(p, n) : p->nfds || p->head.size)
 		fc_shadow_poison(s, "malformed control message");
 	switch (p->head.type) {
 	case FC_MSG_AREAS:
@@ -326,6 +328,8 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
+	s.memory = &fc_memory_local;
+	s.bell = &fc_bell_local;
 	fc_roster_adopt(index);
 	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
 	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;

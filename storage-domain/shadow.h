@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/doorbell.h"
 #include "farcall/abi.h"
 #include "farcall/farcall.h"
 
@@ -64,8 +65,10 @@ struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generat
 struct fc_shadow {
 	/* memory; null until AREAS */
 	struct fc_request_area *area;
-	char *data; /* FC_DATA_MAX bytes of address space, PROT_NONE beyond data_length, one guard page after */
-	_Atomic uint64_t data_length; /* mapped bytes: the bound of every offset */
+	char *segment[FC_SEGMENTS_MAX]; /* where each data segment is mapped; those behind data_length: nothing */
+	_Atomic uint64_t data_length;   /* mapped bytes: the bound of every offset */
+	const struct fc_memory *memory; /* how they come here: memory.h */
+	const struct fc_bell *bell;     /* the domain's end of the session's doorbell */
 
 	/* identity: cred_generation changes with cred, both under the lock; a worker that has seen another generation takes
 	 * the new identity before its next request */

@@ -22,8 +22,8 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
  * -errno; -EPROTO if the client broke a promise about them. */
 int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p);
 
-/* GROW: map one more segment of `size` bytes. Returns as fc_areas_set. */
-int fc_areas_grow(struct fc_shadow *s, int fd, uint64_t size);
+/* GROW: map one more segment. Returns as fc_areas_set. */
+int fc_areas_grow(struct fc_shadow *s, const struct fc_packet *p);
 
 /* SHRINK: give up what lies behind `length`, which must be a segment boundary. Requests that still use it, against the
  * client's own word, see zeroes. Returns as fc_areas_set. */

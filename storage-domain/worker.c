@@ -158,7 +158,7 @@ static void run(struct fc_worker *w, unsigned index)
 	result = execute(w);
 	/* before the entry is the client's again and may be queued anew */
 	atomic_store_explicit(&w->run->key, 0, memory_order_release);
-	if (fc_entry_complete(shared, result))
+	if (fc_entry_complete(s->bell, shared, result))
 		w->count.wakeups++;
 	atomic_store_explicit(&w->busy_since, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
@@ -204,7 +204,7 @@ void *fc_worker_main(void *arg)
 
 		if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
 			break;
-		fc_worker_sleep(&s->area->header, &s->area->queue, seen);
+		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
 		fc_crew_wake(w);
 		fc_worker_move_apart(w);
 		serve(w);

@@ -246,9 +246,9 @@ int64_t session_call(struct session *s, unsigned nr, const uint64_t arg[6])
 	fc_store_release(&e->state, FC_QUEUED);
 	CHECK(!fc_queue_enqueue(&s->area->queue, 0));
 	if (fc_bell_needed(&s->area->header, 1))
-		fc_bell_ring(&s->area->header);
+		fc_bell_ring(&fc_bell_local, &s->area->header);
 	while (fc_load_acquire(&e->state) != FC_DONE)
-		CHECK(fc_entry_sleep(e, deadline) != -ETIMEDOUT);
+		CHECK(fc_entry_sleep(&fc_bell_local, e, deadline) != -ETIMEDOUT);
 	fc_store(&e->state, FC_FREE);
 	return e->result;
 }

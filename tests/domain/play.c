@@ -21,6 +21,7 @@
 
 #include "common/doorbell.h"
 #include "common/queue.h"
+#include "common/region.h"
 
 #define FIRST_LOOKS 100 /* without a clock */
 #define SPIN_NS 50000
@@ -162,7 +163,9 @@ void play_start(uint64_t data_bytes)
 	     "mmap");
 	play.area = map_shared(sizeof *play.area);
 	fc_queue_init(&play.area->queue);
-	play.data = range;
+	for (unsigned i = 0; i < FC_SEGMENTS_MAX; i++)
+		play.segment[i] = range + fc_segment_start(i);
+	play.bell = &fc_bell_local;
 	play.data_length = data_bytes;
 	play.cred.caps = UINT64_MAX;
 	play.cred_generation = 1;
@@ -179,7 +182,7 @@ int play_stop(void)
 	if (r)
 		return r;
 	munmap(play.area, sizeof *play.area);
-	munmap(play.data, FC_DATA_MAX + FC_PAGE_SIZE);
+	munmap(play.segment[0], FC_DATA_MAX + FC_PAGE_SIZE);
 	return 0;
 }
 
@@ -195,7 +198,7 @@ uint64_t play_ns(void)
 
 uint64_t play_put(uint64_t offset, const char *text)
 {
-	memcpy(play.data + offset, text, strlen(text) + 1);
+	memcpy(play.segment[0] + offset, text, strlen(text) + 1);
 	return offset;
 }
 
@@ -226,7 +229,7 @@ unsigned play_submit(unsigned nr, const uint64_t arg[6])
 	fc_store(&e->state, FC_QUEUED);
 	must(fc_queue_enqueue(&play.area->queue, i), "enqueue");
 	if (fc_bell_needed(&play.area->header, atomic_fetch_add(&in_flight, 1) + 1) || nr == FC_NR_INTERRUPT)
-		fc_bell_ring(&play.area->header);
+		fc_bell_ring(&fc_bell_local, &play.area->header);
 	return i;
 }
 
@@ -249,10 +252,10 @@ bool play_settles(unsigned entry, int ms)
 	end = start + ms * 1000000ull;
 	while (!done(e) && play_ns() < start + SPIN_NS)
 		fc_pause();
-	if (!done(e) && fc_entry_sleep(e, start + FC_NUDGE_NS) == -ETIMEDOUT)
-		fc_bell_nudge(play.area);
+	if (!done(e) && fc_entry_sleep(&fc_bell_local, e, start + FC_NUDGE_NS) == -ETIMEDOUT)
+		fc_bell_nudge(&fc_bell_local, play.area);
 	while (!done(e) && play_ns() < end)
-		fc_entry_sleep(e, end);
+		fc_entry_sleep(&fc_bell_local, e, end);
 	return done(e);
 }
 

@@ -41,7 +41,7 @@ uint64_t play_put(uint64_t offset, const char *text);
 
 static inline char *play_at(uint64_t offset)
 {
-	return play.data + offset;
+	return play.segment[0] + offset;
 }
 
 uint64_t play_ns(void);

@@ -436,7 +436,7 @@ static void stream_slots(void)
 static void not_queued(void)
 {
 	fc_queue_enqueue(&play.area->queue, 5);
-	fc_bell_ring(&play.area->header);
+	fc_bell_ring(&fc_bell_local, &play.area->header);
 	sleep(2);
 }
 
@@ -589,7 +589,7 @@ static int64_t stream(bool writing, int64_t fd, uint64_t length, uint64_t positi
 			else if (p[i] != byte_of(position + at))
 				failures++;
 		}
-		fc_progress_publish(&s->client, &s->domain);
+		fc_progress_publish(&fc_bell_local, &s->client, &s->domain);
 		n++;
 	}
 	have = entry->result > 0 ? entry->result : 0;

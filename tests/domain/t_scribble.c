@@ -145,7 +145,7 @@ static void submit_all(uint64_t *seed)
 		fc_store(&e->state, FC_QUEUED);
 		if (fc_queue_enqueue(&play.area->queue, i))
 			return;
-		fc_bell_ring(&play.area->header);
+		fc_bell_ring(&fc_bell_local, &play.area->header);
 	}
 }
 

@@ -300,16 +300,21 @@ void model_await(const uint32_t *word, uint32_t value)
 
 /* ---- the futex: in place of common/futex.c ---- */
 
-int fc_bell_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+static int futex_wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 {
+	(void)b;
 	(void)deadline_ns; /* never comes: a wakeup that is lost is to be seen */
 	return (int)(int64_t)access(SLEEP, word, 4, 0, seen, 0);
 }
 
-void fc_bell_wake(uint32_t *word, int n)
+static void futex_wake(const struct fc_bell *b, uint32_t *word, int n)
 {
+	(void)b;
 	access(WAKE, word, 4, 0, (uint64_t)n, 0);
 }
+
+static const struct fc_bell_ops ops = { .wait = futex_wait, .wake_peer = futex_wake, .wake_worker = futex_wake };
+const struct fc_bell fc_bell_local = { &ops };
 
 static int sleepers(const void *word)
 {

@@ -31,7 +31,7 @@ static void in_flight_end(void)
 static void wait_for(struct fc_entry *e)
 {
 	while (fc_load_acquire(&e->state) != FC_DONE)
-		fc_entry_sleep(e, 0);
+		fc_entry_sleep(&fc_bell_local, e, 0);
 }
 
 static void call(uint32_t idx, uint32_t nonce)
@@ -43,7 +43,7 @@ static void call(uint32_t idx, uint32_t nonce)
 	fc_store_release(&e->state, FC_QUEUED);
 	model_check(fc_queue_enqueue(&shared->queue, idx) == 0, "enqueue gave up");
 	if (fc_bell_needed(model_header(), in_flight))
-		fc_bell_ring(model_header());
+		fc_bell_ring(&fc_bell_local, model_header());
 	wait_for(e);
 	model_check(fc_load(&e->result) == (int64_t)nonce + NONCE_DONE, "done, but the result is not there");
 	in_flight_end();
@@ -57,7 +57,7 @@ static void client_ends(uint32_t clients, int workers)
 		return;
 	fc_store_release(&shared->word[STOP], 1);
 	while (workers--)
-		fc_bell_ring(model_header());
+		fc_bell_ring(&fc_bell_local, model_header());
 }
 
 static void run(int idx)
@@ -65,7 +65,7 @@ static void run(int idx)
 	struct fc_entry *e = &shared->entry[idx];
 
 	model_check(fc_load(&e->state) == FC_QUEUED || fc_load(&e->state) == FC_ASLEEP, "served, but not asked");
-	fc_entry_complete(e, (int64_t)fc_load(&e->nonce) + NONCE_DONE);
+	fc_entry_complete(&fc_bell_local, e, (int64_t)fc_load(&e->nonce) + NONCE_DONE);
 }
 
 static void awake_add(uint32_t change)
@@ -100,7 +100,7 @@ static void worker(void)
 			return;
 		serve();
 		awake_add(-1u);
-		fc_worker_sleep(model_header(), &shared->queue, seen);
+		fc_worker_sleep(&fc_bell_local, model_header(), &shared->queue, seen);
 		awake_add(1);
 	}
 }
@@ -171,9 +171,9 @@ static void stream_writes(void)
 		uint32_t seen;
 
 		while ((seen = fc_load_acquire(&peer->chunks)) + SLOTS <= n)
-			fc_progress_sleep(mine, peer, seen, 0);
+			fc_progress_sleep(&fc_bell_local, mine, peer, seen, 0);
 		fc_store(&shared->word[0], n + 1);
-		fc_progress_publish(mine, peer);
+		fc_progress_publish(&fc_bell_local, mine, peer);
 	}
 }
 
@@ -185,9 +185,9 @@ static void stream_reads(void)
 		uint32_t seen;
 
 		while ((seen = fc_load_acquire(&peer->chunks)) <= n)
-			fc_progress_sleep(mine, peer, seen, 0);
+			fc_progress_sleep(&fc_bell_local, mine, peer, seen, 0);
 		model_check(fc_load(&shared->word[0]) == n + 1, "a chunk is announced, but not there");
-		fc_progress_publish(mine, peer);
+		fc_progress_publish(&fc_bell_local, mine, peer);
 	}
 }
 

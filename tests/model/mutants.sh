@@ -86,16 +86,16 @@ queue 's/return fc_load\(&q->threshold\) >= 0 \|\| any_filled\(q\);/return true;
 bell 's/fc_faa\(&h->bell, 1\);//' 'ring: wakes without changing the word'
 bell 's/fc_fence\(\); \/\* credit before.*//' 'worker: no fence between credit and the last look'
 bell 's/if \(!fc_queue_peek\(q\)\)//' 'worker: no last look'
-bell 's/fc_bell_wait\(&h->bell, bell_seen, 0\)/fc_bell_wait(\&h->bell, fc_load(\&h->bell), 0)/' 'worker: reads the bell after the last look'
+bell 's/wait\(b, &h->bell, bell_seen, 0\)/wait(b, \&h->bell, fc_load(\&h->bell), 0)/' 'worker: reads the bell after the last look'
 bell 's/fc_xchg\(&e->state, FC_DONE\) != FC_ASLEEP/({ uint32_t o = fc_load(\&e->state); fc_store(\&e->state, FC_DONE); o; }) != FC_ASLEEP/' \
 	'complete: loads and stores instead of exchanging'
-bell 's/fc_bell_wake\(&e->state, 1\);//' 'complete: does not wake'
-bell '/fc_store\(&e->result, result\);/d; s/fc_bell_wake\(&e->state, 1\);/&fc_store(\&e->result, result);/' 'complete: result after done'
+bell 's/b->ops->wake_peer\(b, &e->state, 1\);//' 'complete: does not wake'
+bell '/fc_store\(&e->result, result\);/d; s/b->ops->wake_peer\(b, &e->state, 1\);/&fc_store(\&e->result, result);/' 'complete: result after done'
 bell 's/!fc_cas\(&e->state, FC_QUEUED, FC_ASLEEP\)/(fc_store(\&e->state, FC_ASLEEP), 0)/' 'sleep: stores over what the worker answered'
 bell 's/fc_fence\(\); \/\* chunks before.*//' 'stream: no fence between chunks and asleep'
 bell 's/fc_store\(&mine->asleep, 1\);//' 'stream: does not say that it sleeps'
 bell 's/if \(fc_load\(&peer->asleep\)\)/if (0)/' 'stream: does not wake'
-bell 's/fc_bell_wait\(&peer->chunks, seen, deadline_ns\)/fc_bell_wait(\&peer->chunks, fc_load(\&peer->chunks), deadline_ns)/' \
+bell 's/wait\(b, &peer->chunks, seen, deadline_ns\)/wait(b, \&peer->chunks, fc_load(\&peer->chunks), deadline_ns)/' \
 	'stream: sleeps on what it has not looked at'
 mutant doorbell doorbell.h 's/return fc_load\(&h->credit\) < in_flight;/return fc_load(\&h->credit) + 1 < in_flight;/' \
 	'client: rings one call too late'

@@ -81,7 +81,7 @@ static void serve(unsigned self, int idx)
 		fail("entries of one producer came out in the wrong order");
 	else
 		g->last[self][producer] = e->arg[0];
-	fc_entry_complete(e, (int64_t)(e->arg[0] ^ e->arg[1]));
+	fc_entry_complete(&fc_bell_local, e, (int64_t)(e->arg[0] ^ e->arg[1]));
 }
 
 static void consume(unsigned self)
@@ -101,7 +101,7 @@ static void consume(unsigned self)
 				serve(self, idx);
 		}
 		credit_add(-1u);
-		fc_worker_sleep(&g->area.header, &g->area.queue, seen);
+		fc_worker_sleep(&fc_bell_local, &g->area.header, &g->area.queue, seen);
 		credit_add(1);
 	}
 }
@@ -120,7 +120,7 @@ static void put_in(unsigned self, unsigned idx, uint64_t sequence)
 	if (fc_queue_enqueue(&g->area.queue, idx))
 		fail("enqueue gave up");
 	if (fc_bell_needed(&g->area.header, in_flight))
-		fc_bell_ring(&g->area.header);
+		fc_bell_ring(&fc_bell_local, &g->area.header);
 }
 
 static void get_back(unsigned idx, uint64_t sequence)
@@ -132,7 +132,7 @@ static void get_back(unsigned idx, uint64_t sequence)
 		fc_pause();
 	while (fc_load_acquire(&e->state) != FC_DONE && !fc_load(&g->failed)) {
 		clock_gettime(CLOCK_MONOTONIC, &ts);
-		if (fc_entry_sleep(e, (uint64_t)(ts.tv_sec + 30) * 1000000000u) == 0)
+		if (fc_entry_sleep(&fc_bell_local, e, (uint64_t)(ts.tv_sec + 30) * 1000000000u) == 0)
 			continue;
 		if (fc_load_acquire(&e->state) != FC_DONE)
 			fail("no answer for 30 seconds: an element or a wakeup is lost");
@@ -159,7 +159,7 @@ static void produce(unsigned self)
 	fc_faa(&g->calls, sequence);
 	fc_faa(&g->ended, 1u);
 	for (unsigned i = 0; i < g->consumers; i++)
-		fc_bell_ring(&g->area.header);
+		fc_bell_ring(&fc_bell_local, &g->area.header);
 }
 
 /* ---- the two grounds ---- */

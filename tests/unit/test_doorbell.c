@@ -60,7 +60,7 @@ Test(doorbell, wait_returns_at_once_when_the_word_has_changed)
 {
 	uint32_t word = 5;
 
-	cr_assert_eq(fc_bell_wait(&word, 4, 0), 0);
+	cr_assert_eq(fc_futex_wait(&word, 4, 0), 0);
 }
 
 Test(doorbell, wait_ends_at_its_deadline)
@@ -68,9 +68,9 @@ Test(doorbell, wait_ends_at_its_deadline)
 	uint32_t word = 5;
 	uint64_t from = now_ns();
 
-	cr_assert_eq(fc_bell_wait(&word, 5, from + 20 * MS), -ETIMEDOUT);
+	cr_assert_eq(fc_futex_wait(&word, 5, from + 20 * MS), -ETIMEDOUT);
 	cr_assert_geq(now_ns() - from, 20 * MS);
-	cr_assert_eq(fc_bell_wait(&word, 5, 1), -ETIMEDOUT, "a deadline that has passed");
+	cr_assert_eq(fc_futex_wait(&word, 5, 1), -ETIMEDOUT, "a deadline that has passed");
 }
 
 static void nothing(int sig)
@@ -95,7 +95,7 @@ Test(doorbell, a_signal_ends_a_wait)
 	uint32_t word = 5;
 
 	on_signal(0);
-	cr_assert_eq(fc_bell_wait(&word, 5, now_ns() + 5000ull * MS), -EINTR);
+	cr_assert_eq(fc_futex_wait(&word, 5, now_ns() + 5000ull * MS), -EINTR);
 }
 
 Test(doorbell, a_signal_with_restart_does_not)
@@ -103,7 +103,7 @@ Test(doorbell, a_signal_with_restart_does_not)
 	uint32_t word = 5;
 
 	on_signal(SA_RESTART);
-	cr_assert_eq(fc_bell_wait(&word, 5, now_ns() + 200 * MS), -ETIMEDOUT);
+	cr_assert_eq(fc_futex_wait(&word, 5, now_ns() + 200 * MS), -ETIMEDOUT);
 }
 
 Test(doorbell, is_needed_when_credit_does_not_cover_the_calls)
@@ -118,7 +118,7 @@ Test(doorbell, is_needed_when_credit_does_not_cover_the_calls)
 static void *sleeping_worker(void *unused)
 {
 	(void)unused;
-	fc_worker_sleep(&area->header, &area->queue, fc_load_acquire(&area->header.bell));
+	fc_worker_sleep(&fc_bell_local, &area->header, &area->queue, fc_load_acquire(&area->header.bell));
 	return NULL;
 }
 
@@ -129,7 +129,7 @@ Test(doorbell, ring_wakes_a_worker)
 	fresh();
 	t = start(sleeping_worker);
 	pause_ms(20);
-	fc_bell_ring(&area->header);
+	fc_bell_ring(&fc_bell_local, &area->header);
 	cr_assert_eq(pthread_join(t, NULL), 0);
 	cr_assert_eq(area->header.bell, 1);
 }
@@ -137,19 +137,19 @@ Test(doorbell, ring_wakes_a_worker)
 Test(doorbell, a_worker_does_not_sleep_when_rung_before_or_with_work_there)
 {
 	fresh();
-	fc_bell_ring(&area->header);
-	fc_worker_sleep(&area->header, &area->queue, 0);
+	fc_bell_ring(&fc_bell_local, &area->header);
+	fc_worker_sleep(&fc_bell_local, &area->header, &area->queue, 0);
 	fc_queue_enqueue(&area->queue, 3);
-	fc_worker_sleep(&area->header, &area->queue, 1);
+	fc_worker_sleep(&fc_bell_local, &area->header, &area->queue, 1);
 }
 
 Test(doorbell, nudge_rings_only_for_requests_that_wait)
 {
 	fresh();
-	fc_bell_nudge(area);
+	fc_bell_nudge(&fc_bell_local, area);
 	cr_assert_eq(area->header.bell, 0);
 	fc_queue_enqueue(&area->queue, 3);
-	fc_bell_nudge(area);
+	fc_bell_nudge(&fc_bell_local, area);
 	cr_assert_eq(area->header.bell, 1);
 }
 
@@ -159,7 +159,7 @@ static void *sleeping_client(void *unused)
 
 	(void)unused;
 	while (fc_load_acquire(&e->state) != FC_DONE)
-		fc_entry_sleep(e, 0);
+		fc_entry_sleep(&fc_bell_local, e, 0);
 	return (void *)(intptr_t)fc_load(&e->result);
 }
 
@@ -172,15 +172,15 @@ Test(doorbell, complete_wakes_a_sleeping_client_only)
 	fresh();
 	e = &area->entry[0];
 	e->state = FC_QUEUED;
-	cr_assert_not(fc_entry_complete(e, 1), "nobody slept");
+	cr_assert_not(fc_entry_complete(&fc_bell_local, e, 1), "nobody slept");
 	cr_assert_eq(e->state, FC_DONE);
-	cr_assert_eq(fc_entry_sleep(e, 0), 0, "done already");
+	cr_assert_eq(fc_entry_sleep(&fc_bell_local, e, 0), 0, "done already");
 
 	e->state = FC_QUEUED;
 	t = start(sleeping_client);
 	while (fc_load(&e->state) != FC_ASLEEP)
 		pause_ms(1);
-	cr_assert(fc_entry_complete(e, 42));
+	cr_assert(fc_entry_complete(&fc_bell_local, e, 42));
 	cr_assert_eq(pthread_join(t, &result), 0);
 	cr_assert_eq((intptr_t)result, 42);
 }
@@ -192,11 +192,11 @@ Test(doorbell, an_entry_sleep_can_be_resumed_after_its_deadline)
 	fresh();
 	e = &area->entry[0];
 	e->state = FC_QUEUED;
-	cr_assert_eq(fc_entry_sleep(e, now_ns() + 5 * MS), -ETIMEDOUT);
+	cr_assert_eq(fc_entry_sleep(&fc_bell_local, e, now_ns() + 5 * MS), -ETIMEDOUT);
 	cr_assert_eq(e->state, FC_ASLEEP);
-	cr_assert_eq(fc_entry_sleep(e, now_ns() + 5 * MS), -ETIMEDOUT);
-	cr_assert(fc_entry_complete(e, 0));
-	cr_assert_eq(fc_entry_sleep(e, 0), 0);
+	cr_assert_eq(fc_entry_sleep(&fc_bell_local, e, now_ns() + 5 * MS), -ETIMEDOUT);
+	cr_assert(fc_entry_complete(&fc_bell_local, e, 0));
+	cr_assert_eq(fc_entry_sleep(&fc_bell_local, e, 0), 0);
 }
 
 #define CHUNKS 20000u
@@ -210,8 +210,8 @@ static void *writing_end(void *unused)
 		uint32_t seen;
 
 		while ((seen = fc_load_acquire(&s->domain.chunks)) + 2 <= n)
-			fc_progress_sleep(&s->client, &s->domain, seen, 0);
-		fc_progress_publish(&s->client, &s->domain);
+			fc_progress_sleep(&fc_bell_local, &s->client, &s->domain, seen, 0);
+		fc_progress_publish(&fc_bell_local, &s->client, &s->domain);
 	}
 	return NULL;
 }
@@ -228,8 +228,8 @@ Test(doorbell, a_stream_gets_to_its_end)
 		uint32_t seen;
 
 		while ((seen = fc_load_acquire(&s->client.chunks)) <= n)
-			fc_progress_sleep(&s->domain, &s->client, seen, 0);
-		fc_progress_publish(&s->domain, &s->client);
+			fc_progress_sleep(&fc_bell_local, &s->domain, &s->client, seen, 0);
+		fc_progress_publish(&fc_bell_local, &s->domain, &s->client);
 	}
 	cr_assert_eq(pthread_join(t, NULL), 0);
 	cr_assert_eq(s->client.asleep | s->domain.asleep, 0);
@@ -241,7 +241,7 @@ Test(doorbell, a_stream_sleep_ends_at_its_deadline_and_disarms)
 
 	fresh();
 	s = &area->stream[0];
-	cr_assert_eq(fc_progress_sleep(&s->client, &s->domain, 0, now_ns() + 5 * MS), -ETIMEDOUT);
+	cr_assert_eq(fc_progress_sleep(&fc_bell_local, &s->client, &s->domain, 0, now_ns() + 5 * MS), -ETIMEDOUT);
 	cr_assert_eq(s->client.asleep, 0);
-	cr_assert_eq(fc_progress_sleep(&s->client, &s->domain, 1, 0), 0, "it has changed already");
+	cr_assert_eq(fc_progress_sleep(&fc_bell_local, &s->client, &s->domain, 1, 0), 0, "it has changed already");
 }
