@@ -168,7 +168,7 @@ static int64_t try_call(struct session *s, unsigned index, unsigned nr, const ui
 	__atomic_store_n(&e->state, FC_QUEUED, __ATOMIC_RELEASE);
 	if (fc_queue_enqueue(&s->area->queue, index))
 		return INT64_MIN;
-	fc_bell_ring(&s->area->header);
+	fc_bell_ring(&fc_bell_local, &s->area->header);
 	while (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) != FC_DONE) {
 		if (lost(s) || now() - began > 0.5)
 			return INT64_MIN;
@@ -262,7 +262,7 @@ static void random_request(struct session *s, unsigned index)
 		e->arg[0] = 16 + any() % 4; /* the first descriptors it has */
 	__atomic_store_n(&e->state, any() % 20 ? FC_QUEUED : (uint32_t)any(), __ATOMIC_RELEASE);
 	fc_queue_enqueue(&s->area->queue, any() % 50 ? index : (uint32_t)any() % FC_ENTRIES);
-	fc_bell_ring(&s->area->header);
+	fc_bell_ring(&fc_bell_local, &s->area->header);
 }
 
 static void prepare_data(struct session *s)
