@@ -4,8 +4,8 @@
  * machine. It owns the numbers and structs that the shim, the `farcall` command and the module (frontend-kmod/) agree
  * on; what lies in the memory is abi.h's.
  *
- * One open file is one session: open; ATTACH; AREAS; mmap the two areas; requests go through memory, RING and WAIT are for
- * when somebody sleeps. The last close ends the session, whatever is in flight. The file of a forked child comes from FORK.
+ * One open file is one session: open; ATTACH; AREAS; mmap the two areas and initialise them; OFFER; requests go through
+ * memory, RING and WAIT are for when somebody sleeps. The last close ends the session, whatever is in flight. The file of a forked child comes from FORK.
  *
  *   - Each struct starts with its own size, set by the caller: larger than the module's is fine if the rest is zero (else
  *     E2BIG), smaller is EINVAL. Reserved fields are zero.
@@ -62,8 +62,8 @@ struct fc_ioc_attach {
 	uint32_t reserved;
 };
 
-/* AREAS: a request area (initialised as abi.h says) and the first data segment, which mmap then finds. Replaces those the
- * session had. Does not wait for the domain. ENOSPC: out of grants; ENOMEM. */
+/* AREAS: a request area and the first data segment, all zeroes, which mmap then finds; instead of those the session had, which the
+ * domain is told to let go of by the next OFFER. ENOSPC: out of grants; ENOMEM. */
 struct fc_ioc_areas {
 	uint32_t size;
 	uint32_t reserved;
@@ -93,6 +93,7 @@ struct fc_ioc_forked {
 	uint32_t reserved;
 };
 
+/* OFFER: the caller has initialised the areas of the last AREAS as abi.h says: the domain maps them. Does not wait for it. */
 /* CRED: the caller's identity has changed; returns when every later request runs with the one it has now. */
 /* RLIMIT: the same for its RLIMIT_FSIZE. */
 /* BYE: returns when the session's descriptors and locks are gone; the session is over. */
@@ -153,6 +154,7 @@ struct fc_ioc_cleanup {
 #define FC_IOC_WAIT _IOW(FC_IOC_MAGIC, 12, struct fc_ioc_wait)
 #define FC_IOC_STAT _IOWR(FC_IOC_MAGIC, 13, struct fc_ioc_stat)
 #define FC_IOC_CLEANUP _IOWR(FC_IOC_MAGIC, 14, struct fc_ioc_cleanup)
+#define FC_IOC_OFFER _IOW(FC_IOC_MAGIC, 15, struct fc_ioc_none)
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct fc_ioc_list) == 80, "ioctl.h: layout");
