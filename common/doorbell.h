@@ -55,6 +55,7 @@ struct fc_bell_ops {
 };
 
 /* Either end's on one machine. */
+extern const struct fc_bell_ops fc_bell_local_ops;
 extern const struct fc_bell fc_bell_local;
 
 /* futex.c: the same two without a session, for words that only one machine's processes share. */

@@ -40,5 +40,5 @@ static void wake(const struct fc_bell *b, uint32_t *word, int n)
 	fc_futex_wake(word, n);
 }
 
-static const struct fc_bell_ops ops = { .wait = wait, .wake_peer = wake, .wake_worker = wake };
-const struct fc_bell fc_bell_local = { &ops };
+const struct fc_bell_ops fc_bell_local_ops = { .wait = wait, .wake_peer = wake, .wake_worker = wake };
+const struct fc_bell fc_bell_local = { &fc_bell_local_ops };

@@ -12,7 +12,25 @@
 #define SENTENCE_FIRST 16u
 #define SENTENCE_LAST 1024u
 
+const struct fc_spin_cost fc_spin_local = { 70000, 50000 };
+const struct fc_spin_cost fc_spin_xen = { 600000, 2000000 };
+enum fc_spin_policy fc_spin_policy;
 uint32_t fc_tsc_per_us;
+
+int fc_spin_policy_find(const char *name)
+{
+	static const char names[][9] = { "adaptive", "always", "never" };
+
+	for (int i = 0; i < 3; i++) {
+		const char *a = names[i], *b = name;
+
+		while (*a && *a == *b)
+			a++, b++;
+		if (*a == *b)
+			return i;
+	}
+	return -1;
+}
 
 static uint64_t clock_ns(void)
 {
@@ -38,21 +56,29 @@ void fc_tsc_calibrate(void)
 		fc_tsc_per_us = 1;
 }
 
-void fc_spin_init(struct fc_spin *sp)
+static void apply_policy(struct fc_spin *sp)
 {
-	*sp = (struct fc_spin){ .budget_ns = FC_SPIN_START_NS };
+	if (fc_spin_policy != FC_SPIN_ADAPTIVE)
+		sp->budget_ns = fc_spin_policy == FC_SPIN_ALWAYS ? UINT32_MAX : 0;
+}
+
+void fc_spin_init(struct fc_spin *sp, const struct fc_spin_cost *cost)
+{
+	*sp = (struct fc_spin){ .cost = cost, .budget_ns = cost->wake_ns - cost->wake_ns / 8 };
+	apply_policy(sp);
 }
 
 static void raise_budget(struct fc_spin *sp, uint32_t by_ns)
 {
 	sp->budget_ns += by_ns;
-	if (sp->budget_ns > FC_SPIN_MAX_NS)
-		sp->budget_ns = FC_SPIN_MAX_NS;
+	if (sp->budget_ns > sp->cost->wake_ns)
+		sp->budget_ns = sp->cost->wake_ns;
+	apply_policy(sp);
 }
 
 void fc_spin_hit(struct fc_spin *sp)
 {
-	if (sp->budget_ns < FC_SPIN_MAX_NS)
+	if (sp->budget_ns < sp->cost->wake_ns)
 		raise_budget(sp, STEP_NS);
 	else if (sp->sentence)
 		sp->sentence = 0; /* a full budget again: the CPU is ours */
@@ -63,6 +89,7 @@ void fc_spin_miss(struct fc_spin *sp)
 	sp->budget_ns /= 2;
 	if (sp->budget_ns < LEAST_NS)
 		sp->budget_ns = 0;
+	apply_policy(sp);
 }
 
 void fc_spin_preempted(struct fc_spin *sp)
@@ -72,12 +99,13 @@ void fc_spin_preempted(struct fc_spin *sp)
 	if (sp->sentence > SENTENCE_LAST)
 		sp->sentence = SENTENCE_LAST;
 	sp->probation = sp->sentence;
+	apply_policy(sp);
 }
 
 void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns)
 {
-	/* the wait includes the wakeup itself, which is about FC_SPIN_MAX_NS at its worst */
-	if (waited_ns >= 2 * FC_SPIN_MAX_NS)
+	/* the wait includes the wakeup itself, which is about wake_ns at its worst */
+	if (waited_ns >= 2 * (uint64_t)sp->cost->wake_ns)
 		return;
 	if (sp->probation)
 		sp->probation--;

@@ -14,11 +14,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FC_SPIN_START_NS 60000u
-#define FC_SPIN_MAX_NS 70000u /* a wake across sleeping CPUs */
-#define FC_SPIN_GAP_NS 50000u /* between two polls: more than interrupts take, those of a virtual machine included */
+/* What is known of a transport beforehand. */
+struct fc_spin_cost {
+	uint32_t wake_ns; /* from a sleep to running again: no budget is larger */
+	uint32_t gap_ns;  /* between two polls: more than interrupts take, those of a virtual machine included */
+};
+
+/* one machine: a wake across sleeping CPUs; Xen: an event channel each way, through two kernels */
+extern const struct fc_spin_cost fc_spin_local, fc_spin_xen;
+
+/* For measurements: what adaptive spinning is compared with. Set once, at the start of a process. */
+enum fc_spin_policy { FC_SPIN_ADAPTIVE, FC_SPIN_ALWAYS, FC_SPIN_NEVER };
+extern enum fc_spin_policy fc_spin_policy;
+
+/* The policy of that name, or -1. */
+int fc_spin_policy_find(const char *name);
 
 struct fc_spin {
+	const struct fc_spin_cost *cost;
 	uint32_t budget_ns;
 	uint32_t probation; /* good signs still to be seen before the budget may rise from nothing */
 	uint32_t sentence;  /* what `probation` was set to last */
@@ -45,7 +58,7 @@ static inline uint64_t fc_tsc_to_ns(uint64_t ticks)
 	return ticks * 1000 / fc_tsc_per_us;
 }
 
-void fc_spin_init(struct fc_spin *sp);
+void fc_spin_init(struct fc_spin *sp, const struct fc_spin_cost *cost);
 
 /* What a wait taught. hit: what was waited for came while spinning. miss: the budget ran out. preempted: the spinner
  * lost its CPU. slept: it came `waited_ns` after the wait began, sleeping included. */

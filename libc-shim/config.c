@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config.c - reader of the runtime directory's `config` (config.h has the format). It writes nothing. */
 #define _GNU_SOURCE
+#include "farcall/ioctl.h"
 #include "libc-shim/config.h"
 
 #include <errno.h>
@@ -48,12 +49,12 @@ static bool line_index(struct line *l, unsigned limit, unsigned *value)
 	return true;
 }
 
-/* The rest of the line as a path of at most size - 1 bytes. Returns its length or -errno. */
-static int line_path(const struct line *l, char *path, size_t size)
+/* The rest of the line, 1 to size - 1 bytes. Returns its length or -errno. */
+static int line_text(const struct line *l, char *path, size_t size)
 {
 	size_t length = (size_t)(l->end - l->at);
 
-	if (!length || *l->at != '/')
+	if (!length)
 		return -EINVAL;
 	if (length >= size)
 		return -ENAMETOOLONG;
@@ -64,6 +65,25 @@ static int line_path(const struct line *l, char *path, size_t size)
 	}
 	path[length] = '\0';
 	return (int)length;
+}
+
+static int line_path(const struct line *l, char *path, size_t size)
+{
+	return l->at != l->end && *l->at == '/' ? line_text(l, path, size) : -EINVAL;
+}
+
+static int config_domain(struct fc_config *c, const struct line *l, bool xen)
+{
+	int length;
+
+	if (c->ndomains == FC_CONFIG_DOMAINS)
+		return -EINVAL;
+	c->domain[c->ndomains].xen = xen;
+	length = xen ? line_text(l, c->domain[c->ndomains].address, FC_IOC_NAME_MAX)
+		     : line_path(l, c->domain[c->ndomains].address, sizeof(c->domain[0].address));
+	if (length > 0)
+		c->ndomains++;
+	return length < 0 ? length : 0;
 }
 
 static int config_mount(struct fc_config *c, struct line *l)
@@ -93,14 +113,10 @@ static int config_line(struct fc_config *c, struct line *l)
 
 	if (l->at == l->end)
 		return 0;
-	if (line_word(l, "domain")) {
-		if (c->ndomains == FC_CONFIG_DOMAINS)
-			return -EINVAL;
-		length = line_path(l, c->domain[c->ndomains].socket, sizeof(c->domain[0].socket));
-		if (length > 0)
-			c->ndomains++;
-		return length < 0 ? length : 0;
-	}
+	if (line_word(l, "domain"))
+		return config_domain(c, l, false);
+	if (line_word(l, "xen"))
+		return config_domain(c, l, true);
 	if (line_word(l, "mount"))
 		return config_mount(c, l);
 	if (line_word(l, "covers")) {

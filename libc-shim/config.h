@@ -5,7 +5,8 @@
  *
  *      farcall-config 1
  *      domain <path of a domain's socket>
- *      mount <index of a domain line, from 0> <rw|ro> <prefix>
+ *      xen <name of a domain that /dev/syscall leads to>
+ *      mount <index of a domain or xen line, from 0> <rw|ro> <prefix>
  *      sites <directory with the site tables>
  *      covers local files
  *
@@ -34,7 +35,8 @@
 struct fc_config {
 	unsigned ndomains;
 	struct {
-		char socket[108];
+		bool xen;
+		char address[108]; /* path of a socket; with `xen`, a name */
 	} domain[FC_CONFIG_DOMAINS];
 	bool covers;
 	unsigned nmounts;

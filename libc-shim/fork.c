@@ -16,14 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "libc-shim/shim.h"
-
-/* what a child of this process will inherit of one session */
-struct offspring {
-	int sock; /* -1 = nothing: the child attaches by itself when it needs to */
-	uint64_t token[2];
-	uint64_t id;
-};
+#include "libc-shim/transport.h"
 
 bool shim_is_attached(const struct shim_session *s)
 {
@@ -47,7 +40,7 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain)
 }
 
 /* Ask for a child's shadow. The session is locked. 0, or why there can be no child now; a dead domain is no reason. */
-static int beget(struct shim_process *p, unsigned domain, struct offspring *o)
+static int beget(struct shim_process *p, unsigned domain, struct shim_offspring *o)
 {
 	struct shim_session *s = &p->session[domain];
 	int r;
@@ -55,20 +48,12 @@ static int beget(struct shim_process *p, unsigned domain, struct offspring *o)
 	o->sock = -1;
 	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
 		return 0;
-	r = shim_ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
-	if (r == 0 && s->packet.nfds == 1) {
-		o->sock = s->packet.fd[0];
-		s->packet.fd[0] = -1;
-		o->token[0] = s->packet.head.arg[0];
-		o->token[1] = s->packet.head.arg[1];
-		o->id = s->packet.head.arg[2];
-	}
-	fc_packet_drop(&s->packet);
+	r = shim_transport(s)->fork(s, o);
 	return r == -EAGAIN || r == -ENOMEM ? r : 0;
 }
 
 /* The child's side of one session: only the connection made for it is its own. */
-static void adopt(struct shim_process *p, unsigned domain, const struct offspring *o, bool dead)
+static void adopt(struct shim_process *p, unsigned domain, const struct shim_offspring *o, bool dead)
 {
 	struct shim_session *s = &p->session[domain];
 	int old = s->sock;
@@ -120,7 +105,7 @@ static struct shim_process *settle(struct shim_process *p)
 	return &shim.process;
 }
 
-static void in_child(struct shim_process *p, const struct offspring *o, bool nested)
+static void in_child(struct shim_process *p, const struct shim_offspring *o, bool nested)
 {
 	p = settle(p);
 	shim_thread_reset_after_fork();
@@ -138,7 +123,7 @@ static void in_child(struct shim_process *p, const struct offspring *o, bool nes
 
 void shim_fork_unannounced(void)
 {
-	struct offspring none[SHIM_DOMAINS];
+	struct shim_offspring none[SHIM_DOMAINS];
 
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
 		none[d].sock = -1;
@@ -154,7 +139,7 @@ static bool shares_memory(long nr, const long a[6])
 long shim_do_fork(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
-	struct offspring o[SHIM_DOMAINS];
+	struct shim_offspring o[SHIM_DOMAINS];
 	struct shim_lock_state saved[SHIM_DOMAINS];
 	bool nested = shim_self()->depth > 0;
 	long r = 0;
@@ -174,7 +159,7 @@ long shim_do_fork(long nr, long a[6])
 		if (o[i].sock < 0)
 			continue;
 		if (r > 0)
-			shim_tell(&p->session[i], FC_MSG_FORKED, o[i].id, (uint64_t)r);
+			shim_transport(&p->session[i])->forked(&p->session[i], o[i].id, (int)r);
 		fc_call(SYS_close, o[i].sock);
 	}
 	while (d-- > 0)
@@ -204,7 +189,7 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
-		struct offspring o;
+		struct shim_offspring o;
 		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
 
 		shim_lock(&parent->session[d].lock, &saved);
@@ -259,18 +244,15 @@ long shim_do_exit(long nr, long a[6])
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
-		struct fc_msg bye = { .type = FC_MSG_BYE };
-
 		shim_lock(&p->session[d].lock, &saved);
-		fc_control_ask(p->session[d].sock, &bye, NULL, NULL, 0, &p->session[d].packet);
-		fc_packet_drop(&p->session[d].packet);
+		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);
 	}
 	return shim_native(nr, a);
 }
 
 /* A child was killed: it had no chance to say goodbye. Return only when its locks are gone. */
-static void wait_gone(uint64_t pid)
+static void wait_gone(int pid)
 {
 	struct shim_process *p = shim_process();
 
@@ -279,18 +261,8 @@ static void wait_gone(uint64_t pid)
 		struct shim_lock_state saved;
 
 		shim_lock(&s->lock, &saved);
-		if (shim_is_attached(s)) {
-			shim_ask(s, FC_MSG_GONE, pid, 0, NULL, 0);
-		} else if (s->state == SHIM_SESSION_NONE) {
-			struct fc_msg m = { .type = FC_MSG_GONE, .arg = { pid } };
-			int sock = shim_connect(d, &s->packet);
-
-			if (sock >= 0) {
-				fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
-				fc_packet_drop(&s->packet);
-				fc_call(SYS_close, sock);
-			}
-		}
+		if (s->state != SHIM_SESSION_DEAD)
+			shim_transport(s)->gone(s, pid);
 		shim_unlock(&s->lock, &saved);
 	}
 }
@@ -302,7 +274,7 @@ long shim_do_wait(long nr, long a[6])
 		long r = fc_call(SYS_wait4, a[0], &status, a[2], a[3]);
 
 		if (r > 0 && WIFSIGNALED(status))
-			wait_gone((uint64_t)r);
+			wait_gone((int)r);
 		if (r > 0 && a[1] && fc_copy_to_user((void *)a[1], &status, sizeof status))
 			return -EFAULT;
 		return r;
@@ -311,7 +283,7 @@ long shim_do_wait(long nr, long a[6])
 	info.si_pid = 0;
 	long r = fc_call(SYS_waitid, a[0], a[1], &info, a[3], a[4]);
 	if (r == 0 && info.si_pid && (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) && !(a[3] & WNOWAIT))
-		wait_gone((uint64_t)info.si_pid);
+		wait_gone(info.si_pid);
 	if (r == 0 && a[2]) {
 		if (!info.si_pid)
 			info.si_signo = info.si_errno = info.si_code = 0, info.si_uid = 0, info.si_status = 0;
@@ -349,7 +321,7 @@ long shim_do_rlimit(long nr, long a[6])
 		if (!shim_is_attached(&p->session[d]) || !(p = shim_process_own()))
 			continue;
 		shim_lock(&p->session[d].lock, &saved);
-		shim_ask(&p->session[d], FC_MSG_RLIMIT, now.rlim_cur, now.rlim_max, NULL, 0);
+		shim_transport(&p->session[d])->rlimit(&p->session[d], now.rlim_cur, now.rlim_max);
 		shim_unlock(&p->session[d].lock, &saved);
 	}
 	return r;

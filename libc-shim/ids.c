@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * ids.c - calls that change who the process is. The local kernel decides whether it may; then every attached domain is
- * told on a fresh connection, where its kernel sees for itself, and only then does the call return.
+ * told, in a way in which a kernel vouches for it, and only then does the call return.
  */
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "libc-shim/shim.h"
+#include "libc-shim/transport.h"
 
 static void sync_one(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 {
 	struct shim_lock_state saved;
 
 	shim_lock(&s->lock, &saved);
-	int sock = shim_connect(s->domain, &s->packet);
-	if (sock >= 0) {
-		struct fc_msg m = { .type = FC_MSG_CRED, .arg = { s->token[0], s->token[1], fsuid, fsgid } };
-
-		if (fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet) < 0)
-			shim_session_fail(s, "it did not follow a change of user");
-		fc_packet_drop(&s->packet);
-		fc_call(SYS_close, sock);
-	} else {
-		shim_session_fail(s, "it could not be told about a change of user");
-	}
+	shim_transport(s)->cred(s, fsuid, fsgid);
 	shim_unlock(&s->lock, &saved);
 }
 

@@ -126,6 +126,9 @@ static int start(const char *dir, char **envp)
 	shim.strict = is_set(envp, "FARCALL_STRICT");
 	shim.check = is_set(envp, "FARCALL_CHECK");
 	shim.no_stream = is_set(envp, "FARCALL_NO_STREAM");
+	int policy = fc_spin_policy_find(variable(envp, "FARCALL_SPIN") ?: "");
+	if (policy >= 0)
+		fc_spin_policy = (enum fc_spin_policy)policy;
 	find_self(envp);
 	trace_init(envp);
 	shim_handlers_init();

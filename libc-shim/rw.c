@@ -236,20 +236,19 @@ static bool stream_over(const struct stream *st)
 /* Wait until the domain has finished with more than `seen` chunks; false: the call is over. */
 static bool stream_wait(struct stream *st, uint32_t seen)
 {
-	struct shim_thread *t = shim_self();
 	uint64_t start = 0;
 
 	for (;;) {
 		if (fc_load_acquire(&st->shared->domain.chunks) != seen) {
 			if (start)
-				fc_spin_slept(&t->spin, fc_tsc_to_ns(fc_tsc() - start));
+				fc_spin_slept(shim_spin_of(st->c->s), fc_tsc_to_ns(fc_tsc() - start));
 			return true;
 		}
 		if (stream_over(st))
 			return fc_load_acquire(&st->shared->domain.chunks) != seen;
 		if (!start) {
 			start = fc_tsc();
-			if (shim_spin_until(&st->shared->domain.chunks, seen, st->state)) {
+			if (shim_spin_until(st->c->s, &st->shared->domain.chunks, seen, st->state)) {
 				start = 0;
 				continue;
 			}

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * session.c - one process attached to one domain: its state, and who owns which request entry. How the domain is reached is
- * transport_local.c's.
+ * transport.h's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "common/doorbell.h"
-#include "libc-shim/shim.h"
+#include "libc-shim/transport.h"
 
 #define ABANDON_WAIT_NS 50000000ull
 #define ABANDONED UINT32_MAX /* owner of an entry whose call will never be waited for */
@@ -19,9 +18,18 @@ void shim_session_reset(struct shim_session *s, unsigned domain)
 	memset(s, 0, sizeof *s);
 	s->domain = domain;
 	s->sock = -1;
-	s->bell = fc_bell_local;
+	s->bell.ops = shim_transport(s)->bell;
 	for (unsigned i = 0; i < FC_ENTRIES; i++)
 		s->slot[i].chunk = s->slot[i].extra = -1;
+}
+
+static int attach(struct shim_session *s)
+{
+	int r = shim_transport(s)->attach(s);
+
+	if (r == 0)
+		fc_store_release(&s->state, SHIM_SESSION_BARE);
+	return r;
 }
 
 static int session_make_ready(struct shim_session *s)
@@ -31,7 +39,7 @@ static int session_make_ready(struct shim_session *s)
 
 	shim_lock(&s->lock, &saved);
 	if (s->state == SHIM_SESSION_NONE)
-		r = shim_attach(s);
+		r = attach(s);
 	if (r == 0 && s->state == SHIM_SESSION_BARE)
 		r = shim_areas(s);
 	if (s->state == SHIM_SESSION_DEAD)
@@ -54,22 +62,21 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 void shim_session_fail(struct shim_session *s, const char *why)
 {
 	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD)
-		shim_say(shim.config.domain[s->domain].socket,
+		shim_say(shim.config.domain[s->domain].address,
 			 ": storage domain lost, its files fail with EIO from now on: ", why);
 }
 
 bool shim_session_alive(struct shim_session *s)
 {
-	char byte;
-	long r;
+	const char *why;
 
 	if (fc_load(&s->state) == SHIM_SESSION_DEAD)
 		return false;
-	r = fc_call(SYS_recvfrom, s->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
-	if (r == 0 || (r < 0 && r != -EAGAIN && r != -EINTR))
-		shim_session_fail(s, "it has ended the session");
-	else if (s->area && fc_load(&s->area->header.poisoned))
-		shim_session_fail(s, "it has cut this process off");
+	why = shim_transport(s)->lost(s);
+	if (!why && s->area && fc_load(&s->area->header.poisoned))
+		why = "it has cut this process off";
+	if (why)
+		shim_session_fail(s, why);
 	return fc_load(&s->state) != SHIM_SESSION_DEAD;
 }
 

@@ -11,7 +11,8 @@
  *   path_calls.c rw.c fd_calls.c fcntl.c copy.c map.c fork.c exec.c ids.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
- *   session.c data.c wait.c    entries, buffers, waiting;  transport_local.c  how a session is made
+ *   session.c areas.c data.c wait.c    entries, memory, buffers, waiting
+ *   transport_local.c transport_xen.c  how a domain is reached
  *   process.c thread.c         descriptor table, per-thread record
  */
 #ifndef FC_SHIM_SHIM_H
@@ -72,7 +73,7 @@ struct shim_slot {
 struct shim_session {
 	uint32_t state; /* enum shim_session_state */
 	unsigned domain;
-	int sock; /* control connection, a hidden descriptor */
+	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
 	uint64_t token[2];
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
@@ -157,7 +158,7 @@ struct shim_thread {
 	int tid;
 	uint32_t depth;
 	struct shim_frame frame[SHIM_DEPTH_MAX];
-	struct fc_spin spin;
+	struct fc_spin spin[2];             /* for domains on this machine, and for those apart (transport.h) */
 	uint16_t hint;                      /* the entry used last */
 	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
 	int vfork_pid;
@@ -180,25 +181,20 @@ void shim_frame_end(struct shim_frame *f);
 char *shim_scratch(struct shim_frame *f);
 bool shim_tid_alive(uint32_t tid);
 
-/* ---- session.c, transport_local.c ---- */
+/* ---- session.c ---- */
 
 /* The session of a domain, attached and with areas. *s is null on error. Returns 0, -EIO (dead), or why attaching failed. */
 int shim_session_get(struct shim_process *p, unsigned domain, struct shim_session **s);
 /* Is the other end still there? Marks the session dead if not. */
 bool shim_session_alive(struct shim_session *s);
 void shim_session_fail(struct shim_session *s, const char *why);
-int shim_attach(struct shim_session *s);  /* NONE -> BARE: connect, HELLO, ATTACH */
-int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas */
+void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
+
+/* areas.c */
+int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the session locked */
 int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
 void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
-void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
-/* A control request on the session's connection, the lock held. 0 or -errno; the answer is in s->packet. */
-int shim_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds);
-/* The same without an answer. */
-void shim_tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1);
-/* A fresh connection to a domain that has said HELLO, or -errno (with one line on stderr). */
-int shim_connect(unsigned domain, struct fc_packet *packet);
 
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);
@@ -231,8 +227,10 @@ static inline uint64_t shim_chunk_offset(int chunk)
 void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6]);
 /* Wait for an entry. Result as the domain gave it, or -EIO, or -EINTR in a fork child's outer frame. */
 int64_t shim_wait(struct shim_session *s, int entry);
+/* This thread's budget for waiting in that session. */
+struct fc_spin *shim_spin_of(const struct shim_session *s);
 /* Spin, for as long as this thread's luck suggests, until *word is not `seen` or *state not FC_QUEUED: true if so. */
-bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state);
+bool shim_spin_until(const struct shim_session *s, const uint32_t *word, uint32_t seen, const uint32_t *state);
 uint64_t shim_now_ns(void);
 void shim_publish_cpu(struct shim_session *s);
 
@@ -315,6 +313,11 @@ shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_
 	shim_do_refuse_path;
 shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_wait, shim_do_ids, shim_do_rlimit;
 shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask;
+
+static inline bool shim_is_error(long r)
+{
+	return r < 0 && r > -4096;
+}
 
 static inline long shim_native(long nr, const long a[6])
 {

@@ -23,7 +23,8 @@ struct shim_thread *shim_self(void)
 	if (unlikely(!self.tid)) {
 		self.tid = fc_vfork_depth ? fc_vfork_caller
 					  : (int)fc_call(SYS_gettid); /* a vfork child's record is its parent's */
-		fc_spin_init(&self.spin);
+		fc_spin_init(&self.spin[0], &fc_spin_local);
+		fc_spin_init(&self.spin[1], &fc_spin_xen);
 	}
 	return &self;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * transport_local.c - how a session with a domain on the same machine is made: a Unix socket for control, memfds for the
- * areas. Called with the session's lock held and signals blocked.
+ * transport_local.c - a domain on the same machine: a Unix socket for control (control.h), memfds for the areas, futexes to
+ * sleep on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,17 +12,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "common/queue.h"
-#include "libc-shim/shim.h"
+#include "libc-shim/transport.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static bool is_error(long address)
-{
-	return address < 0 && address > -4096;
-}
-
-int shim_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
+/* A control request on the session's connection. 0 or -errno; the answer is in s->packet. */
+static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 	int r = fc_control_send(s->sock, &m, NULL, fds, nfds, 0);
@@ -43,7 +38,8 @@ int shim_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1
 	return status;
 }
 
-void shim_tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
+/* The same without an answer. */
+static void tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 
@@ -58,9 +54,10 @@ static void set_timeouts(int sock)
 	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-int shim_connect(unsigned domain, struct fc_packet *packet)
+/* A fresh connection to a domain that has said HELLO, or -errno (with one line on stderr). */
+static int dial(unsigned domain, struct fc_packet *packet)
 {
-	const char *path = shim.config.domain[domain].socket;
+	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
 	int sock = fc_control_connect(path);
 
@@ -85,12 +82,12 @@ int shim_connect(unsigned domain, struct fc_packet *packet)
 	return sock;
 }
 
-int shim_attach(struct shim_session *s)
+static int attach(struct shim_session *s)
 {
 	struct shim_process *p = shim_process();
 	struct fc_msg m = { .type = FC_MSG_ATTACH };
 	struct rlimit64 size = { RLIM64_INFINITY, RLIM64_INFINITY };
-	int sock = shim_connect(s->domain, &s->packet);
+	int sock = dial(s->domain, &s->packet);
 
 	if (sock == -EIO)
 		s->state = SHIM_SESSION_DEAD;
@@ -113,7 +110,6 @@ int shim_attach(struct shim_session *s)
 	}
 	s->token[0] = s->packet.head.arg[0];
 	s->token[1] = s->packet.head.arg[1];
-	fc_store_release(&s->state, SHIM_SESSION_BARE);
 	return 0;
 }
 
@@ -150,7 +146,7 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 	if (r == 0) {
 		address =
 			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
-		if (!is_error(address)) {
+		if (!shim_is_error(address)) {
 			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
 			return address;
 		}
@@ -161,109 +157,127 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 	return r;
 }
 
-static void header_init(struct fc_request_area *area)
+static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
 {
-	area->header.magic = FC_ABI_MAGIC;
-	area->header.major = FC_ABI_MAJOR;
-	area->header.minor = FC_ABI_MINOR;
-	area->header.entries = FC_ENTRIES;
-	area->header.size = sizeof *area;
-	fc_queue_init(&area->queue);
-}
-
-static void chunks_add(struct shim_session *s, uint32_t count)
-{
-	uint32_t first = s->chunks;
-
-	s->chunks += count;
-	for (uint32_t i = first; i < first + count; i++)
-		shim_chunk_put(s, (int)i);
-}
-
-int shim_areas(struct shim_session *s)
-{
-	int fd[2] = { -1, -1 };
+	int fd[2];
 	long area = area_make("farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
-	int r = (int)area;
 
-	if (is_error(area))
-		return r;
-	long data = fc_call(SYS_mmap, 0, FC_DATA_MAX, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	r = (int)data;
-	if (is_error(data))
-		goto unmap_area;
-	fc_call(SYS_madvise, data, FC_DATA_MAX, MADV_DONTFORK);
-	long segment = area_make("farcall-data", FC_DATA_MIN, (void *)data, &fd[1]);
-	r = (int)segment;
-	if (is_error(segment))
-		goto unmap_data;
-	header_init((struct fc_request_area *)area);
-	fc_tsc_calibrate();
-	r = shim_ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2);
-	fc_call(SYS_close, fd[1]);
-	if (r < 0)
-		goto unmap_data;
-	fc_call(SYS_close, fd[0]);
+	if (shim_is_error(area))
+		return (int)area;
 	s->area = (struct fc_request_area *)area;
-	s->data = (char *)data;
-	chunks_add(s, FC_DATA_MIN / FC_CHUNK);
-	fc_store_release(&s->state, SHIM_SESSION_READY);
-	return 0;
-unmap_data:
-	fc_call(SYS_munmap, data, FC_DATA_MAX);
-unmap_area:
-	fc_call(SYS_munmap, area, sizeof(struct fc_request_area));
+	long r = area_make("farcall-data", FC_DATA_MIN, s->data, &fd[1]);
+	if (!shim_is_error(r)) {
+		init(s->area);
+		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2);
+		fc_call(SYS_close, fd[1]);
+	}
 	fc_call(SYS_close, fd[0]);
+	return (int)r;
+}
+
+static int grow(struct shim_session *s, size_t length)
+{
+	int fd;
+	long r = area_make("farcall-data", length, s->data + length, &fd);
+
+	if (shim_is_error(r))
+		return (int)r;
+	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
+	fc_call(SYS_close, fd);
+	return (int)r;
+}
+
+static void shrink(struct shim_session *s, size_t length)
+{
+	tell(s, FC_MSG_SHRINK, length, 0);
+}
+
+static int fork_session(struct shim_session *s, struct shim_offspring *o)
+{
+	int r = ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
+
+	if (r == 0 && s->packet.nfds == 1) {
+		o->sock = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+		o->token[0] = s->packet.head.arg[0];
+		o->token[1] = s->packet.head.arg[1];
+		o->id = s->packet.head.arg[2];
+	}
+	fc_packet_drop(&s->packet);
 	return r;
 }
 
-int shim_grow(struct shim_session *s)
+static void forked(struct shim_session *s, uint64_t id, int pid)
 {
-	struct shim_lock_state saved;
-	uint32_t had = fc_load(&s->chunks);
-	size_t size = (size_t)had * FC_CHUNK; /* as large as all before it */
-	int fd, r = -ENOMEM;
-
-	shim_lock(&s->lock, &saved);
-	if (s->chunks != had)
-		r = 0; /* another thread was faster */
-	else if (s->state == SHIM_SESSION_READY && size + size <= FC_DATA_MAX) {
-		long at = area_make("farcall-data", size, s->data + size, &fd);
-
-		r = (int)at;
-		if (!is_error(at)) {
-			r = shim_ask(s, FC_MSG_GROW, size, 0, &fd, 1);
-			fc_call(SYS_close, fd);
-			if (r == 0)
-				chunks_add(s, (uint32_t)(size / FC_CHUNK));
-		}
-	}
-	shim_unlock(&s->lock, &saved);
-	return r;
+	tell(s, FC_MSG_FORKED, id, (uint64_t)pid);
 }
 
-void shim_shrink(struct shim_session *s)
+/* On a fresh connection, where the domain's kernel sees for itself who we are now. */
+static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 {
-	struct shim_lock_state saved;
+	struct fc_msg m = { .type = FC_MSG_CRED, .arg = { s->token[0], s->token[1], fsuid, fsgid } };
+	int sock = dial(s->domain, &s->packet);
 
-	shim_lock(&s->lock, &saved);
-	uint32_t half = s->chunks / 2; /* the last segment */
-	if (s->state == SHIM_SESSION_READY && half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
-		s->chunks = half;
-		shim_tell(s, FC_MSG_SHRINK, (uint64_t)half * FC_CHUNK, 0);
-		fc_call(SYS_mmap, shim_chunk_address(s, (int)half), (size_t)half * FC_CHUNK, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-		fc_call(SYS_madvise, shim_chunk_address(s, (int)half), (size_t)half * FC_CHUNK, MADV_DONTFORK);
+	if (sock < 0) {
+		shim_session_fail(s, "it could not be told about a change of user");
+		return -EIO;
 	}
-	shim_unlock(&s->lock, &saved);
+	int r = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
+	fc_packet_drop(&s->packet);
+	fc_call(SYS_close, sock);
+	if (r < 0)
+		shim_session_fail(s, "it did not follow a change of user");
+	return r < 0 ? -EIO : 0;
 }
 
-void shim_areas_unmap(struct shim_session *s)
+static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
 {
-	if (!s->area)
+	return ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
+}
+
+static void gone(struct shim_session *s, int pid)
+{
+	struct fc_msg m = { .type = FC_MSG_GONE, .arg = { (uint64_t)pid } };
+
+	if (shim_is_attached(s)) {
+		ask(s, FC_MSG_GONE, (uint64_t)pid, 0, NULL, 0);
 		return;
-	fc_call(SYS_munmap, s->area, sizeof *s->area);
-	fc_call(SYS_munmap, s->data, FC_DATA_MAX);
-	s->area = NULL;
-	s->data = NULL;
+	}
+	int sock = dial(s->domain, &s->packet);
+	if (sock < 0)
+		return;
+	fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
+	fc_packet_drop(&s->packet);
+	fc_call(SYS_close, sock);
 }
+
+static void bye(struct shim_session *s)
+{
+	struct fc_msg m = { .type = FC_MSG_BYE };
+
+	fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
+	fc_packet_drop(&s->packet);
+}
+
+static const char *lost(struct shim_session *s)
+{
+	char byte;
+	long r = fc_call(SYS_recvfrom, s->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
+
+	return r == 0 || (r < 0 && r != -EAGAIN && r != -EINTR) ? "it has ended the session" : NULL;
+}
+
+const struct shim_transport shim_transport_local = {
+	.bell = &fc_bell_local_ops,
+	.attach = attach,
+	.areas = areas,
+	.grow = grow,
+	.shrink = shrink,
+	.fork = fork_session,
+	.forked = forked,
+	.cred = cred,
+	.rlimit = rlimit,
+	.gone = gone,
+	.bye = bye,
+	.lost = lost,
+};

@@ -11,7 +11,7 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/spin.h"
-#include "libc-shim/shim.h"
+#include "libc-shim/transport.h"
 
 #define SPIN_SHORT_NS 2000u /* without a licence */
 
@@ -44,9 +44,10 @@ static uint32_t usable_cpus(void)
 enum spun { SPUN_HIT, SPUN_OUT, SPUN_PREEMPTED };
 
 /* Look until *word is not `seen` or *state not FC_QUEUED, until `ticks` after `start`. */
-static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint64_t ticks)
+static enum spun spin(const struct fc_spin *b, const uint32_t *word, uint32_t seen, const uint32_t *state,
+		      uint64_t start, uint64_t ticks)
 {
-	uint64_t last = fc_tsc(), gap = fc_tsc_from_ns(FC_SPIN_GAP_NS);
+	uint64_t last = fc_tsc(), gap = fc_tsc_from_ns(b->cost->gap_ns);
 
 	for (;;) {
 		for (int i = 0; i < 4; i++) {
@@ -63,30 +64,37 @@ static enum spun spin(const uint32_t *word, uint32_t seen, const uint32_t *state
 	}
 }
 
-/* A long spin needs a licence: at most one CPU fewer than there are may spin in one process. */
-static enum spun spin_long(const uint32_t *word, uint32_t seen, const uint32_t *state, uint64_t start, uint64_t ticks)
+/* A long spin needs a licence: one CPU stays free for those we wait for, unless they have their own. */
+static enum spun spin_long(const struct fc_spin *b, uint32_t limit, const uint32_t *word, uint32_t seen,
+			   const uint32_t *state, uint64_t start, uint64_t ticks)
 {
 	enum spun how = SPUN_OUT;
 
-	if (fc_faa(&spinners, 1u) < cpus - 1)
-		how = spin(word, seen, state, start, ticks);
+	if (fc_faa(&spinners, 1u) < limit)
+		how = spin(b, word, seen, state, start, ticks);
 	fc_faa(&spinners, -1u);
 	return how;
 }
 
-bool shim_spin_until(const uint32_t *word, uint32_t seen, const uint32_t *state)
+struct fc_spin *shim_spin_of(const struct shim_session *s)
 {
-	struct fc_spin *b = &shim_self()->spin;
-	uint32_t budget = b->budget_ns;
+	return &shim_self()->spin[shim_transport(s)->apart];
+}
+
+bool shim_spin_until(const struct shim_session *s, const uint32_t *word, uint32_t seen, const uint32_t *state)
+{
+	struct fc_spin *b = shim_spin_of(s);
+	uint32_t budget = b->budget_ns, limit;
 	uint64_t start;
 	enum spun how;
 
-	if (!budget || usable_cpus() < 2)
+	limit = usable_cpus() - !shim_transport(s)->apart;
+	if (!budget || !limit)
 		return false;
 	start = fc_tsc();
-	how = spin(word, seen, state, start, fc_tsc_from_ns(budget < SPIN_SHORT_NS ? budget : SPIN_SHORT_NS));
+	how = spin(b, word, seen, state, start, fc_tsc_from_ns(budget < SPIN_SHORT_NS ? budget : SPIN_SHORT_NS));
 	if (how == SPUN_OUT && budget > SPIN_SHORT_NS)
-		how = spin_long(word, seen, state, start, fc_tsc_from_ns(budget));
+		how = spin_long(b, limit, word, seen, state, start, fc_tsc_from_ns(budget));
 	if (how == SPUN_HIT)
 		fc_spin_hit(b);
 	else if (how == SPUN_OUT)
@@ -176,12 +184,12 @@ int64_t shim_wait(struct shim_session *s, int entry)
 	struct fc_entry *e = &s->area->entry[entry];
 	uint64_t start = fc_tsc();
 
-	if (!shim_spin_until(&e->state, FC_QUEUED, &e->state)) {
+	if (!shim_spin_until(s, &e->state, FC_QUEUED, &e->state)) {
 		int r = s->state == SHIM_SESSION_DEAD ? -EIO : sleep_on(s, entry);
 
 		if (r < 0)
 			return r;
-		fc_spin_slept(&shim_self()->spin, fc_tsc_to_ns(fc_tsc() - start));
+		fc_spin_slept(shim_spin_of(s), fc_tsc_to_ns(fc_tsc() - start));
 	} else if (fc_load_acquire(&e->state) == FC_FREE) {
 		return -EINTR;
 	}

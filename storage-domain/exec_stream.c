@@ -90,7 +90,7 @@ static bool spin(const struct transfer *t, uint64_t need, uint64_t offset)
 		}
 		fc_pause();
 		now = fc_tsc();
-		if (now - prev > fc_tsc_from_ns(FC_SPIN_GAP_NS)) {
+		if (now - prev > fc_tsc_from_ns(w->stream_spin.cost->gap_ns)) {
 			fc_spin_preempted(&w->stream_spin);
 			return false;
 		}

@@ -330,6 +330,7 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	s.slot = &shared->slot[index];
 	s.memory = &fc_memory_local;
 	s.bell = &fc_bell_local;
+	s.cost = &fc_spin_local;
 	fc_roster_adopt(index);
 	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
 	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "common/doorbell.h"
+#include "common/spin.h"
 #include "farcall/abi.h"
 #include "farcall/farcall.h"
 
@@ -65,10 +66,11 @@ struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generat
 struct fc_shadow {
 	/* memory; null until AREAS */
 	struct fc_request_area *area;
-	char *segment[FC_SEGMENTS_MAX]; /* where each data segment is mapped; those behind data_length: nothing */
-	_Atomic uint64_t data_length;   /* mapped bytes: the bound of every offset */
-	const struct fc_memory *memory; /* how they come here: memory.h */
-	const struct fc_bell *bell;     /* the domain's end of the session's doorbell */
+	char *segment[FC_SEGMENTS_MAX];  /* where each data segment is mapped; those behind data_length: nothing */
+	_Atomic uint64_t data_length;    /* mapped bytes: the bound of every offset */
+	const struct fc_memory *memory;  /* how they come here: memory.h */
+	const struct fc_spin_cost *cost; /* of waiting for the client */
+	const struct fc_bell *bell;      /* the domain's end of the session's doorbell */
 
 	/* identity: cred_generation changes with cred, both under the lock; a worker that has seen another generation takes
 	 * the new identity before its next request */

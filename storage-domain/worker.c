@@ -67,7 +67,7 @@ static bool spin(struct fc_worker *w)
 	if (!w->spin.budget_ns || !fc_worker_may_spin(w))
 		return fc_queue_peek(q);
 	budget = fc_tsc_from_ns(w->spin.budget_ns);
-	gap = fc_tsc_from_ns(FC_SPIN_GAP_NS);
+	gap = fc_tsc_from_ns(w->spin.cost->gap_ns);
 	for (;;) {
 		if (fc_queue_watch(q, LOOKS_PER_CLOCK)) {
 			fc_spin_hit(&w->spin);
@@ -196,8 +196,8 @@ void *fc_worker_main(void *arg)
 	w->tid = syscall(SYS_gettid);
 	w->exec.s = s;
 	w->exec.worker = w;
-	fc_spin_init(&w->spin);
-	fc_spin_init(&w->stream_spin);
+	fc_spin_init(&w->spin, w->pool->s->cost);
+	fc_spin_init(&w->stream_spin, w->pool->s->cost);
 	take_identity(w);
 	for (;;) {
 		uint32_t seen = fc_load_acquire(&s->area->header.bell);

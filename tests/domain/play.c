@@ -166,6 +166,7 @@ void play_start(uint64_t data_bytes)
 	for (unsigned i = 0; i < FC_SEGMENTS_MAX; i++)
 		play.segment[i] = range + fc_segment_start(i);
 	play.bell = &fc_bell_local;
+	play.cost = &fc_spin_local;
 	play.data_length = data_bytes;
 	play.cred.caps = UINT64_MAX;
 	play.cred_generation = 1;

@@ -50,7 +50,7 @@ Test(config, good)
 		     0);
 	cr_assert_eq(config.ndomains, 2);
 	cr_assert_eq(config.nmounts, 3);
-	cr_expect_str_eq(config.domain[1].socket, "/run/with space/s");
+	cr_expect_str_eq(config.domain[1].address, "/run/with space/s");
 	cr_expect_str_eq(config.mount[0].prefix, "/data");
 	cr_expect_eq(config.mount[0].length, 5);
 	cr_expect_not(config.mount[0].read_only);

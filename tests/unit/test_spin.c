@@ -8,19 +8,19 @@ Test(spin, starts_near_the_cost_of_a_wake)
 {
 	struct fc_spin sp;
 
-	fc_spin_init(&sp);
+	fc_spin_init(&sp, &fc_spin_local);
 	cr_expect_geq(sp.budget_ns, 50000);
-	cr_expect_leq(sp.budget_ns, FC_SPIN_MAX_NS);
+	cr_expect_leq(sp.budget_ns, fc_spin_local.wake_ns);
 }
 
 Test(spin, hits_raise_it_to_a_limit)
 {
 	struct fc_spin sp;
 
-	fc_spin_init(&sp);
+	fc_spin_init(&sp, &fc_spin_local);
 	for (int i = 0; i < 1000; i++)
 		fc_spin_hit(&sp);
-	cr_expect_eq(sp.budget_ns, FC_SPIN_MAX_NS);
+	cr_expect_eq(sp.budget_ns, fc_spin_local.wake_ns);
 }
 
 Test(spin, misses_end_it_soon_and_good_signs_bring_it_back)
@@ -28,13 +28,13 @@ Test(spin, misses_end_it_soon_and_good_signs_bring_it_back)
 	struct fc_spin sp;
 	int misses = 0;
 
-	fc_spin_init(&sp);
+	fc_spin_init(&sp, &fc_spin_local);
 	for (; sp.budget_ns; misses++)
 		fc_spin_miss(&sp);
 	cr_expect_leq(misses, 8);
-	fc_spin_slept(&sp, 10 * FC_SPIN_MAX_NS); /* spinning would not have helped */
+	fc_spin_slept(&sp, 10 * fc_spin_local.wake_ns); /* spinning would not have helped */
 	cr_expect_eq(sp.budget_ns, 0);
-	fc_spin_slept(&sp, FC_SPIN_MAX_NS);
+	fc_spin_slept(&sp, fc_spin_local.wake_ns);
 	cr_expect_gt(sp.budget_ns, 0);
 }
 
@@ -43,7 +43,7 @@ Test(spin, preemption_ends_it_at_once_and_for_longer_each_time)
 	struct fc_spin sp;
 	int first = 0, second = 0;
 
-	fc_spin_init(&sp);
+	fc_spin_init(&sp, &fc_spin_local);
 	fc_spin_preempted(&sp);
 	cr_expect_eq(sp.budget_ns, 0);
 	for (; !sp.budget_ns; first++)
