@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# FC_XEN - look for what talks to Xen from user space: libxengnttab, libxenevtchn, libxenstore. Sets XEN_CFLAGS and XEN_LIBS, the
+# conditional HAVE_XEN and the macro HAVE_XEN. Optional: without them everything but Xen works.
+AC_DEFUN([FC_XEN], [
+AC_ARG_WITH([xen],
+	[AS_HELP_STRING([--with-xen], [storage domains that are Xen virtual machines @<:@if libxen-dev is installed@:>@])],
+	[], [with_xen=auto])
+have_xen=no
+AS_IF([test "$with_xen" != no], [
+	PKG_CHECK_MODULES([XEN], [xengnttab xenevtchn xenstore], [have_xen=yes], [
+		AS_IF([test "$with_xen" = yes],
+			[AC_MSG_ERROR([--with-xen: a library is missing: apt-get install libxen-dev])])])
+])
+AS_IF([test "$have_xen" = yes], [XEN_CFLAGS="$XEN_CFLAGS -DHAVE_XEN"])
+AM_CONDITIONAL([HAVE_XEN], [test "$have_xen" = yes])
+])
