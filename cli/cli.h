@@ -29,5 +29,6 @@ int fc_cmd_run(int argc, char **argv);
 int fc_cmd_trace(int argc, char **argv);
 int fc_cmd_serve(int argc, char **argv);
 int fc_cmd_stat(int argc, char **argv);
+int fc_cmd_domain(int argc, char **argv);
 
 #endif

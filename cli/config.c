@@ -51,7 +51,7 @@ int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains
 		return -errno;
 	fprintf(f, FC_CONFIG_FIRST_LINE "\n");
 	for (unsigned d = 0; d < ndomains; d++) {
-		fprintf(f, "domain %s\n", domains[d].socket);
+		fprintf(f, "%s %s\n", domains[d].xen ? "xen" : "domain", domains[d].address);
 		for (unsigned e = 0; e < domains[d].nexports; e++)
 			fprintf(f, "mount %u %s %s\n", d, domains[d].export[e].read_only ? "ro" : "rw",
 				domains[d].export[e].prefix);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/device.h"
 #include "cli/locate.h"
 #include "common/control.h"
 #include "farcall/farcall.h"
@@ -176,14 +177,42 @@ static const char *connect_problem(const char *socket, int err)
 	return text;
 }
 
-/* Take a HELLO's text apart: "rw PREFIX" NUL "ro PREFIX" NUL ... False if it is anything else. */
-static bool read_exports(struct fc_domain *domain, const struct fc_packet *p)
+const char *fc_domain_address(struct fc_domain *domain, const char *text)
 {
-	const char *at = p->text, *end = p->text + p->head.size;
+	static char wrong[300];
+	char *path;
+
+	domain->xen = !strncmp(text, "xen:", 4) || (!strchr(text, '/') && access(text, F_OK));
+	if (domain->xen) {
+		text += strncmp(text, "xen:", 4) ? 0 : 4;
+		if (!fc_device_name_ok(text)) {
+			snprintf(wrong, sizeof(wrong), "%s: neither a socket nor the name of a Xen domain", text);
+			return wrong;
+		}
+		strcpy(domain->address, text);
+		return NULL;
+	}
+	path = realpath(text, NULL); /* if it is not there, the error names what was given */
+	if (snprintf(domain->address, sizeof(domain->address), "%s", path ? path : text) <
+	    (int)sizeof(domain->address)) {
+		free(path);
+		return NULL;
+	}
+	free(path);
+	snprintf(wrong, sizeof(wrong), "%s: a socket's path can have %zu bytes at most", text,
+		 sizeof(domain->address) - 1);
+	return wrong;
+}
+
+/* Take a HELLO's text apart: "rw PREFIX" NUL "ro PREFIX" NUL ..., with one more NUL behind it. False if it is anything
+ * else. */
+static bool read_exports(struct fc_domain *domain, const char *at, size_t size, uint64_t count)
+{
+	const char *end = at + size;
 
 	domain->nexports = 0;
 	while (at < end) {
-		size_t length = strlen(at); /* a NUL stands behind the text in any case */
+		size_t length = strlen(at);
 		char *prefix;
 
 		if (domain->nexports == FC_EXPORTS_MAX || length < 5 || length - 3 > FC_PREFIX_MAX ||
@@ -197,35 +226,60 @@ static bool read_exports(struct fc_domain *domain, const struct fc_packet *p)
 		domain->nexports++;
 		at += length + 1;
 	}
-	return domain->nexports == p->head.arg[3] && domain->nexports;
+	return domain->nexports == count && count;
 }
 
-const char *fc_domain_ask(struct fc_domain *domain)
+static const char *ask_socket(struct fc_domain *domain)
 {
 	static char text[300];
 	struct fc_packet answer = { .nfds = 0 };
 	struct fc_msg hello = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
-	int sock = connect_to(domain->socket);
+	int sock = connect_to(domain->address);
 	bool good;
 	int err;
 
 	if (sock < 0)
-		return connect_problem(domain->socket, sock);
+		return connect_problem(domain->address, sock);
 	err = fc_control_ask(sock, &hello, NULL, NULL, 0, &answer);
 	close(sock);
-	good = !err && read_exports(domain, &answer);
+	good = !err && read_exports(domain, answer.text, answer.head.size, answer.head.arg[3]);
 	fc_packet_drop(&answer);
 	if (good)
 		return NULL;
 	if (err == -EPROTONOSUPPORT)
 		snprintf(text, sizeof(text),
 			 "%s: the domain speaks ABI %u.%u, this farcall %d.%d; run both from the same release",
-			 domain->socket, (unsigned)answer.head.arg[0], (unsigned)answer.head.arg[1], FC_ABI_MAJOR,
+			 domain->address, (unsigned)answer.head.arg[0], (unsigned)answer.head.arg[1], FC_ABI_MAJOR,
 			 FC_ABI_MINOR);
 	else
-		snprintf(text, sizeof(text), "%s: not a farcall domain, or not of this release (%s)", domain->socket,
+		snprintf(text, sizeof(text), "%s: not a farcall domain, or not of this release (%s)", domain->address,
 			 err ? strerror(-err) : "its answer makes no sense");
 	return text;
+}
+
+static const char *ask_device(struct fc_domain *domain)
+{
+	static char problem[300];
+	char text[FC_IOC_TEXT_MAX + 1];
+	struct fc_ioc_list entry;
+	int r = fc_device_find(domain->address, &entry, text);
+
+	if (r < 0)
+		return fc_device_problem(domain->address, r);
+	text[entry.text_size] = '\0';
+	if (entry.state == FC_DOMAIN_UP && read_exports(domain, text, entry.text_size, entry.exports))
+		return NULL;
+	snprintf(problem, sizeof(problem), "%s: %s", domain->address,
+		 entry.state == FC_DOMAIN_UP ? "what it says it serves makes no sense"
+		 : entry.state == FC_DOMAIN_STARTING
+			 ? "this Xen domain is not up yet"
+			 : "this Xen domain is dead; `farcall domain restart` starts it again");
+	return problem;
+}
+
+const char *fc_domain_ask(struct fc_domain *domain)
+{
+	return domain->xen ? ask_device(domain) : ask_socket(domain);
 }
 
 int fc_domain_sessions(const char *socket)

@@ -14,7 +14,8 @@
 #include "farcall/abi.h"
 
 struct fc_domain {
-	char socket[108];
+	bool xen;
+	char address[108]; /* of a socket the path, of a Xen domain the name */
 	unsigned nexports;
 	struct {
 		bool read_only;
@@ -30,7 +31,11 @@ pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forwar
 /* End a daemon of ours and wait for it; SIGKILL after three seconds. */
 void fc_domain_stop(pid_t pid);
 
-/* Ask the domain at domain->socket for its exports. Returns null, or in static memory what is wrong and what to do. */
+/* Fill in which domain the user means by `text`: the path of a socket, or the name of a Xen domain (a word without slash that is
+ * no file here, or xen:NAME). Returns null, or in static memory what is wrong. */
+const char *fc_domain_address(struct fc_domain *domain, const char *text);
+
+/* Ask the domain for its exports. Returns null, or in static memory what is wrong and what to do. */
 const char *fc_domain_ask(struct fc_domain *domain);
 
 /* Number of sessions a domain has now, or -errno. */

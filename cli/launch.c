@@ -112,8 +112,9 @@ static void add_domain(const char *path)
 	struct fc_domain *domain = &run.domains[run.ndomains];
 	const char *wrong;
 
-	if (snprintf(domain->socket, sizeof(domain->socket), "%s", path) >= (int)sizeof(domain->socket))
-		fc_die(FC_EXIT_OWN, "%s: a socket's path can have %zu bytes at most", path, sizeof(domain->socket) - 1);
+	wrong = fc_domain_address(domain, path);
+	if (wrong)
+		fc_die(FC_EXIT_OWN, "%s", wrong);
 	wrong = fc_domain_ask(domain);
 	if (wrong)
 		fc_die(FC_EXIT_OWN, "%s", wrong);
@@ -123,19 +124,15 @@ static void add_domain(const char *path)
 				if (fc_prefix_overlap(run.domains[d].export[i].prefix, domain->export[j].prefix))
 					fc_die(FC_EXIT_USAGE,
 					       "%s serves %s and %s serves %s: prefixes must not overlap",
-					       run.domains[d].socket, run.domains[d].export[i].prefix, path,
+					       run.domains[d].address, run.domains[d].export[i].prefix, path,
 					       domain->export[j].prefix);
 	run.ndomains++;
 }
 
 static void add_shared_domains(const struct fc_launch *launch)
 {
-	for (unsigned i = 0; i < launch->ndomains; i++) {
-		char *path = realpath(launch->domains[i], NULL);
-
-		add_domain(path ? path : launch->domains[i]); /* if it is not there, the error names what was given */
-		free(path);
-	}
+	for (unsigned i = 0; i < launch->ndomains; i++)
+		add_domain(launch->domains[i]);
 }
 
 static void add_private_domain(const struct fc_launch *launch)

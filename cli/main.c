@@ -13,6 +13,7 @@ static const struct {
 	{ "run", "run a command with some paths served by a storage domain", fc_cmd_run },
 	{ "serve", "run a storage domain that several commands share", fc_cmd_serve },
 	{ "stat", "show sessions, calls and queues of running domains", fc_cmd_stat },
+	{ "domain", "attach and detach storage domains that are Xen virtual machines", fc_cmd_domain },
 	{ "trace", "run a command and print its remote system calls", fc_cmd_trace },
 };
 
@@ -34,7 +35,7 @@ static int print_help(void)
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		fc_die_usage("", "which command? run, serve, stat or trace");
+		fc_die_usage("", "which command? run, serve, stat, domain or trace");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return print_help();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

@@ -19,14 +19,16 @@ static const struct option options[] = {
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain SOCKET ...] [--] COMMAND [ARGUMENT...]\n",
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain DOMAIN ...] [--] COMMAND [ARGUMENT...]\n",
 	       noun);
 	if (trace)
 		printf("Runs COMMAND as `farcall run` does, and prints its remote system calls.\n\n");
 	else
 		printf("Runs COMMAND with PREFIX served by a storage domain; all other paths stay local.\n\n");
 	printf("  -v, --volume DIR:PREFIX[:ro]  start a private domain that serves DIR at PREFIX; with :ro, read-only\n"
-	       "      --domain SOCKET           use the domain that `farcall serve` runs at SOCKET; repeatable\n");
+	       "      --domain DOMAIN           use this one: the socket of a `farcall serve`, or the name of a Xen "
+	       "domain that\n"
+	       "                                `farcall domain attach` has attached; repeatable\n");
 	if (trace)
 		printf("  -o, --output FILE             print to FILE, not to standard error\n");
 	printf("      --help, --version\n\n"
@@ -64,7 +66,7 @@ void fc_run_parse(struct fc_launch *launch, const char *noun, const char **outpu
 		}
 	}
 	if (!launch->nexports && !launch->ndomains)
-		fc_die_usage(noun, "nothing to serve: give -v DIR:PREFIX or --domain SOCKET");
+		fc_die_usage(noun, "nothing to serve: give -v DIR:PREFIX or --domain DOMAIN");
 	if (optind == argc)
 		fc_die_usage(noun, "no command to run");
 	launch->argv = argv + optind;

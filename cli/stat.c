@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/device.h"
+#include "cli/domain.h"
 #include "cli/runtime.h"
 #include "common/control.h"
 #include "farcall/farcall.h"
+
+#define FIGURES_MAX (64u << 20)
 
 enum { OPT_DOMAIN = 256, OPT_JSON, OPT_WATCH, OPT_VERSION };
 
@@ -25,7 +29,6 @@ static const struct option options[] = {
 
 struct output {
 	bool json;
-	bool by_name;   /* the user named the domain: not reaching it is an error */
 	unsigned shown; /* domains so far */
 	int status;
 };
@@ -33,53 +36,73 @@ struct output {
 /* A domain's answer, copied once and checked. */
 struct snapshot {
 	struct fc_stat_domain domain;
-	struct fc_stat_session *session; /* domain.sessions of them; malloc */
+	uint64_t count;                  /* of sessions: domain.sessions, or as many as there was room for */
+	struct fc_stat_session *session; /* malloc */
 };
 
 /* ---- asking ---- */
 
-/* The structures may be longer than ours (a newer domain of the same major version): what we know stands first. */
-static int read_sessions(int fd, uint64_t bytes, struct snapshot *s)
+/* The structures may be longer than ours (a newer domain of the same major version): what we know stands first. Fewer
+ * sessions than there are may have had room. */
+static int take_figures(const char *figures, uint64_t bytes, struct snapshot *s)
 {
-	const struct fc_stat_domain *d = &s->domain;
+	struct fc_stat_domain *d = &s->domain;
 
-	if (d->magic != FC_STAT_MAGIC || d->size < sizeof(*d) || d->session_size < sizeof(*s->session) ||
-	    d->size > bytes || (bytes - d->size) / d->session_size < d->sessions)
+	if (bytes < sizeof(*d))
 		return -EPROTO;
-	s->session = calloc(d->sessions + 1, sizeof(*s->session));
+	memcpy(d, figures, sizeof(*d));
+	if (d->magic != FC_STAT_MAGIC || d->size < sizeof(*d) || d->session_size < sizeof(*s->session) ||
+	    d->size > bytes)
+		return -EPROTO;
+	s->count = (bytes - d->size) / d->session_size;
+	if (s->count > d->sessions)
+		s->count = d->sessions;
+	s->session = calloc(s->count + 1, sizeof(*s->session));
 	if (!s->session)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < d->sessions; i++) {
-		off_t at = (off_t)(d->size + (uint64_t)i * d->session_size);
-
-		if (pread(fd, &s->session[i], sizeof(*s->session), at) != sizeof(*s->session)) {
-			free(s->session);
-			s->session = NULL;
-			return -EPROTO;
-		}
+	for (uint64_t i = 0; i < s->count; i++) {
+		memcpy(&s->session[i], figures + d->size + i * d->session_size, sizeof(*s->session));
 		s->session[i].comm[sizeof(s->session[i].comm) - 1] = '\0';
 	}
 	return 0;
 }
 
-static int ask(const char *socket, struct snapshot *s)
+static int ask_socket(const char *socket, struct snapshot *s)
 {
 	struct timeval limit = { .tv_sec = 10 };
 	struct fc_packet answer = { .nfds = 0 };
 	struct fc_msg request = { .type = FC_MSG_STAT };
 	int sock = fc_control_connect(socket), err;
+	char *figures = NULL;
+	uint64_t bytes;
 
 	if (sock < 0)
 		return sock;
 	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	err = fc_control_ask(sock, &request, NULL, NULL, 0, &answer);
 	close(sock);
-	if (!err && (answer.nfds != 1 || pread(answer.fd[0], &s->domain, sizeof(s->domain), 0) != sizeof(s->domain)))
+	bytes = answer.head.arg[0];
+	if (!err && answer.nfds == 1 && bytes <= FIGURES_MAX)
+		figures = malloc(bytes + 1);
+	if (!err && (!figures || pread(answer.fd[0], figures, bytes, 0) != (ssize_t)bytes))
 		err = -EPROTO;
 	if (!err)
-		err = read_sessions(answer.fd[0], answer.head.arg[0], s);
+		err = take_figures(figures, bytes, s);
+	free(figures);
 	fc_packet_drop(&answer);
 	return err;
+}
+
+static int ask_device(const char *name, struct snapshot *s)
+{
+	void *figures;
+	long r = fc_device_stat(name, &figures);
+
+	if (r < 0)
+		return (int)r;
+	r = take_figures(figures, (uint64_t)r, s);
+	free(figures);
+	return (int)r;
 }
 
 /* ---- printing ---- */
@@ -124,7 +147,7 @@ static void print_table(const char *socket, const struct snapshot *s)
 	       socket, d->pid, d->uptime_ns / 1000000000, d->sessions, d->attached, d->cut_off);
 	printf("%7s %8s %-15s %6s %7s %7s %7s %7s %7s %7s %7s %7s %7s\n", "SESSION", "PID", "COMMAND", "QUEUED",
 	       "WORKERS", "CALLS", "ERRORS", "WRITTEN", "READ", "SPIN", "SLEEPS", "WAKEUPS", "INTR");
-	for (uint32_t i = 0; i < d->sessions; i++) {
+	for (uint64_t i = 0; i < s->count; i++) {
 		const struct fc_stat_session *e = &s->session[i];
 		char id[16], pid[16], queued[16], workers[32];
 
@@ -172,7 +195,7 @@ static void print_json(const char *socket, const struct snapshot *s)
 	       d->pid, d->generation, d->uptime_ns, d->attached, d->cut_off);
 	print_json_counters(&d->total);
 	printf("},\"sessions\":[");
-	for (uint32_t i = 0; i < d->sessions; i++) {
+	for (uint64_t i = 0; i < s->count; i++) {
 		const struct fc_stat_session *e = &s->session[i];
 
 		printf("%s{\"id\":%" PRIu32 ",\"pid\":%" PRIu32 ",\"shadow_pid\":%" PRIu32 ",\"uid\":%" PRIu32
@@ -188,35 +211,71 @@ static void print_json(const char *socket, const struct snapshot *s)
 	printf("]}");
 }
 
-static void show(const char *socket, void *arg)
+static void print(const char *name, const struct snapshot *s, struct output *out)
 {
-	struct output *out = arg;
-	struct snapshot s = { .session = NULL };
-	int err = ask(socket, &s);
-
-	if (err && !out->by_name)
-		return; /* a run that has just ended or not quite begun */
-	if (err) {
-		fc_say("%s: %s; is `farcall serve` running there?", socket, strerror(-err));
-		out->status = 1;
-		return;
-	}
 	if (out->shown++)
 		fputs(out->json ? "," : "\n", stdout);
 	if (out->json)
-		print_json(socket, &s);
+		print_json(name, s);
 	else
-		print_table(socket, &s);
-	free(s.session);
+		print_table(name, s);
+	free(s->session);
+}
+
+/* A private domain: a run may have just ended or not quite begun. */
+static void show_private(const char *socket, void *arg)
+{
+	struct snapshot s = { .session = NULL };
+
+	if (ask_socket(socket, &s) == 0)
+		print(socket, &s, arg);
+}
+
+static void show_attached(struct output *out)
+{
+	struct fc_ioc_list entry;
+
+	for (unsigned i = 0; fc_device_list(i, &entry, NULL) == 0; i++) {
+		struct snapshot s = { .session = NULL };
+
+		if (ask_device(entry.name, &s) == 0)
+			print(entry.name, &s, out);
+	}
+}
+
+/* A domain that the user has named: not reaching it is an error. */
+static void show_named(const char *name, struct output *out)
+{
+	struct snapshot s = { .session = NULL };
+	struct fc_domain domain;
+	const char *wrong = fc_domain_address(&domain, name);
+	int err = 0;
+
+	if (!wrong) {
+		err = domain.xen ? ask_device(domain.address, &s) : ask_socket(domain.address, &s);
+		if (!err) {
+			print(domain.address, &s, out);
+			return;
+		}
+		if (domain.xen)
+			wrong = fc_device_problem(domain.address, err);
+	}
+	if (wrong)
+		fc_say("%s", wrong);
+	else
+		fc_say("%s: %s; is `farcall serve` running there?", name, strerror(-err));
+	out->status = 1;
 }
 
 /* ---- the subcommand ---- */
 
 static void print_help(void)
 {
-	printf("Usage: farcall stat [--domain SOCKET ...] [--json] [--watch[=SECONDS]]\n"
+	printf("Usage: farcall stat [--domain DOMAIN ...] [--json] [--watch[=SECONDS]]\n"
 	       "Shows sessions, calls, bytes, queues, spinning and sleeping of storage domains.\n\n"
-	       "      --domain SOCKET     this domain; repeatable. Without it: the private domains of your own runs\n"
+	       "      --domain DOMAIN     this one (a socket, or the name of a Xen domain); repeatable. Without it: "
+	       "the private\n"
+	       "                          domains of your own runs, and the Xen domains that are attached\n"
 	       "      --json              print an array with one object per domain\n"
 	       "      --watch[=SECONDS]   again and again, every SECONDS (1)\n"
 	       "      --help, --version\n\n"
@@ -228,18 +287,20 @@ static void print_help(void)
 
 static int show_all(char *const *sockets, unsigned nsockets, bool json)
 {
-	struct output out = { .json = json, .by_name = nsockets > 0 };
+	struct output out = { .json = json };
 
 	if (json)
 		putchar('[');
 	for (unsigned i = 0; i < nsockets; i++)
-		show(sockets[i], &out);
-	if (!nsockets)
-		fc_runtime_each(show, &out);
+		show_named(sockets[i], &out);
+	if (!nsockets) {
+		fc_runtime_each(show_private, &out);
+		show_attached(&out);
+	}
 	if (json)
 		fputs("]\n", stdout);
 	else if (!out.shown && !nsockets)
-		printf("no private domain of yours is running; --domain SOCKET asks a shared one\n");
+		printf("no private domain of yours is running; --domain asks a shared one\n");
 	if (fflush(stdout)) {
 		fc_say("standard output: %s", strerror(errno));
 		out.status = 1;
