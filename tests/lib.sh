@@ -172,6 +172,47 @@ same_tree()
 	return 1
 }
 
+# ---- the same test with either kind of domain ----
+#
+# By default files are served by a domain on this machine; with FC_TEST_XEN=NAME:PREFIX by the Xen domain NAME, which serves its disk at
+# PREFIX. A test that is to run with both says `far_begin`, uses paths below $far in commands under `far COMMAND...`, and looks
+# at what has become of a file with `stored FILE`.
+far=/data
+
+# A fresh directory at $far.
+far_begin()
+{
+	if [[ ${FC_TEST_XEN:-} ]]; then
+		far_domain=${FC_TEST_XEN%%:*}
+		far=${FC_TEST_XEN#*:}/$name.$$
+		"$FARCALL" run --domain "$far_domain" -- mkdir "$far" || { wrong "no directory $far in $far_domain"; finish; }
+	else
+		mkdir -p "$TESTDIR/far"
+		start_domain far "$TESTDIR/far:$far"
+		far_domain=$far_socket
+	fi
+}
+
+far()
+{
+	"$FARCALL" run --domain "$far_domain" -- "$@"
+}
+
+# The bytes of $far/FILE, as they are where they are stored if this machine can see them there.
+stored()
+{
+	if [[ ${FC_TEST_XEN:-} ]]; then
+		far cat "$far/$1"
+	else
+		cat "$TESTDIR/far/$1"
+	fi
+}
+
+far_end()
+{
+	[[ -z ${FC_TEST_XEN:-} ]] || far rm -rf "$far"
+}
+
 # leaks LOG PREFIX: the calls in an `strace -f -y` log that took a path below PREFIX, or did anything with a placeholder
 # descriptor that the domain should have done, to the client's own kernel. Prints them; succeeds if there are none.
 leaks()
@@ -224,7 +265,9 @@ both_sides()
 	local program limit=${2:-100}
 
 	program=$(helper "e2e/$1") || exit 77
-	mkdir -p "$TESTDIR/native" "$TESTDIR/remote"
+	mkdir -p "$TESTDIR/native"
 	check "$1 natively" timeout "$limit" "$program" "$TESTDIR/native" native
-	check "$1 remotely" timeout -k 5 "$limit" "$FARCALL" run -v "$TESTDIR/remote:/fc-remote" -- "$program" /fc-remote remote
+	far_begin
+	check "$1 remotely" timeout -k 5 "$limit" "$FARCALL" run --domain "$far_domain" -- "$program" "$far" remote
+	far_end
 }
