@@ -24,7 +24,7 @@ for mode in seqwr seqrewr seqrd rndrd rndwr rndrw; do
 	far sh -c 'rm -f "$0"/*' "$far"
 	check "prepare for $mode" sysbench_there 1 $mode prepare >"$TESTDIR/prepare.out" 2>&1 || cat "$TESTDIR/prepare.out"
 	for threads in $threads_to_try; do
-		if ! sysbench_there $threads $mode run >"$TESTDIR/run.out" 2>&1; then
+		if ! sysbench_there "$threads" $mode run >"$TESTDIR/run.out" 2>&1; then
 			wrong "$mode with $threads threads: status"
 			tail -n 20 "$TESTDIR/run.out"
 			continue
