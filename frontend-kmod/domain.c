@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * domain.c - a storage domain as its Xenbus device shows it: the handshake of farcall/xen.h, its life, and how its death is seen: the
+ * device says so; another domain's death makes us ask whether this one lives; and a heartbeat, while somebody uses it.
+ */
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "kmod.h"
+
+static unsigned int heartbeat_ms = 5000;
+module_param(heartbeat_ms, uint, 0644);
+MODULE_PARM_DESC(heartbeat_ms, "how often a domain in use is asked whether it lives");
+
+static unsigned int doubt_ms = 1500;
+module_param(doubt_ms, uint, 0644);
+MODULE_PARM_DESC(doubt_ms, "how long it may take to answer when some domain of this machine has died");
+
+#define LOOK msecs_to_jiffies(100)
+
+static LIST_HEAD(domains);
+static DEFINE_MUTEX(domains_lock);
+static DECLARE_WAIT_QUEUE_HEAD(all_gone);
+
+/* ---- references ---- */
+
+static void domain_free(struct kref *kref)
+{
+	struct fc_domain *domain = container_of(kref, struct fc_domain, kref);
+
+	fc_pages_end(domain->bells_page);
+	if (domain->page)
+		put_page(domain->page);
+	kvfree(domain->text);
+	kvfree(domain);
+	fc_count_add(FC_COUNT_DOMAINS, -1);
+	wake_up_all(&all_gone);
+}
+
+void fc_domain_get(struct fc_domain *domain)
+{
+	kref_get(&domain->kref);
+}
+
+void fc_domain_put(struct fc_domain *domain)
+{
+	kref_put(&domain->kref, domain_free);
+}
+
+struct fc_domain *fc_domain_find(const char *name)
+{
+	struct fc_domain *domain, *found = NULL;
+
+	mutex_lock(&domains_lock);
+	list_for_each_entry(domain, &domains, link)
+		if (!strcmp(domain->name, name) && (!found || found->dead))
+			found = domain;
+	if (found)
+		fc_domain_get(found);
+	mutex_unlock(&domains_lock);
+	return found;
+}
+
+struct fc_domain *fc_domain_nth(unsigned int index)
+{
+	struct fc_domain *domain, *found = NULL;
+
+	mutex_lock(&domains_lock);
+	list_for_each_entry(domain, &domains, link)
+		if (!index--) {
+			found = domain;
+			fc_domain_get(found);
+			break;
+		}
+	mutex_unlock(&domains_lock);
+	return found;
+}
+
+/* ---- an areas made ahead ---- */
+
+static void refill(struct work_struct *work)
+{
+	struct fc_domain *domain = container_of(work, struct fc_domain, refill);
+	struct fc_areas *areas;
+
+	if (READ_ONCE(domain->ready) || READ_ONCE(domain->dead))
+		return;
+	areas = fc_areas_make(domain->domid);
+	if (IS_ERR(areas))
+		return; /* the client will see for itself */
+	mutex_lock(&domain->lock);
+	if (!domain->dead && !domain->ready) {
+		domain->ready = areas;
+		areas = NULL;
+	}
+	mutex_unlock(&domain->lock);
+	fc_areas_end(areas);
+}
+
+/* ---- death ---- */
+
+/* For each session, with a reference. */
+static void for_each_session(struct fc_domain *domain, void (*what)(struct fc_session *))
+{
+	unsigned int n;
+
+	for (n = 0; n < FC_XEN_SESSIONS; n++) {
+		struct fc_session *session;
+
+		rcu_read_lock();
+		session = rcu_dereference(domain->session[n]);
+		if (session && !kref_get_unless_zero(&session->kref))
+			session = NULL;
+		rcu_read_unlock();
+		if (!session)
+			continue;
+		what(session);
+		fc_session_put(session);
+	}
+}
+
+static void bury(struct work_struct *work)
+{
+	struct fc_domain *domain = container_of(work, struct fc_domain, bury);
+	struct fc_areas *areas;
+
+	fc_ring_fail(domain);
+	for_each_session(domain, fc_session_strip);
+	mutex_lock(&domain->lock);
+	areas = domain->ready;
+	domain->ready = NULL;
+	mutex_unlock(&domain->lock);
+	fc_areas_end(areas);
+	fc_domain_put(domain);
+}
+
+void fc_domain_die(struct fc_domain *domain, const char *why)
+{
+	bool first;
+
+	mutex_lock(&domain->lock);
+	first = !domain->dead;
+	WRITE_ONCE(domain->dead, true);
+	mutex_unlock(&domain->lock);
+	if (!first)
+		return;
+	WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_DEAD);
+	for_each_session(domain, fc_session_end);
+	if (domain->connected) {
+		fc_count_add(FC_COUNT_DEATHS, 1);
+		pr_notice("farcall: domain %s (%u) is given up: %s\n", domain->name, domain->domid, why);
+	}
+	fc_domain_get(domain);
+	schedule_work(&domain->bury);
+}
+
+/* ---- is it alive? ---- */
+
+static void pinged(struct fc_request *request)
+{
+	struct fc_domain *domain = request->context;
+
+	WRITE_ONCE(domain->ping_out, false);
+	WRITE_ONCE(domain->suspected, false);
+	fc_domain_put(domain);
+}
+
+static void ping(struct fc_domain *domain)
+{
+	struct fc_request *request = fc_request_make(domain, FC_XEN_PING, 0, 0, false);
+
+	if (IS_ERR(request))
+		return;
+	fc_domain_get(domain);
+	request->context = domain;
+	request->done = pinged;
+	domain->ping_sent = jiffies;
+	WRITE_ONCE(domain->ping_out, true);
+	fc_request_post(domain, request);
+}
+
+static void heart(struct work_struct *work)
+{
+	struct fc_domain *domain = container_of(to_delayed_work(work), struct fc_domain, heart);
+	unsigned int patience = READ_ONCE(domain->suspected) ? doubt_ms : fc_answer_ms;
+
+	if (READ_ONCE(domain->dead))
+		return;
+	if (READ_ONCE(domain->ping_out)) {
+		if (time_after(jiffies, domain->ping_sent + msecs_to_jiffies(patience))) {
+			fc_domain_die(domain, "it does not answer");
+			return;
+		}
+	} else if (domain->connected && (READ_ONCE(domain->suspected) || fc_sessions_of(domain))) {
+		ping(domain);
+	}
+	schedule_delayed_work(&domain->heart, READ_ONCE(domain->ping_out) ? LOOK : msecs_to_jiffies(heartbeat_ms));
+}
+
+/* Some domain has died: this one? It may have crashed and still be there, until somebody destroys it. */
+static void domain_released(struct xenbus_watch *watch, const char *path, const char *token)
+{
+	struct fc_domain *domain;
+
+	mutex_lock(&domains_lock);
+	list_for_each_entry(domain, &domains, link) {
+		if (READ_ONCE(domain->dead) || !domain->connected)
+			continue;
+		WRITE_ONCE(domain->suspected, true);
+		mod_delayed_work(system_wq, &domain->heart, 0);
+	}
+	mutex_unlock(&domains_lock);
+}
+
+static struct xenbus_watch release_watch = {
+	.node = "@releaseDomain",
+	.callback = domain_released,
+};
+
+/* ---- the handshake ---- */
+
+static void greeted(struct fc_request *request)
+{
+	struct fc_domain *domain = request->context;
+	u32 exports = request->value[1];
+
+	if (request->status) {
+		fc_domain_die(domain, "it refused HELLO");
+		goto out;
+	}
+	domain->text = request->reply;
+	request->reply = NULL;
+	/* exactly as many strings as it says, however they are filled: whoever reads them checks what they say */
+	domain->text_size = 0;
+	for (domain->exports = 0; domain->exports < exports && domain->exports < FC_EXPORTS_MAX; domain->exports++)
+		domain->text_size += strnlen(domain->text + domain->text_size, FC_IOC_TEXT_MAX - 1 - domain->text_size) + 1;
+	domain->generation = request->value[0];
+	fc_domain_page(domain)->generation = domain->generation;
+	WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_UP);
+	WRITE_ONCE(domain->connected, true);
+	schedule_work(&domain->refill);
+	schedule_delayed_work(&domain->heart, msecs_to_jiffies(heartbeat_ms));
+	xenbus_switch_state(domain->dev, XenbusStateConnected);
+out:
+	fc_domain_put(domain);
+}
+
+static void greet(struct fc_domain *domain)
+{
+	struct fc_request *request = fc_request_make(domain, FC_XEN_HELLO, 0, FC_IOC_TEXT_MAX, true);
+
+	if (IS_ERR(request)) {
+		fc_domain_die(domain, "no memory to greet it");
+		return;
+	}
+	request->wire.arg[0] = FC_ABI_MAJOR;
+	request->wire.arg[1] = FC_ABI_MINOR;
+	request->wire.arg[2] = FC_XEN_VERSION;
+	fc_domain_get(domain);
+	request->context = domain;
+	request->done = greeted;
+	fc_request_post(domain, request);
+}
+
+static int publish(struct fc_domain *domain, evtchn_port_t ring, evtchn_port_t bells)
+{
+	const char *node = domain->dev->nodename;
+	struct xenbus_transaction t;
+	int r;
+
+	do {
+		r = xenbus_transaction_start(&t);
+		if (r)
+			return r;
+		r = xenbus_printf(t, node, "protocol", "%u", FC_XEN_VERSION) ?:
+		    xenbus_printf(t, node, "ring-ref", "%u", domain->ring_page->ref[0]) ?:
+		    xenbus_printf(t, node, "bells-ref", "%u", domain->bells_page->ref[0]) ?:
+		    xenbus_printf(t, node, "event-channel", "%u", ring) ?:
+		    xenbus_printf(t, node, "bells-channel", "%u", bells);
+		if (r) {
+			xenbus_transaction_end(t, 1);
+			return r;
+		}
+		r = xenbus_transaction_end(t, 0);
+	} while (r == -EAGAIN);
+	return r ?: xenbus_switch_state(domain->dev, XenbusStateInitialised);
+}
+
+static struct fc_domain *domain_make(struct xenbus_device *dev)
+{
+	struct fc_domain *domain = kvzalloc(sizeof(*domain), GFP_KERNEL);
+	struct fc_domain_page *page;
+	char *name;
+
+	if (!domain)
+		return NULL;
+	kref_init(&domain->kref);
+	mutex_init(&domain->lock);
+	INIT_LIST_HEAD(&domain->link);
+	INIT_WORK(&domain->refill, refill);
+	INIT_WORK(&domain->bury, bury);
+	INIT_DELAYED_WORK(&domain->heart, heart);
+	domain->dev = dev;
+	domain->domid = dev->otherend_id;
+	fc_count_add(FC_COUNT_DOMAINS, 1);
+	name = xenbus_read(XBT_NIL, dev->nodename, "name", NULL);
+	if (!IS_ERR(name)) {
+		strscpy(domain->name, name, sizeof(domain->name));
+		kfree(name);
+	}
+	domain->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!domain->page) {
+		fc_domain_put(domain);
+		return NULL;
+	}
+	page = fc_domain_page(domain);
+	page->magic = FC_ABI_MAGIC;
+	page->major = FC_ABI_MAJOR;
+	page->minor = FC_ABI_MINOR;
+	page->state = FC_DOMAIN_STARTING;
+	return domain;
+}
+
+/* Undo what probe has done, at any stage of it. */
+static void domain_remove(struct fc_domain *domain)
+{
+	mutex_lock(&domains_lock);
+	list_del_init(&domain->link);
+	mutex_unlock(&domains_lock);
+	fc_domain_die(domain, "it was detached");
+	cancel_delayed_work_sync(&domain->heart);
+	cancel_work_sync(&domain->refill);
+	flush_work(&domain->bury);
+	fc_bells_exit(domain);
+	fc_ring_exit(domain);
+	fc_domain_put(domain);
+}
+
+static int domain_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
+{
+	struct fc_domain *domain = domain_make(dev);
+	evtchn_port_t ring, bells;
+	int r;
+
+	if (!domain)
+		return -ENOMEM;
+	dev_set_drvdata(&dev->dev, domain);
+	r = fc_ring_init(domain, &ring);
+	if (!r)
+		r = fc_bells_init(domain, &bells);
+	if (!r)
+		r = publish(domain, ring, bells);
+	if (r) {
+		xenbus_dev_fatal(dev, r, "cannot set up");
+		dev_set_drvdata(&dev->dev, NULL);
+		domain_remove(domain);
+		return r;
+	}
+	mutex_lock(&domains_lock);
+	list_add_tail(&domain->link, &domains);
+	mutex_unlock(&domains_lock);
+	return 0;
+}
+
+static void domain_otherend_changed(struct xenbus_device *dev, enum xenbus_state state)
+{
+	struct fc_domain *domain = dev_get_drvdata(&dev->dev);
+
+	if (!domain)
+		return;
+	switch (state) {
+	case XenbusStateConnected:
+		if (dev->state == XenbusStateInitialised && !domain->dead)
+			greet(domain);
+		break;
+	case XenbusStateClosing:
+	case XenbusStateClosed:
+	case XenbusStateUnknown: /* its nodes are gone */
+		if (state == XenbusStateUnknown && dev->state < XenbusStateInitialised)
+			break;
+		fc_domain_die(domain, state == XenbusStateUnknown ? "it was destroyed" : "it has left");
+		flush_work(&domain->bury);
+		xenbus_frontend_closed(dev);
+		break;
+	default:
+		break;
+	}
+}
+
+static void domain_xenbus_remove(struct xenbus_device *dev)
+{
+	struct fc_domain *domain = dev_get_drvdata(&dev->dev);
+
+	dev_set_drvdata(&dev->dev, NULL);
+	if (domain)
+		domain_remove(domain);
+}
+
+static const struct xenbus_device_id ids[] = { { FC_XEN_TYPE }, { "" } };
+MODULE_ALIAS("xen:" FC_XEN_TYPE);
+
+static struct xenbus_driver driver = {
+	.ids = ids,
+	.probe = domain_probe,
+	.remove = domain_xenbus_remove,
+	.otherend_changed = domain_otherend_changed,
+	.allow_rebind = true,
+};
+
+int fc_domains_init(void)
+{
+	int r = xenbus_register_frontend(&driver);
+
+	if (r)
+		return r;
+	r = register_xenbus_watch(&release_watch);
+	if (r)
+		xenbus_unregister_driver(&driver);
+	return r;
+}
+
+void fc_domains_exit(void)
+{
+	unregister_xenbus_watch(&release_watch);
+	xenbus_unregister_driver(&driver);
+	/* no file is open any more: what still holds one is on its way to its end */
+	wait_event(all_gone, !atomic_long_read(&fc_count[FC_COUNT_DOMAINS]));
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ioctl.c - what user space says to /dev/syscall: copied, checked, handed on. Each struct's size comes first (farcall/ioctl.h). */
+#include <linux/capability.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+
+#include "kmod.h"
+
+static int list(struct fc_ioc_list *a)
+{
+	struct fc_domain *domain = fc_domain_nth(a->index);
+	u32 room = FC_IOC_TEXT_MAX;
+	int r = 0;
+
+	if (!domain)
+		return -ENOENT;
+	a->domid = domain->domid;
+	a->state = READ_ONCE(fc_domain_page(domain)->state);
+	a->generation = domain->generation;
+	a->sessions = fc_sessions_of(domain);
+	a->version = FC_IOC_VERSION;
+	strscpy_pad(a->name, domain->name, sizeof(a->name));
+	a->exports = 0;
+	a->text_size = 0;
+	if (READ_ONCE(domain->connected)) {
+		a->exports = domain->exports;
+		a->text_size = min(domain->text_size, room);
+		if (a->text && copy_to_user(u64_to_user_ptr(a->text), domain->text, a->text_size))
+			r = -EFAULT;
+	}
+	fc_domain_put(domain);
+	return r;
+}
+
+static int attach(struct fc_file *f, struct fc_ioc_attach *a)
+{
+	struct fc_session *session;
+	struct fc_domain *domain;
+	int r = 0;
+
+	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || a->reserved)
+		return -EINVAL;
+	domain = fc_domain_find(a->name);
+	if (!domain)
+		return -ENOENT;
+	mutex_lock(&f->lock);
+	if (f->session)
+		r = -EBUSY;
+	else if (!READ_ONCE(domain->connected) || READ_ONCE(domain->dead))
+		r = -EIO;
+	if (!r) {
+		session = fc_session_attach(domain, a->umask);
+		r = PTR_ERR_OR_ZERO(session);
+		if (!r) {
+			a->session = session->number;
+			WRITE_ONCE(f->session, session);
+		}
+	}
+	mutex_unlock(&f->lock);
+	fc_domain_put(domain);
+	return r;
+}
+
+static int fork_session(struct fc_session *session, struct fc_ioc_fork *a)
+{
+	struct fc_session *child = fc_session_fork(session);
+	int fd;
+
+	if (IS_ERR(child))
+		return PTR_ERR(child);
+	a->session = child->number;
+	fd = fc_file_install(child);
+	if (fd < 0) {
+		fc_session_leave(child);
+		return fd;
+	}
+	a->fd = fd;
+	return 0;
+}
+
+static int stat(struct fc_ioc_stat *a)
+{
+	struct fc_domain *domain;
+	struct fc_request *request;
+	size_t room = min_t(u64, a->length, FC_XEN_TEXT_MAX);
+	int r;
+
+	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || !room)
+		return -EINVAL;
+	domain = fc_domain_find(a->name);
+	if (!domain)
+		return -ENOENT;
+	request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
+	r = PTR_ERR_OR_ZERO(request);
+	if (!r) {
+		r = fc_request_run(domain, request);
+		if (!r) {
+			a->length = request->value[0];
+			if (copy_to_user(u64_to_user_ptr(a->buffer), request->reply, min_t(u64, a->length, room)))
+				r = -EFAULT;
+			a->length = min_t(u64, a->length, room);
+		}
+		fc_request_put(request);
+	}
+	fc_domain_put(domain);
+	return r;
+}
+
+static int cleanup(struct fc_ioc_cleanup *a)
+{
+	struct fc_domain *domain;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name))
+		return -EINVAL;
+	domain = fc_domain_find(a->name);
+	if (!domain)
+		return -ENOENT;
+	fc_domain_die(domain, "it was cleaned up");
+	flush_work(&domain->bury);
+	fc_domain_put(domain);
+	a->leaked = atomic_long_read(&fc_count[FC_COUNT_SET_ASIDE]);
+	return 0;
+}
+
+union argument {
+	u32 size;
+	struct fc_ioc_list list;
+	struct fc_ioc_attach attach;
+	struct fc_ioc_areas areas;
+	struct fc_ioc_length length;
+	struct fc_ioc_fork fork;
+	struct fc_ioc_forked forked;
+	struct fc_ioc_none none;
+	struct fc_ioc_gone gone;
+	struct fc_ioc_wait wait;
+	struct fc_ioc_stat stat;
+	struct fc_ioc_cleanup cleanup;
+};
+
+/* Those that need no session, or make one. */
+static int without_session(struct fc_file *f, unsigned int request, union argument *a)
+{
+	switch (request) {
+	case FC_IOC_LIST:
+		return list(&a->list);
+	case FC_IOC_ATTACH:
+		return attach(f, &a->attach);
+	case FC_IOC_GONE:
+		return fc_session_gone(a->gone.pid);
+	case FC_IOC_STAT:
+		return stat(&a->stat);
+	case FC_IOC_CLEANUP:
+		return cleanup(&a->cleanup);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int on_session(struct fc_session *session, unsigned int request, union argument *a)
+{
+	switch (request) {
+	case FC_IOC_AREAS:
+		return fc_session_areas(session);
+	case FC_IOC_OFFER:
+		return fc_session_offer(session);
+	case FC_IOC_GROW:
+		return fc_session_grow(session, &a->length.length);
+	case FC_IOC_SHRINK:
+		return fc_session_shrink(session, a->length.length);
+	case FC_IOC_FORK:
+		return fork_session(session, &a->fork);
+	case FC_IOC_FORKED:
+		return fc_session_forked(session, a->forked.session, a->forked.pid);
+	case FC_IOC_CRED:
+		return fc_session_cred(session);
+	case FC_IOC_RLIMIT:
+		return fc_session_rlimit(session);
+	case FC_IOC_BYE:
+		return fc_session_bye(session);
+	case FC_IOC_RING:
+		fc_bells_ring(session->domain, session->number);
+		return 0;
+	case FC_IOC_WAIT:
+		return fc_bells_wait(session, &a->wait);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int dispatch(struct fc_file *f, unsigned int request, union argument *a)
+{
+	struct fc_session *session;
+	int r = without_session(f, request, a);
+
+	if (r != -ENOTTY)
+		return r;
+	session = READ_ONCE(f->session);
+	if (!session)
+		return -ENOTCONN;
+	r = fc_session_enter(session);
+	return r ? r : on_session(session, request, a);
+}
+
+long fc_ioctl(struct file *file, unsigned int request, unsigned long argument)
+{
+	void __user *user = (void __user *)argument;
+	size_t size = _IOC_SIZE(request);
+	union argument a;
+	u32 given;
+	int r;
+
+	if (_IOC_TYPE(request) != FC_IOC_MAGIC || size > sizeof(a) || size < sizeof(u32))
+		return -ENOTTY;
+	if (get_user(given, (u32 __user *)user))
+		return -EFAULT;
+	if (given < size || given > PAGE_SIZE)
+		return -EINVAL;
+	memset(&a, 0, sizeof(a));
+	r = copy_struct_from_user(&a, size, user, given);
+	if (r)
+		return r;
+	r = dispatch(file->private_data, request, &a);
+	if (!r && _IOC_DIR(request) & _IOC_READ && copy_to_user(user, &a, size))
+		r = -EFAULT;
+	return r;
+}

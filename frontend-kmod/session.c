@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * session.c - one process attached to one domain. Whatever the process does, its session can be ended without memory and without
+ * waiting; whatever the domain does, the session's memory comes back.
+ */
+#include <linux/capability.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/pid_namespace.h>
+#include <linux/resource.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "kmod.h"
+
+unsigned int fc_sessions_per_user = 256;
+module_param_named(sessions_per_user, fc_sessions_per_user, uint, 0644);
+MODULE_PARM_DESC(sessions_per_user, "sessions that one user (without CAP_SYS_RESOURCE) may have");
+
+unsigned int fc_pages_per_user = 65536;
+module_param_named(pages_per_user, fc_pages_per_user, uint, 0644);
+MODULE_PARM_DESC(pages_per_user, "pages that the sessions of one user (without CAP_SYS_RESOURCE) may have");
+
+#define AREAS_PAGES (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES)
+
+static LIST_HEAD(sessions);
+static DEFINE_MUTEX(sessions_lock);
+static DECLARE_WAIT_QUEUE_HEAD(buried);
+
+/* ---- life ---- */
+
+static void session_free(struct kref *kref)
+{
+	struct fc_session *session = container_of(kref, struct fc_session, kref);
+
+	put_pid(session->tgid);
+	put_pid(session->parent);
+	fc_domain_put(session->domain);
+	kfree_rcu(session, rcu);
+}
+
+void fc_session_put(struct fc_session *session)
+{
+	kref_put(&session->kref, session_free);
+}
+
+/* May this user have @pages more, and a session more if @session? */
+static bool within_limits(kuid_t uid, unsigned int pages, unsigned int more)
+{
+	struct fc_session *other;
+	unsigned int had = 0;
+	bool within;
+
+	if (capable(CAP_SYS_RESOURCE))
+		return true;
+	mutex_lock(&sessions_lock);
+	list_for_each_entry(other, &sessions, link)
+		if (uid_eq(other->uid, uid)) {
+			more++;
+			had += atomic_read(&other->pages);
+		}
+	within = more <= fc_sessions_per_user && had + pages <= fc_pages_per_user;
+	mutex_unlock(&sessions_lock);
+	return within;
+}
+
+static int take_number(struct fc_domain *domain, struct fc_session *session)
+{
+	unsigned long n;
+	int r = 0;
+
+	mutex_lock(&domain->lock);
+	n = find_next_zero_bit(domain->numbers, FC_XEN_SESSIONS, domain->last_number + 1);
+	if (n >= FC_XEN_SESSIONS)
+		n = find_first_zero_bit(domain->numbers, FC_XEN_SESSIONS);
+	if (domain->dead) {
+		r = -EIO;
+	} else if (n >= FC_XEN_SESSIONS) {
+		r = -EAGAIN;
+	} else {
+		set_bit(n, domain->numbers);
+		domain->last_number = n;
+		session->number = n;
+		kref_get(&session->kref); /* the number's */
+		rcu_assign_pointer(domain->session[n], session);
+	}
+	mutex_unlock(&domain->lock);
+	return r;
+}
+
+static void session_detached(struct fc_request *request);
+
+static struct fc_session *session_make(struct fc_domain *domain, kuid_t uid)
+{
+	struct fc_session *session;
+	int r;
+
+	if (!within_limits(uid, 0, 1))
+		return ERR_PTR(-EAGAIN);
+	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	if (!session)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&session->kref);
+	init_waitqueue_head(&session->sleepers);
+	mutex_init(&session->lock);
+	spin_lock_init(&session->pointers);
+	fc_domain_get(domain);
+	session->domain = domain;
+	session->uid = uid;
+	session->detach = fc_request_make(domain, FC_XEN_DETACH, 0, 0, false);
+	r = PTR_ERR_OR_ZERO(session->detach);
+	if (!r) {
+		r = take_number(domain, session);
+		if (r)
+			fc_request_put(session->detach);
+	}
+	if (r) {
+		fc_session_put(session);
+		return ERR_PTR(r);
+	}
+	session->detach->wire.session = session->number;
+	session->detach->done = session_detached;
+	mutex_lock(&sessions_lock);
+	list_add_tail(&session->link, &sessions);
+	mutex_unlock(&sessions_lock);
+	fc_count_add(FC_COUNT_SESSIONS, 1);
+	return session;
+}
+
+void fc_session_strip(struct fc_session *session)
+{
+	struct fc_areas *areas[3];
+	int i;
+
+	spin_lock(&session->pointers);
+	areas[0] = session->areas;
+	areas[1] = session->fresh;
+	areas[2] = session->old;
+	session->areas = session->fresh = session->old = NULL;
+	spin_unlock(&session->pointers);
+	for (i = 0; i < 3; i++)
+		fc_areas_end(areas[i]);
+	atomic_set(&session->pages, 0);
+}
+
+/* The domain has nothing of it any more. */
+static void session_bury(struct fc_session *session)
+{
+	struct fc_domain *domain = session->domain;
+
+	fc_session_strip(session);
+	mutex_lock(&domain->lock);
+	RCU_INIT_POINTER(domain->session[session->number], NULL);
+	clear_bit(session->number, domain->numbers);
+	mutex_unlock(&domain->lock);
+	mutex_lock(&sessions_lock);
+	list_del_init(&session->link);
+	mutex_unlock(&sessions_lock);
+	fc_count_add(FC_COUNT_SESSIONS, -1);
+	wake_up_all(&buried);
+	fc_session_put(session); /* the number's */
+}
+
+static void session_detached(struct fc_request *request)
+{
+	session_bury(request->session);
+}
+
+void fc_session_end(struct fc_session *session)
+{
+	WRITE_ONCE(session->over, true);
+	fc_bells_wake(session);
+}
+
+/* Post DETACH, once in a session's life. */
+static void detach(struct fc_session *session)
+{
+	bool first;
+
+	mutex_lock(&sessions_lock);
+	first = !session->leaving;
+	session->leaving = true;
+	mutex_unlock(&sessions_lock);
+	fc_session_end(session);
+	if (!first)
+		return;
+	kref_get(&session->kref);
+	session->detach->session = session;
+	fc_request_post(session->domain, session->detach);
+}
+
+void fc_session_leave(struct fc_session *session)
+{
+	detach(session);
+	fc_session_put(session);
+}
+
+/* Until no session that `which` names is left. 0, -EINTR (being killed) or -ETIMEDOUT. */
+static int await_burial(bool (*left)(const void *), const void *which)
+{
+	long r = wait_event_killable_timeout(buried, !left(which), msecs_to_jiffies(fc_answer_ms));
+
+	return r < 0 ? -EINTR : r ? 0 : -ETIMEDOUT;
+}
+
+static bool is_there(const void *session)
+{
+	return !list_empty_careful(&((const struct fc_session *)session)->link);
+}
+
+int fc_session_bye(struct fc_session *session)
+{
+	detach(session);
+	return await_burial(is_there, session);
+}
+
+/* ---- whose it is ---- */
+
+int fc_session_enter(struct fc_session *session)
+{
+	struct pid *me = task_tgid(current);
+
+	if (READ_ONCE(session->over))
+		return -EIO;
+	if (unlikely(!READ_ONCE(session->tgid))) {
+		mutex_lock(&session->lock);
+		if (!session->tgid && me != session->parent)
+			WRITE_ONCE(session->tgid, get_pid(me));
+		mutex_unlock(&session->lock);
+	}
+	return READ_ONCE(session->tgid) == me ? 0 : -EPERM;
+}
+
+struct namesake {
+	pid_t pid;
+	struct pid_namespace *ns;
+};
+
+static bool is_of(const struct fc_session *session, const struct namesake *who)
+{
+	struct pid *tgid = READ_ONCE(session->tgid);
+
+	return tgid && pid_nr_ns(tgid, who->ns) == who->pid;
+}
+
+static bool any_of(const void *which)
+{
+	struct fc_session *session;
+	bool any = false;
+
+	mutex_lock(&sessions_lock);
+	list_for_each_entry(session, &sessions, link)
+		any |= is_of(session, which);
+	mutex_unlock(&sessions_lock);
+	return any;
+}
+
+static bool is_alive(struct pid *tgid)
+{
+	struct task_struct *task;
+	bool alive;
+
+	rcu_read_lock();
+	task = pid_task(tgid, PIDTYPE_TGID);
+	alive = task && !task->exit_state;
+	rcu_read_unlock();
+	return alive;
+}
+
+/* A session of that process that has not been told to leave, though the process is dead: somebody else holds the file. */
+static struct fc_session *orphan_of(const struct namesake *who, bool *alive)
+{
+	struct fc_session *session, *found = NULL;
+
+	mutex_lock(&sessions_lock);
+	list_for_each_entry(session, &sessions, link) {
+		if (!is_of(session, who) || session->leaving)
+			continue;
+		if (is_alive(session->tgid)) {
+			*alive = true;
+			continue;
+		}
+		kref_get(&session->kref);
+		found = session;
+		break;
+	}
+	mutex_unlock(&sessions_lock);
+	return found;
+}
+
+int fc_session_gone(pid_t pid)
+{
+	struct namesake who = { pid, task_active_pid_ns(current) };
+	struct fc_session *orphan;
+	bool alive = false;
+
+	if (pid <= 0)
+		return -EINVAL;
+	while ((orphan = orphan_of(&who, &alive)))
+		fc_session_leave(orphan);
+	return alive ? -EBUSY : await_burial(any_of, &who);
+}
+
+unsigned int fc_sessions_of(const struct fc_domain *domain)
+{
+	struct fc_session *session;
+	unsigned int n = 0;
+
+	mutex_lock(&sessions_lock);
+	list_for_each_entry(session, &sessions, link)
+		n += session->domain == domain && !session->over;
+	mutex_unlock(&sessions_lock);
+	return n;
+}
+
+/* ---- requests on its behalf ---- */
+
+static struct fc_request *request_for(struct fc_session *session, u16 type, size_t size)
+{
+	struct fc_request *request;
+
+	if (READ_ONCE(session->over))
+		return ERR_PTR(-EIO);
+	request = fc_request_make(session->domain, type, session->number, size, false);
+	if (!IS_ERR(request)) {
+		kref_get(&session->kref);
+		request->session = session;
+	}
+	return request;
+}
+
+static int run(struct fc_session *session, struct fc_request *request)
+{
+	int r = fc_request_run(session->domain, request);
+
+	fc_request_put(request);
+	return r;
+}
+
+/* For what is posted: nobody waits, but an error ends the session. */
+static void ends_on_error(struct fc_request *request)
+{
+	if (request->status)
+		fc_session_end(request->session);
+}
+
+static u64 file_limit(void)
+{
+	unsigned long limit = rlimit(RLIMIT_FSIZE);
+
+	return limit == RLIM_INFINITY ? U64_MAX : limit;
+}
+
+/* A request that carries the caller's identity. */
+static struct fc_request *cred_request(struct fc_session *session, u16 type)
+{
+	const struct cred *cred = current_cred();
+	u32 groups = cred->group_info->ngroups, i;
+	struct fc_xen_cred *text;
+	struct fc_request *request;
+	size_t size = sizeof(*text) + groups * sizeof(text->group[0]);
+
+	if (groups > FC_XEN_GROUPS)
+		return ERR_PTR(-E2BIG);
+	text = kvzalloc(size, GFP_KERNEL);
+	if (!text)
+		return ERR_PTR(-ENOMEM);
+	text->ruid = from_kuid(&init_user_ns, cred->uid);
+	text->fsuid = from_kuid(&init_user_ns, cred->fsuid);
+	text->rgid = from_kgid(&init_user_ns, cred->gid);
+	text->fsgid = from_kgid(&init_user_ns, cred->fsgid);
+	if (cred->user_ns == &init_user_ns)
+		text->caps = (u64)cred->cap_effective.cap[1] << 32 | cred->cap_effective.cap[0];
+	text->groups = groups;
+	for (i = 0; i < groups; i++)
+		text->group[i] = from_kgid(&init_user_ns, cred->group_info->gid[i]);
+	get_task_comm(text->comm, current->group_leader);
+	request = request_for(session, type, size);
+	if (!IS_ERR(request))
+		fc_pages_write(request->text, text, size);
+	kvfree(text);
+	return request;
+}
+
+struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
+{
+	struct fc_session *session = session_make(domain, current_uid());
+	struct fc_request *request;
+
+	if (IS_ERR(session))
+		return session;
+	session->tgid = get_pid(task_tgid(current));
+	request = cred_request(session, FC_XEN_ATTACH);
+	if (IS_ERR(request)) {
+		session->leaving = true;
+		fc_request_put(session->detach); /* the domain has never heard of it */
+		session_bury(session);
+		fc_session_put(session);
+		return ERR_CAST(request);
+	}
+	request->wire.arg[0] = pid_nr(session->tgid);
+	request->wire.arg[1] = mask & 0777;
+	request->wire.arg[2] = file_limit();
+	request->done = ends_on_error;
+	fc_request_post(domain, request);
+	return session;
+}
+
+int fc_session_cred(struct fc_session *session)
+{
+	struct fc_request *request;
+	int r;
+
+	mutex_lock(&session->lock);
+	request = cred_request(session, FC_XEN_CRED);
+	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+int fc_session_rlimit(struct fc_session *session)
+{
+	struct fc_request *request;
+	int r;
+
+	mutex_lock(&session->lock);
+	request = request_for(session, FC_XEN_RLIMIT, 0);
+	if (!IS_ERR(request))
+		request->wire.arg[0] = file_limit();
+	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+/* ---- fork ---- */
+
+struct fc_session *fc_session_fork(struct fc_session *session)
+{
+	struct fc_session *child = session_make(session->domain, session->uid);
+	struct fc_request *request;
+	int r;
+
+	if (IS_ERR(child))
+		return child;
+	child->parent = get_pid(task_tgid(current));
+	mutex_lock(&session->lock);
+	request = request_for(session, FC_XEN_FORK, 0);
+	if (!IS_ERR(request))
+		request->wire.arg[0] = child->number;
+	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	mutex_unlock(&session->lock);
+	if (!r)
+		return child;
+	fc_session_leave(child); /* the domain answers for numbers it does not know, too */
+	return ERR_PTR(r);
+}
+
+int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
+{
+	struct fc_request *request;
+	struct pid *child = find_get_pid(pid);
+
+	if (!child)
+		return -ESRCH;
+	request = request_for(session, FC_XEN_FORKED, 0);
+	if (!IS_ERR(request)) {
+		request->wire.session = number;
+		request->wire.arg[0] = pid_nr(child);
+		fc_request_post(session->domain, request);
+	}
+	put_pid(child);
+	return PTR_ERR_OR_ZERO(request);
+}
+
+/* ---- memory ---- */
+
+/* One made ahead, if there is one. */
+static struct fc_areas *areas_take(struct fc_domain *domain)
+{
+	struct fc_areas *areas;
+
+	mutex_lock(&domain->lock);
+	areas = domain->ready;
+	domain->ready = NULL;
+	mutex_unlock(&domain->lock);
+	schedule_work(&domain->refill);
+	return areas ? areas : fc_areas_make(domain->domid);
+}
+
+int fc_session_areas(struct fc_session *session)
+{
+	struct fc_areas *areas, *unused;
+	int r = 0;
+
+	if (!within_limits(session->uid, AREAS_PAGES, 0))
+		return -ENOSPC;
+	mutex_lock(&session->lock);
+	if (session->old) {
+		r = -EBUSY;
+		goto out;
+	}
+	areas = areas_take(session->domain);
+	if (IS_ERR(areas)) {
+		r = PTR_ERR(areas);
+		goto out;
+	}
+	spin_lock(&session->pointers);
+	unused = session->fresh;
+	session->fresh = areas;
+	spin_unlock(&session->pointers);
+	atomic_add(unused ? 0 : AREAS_PAGES, &session->pages);
+	fc_areas_end(unused);
+out:
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+static void session_offered(struct fc_request *request)
+{
+	struct fc_session *session = request->session;
+	struct fc_areas *old;
+
+	spin_lock(&session->pointers);
+	old = session->old;
+	session->old = NULL;
+	spin_unlock(&session->pointers);
+	if (old)
+		atomic_sub(FC_XEN_REQUEST_PAGES + old->length / PAGE_SIZE, &session->pages);
+	fc_areas_end(old);
+	ends_on_error(request);
+}
+
+int fc_session_offer(struct fc_session *session)
+{
+	struct fc_areas *areas;
+	struct fc_request *request;
+	u32 refs[AREAS_PAGES];
+	bool replaces;
+	int r = 0;
+
+	mutex_lock(&session->lock);
+	areas = session->fresh;
+	request = areas ? request_for(session, FC_XEN_AREAS, sizeof(refs)) : ERR_PTR(-EINVAL);
+	if (IS_ERR(request)) {
+		r = PTR_ERR(request);
+		goto out;
+	}
+	fc_refs_gather(refs, (struct fc_pages *[]){ areas->request, areas->segment[0] }, 2);
+	fc_pages_write(request->text, refs, sizeof(refs));
+	request->wire.arg[0] = pid_nr(session->tgid);
+	request->done = session_offered;
+	spin_lock(&session->pointers);
+	replaces = session->areas;
+	session->old = session->areas;
+	session->areas = areas;
+	session->fresh = NULL;
+	spin_unlock(&session->pointers);
+	if (replaces)
+		r = run(session, request);
+	else
+		fc_request_post(session->domain, request);
+out:
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+static void session_grown(struct fc_request *request)
+{
+	struct fc_session *session = request->session;
+	struct fc_pages *segment = request->context;
+	struct fc_areas *areas;
+
+	spin_lock(&session->pointers);
+	areas = session->areas;
+	if (!request->status && areas && areas->length == request->wire.arg[0]) {
+		areas->segment[fls64(areas->length / FC_DATA_MIN)] = segment;
+		areas->length *= 2;
+		segment = NULL;
+	}
+	spin_unlock(&session->pointers);
+	if (segment)
+		atomic_sub(segment->count, &session->pages);
+	fc_pages_end(segment);
+}
+
+static struct fc_request *grow_request(struct fc_session *session, u64 length)
+{
+	unsigned int count = length / PAGE_SIZE;
+	struct fc_pages *segment = fc_pages_make(session->domain->domid, count, false);
+	struct fc_request *request;
+
+	if (IS_ERR(segment))
+		return ERR_CAST(segment);
+	request = request_for(session, FC_XEN_GROW, count * sizeof(u32));
+	if (IS_ERR(request)) {
+		fc_pages_end(segment);
+		return request;
+	}
+	fc_pages_write(request->text, segment->ref, count * sizeof(u32));
+	request->wire.arg[0] = length;
+	request->context = segment;
+	request->done = session_grown;
+	atomic_add(count, &session->pages);
+	return request;
+}
+
+int fc_session_grow(struct fc_session *session, u64 *length)
+{
+	struct fc_request *request;
+	int r;
+
+	mutex_lock(&session->lock);
+	spin_lock(&session->pointers);
+	*length = session->areas ? session->areas->length : 0;
+	spin_unlock(&session->pointers);
+	if (!*length)
+		r = -ENOTCONN;
+	else if (2 * *length > FC_DATA_MAX)
+		r = -ENOMEM;
+	else if (!within_limits(session->uid, *length / PAGE_SIZE, 0))
+		r = -ENOSPC;
+	else {
+		request = grow_request(session, *length);
+		r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+		*length *= 2;
+	}
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+/* What lies behind the request's length is unmapped there. */
+static void session_shrunk(struct fc_request *request)
+{
+	struct fc_session *session = request->session;
+	struct fc_pages *gone[FC_SEGMENTS_MAX] = { NULL };
+	struct fc_areas *areas;
+	int i;
+
+	spin_lock(&session->pointers);
+	areas = session->areas;
+	for (i = fls64(request->wire.arg[0] / FC_DATA_MIN); areas && !request->status && i < FC_SEGMENTS_MAX; i++) {
+		gone[i] = areas->segment[i];
+		areas->segment[i] = NULL;
+		areas->length = request->wire.arg[0];
+	}
+	spin_unlock(&session->pointers);
+	for (i = 0; i < FC_SEGMENTS_MAX; i++) {
+		if (gone[i])
+			atomic_sub(gone[i]->count, &session->pages);
+		fc_pages_end(gone[i]);
+	}
+	ends_on_error(request);
+}
+
+int fc_session_shrink(struct fc_session *session, u64 length)
+{
+	struct fc_request *request;
+	u64 had;
+	int r = 0;
+
+	mutex_lock(&session->lock);
+	spin_lock(&session->pointers);
+	had = session->areas ? session->areas->length : 0;
+	spin_unlock(&session->pointers);
+	if (!had)
+		r = -ENOTCONN;
+	else if (length < FC_DATA_MIN || length > had || !is_power_of_2(length))
+		r = -EINVAL;
+	else if (length < had) {
+		request = request_for(session, FC_XEN_SHRINK, 0);
+		if (!IS_ERR(request)) {
+			request->wire.arg[0] = length;
+			request->done = session_shrunk;
+		}
+		r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	}
+	mutex_unlock(&session->lock);
+	return r;
+}
+
+static struct page *page_at(const struct fc_areas *areas, u64 offset)
+{
+	if (offset >= FC_MAP_DATA)
+		return fc_areas_page(areas, offset - FC_MAP_DATA);
+	offset -= FC_MAP_REQUESTS;
+	return offset < FC_XEN_REQUEST_PAGES * PAGE_SIZE ? areas->request->page[offset / PAGE_SIZE] : NULL;
+}
+
+int fc_session_pages(struct fc_session *session, u64 offset, unsigned long count, struct page **page)
+{
+	const struct fc_areas *areas;
+	unsigned long i = 0;
+
+	spin_lock(&session->pointers);
+	areas = session->fresh ? session->fresh : session->areas;
+	for (; areas && i < count; i++) {
+		page[i] = page_at(areas, offset + i * PAGE_SIZE);
+		if (!page[i])
+			break;
+		get_page(page[i]);
+	}
+	spin_unlock(&session->pointers);
+	if (i == count)
+		return 0;
+	while (i-- > 0)
+		put_page(page[i]);
+	return -ENXIO;
+}
