@@ -50,7 +50,7 @@ start_domu()
 	memory = 256
 	vcpus = 1
 	cpus = "1"
-	disk = [ "phy:$(losetup -f --show "$image"),xvda,w" ]
+	disk = [ "vdev=xvda,access=w,script=$FC_SOURCE/tests/xen/block,target=$(losetup -f --show "$image")" ]
 	on_crash = "destroy"
 	on_reboot = "destroy"
 	EOF
