@@ -23,12 +23,14 @@ int fc_detach(const char *name, bool dead, int seconds)
 #else
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <xen/io/xenbus.h>
+
+#include <xen/io/xenbus.h> /* wants the integer types to be there */
 #include <xenstore.h>
 
 #include "farcall/ioctl.h"
