@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# checks.sh - what the scripts in the lab's primary domain share: results, the module's counters, the kernel log. Each result is a line
+# "PASS xen: WHAT" or "FAIL xen: WHAT".
+export FARCALL=$FC_BUILD/farcall
+
+fail() { echo "FAIL xen: $*"; }
+pass() { echo "PASS xen: $*"; }
+
+counter() { awk -v name="$1" '$1 == name { print $2 }' /sys/kernel/debug/farcall/counters; }
+
+# awk's condition holds for the counters of what the module holds, soon
+counters_become() # CONDITION over name[...]
+{
+	local i
+	for ((i = 0; i < 100; i++)); do
+		awk "{ n[\$1] = \$2 } END { exit !($1) }" /sys/kernel/debug/farcall/counters && return 0
+		sleep 0.1
+	done
+	cat /sys/kernel/debug/farcall/counters
+	return 1
+}
+
+# Nothing is held for anybody.
+counters_zero() { counters_become 'n["domains"] + n["sessions"] + n["pages"] + n["grants"] + n["set_aside"] + n["requests"] == 0'; }
+
+# The same, but for the dead domain itself (its ring and bells).
+counters_only_domain() { counters_become 'n["sessions"] + n["set_aside"] + n["requests"] == 0 && n["pages"] <= 2'; }
+
+kernel_clean()
+{
+	! dmesg | grep -E 'BUG|Oops|WARNING|hung task|rcu.*stall|general protection|allocation failure|leak|g\.e\.'
+}
+
+# The module, the storage domain `one` at /far, attached; or the end.
+begin_with_one()
+{
+	insmod "$FC_BUILD/kmod/farcall.ko" || { fail "the module does not load"; exit 1; }
+	start_domu one /far || { fail "the storage domain does not start"; exit 1; }
+	"$FARCALL" domain attach --timeout 20 one && "$FARCALL" domain list ||
+		{ fail "farcall domain attach"; tail "$LAB/guest-one.log"; dmesg | tail; exit 1; }
+}
+
+# Detach, unload: nothing may be left of it all.
+end()
+{
+	"$FARCALL" domain detach one || fail "detach"
+	if counters_zero; then pass "nothing is left"; else fail "something is left"; fi
+	if rmmod farcall; then pass "the module unloads"; else fail "the module does not unload"; fi
+	if kernel_clean; then pass "the kernel log is clean"; else fail "the kernel log"; fi
+}
