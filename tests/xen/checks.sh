@@ -37,8 +37,9 @@ begin_with_one()
 {
 	insmod "$FC_BUILD/kmod/farcall.ko" || { fail "the module does not load"; exit 1; }
 	start_domu one /far || { fail "the storage domain does not start"; exit 1; }
-	"$FARCALL" domain attach --timeout 20 one && "$FARCALL" domain list ||
+	"$FARCALL" domain attach --timeout 20 one ||
 		{ fail "farcall domain attach"; tail "$LAB/guest-one.log"; dmesg | tail; exit 1; }
+	"$FARCALL" domain list
 }
 
 # Detach, unload: nothing may be left of it all.

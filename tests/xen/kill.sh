@@ -17,23 +17,23 @@ try:
         os.pwrite(fd, block, n % 64 * 16384); os.fsync(fd) if n % 50 == 0 else os.pread(fd, 16384, 0)
         n += 1
         if n == 20:
-            open(sys.argv[2] + ".begun", "w").close()
+            open(sys.argv[2], "w").close()
 except OSError as e:
     print(time.time(), errno.errorcode[e.errno], n)
-' "$1" "$LAB/load$1" >"$LAB/load$1" 2>"$LAB/load$1.err" &
+' "$1" "$LAB/begun$1" >"$LAB/load$1" 2>"$LAB/load$1.err" &
 }
 
 all_begun()
 {
 	local n
-	for n in 1 2 3 4; do [[ -e $LAB/load$n.begun ]] || return 1; done
+	for n in 1 2 3 4; do [[ -e $LAB/begun$n ]] || return 1; done
 }
 
 round() # NUMBER
 {
 	local how='xl destroy one' n began when error bad=0
 	(($1 % 2)) || how='xl sysrq one c'
-	rm -f "$LAB"/load*
+	rm -f "$LAB"/load* "$LAB"/begun*
 	for n in 1 2 3 4; do loader $n; done
 	for ((n = 0; n < 300; n++)); do all_begun && break; sleep 0.1; done
 	all_begun || { fail "round $1: the load does not run"; cat "$LAB"/load*.err; return; }
