@@ -23,8 +23,9 @@ int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool priv
  * -1 after logging. */
 int fc_confine_caps(void);
 
-/* Build the shadows' system call filter. Once, in the supervisor. Returns 0, or -1 after logging. */
-int fc_fence_build(void);
+/* Build the shadows' system call filter, with the transport's `ioctls` in it. Once, in the supervisor. Returns 0, or -1 after
+ * logging. */
+int fc_fence_build(const unsigned *ioctls, unsigned count);
 
 /* From here on the calling (single-threaded) process makes no system call outside the list. Returns 0 or -errno. */
 int fc_fence_enter(void);

@@ -5,13 +5,13 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "storage-domain/caps.h"
+#include "storage-domain/exports.h"
 #include "storage-domain/link.h"
 #include "storage-domain/log.h"
 #include "storage-domain/supervisor.h"
@@ -113,14 +113,9 @@ static void hello(struct fc_supervisor *v, struct fc_connection *c, const struct
 {
 	struct fc_msg m = { .type = FC_MSG_HELLO, .serial = p->head.serial };
 	char text[FC_MSG_TEXT];
-	size_t length = 0;
 
-	for (unsigned i = 0; i < v->exports.count; i++)
-		length += snprintf(text + length, sizeof text - length, "%s %s",
-				   v->exports.export[i].read_only ? "ro" : "rw", v->exports.export[i].prefix) +
-			  1;
 	m.status = p->head.arg[0] == FC_ABI_MAJOR ? 0 : -EPROTONOSUPPORT;
-	m.size = length;
+	m.size = fc_exports_text(&v->exports, text, sizeof text);
 	m.arg[0] = FC_ABI_MAJOR;
 	m.arg[1] = FC_ABI_MINOR;
 	m.arg[2] = v->shared->generation;
@@ -132,7 +127,14 @@ static void hello(struct fc_supervisor *v, struct fc_connection *c, const struct
 static int hand_over(struct fc_supervisor *v, struct fc_connection *c, const struct fc_packet *p, struct fc_peer *peer,
 		     const struct fc_cred *cred)
 {
-	struct fc_msg m = fc_cred_pack(cred);
+	struct fc_newcomer n = {
+		.cred = cred,
+		.comm = peer->comm,
+		.connection = c->watch.fd,
+		.serial = p->head.serial,
+		.umask = p->head.arg[0],
+		.file_size = p->head.arg[1],
+	};
 	struct fc_session *s = fc_pool_take(v);
 	int r;
 
@@ -141,20 +143,9 @@ static int hand_over(struct fc_supervisor *v, struct fc_connection *c, const str
 		return -EAGAIN;
 	}
 	r = fc_session_watch_client(v, s, peer->pid, peer->pidfd);
-	if (r == 0)
-		r = fc_session_name(v, s, cred->fsuid, peer->comm);
-	if (r == 0)
-		r = fc_control_send(s->link.fd, &m, (const char *)cred->group, NULL, 0, MSG_DONTWAIT);
-	m = (struct fc_msg){
-		.type = FC_LINK_SESSION,
-		.serial = p->head.serial,
-		.arg = { s->token[0], s->token[1], s->id, p->head.arg[0], p->head.arg[1] },
-	};
-	if (r == 0)
-		r = fc_control_send(s->link.fd, &m, NULL, &c->watch.fd, 1, MSG_DONTWAIT);
 	if (r < 0)
 		fc_session_kill(v, s);
-	return r;
+	return r < 0 ? r : fc_session_begin(v, s, &n);
 }
 
 static void attach(struct fc_supervisor *v, struct fc_connection *c, const struct fc_packet *p)
@@ -179,7 +170,6 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		answer_status(v, c, p, r);
 		return;
 	}
-	v->attached++;
 	fc_connection_close(v, c);
 }
 
@@ -188,7 +178,6 @@ static int follow(struct fc_supervisor *v, struct fc_connection *c, const struct
 		  struct fc_peer *peer)
 {
 	struct fc_cred cred;
-	struct fc_msg m;
 	int r = make_cred(v, c->watch.fd, peer, p->head.arg[2], p->head.arg[3], &cred);
 
 	/* a forked child may come here before anybody has said which process it is: the token says it */
@@ -200,15 +189,11 @@ static int follow(struct fc_supervisor *v, struct fc_connection *c, const struct
 		r = fc_session_watch_client(v, s, peer->pid, peer->pidfd);
 		peer->pidfd = -1;
 	}
-	m = fc_cred_pack(&cred);
-	m.serial = ++s->cred_serial;
 	if (r == 0)
-		r = fc_control_send(s->link.fd, &m, (const char *)cred.group, NULL, 0, MSG_DONTWAIT);
+		r = fc_session_cred(v, s, &cred);
 	if (r < 0)
 		return r;
 	s->cred = c;
-	s->uid = cred.fsuid;
-	v->shared->slot[s - v->session].uid = cred.fsuid;
 	c->waiting = FC_WAIT_CRED;
 	c->serial = p->head.serial;
 	return 0;

@@ -11,7 +11,8 @@
 struct fc_workers {
 	struct fc_shadow *s;
 	_Atomic bool stop;
-	_Atomic bool eager; /* written under the lock: calls have been slow: one awake worker per call in flight */
+	_Atomic bool spinner; /* with --spin always: one of the session's workers spins */
+	_Atomic bool eager;   /* written under the lock: calls have been slow: one awake worker per call in flight */
 
 	pthread_mutex_t lock;
 	unsigned live, awake, stuck;          /* under the lock; stuck <= awake */

@@ -16,6 +16,10 @@
 #define FC_FD_READY 6    /* supervisor only: whom to tell when it listens */
 #define FC_FD_NULL 7     /* the placeholder: good for nothing (O_PATH) */
 #define FC_FD_PROC_OWN 8 /* supervisor only: what becomes FC_FD_PROC in its shadows */
+#define FC_FD_GNTTAB 9   /* Xen: this process' own /dev/xen/gntdev, libxengnttab's */
+#define FC_FD_EVTCHN 10  /* Xen: /dev/xen/evtchn, one for all, libxenevtchn's; only the supervisor reads */
+#define FC_FD_GNTDEV 11  /* Xen: the device behind FC_FD_GNTTAB (O_PATH), for shadows to open it for themselves */
+#define FC_FD_RINGS 12   /* Xen: eventfd: a shadow has set `rings` in its roster slot */
 #define FC_FD_EXPORT 16  /* .. 31: roots of the exports, O_PATH */
 
 _Static_assert(FC_FD_EXPORT + FC_EXPORTS_MAX <= FC_DOMAIN_FD_FIRST, "no export's root is a client's descriptor");

@@ -114,6 +114,16 @@ static const int allowed_prctl[] = { PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_DUMPA
 
 static struct sock_fprog program;
 
+static int add_ioctls(scmp_filter_ctx ctx, const unsigned *request, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_ioctl, 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, request[i]));
+	return r;
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
 	int r = 0;
@@ -121,9 +131,8 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0] && r == 0; i++)
 		if (allowed[i] != SYS_ioctl)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; i < sizeof allowed_ioctl / sizeof allowed_ioctl[0] && r == 0; i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_ioctl, 1,
-				     SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, allowed_ioctl[i]));
+	if (r == 0)
+		r = add_ioctls(ctx, allowed_ioctl, sizeof allowed_ioctl / sizeof allowed_ioctl[0]);
 	for (size_t i = 0; i < sizeof allowed_prctl / sizeof allowed_prctl[0] && r == 0; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_prctl, 1, SCMP_A0(SCMP_CMP_EQ, allowed_prctl[i]));
 	if (r == 0)
@@ -155,12 +164,13 @@ out:
 	return r;
 }
 
-int fc_fence_build(void)
+int fc_fence_build(const unsigned *ioctls, unsigned count)
 {
 	scmp_filter_ctx ctx = seccomp_init(FC_FENCE_OTHERS);
 	int r = -1;
 
-	if (ctx && !seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) && !add_rules(ctx))
+	if (ctx && !seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) && !add_rules(ctx) &&
+	    !add_ioctls(ctx, ioctls, count))
 		r = export_program(ctx);
 	seccomp_release(ctx);
 	if (r)

@@ -7,8 +7,8 @@
  *     CRED     arg0 = ruid | fsuid << 32, arg1 = rgid | fsgid << 32, arg2 = capabilities, arg3 = number of groups (-1: the
  *              daemon's), text = the groups. Answer: status; serial as in the message. The first one comes before
  *              SESSION and has no answer.
- *     SESSION  1 fd = the client's connection; arg0, arg1 = token, arg2 = session id, arg3 = umask, arg4 = RLIMIT_FSIZE.
- *              The shadow answers the client's ATTACH.
+ *     SESSION  1 fd = the client's connection; arg0, arg1 = token, arg2 = session id, arg3 = umask, arg4 = RLIMIT_FSIZE;
+ *              text = what the transport adds (on Xen struct fc_xen_place). The shadow answers the client's ATTACH.
  *     SAMPLE   Answer once the roster slot's queue depth is fresh.
  *     GONE     the answer to a GONE of the shadow's: status; serial as in the question.
  *   shadow -> supervisor
@@ -17,6 +17,11 @@
  *     CLIENT   arg0 = the session's client process, by the kernel's word. One-way.
  *     FORKED   arg0 = id of a session forked from this one, arg1 = its client process. One-way.
  *     GONE     arg0 = a process that is said to be dead: as FC_MSG_GONE.
+ * CLIENT, FORKED and GONE are for clients on this machine: those elsewhere are their kernel's to vouch for.
+ *
+ * With a client elsewhere, the supervisor holds the other end of the session's connection and translates (front.c): there AREAS and
+ * GROW bring no descriptors but, as text, the grants of the pages with the list of grants; FORK's arg0 is the child's number;
+ * SHRINK is answered.
  */
 #ifndef FC_DOMAIN_LINK_H
 #define FC_DOMAIN_LINK_H
@@ -28,10 +33,11 @@ enum fc_link_type {
 	FC_LINK_CRED = 256, /* apart from enum fc_msg_type */
 	FC_LINK_SESSION,
 	FC_LINK_SAMPLE,
-	FC_LINK_GONE,
 	FC_LINK_FORK,
+	/* clients on this machine only */
 	FC_LINK_CLIENT,
-	FC_LINK_FORKED
+	FC_LINK_FORKED,
+	FC_LINK_GONE
 };
 
 _Static_assert(sizeof(((struct fc_cred *)0)->group) <= FC_MSG_TEXT, "all groups fit into one message");

@@ -15,6 +15,8 @@
 #include "storage-domain/listen.h"
 #include "storage-domain/options.h"
 #include "storage-domain/supervisor.h"
+#include "storage-domain/transport.h"
+#include "storage-domain/xen.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1"
@@ -40,12 +42,15 @@ const char *__tsan_default_options(void)
 #endif
 
 static const char help[] =
-	"Usage: farcall-storaged --socket PATH -v DIR:PREFIX[:ro] [-v ...] [OPTION...]\n"
+	"Usage: farcall-storaged --socket PATH | --xen  -v DIR:PREFIX[:ro] [-v ...] [OPTION...]\n"
 	"Run a storage domain: serve each DIR to programs under `farcall run`, which see it at PREFIX.\n"
 	"\n"
 	"  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX (absolute), read-only with :ro\n"
 	"      --socket PATH             where programs find the domain; a dead domain's socket is replaced\n"
+	"      --xen                     serve the programs of other Xen domains, which find this one through Xen\n"
 	"      --mode MODE               file mode of the socket, octal (default: 0666 as root, else 0600)\n"
+	"      --spin POLICY             adaptive (default); for measurements always (a worker of each session never\n"
+	"                                sleeps) or never (every request wakes one)\n"
 	"      --ready-fd N              write a line to descriptor N when programs can connect\n"
 	"      --die-with-parent         end when the process that started this one ends\n"
 	"      --log-level LEVEL         error, warning (default), info or debug; the log goes to stderr\n"
@@ -130,32 +135,81 @@ static int check_parent(const struct fc_options *o, pid_t parent)
 	return getppid() == parent ? 0 : -1;
 }
 
+/* Confined, with `start` to find clients and `leave` to tell them of the end, where the loop alone does not. Returns the exit
+ * status. */
+static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent, int (*start)(struct fc_supervisor *),
+	       void (*leave)(struct fc_supervisor *))
+{
+	int status = 1;
+
+	if (fc_fence_build(v->transport->ioctls, v->transport->ioctl_count) ||
+	    fc_confine_tree(o->export, o->exports, v->privileged, &v->exports))
+		return 1;
+	/* after the namespaces: entering them disarms the signal */
+	if (fc_confine_caps() || check_parent(o, parent))
+		return 1;
+	fc_peer_init(v->privileged);
+	if (!fc_supervisor_init(v) && !(start && start(v))) {
+		tell_ready();
+		fc_supervisor_run(v);
+		if (leave)
+			leave(v);
+		status = 0;
+	}
+	fc_supervisor_fini(v);
+	return status;
+}
+
+#ifdef HAVE_XEN
+static int serve_xen(struct fc_supervisor *v, const struct fc_options *o, pid_t parent)
+{
+	int status;
+
+	if (!v->privileged) {
+		fc_log(FC_LOG_ERROR,
+		       "--xen: a storage domain for other Xen domains serves all their users: run it as root");
+		return 1;
+	}
+	v->transport = &fc_transport_xen;
+	v->listen_fd = -1;
+	if (fc_xen_open(v))
+		return 1;
+	status = run(v, o, parent, fc_xen_start, fc_xen_leave);
+	fc_xen_close(v);
+	return status;
+}
+#else
+static int serve_xen(struct fc_supervisor *v, const struct fc_options *o, pid_t parent)
+{
+	(void)v;
+	(void)o;
+	(void)parent;
+	fc_log(FC_LOG_ERROR, "--xen: farcall was built without the Xen libraries (libxen-dev)");
+	return FC_EXIT_USAGE;
+}
+#endif
+
+static int serve_local(struct fc_supervisor *v, const struct fc_options *o, pid_t parent)
+{
+	struct fc_listen listener;
+	int status;
+
+	v->transport = &fc_transport_local;
+	if (fc_listen_open(&listener, o->socket, socket_mode(o, v->privileged)))
+		return 1;
+	v->listen_fd = listener.fd;
+	status = run(v, o, parent, NULL, NULL);
+	fc_listen_close(&listener);
+	return status;
+}
+
 static int serve(const struct fc_options *o, pid_t parent)
 {
 	static struct fc_supervisor v;
-	struct fc_listen listener;
-	int status = 1;
 
 	hold_signals();
 	v.privileged = fc_confine_privileged();
-	if (fc_listen_open(&listener, o->socket, socket_mode(o, v.privileged)))
-		return 1;
-	v.listen_fd = listener.fd;
-	if (fc_fence_build() || fc_confine_tree(o->export, o->exports, v.privileged, &v.exports))
-		goto close_listener;
-	/* after the namespaces: entering them disarms the signal */
-	if (fc_confine_caps() || check_parent(o, parent))
-		goto close_listener;
-	fc_peer_init(v.privileged);
-	if (!fc_supervisor_init(&v)) {
-		tell_ready();
-		fc_supervisor_run(&v);
-		status = 0;
-	}
-	fc_supervisor_fini(&v);
-close_listener:
-	fc_listen_close(&listener);
-	return status;
+	return o->xen ? serve_xen(&v, o, parent) : serve_local(&v, o, parent);
 }
 
 int main(int argc, char **argv)
@@ -174,6 +228,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	fc_log_limit(options.log);
+	fc_spin_policy = options.spin;
 	r = arrange_fds(options.ready_fd);
 	if (r < 0) {
 		fc_log(FC_LOG_ERROR, "--ready-fd %d: %s", options.ready_fd, strerror(-r));

@@ -22,6 +22,7 @@
 #include "storage-domain/log.h"
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow_main.h"
+#include "storage-domain/transport.h"
 
 #define FC_FORK_CHECK_NS 100000000ull /* how often the parent looks whether the child still lives */
 
@@ -73,12 +74,15 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client) ||
-	    setsockopt(client[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on))
+	    (!s->foreign && setsockopt(client[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on)))
 		return -errno;
 	r = introduce(link, &answer);
 	if (r < 0)
 		return r;
 	become(s, answer.head.arg[3]);
+	r = s->transport->forked(s, request);
+	if (r < 0)
+		return r;
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);
 	if (dup3(client[1], FC_FD_CLIENT, O_CLOEXEC) < 0)
 		_exit(1);

@@ -53,11 +53,13 @@ static int add_export(struct fc_options *o, const char *text, char *wrong, size_
 	return 0;
 }
 
-enum { OPT_SOCKET = 256, OPT_READY, OPT_MODE, OPT_DIE, OPT_LOG, OPT_HELP, OPT_VERSION };
+enum { OPT_SOCKET = 256, OPT_XEN, OPT_SPIN, OPT_READY, OPT_MODE, OPT_DIE, OPT_LOG, OPT_HELP, OPT_VERSION };
 
 static const struct option table[] = {
 	{ "volume", required_argument, NULL, 'v' },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "xen", no_argument, NULL, OPT_XEN },
+	{ "spin", required_argument, NULL, OPT_SPIN },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "die-with-parent", no_argument, NULL, OPT_DIE },
@@ -71,6 +73,7 @@ static const struct option table[] = {
 static int take(struct fc_options *o, int option, char **argv, char *wrong, size_t room)
 {
 	unsigned long number;
+	int policy;
 
 	switch (option) {
 	case 'v':
@@ -78,6 +81,17 @@ static int take(struct fc_options *o, int option, char **argv, char *wrong, size
 	case OPT_SOCKET:
 		o->socket = optarg;
 		return 0;
+	case OPT_XEN:
+		o->xen = true;
+		return 0;
+	case OPT_SPIN:
+		policy = fc_spin_policy_find(optarg);
+		if (policy >= 0) {
+			o->spin = policy;
+			return 0;
+		}
+		snprintf(wrong, room, "--spin %s: not one of adaptive, always, never", optarg);
+		return -1;
 	case OPT_READY:
 		if (!parse_number(optarg, 10, 1 << 20, &number)) {
 			o->ready_fd = (int)number;
@@ -131,8 +145,10 @@ int fc_options_parse(struct fc_options *o, int argc, char **argv, char *wrong, s
 		return 0;
 	if (optind < argc)
 		snprintf(wrong, room, "unexpected argument %s", argv[optind]);
-	else if (!o->socket || !*o->socket)
-		snprintf(wrong, room, "--socket PATH is missing");
+	else if (o->xen && (o->socket || o->mode != (mode_t)-1))
+		snprintf(wrong, room, "--xen: there is no socket then; --socket and --mode do not go with it");
+	else if (!o->xen && (!o->socket || !*o->socket))
+		snprintf(wrong, room, "--socket PATH is missing (or --xen)");
 	else if (!o->exports)
 		snprintf(wrong, room, "nothing to serve: give at least one -v DIR:PREFIX");
 	else

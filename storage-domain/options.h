@@ -8,11 +8,14 @@
 #include <sys/types.h>
 
 #include "common/export_spec.h"
+#include "common/spin.h"
 #include "farcall/abi.h"
 #include "storage-domain/log.h"
 
 struct fc_options {
-	const char *socket;
+	const char *socket; /* null: with `xen` */
+	bool xen;
+	enum fc_spin_policy spin;
 	int ready_fd; /* -1: nobody to tell */
 	mode_t mode;  /* of the socket file; (mode_t)-1: not given */
 	bool die_with_parent;

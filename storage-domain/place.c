@@ -20,7 +20,7 @@ void fc_worker_move_apart(struct fc_worker *w)
 	uint64_t now = fc_tsc();
 	cpu_set_t all, others;
 
-	if (!client || w->spin.probation || now - w->moved < fc_tsc_from_ns(MOVE_EVERY_NS))
+	if (w->pool->s->foreign || !client || w->spin.probation || now - w->moved < fc_tsc_from_ns(MOVE_EVERY_NS))
 		return;
 	if (fc_call(SYS_getcpu, &cpu, 0, 0) || cpu + 1 != client || sched_getaffinity(0, sizeof all, &all))
 		return;

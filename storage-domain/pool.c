@@ -24,7 +24,7 @@ static int pool_add(struct fc_supervisor *v)
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		fc_shadow_main(&v->exports, v->shared, s - v->session, pair[1], supervisor);
+		fc_shadow_main(&v->exports, v->transport, v->shared, s - v->session, pair[1], supervisor);
 	r = -errno;
 	close(pair[1]);
 	if (pid < 0) {

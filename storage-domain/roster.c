@@ -9,11 +9,11 @@
 
 static uint32_t self; /* 1 + this process' slot */
 
-uint32_t fc_licences_for(int cpus)
+uint32_t fc_licences_for(int cpus, bool shared)
 {
-	if (cpus < 2)
-		return 0;
-	return cpus - 1 < FC_LICENCES_MAX ? cpus - 1 : FC_LICENCES_MAX;
+	int licences = shared ? cpus - 1 : cpus;
+
+	return licences < 1 ? 0 : licences < FC_LICENCES_MAX ? licences : FC_LICENCES_MAX;
 }
 
 struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences)

@@ -27,8 +27,9 @@ struct fc_domain_shared {
 	struct fc_roster_slot slot[FC_SESSIONS_MAX];
 };
 
-/* How many workers of a whole domain may spin at once on `cpus` usable CPUs: one CPU is left to those they spin for. */
-uint32_t fc_licences_for(int cpus);
+/* How many workers of a whole domain may spin at once on `cpus` usable CPUs. If those they spin for run on the same ones, one
+ * is left to them. */
+uint32_t fc_licences_for(int cpus, bool shared);
 
 /* Make the shared memory. Returns null if there is none. Supervisor, before the first fork. */
 struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences);

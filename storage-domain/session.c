@@ -132,6 +132,8 @@ static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int statu
 	struct fc_msg m = { .type = FC_MSG_CRED, .status = status };
 
 	s->cred = NULL;
+	if (s->owner)
+		s->owner->cred_done(v, s, status);
 	if (!c)
 		return;
 	m.serial = c->serial;
@@ -144,15 +146,18 @@ static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int statu
  */
 static void bury(struct fc_supervisor *v, struct fc_session *s)
 {
-	pid_t client = s->client_pid;
+	pid_t client = s->owner ? 0 : s->client_pid;
 
 	if (s->shadow.fd >= 0 || s->link.fd >= 0)
 		return;
 	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, client);
-	cred_answer(v, s, -ESRCH);
+	if (!s->owner)
+		cred_answer(v, s, -ESRCH);
 	v->sampling -= s->sampling;
 	fc_watch_close(v, &s->client);
 	fc_roster_clear(v->shared, s - v->session, &v->total);
+	if (s->owner)
+		s->owner->over(v, s);
 	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
 	gone_tell(v, client);
 }
@@ -196,7 +201,14 @@ int fc_session_watch_client(struct fc_supervisor *v, struct fc_session *s, pid_t
 	return 0;
 }
 
-int fc_session_name(struct fc_supervisor *v, struct fc_session *s, uid_t uid, const char *comm)
+void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
+{
+	s->client_pid = pid;
+	slot_of(v, s)->client_pid = pid;
+}
+
+/* The session goes live: id, token, and the line in the roster. Returns 0 or -errno. */
+static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid, const char *comm)
 {
 	struct fc_roster_slot *slot = slot_of(v, s);
 	struct timespec ts;
@@ -215,6 +227,42 @@ int fc_session_name(struct fc_supervisor *v, struct fc_session *s, uid_t uid, co
 	slot->started_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
 	strncpy(slot->comm, comm, sizeof slot->comm - 1);
 	slot->id = s->id;
+	return 0;
+}
+
+int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n)
+{
+	struct fc_msg cred = fc_cred_pack(n->cred), m;
+	int r = name_session(v, s, n->cred->fsuid, n->comm);
+
+	if (r == 0)
+		r = fc_control_send(s->link.fd, &cred, (const char *)n->cred->group, NULL, 0, MSG_DONTWAIT);
+	m = (struct fc_msg){
+		.type = FC_LINK_SESSION,
+		.size = n->text_size,
+		.serial = n->serial,
+		.arg = { s->token[0], s->token[1], s->id, n->umask, n->file_size },
+	};
+	if (r == 0)
+		r = fc_control_send(s->link.fd, &m, n->text, &n->connection, 1, MSG_DONTWAIT);
+	if (r < 0)
+		fc_session_kill(v, s);
+	else
+		v->attached++;
+	return r;
+}
+
+int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct fc_cred *cred)
+{
+	struct fc_msg m = fc_cred_pack(cred);
+	int r;
+
+	m.serial = ++s->cred_serial;
+	r = fc_control_send(s->link.fd, &m, (const char *)cred->group, NULL, 0, MSG_DONTWAIT);
+	if (r < 0)
+		return r;
+	s->uid = cred->fsuid;
+	slot_of(v, s)->uid = cred->fsuid;
 	return 0;
 }
 
@@ -238,8 +286,9 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	r = fc_session_open(v, s, p->sender.pid, pidfd, link);
 	if (r < 0)
 		return r == -EPROTO ? r : 0;
-	r = fc_session_name(v, s, parent->uid, slot_of(v, parent)->comm);
+	r = name_session(v, s, parent->uid, slot_of(v, parent)->comm);
 	s->parent = parent->id;
+	s->owner = parent->owner;
 	m = (struct fc_msg){
 		.type = FC_LINK_FORK,
 		.status = r,
@@ -298,6 +347,8 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 
 	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
 		return -EPROTO;
+	if (s->owner && p->head.type >= FC_LINK_CLIENT)
+		return -EPROTO; /* whose client is who is not for a shadow to say */
 	if (s->state == FC_SESSION_DYING)
 		return 0; /* a child that says hello is not answered: its link ends, and so does it */
 	switch (p->head.type) {

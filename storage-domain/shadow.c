@@ -25,9 +25,9 @@
 #include "storage-domain/fds.h"
 #include "storage-domain/link.h"
 #include "storage-domain/log.h"
-#include "storage-domain/memory.h"
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow_main.h"
+#include "storage-domain/transport.h"
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
@@ -121,6 +121,14 @@ static int limit_file_size(uint64_t bytes)
 	return setrlimit(RLIMIT_FSIZE, &limit) ? -errno : 0;
 }
 
+static void shrink(struct fc_shadow *s, const struct fc_packet *p)
+{
+	if (fc_areas_shrink(s, p->head.arg[0]) < 0)
+		fc_shadow_poison(s, "it shrinks its data area to a length that it cannot have");
+	if (s->foreign) /* whose kernel wants its pages back */
+		fc_shadow_answer(s, p, 0, NULL, -1);
+}
+
 static void bye(struct fc_shadow *s, const struct fc_packet *p)
 {
 	if (s->workers && fc_workers_stop(s) < 0)
@@ -154,8 +162,7 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 		grow(s, p);
 		break;
 	case FC_MSG_SHRINK:
-		if (fc_areas_shrink(s, arg[0]) < 0)
-			fc_shadow_poison(s, "it shrinks its data area to a length that it cannot have");
+		shrink(s, p);
 		break;
 	case FC_MSG_FORK:
 		fork_client(s, p);
@@ -235,6 +242,18 @@ static void link_message(struct fc_shadow *s, const struct fc_packet *p)
 
 /* ---- life ---- */
 
+/* Everything the supervisor has said so far. */
+static void serve_link(struct fc_shadow *s)
+{
+	struct fc_packet p;
+	int r;
+
+	while ((r = fc_control_recv(FC_FD_LINK, &p, MSG_DONTWAIT)) == 0)
+		link_message(s, &p);
+	if (r != -EAGAIN)
+		end(0); /* without a supervisor there is no domain */
+}
+
 static void serve(struct fc_shadow *s) __attribute__((noreturn));
 static void serve(struct fc_shadow *s)
 {
@@ -246,13 +265,8 @@ static void serve(struct fc_shadow *s)
 
 		if (poll(fds, 2, -1) < 0)
 			continue;
-		if (fds[0].revents) {
-			r = fc_control_recv(FC_FD_LINK, &p, MSG_DONTWAIT);
-			if (r < 0 && r != -EAGAIN)
-				end(0); /* without a supervisor there is no domain */
-			if (r == 0)
-				link_message(s, &p);
-		}
+		/* what was said before the client's message counts for it */
+		serve_link(s);
 		if (fds[1].revents) {
 			r = fc_control_recv(FC_FD_CLIENT, &p, MSG_DONTWAIT);
 			if (r == -EPROTO)
@@ -269,25 +283,29 @@ static void serve(struct fc_shadow *s)
 static void await_session(struct fc_shadow *s)
 {
 	struct fc_packet p, attach = { .head = { .type = FC_MSG_ATTACH } };
-	int on = 1;
+	int on = 1, r;
 
 	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_CRED || take_cred(s, &p) < 0)
 		end(0);
 	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_SESSION || p.nfds != 1)
 		end(0);
-	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 ||
-	    setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) || limit_file_size(p.head.arg[4]) < 0)
+	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 || limit_file_size(p.head.arg[4]) < 0)
+		end(1);
+	if (!s->foreign && setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSCRED, &on, sizeof on))
 		end(1);
 	/* off so far (listen.c): a client's descriptors are its own shadow's affair only. Older kernels have never had it off. */
 	setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
 	close(p.fd[0]);
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
-	fc_shadow_answer(s, &attach, 0, p.head.arg, -1);
+	r = s->transport->begin(s, &p);
+	fc_shadow_answer(s, &attach, r, p.head.arg, -1);
+	if (r < 0)
+		end(1);
 }
 
 /* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
-static int arrange_fds(const struct fc_exports *exports, int link)
+static int arrange_fds(const struct fc_exports *exports, uint32_t keep, int link)
 {
 	int high = fcntl(link, F_DUPFD_CLOEXEC, 2 * FC_DOMAIN_FD_FIRST);
 
@@ -296,7 +314,7 @@ static int arrange_fds(const struct fc_exports *exports, int link)
 	for (int fd = 0; fd < FC_DOMAIN_FD_FIRST; fd++) {
 		bool export = fd >= FC_FD_EXPORT && fd < FC_FD_EXPORT + (int)exports->count;
 
-		if (!export && fd != FC_FD_NULL && fd != FC_FD_LOG &&
+		if (!export && !(keep >> fd & 1) && fd != FC_FD_NULL && fd != FC_FD_LOG &&
 		    dup3(fd == FC_FD_PROC ? FC_FD_PROC_OWN : FC_FD_NULL, fd, O_CLOEXEC) < 0)
 			return -errno;
 	}
@@ -318,8 +336,8 @@ static int arrange_signals(void)
 	return 0;
 }
 
-void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *shared, uint32_t index, int link,
-		    pid_t supervisor)
+void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
+		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
 {
 	static struct fc_shadow s;
 	int r;
@@ -328,9 +346,10 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
-	s.memory = &fc_memory_local;
-	s.bell = &fc_bell_local;
-	s.cost = &fc_spin_local;
+	s.transport = transport;
+	s.foreign = transport->foreign;
+	s.memory = transport->memory;
+	s.cost = transport->cost;
 	fc_roster_adopt(index);
 	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
 	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
@@ -339,7 +358,7 @@ void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *s
 	if (r == 0)
 		r = arrange_signals();
 	if (r == 0)
-		r = arrange_fds(exports, link);
+		r = arrange_fds(exports, transport->fds, link);
 	if (r == 0)
 		r = fc_fence_enter();
 	if (r < 0) {

@@ -55,6 +55,10 @@ struct fc_roster_slot {
 	uint32_t awake;
 	uint32_t queue_depth; /* when the supervisor last asked for a sample */
 	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
+	uint32_t rung;        /* futex words of a domain whose clients cannot wake anybody here (bell_xen.c): workers */
+	uint32_t stirred;     /* ... and those in the middle of a stream */
+	uint32_t streaming;   /* how many sleep on `stirred` */
+	uint32_t rings;       /* nonzero: the supervisor is to ring this session's client */
 	uint64_t data_bytes;
 	uint64_t started_ns;
 	char comm[16];
@@ -71,6 +75,8 @@ struct fc_shadow {
 	const struct fc_memory *memory;  /* how they come here: memory.h */
 	const struct fc_spin_cost *cost; /* of waiting for the client */
 	const struct fc_bell *bell;      /* the domain's end of the session's doorbell */
+	const struct fc_transport *transport;
+	bool foreign; /* as transport.h says: what is known of the client's CPU and process is no use here */
 
 	/* identity: cred_generation changes with cred, both under the lock; a worker that has seen another generation takes
 	 * the new identity before its next request */

@@ -10,16 +10,17 @@
 #include "storage-domain/shadow.h"
 
 /* A freshly forked process becomes a shadow in slot `index`, with `link` as its only way to the supervisor. Never returns. */
-void fc_shadow_main(const struct fc_exports *exports, struct fc_domain_shared *shared, uint32_t index, int link,
-		    pid_t supervisor) __attribute__((noreturn));
+void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
+		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
+	__attribute__((noreturn));
 
 /* shadow.c: answer the client. A client that does not take its answers is cut off. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
 /* ---- areas.c ---- */
 
-/* AREAS: check and map the two memfds (the message's), in place of those there were, and start workers. Returns 0 or
- * -errno; -EPROTO if the client broke a promise about them. */
+/* AREAS: check and map the two parts that the message brings, in place of those there were, and start workers. Returns 0
+ * or -errno; -EPROTO if the client broke a promise about them. */
 int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p);
 
 /* GROW: map one more segment. Returns as fc_areas_set. */

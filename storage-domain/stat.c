@@ -57,8 +57,7 @@ static void fill_session(const struct fc_roster_slot *slot, uint64_t now, struct
 	memcpy(out->comm, slot->comm, sizeof out->comm - 1);
 }
 
-/* Fill memory that has room for FC_SESSIONS_MAX sessions. Returns the bytes used. */
-static size_t fill(struct fc_supervisor *v, struct fc_stat_domain *d)
+size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d)
 {
 	struct fc_stat_session *out = (void *)(d + 1);
 	uint64_t now = now_ns();
@@ -87,7 +86,7 @@ static size_t fill(struct fc_supervisor *v, struct fc_stat_domain *d)
 /* A sealed memfd with the figures. Returns the descriptor or -errno. */
 static int make(struct fc_supervisor *v, uint64_t *bytes)
 {
-	size_t room = sizeof(struct fc_stat_domain) + FC_SESSIONS_MAX * sizeof(struct fc_stat_session);
+	size_t room = FC_STAT_ROOM;
 	int fd = memfd_create("farcall-stat", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
 	void *memory;
 
@@ -96,7 +95,7 @@ static int make(struct fc_supervisor *v, uint64_t *bytes)
 	memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		goto failed;
-	*bytes = fill(v, memory);
+	*bytes = fc_stat_fill(v, memory);
 	r = write(fd, memory, *bytes) == (ssize_t)*bytes ? 0 : -1;
 	munmap(memory, room);
 	if (r || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
@@ -126,6 +125,8 @@ void fc_stat_finish(struct fc_supervisor *v)
 	if (!v->stat_wanted || (v->sampling && fc_stat_due_ms(v) > 0))
 		return;
 	v->stat_wanted = false;
+	if (v->stat_ready)
+		v->stat_ready(v);
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
 		struct fc_connection *c = &v->connection[i];
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "storage-domain/log.h"
+#include "storage-domain/transport.h"
 
 #define FC_RETRY_MS 1000
 #define FC_END_MS 3000 /* how long the shadows may take to die */
@@ -161,7 +162,7 @@ int fc_supervisor_init(struct fc_supervisor *v)
 
 	v->listen.fd = v->signals.fd = v->epoll = v->page_fd = -1;
 	v->started_ns = now_ns(CLOCK_MONOTONIC);
-	v->shared = fc_roster_create(generation, fc_licences_for(usable_cpus()));
+	v->shared = fc_roster_create(generation, fc_licences_for(usable_cpus(), !v->transport->foreign));
 	r = v->shared ? sessions_create(v) : -ENOMEM;
 	if (r == 0)
 		r = fc_page_create(v, generation);
@@ -172,7 +173,7 @@ int fc_supervisor_init(struct fc_supervisor *v)
 	/* shadows of forked clients are forked by shadows: when those end, we inherit them */
 	if (r == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 		r = -errno;
-	if (r == 0)
+	if (r == 0 && v->listen_fd >= 0)
 		r = fc_watch_add(v, &v->listen, v->listen_fd, accept_ready);
 	if (r < 0) {
 		fc_log(FC_LOG_ERROR, "cannot start: %s", strerror(-r));

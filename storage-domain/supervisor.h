@@ -2,7 +2,7 @@
 /*
  * supervisor.h - the state of the domain's main process: one thread, one epoll loop, no request ever passes through it.
  * supervisor.c owns the loop and the socket, connection.c what is said on fresh connections, session.c the shadows, pool.c
- * their making, stat.c the figures, page.c the domain page.
+ * their making, stat.c the figures, page.c the domain page, xen.c and front.c the front ends of other Xen domains.
  */
 #ifndef FC_DOMAIN_SUPERVISOR_H
 #define FC_DOMAIN_SUPERVISOR_H
@@ -24,6 +24,8 @@
 #define FC_POOL_SIZE 3
 
 struct fc_supervisor;
+struct fc_transport;
+struct fc_xen;
 
 /* One descriptor in the epoll set. */
 struct fc_watch {
@@ -47,6 +49,16 @@ struct fc_connection {
 
 enum fc_session_state { FC_SESSION_NONE, FC_SESSION_POOLED, FC_SESSION_LIVE, FC_SESSION_DYING };
 
+struct fc_session;
+
+/* Who speaks for the clients of sessions that have no connection to this machine. */
+struct fc_session_owner {
+	/* The shadow has answered the CRED that fc_session_cred sent. */
+	void (*cred_done)(struct fc_supervisor *v, struct fc_session *s, int status);
+	/* The session is over, and nothing of it left; *s is free when this returns. */
+	void (*over)(struct fc_supervisor *v, struct fc_session *s);
+};
+
 /* A shadow and, once it has one, its client. The index in `session` is its roster slot. */
 struct fc_session {
 	enum fc_session_state state;
@@ -64,13 +76,29 @@ struct fc_session {
 	bool gone_wanted;           /* the shadow waits for the answer to GONE */
 	pid_t gone_pid;
 	uint32_t gone_serial;
+	const struct fc_session_owner
+		*owner; /* null: clients speak for themselves. Those forked from it have the same */
+	void *owner_data;
+};
+
+/* A client that is to get a session. */
+struct fc_newcomer {
+	const struct fc_cred *cred;
+	const char *comm;
+	int connection;
+	uint32_t serial; /* of its ATTACH */
+	uint64_t umask, file_size;
+	const void *text; /* what else its transport has to say to the shadow */
+	uint16_t text_size;
 };
 
 struct fc_supervisor {
 	/* set by main.c */
 	struct fc_exports exports;
 	bool privileged;
-	int listen_fd;
+	int listen_fd; /* -1: clients come by `xen` alone */
+	const struct fc_transport *transport;
+	struct fc_xen *xen; /* front ends; null on a domain for this machine */
 
 	struct fc_domain_shared *shared;
 	struct fc_domain_page *page;
@@ -82,9 +110,10 @@ struct fc_supervisor {
 	uint64_t started_ns;
 	uint32_t last_id;
 	uint64_t attached;
-	struct fc_stat_counters total; /* of sessions that have ended */
-	unsigned sampling;             /* sessions whose SAMPLE is outstanding */
-	bool stat_wanted;              /* somebody waits for the figures */
+	struct fc_stat_counters total;               /* of sessions that have ended */
+	unsigned sampling;                           /* sessions whose SAMPLE is outstanding */
+	bool stat_wanted;                            /* somebody waits for the figures */
+	void (*stat_ready)(struct fc_supervisor *v); /* tell those who have no connection */
 	uint64_t sample_deadline_ms;
 	unsigned pooled;
 	uint64_t pool_retry_ms; /* after a failure: not before then */
@@ -134,8 +163,15 @@ unsigned fc_sessions_of(const struct fc_supervisor *v, uid_t uid);
  * -errno. */
 int fc_session_watch_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid, int pidfd);
 
-/* The session goes live: id, token, and the line in the roster. Returns 0 or -errno. */
-int fc_session_name(struct fc_supervisor *v, struct fc_session *s, uid_t uid, const char *comm);
+/* The shadow gets its client: name, identity, connection; it answers the client's ATTACH. Returns 0 or -errno, after which
+ * the session is on its way out. */
+int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n);
+
+/* Tell the shadow its client's new identity. It answers later (fc_session.cred, owner->cred_done). Returns 0 or -errno. */
+int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct fc_cred *cred);
+
+/* The client of a session on another machine is process `pid` there, which is for show. */
+void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t pid);
 
 /* Kill the shadow. What was its client's is gone when the loop sees it dead. */
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s);
@@ -165,6 +201,10 @@ void fc_stat_begin(struct fc_supervisor *v);
 
 /* Answer those who wait, if all samples are in or the time is up. */
 void fc_stat_finish(struct fc_supervisor *v);
+
+/* Fill memory that has room for FC_STAT_ROOM bytes. Returns the bytes used. */
+#define FC_STAT_ROOM (sizeof(struct fc_stat_domain) + FC_SESSIONS_MAX * sizeof(struct fc_stat_session))
+size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d);
 
 /* Milliseconds until fc_stat_finish is due, or -1. */
 int fc_stat_due_ms(const struct fc_supervisor *v);

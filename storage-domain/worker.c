@@ -24,14 +24,22 @@
 
 void fc_worker_drop_licence(struct fc_worker *w)
 {
-	if (w->licensed)
-		fc_spin_put(w->pool->s->shared);
+	if (!w->licensed)
+		return;
 	w->licensed = false;
+	if (fc_spin_policy == FC_SPIN_ALWAYS)
+		atomic_store_explicit(&w->pool->spinner, false, memory_order_release);
+	else
+		fc_spin_put(w->pool->s->shared);
 }
 
 bool fc_worker_may_spin(struct fc_worker *w)
 {
-	if (!w->licensed)
+	if (w->licensed)
+		return true;
+	if (fc_spin_policy == FC_SPIN_ALWAYS) /* one for each session, whatever the others do */
+		w->licensed = !atomic_exchange_explicit(&w->pool->spinner, true, memory_order_acquire);
+	else
 		w->licensed = fc_spin_get(w->pool->s->shared);
 	return w->licensed;
 }
@@ -73,6 +81,11 @@ static bool spin(struct fc_worker *w)
 			fc_spin_hit(&w->spin);
 			w->count.spin_hits++;
 			return true;
+		}
+		if (fc_spin_policy == FC_SPIN_ALWAYS) {
+			if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+				return false;
+			continue;
 		}
 		now = fc_tsc();
 		if (now - prev > gap) {

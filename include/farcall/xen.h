@@ -94,7 +94,10 @@ struct fc_xen_bells {
 	uint64_t to_back[FC_XEN_SESSIONS / 64];  /* front end sets, back end takes: workers */
 	uint64_t to_front[FC_XEN_SESSIONS / 64]; /* back end sets, front end takes: clients */
 	uint64_t dead[FC_XEN_SESSIONS / 64];     /* the same: sessions that ended in the storage domain */
-	uint64_t pad[464];
+	uint8_t up; /* back end: 1 while it is connected; its kernel clears it, and notifies the bells channel, when the
+		       process that did so is gone, whatever it died of */
+	uint8_t pad0[7];
+	uint64_t pad[463];
 };
 
 #ifndef __cplusplus

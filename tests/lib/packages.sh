@@ -3,7 +3,7 @@
 # packages.sh - sourced: what has to be installed on Debian 12, and installing it. Does nothing if nothing is missing.
 
 # shellcheck disable=SC2034 # used by who sources this
-packages_build="gcc libc6-dev make autoconf automake pkg-config libzydis-dev libseccomp-dev"
+packages_build="gcc libc6-dev make autoconf automake pkg-config libzydis-dev libseccomp-dev libxen-dev"
 # shellcheck disable=SC2034
 packages_try="sysbench"
 # shellcheck disable=SC2034

@@ -10,11 +10,18 @@
 
 Test(roster, licences_leave_a_cpu_to_the_clients)
 {
-	cr_assert_eq(fc_licences_for(0), 0);
-	cr_assert_eq(fc_licences_for(1), 0);
-	cr_assert_eq(fc_licences_for(2), 1);
-	cr_assert_eq(fc_licences_for(8), 7);
-	cr_assert_eq(fc_licences_for(4096), FC_LICENCES_MAX);
+	cr_assert_eq(fc_licences_for(0, true), 0);
+	cr_assert_eq(fc_licences_for(1, true), 0);
+	cr_assert_eq(fc_licences_for(2, true), 1);
+	cr_assert_eq(fc_licences_for(8, true), 7);
+	cr_assert_eq(fc_licences_for(4096, true), FC_LICENCES_MAX);
+}
+
+Test(roster, all_cpus_may_spin_for_clients_elsewhere)
+{
+	cr_assert_eq(fc_licences_for(0, false), 0);
+	cr_assert_eq(fc_licences_for(1, false), 1);
+	cr_assert_eq(fc_licences_for(4096, false), FC_LICENCES_MAX);
 }
 
 Test(roster, never_more_spinners_than_licences)
