@@ -18,6 +18,7 @@ load()
 dom0_start()
 {
 	mount -t devpts devpts /dev/pts 2>/dev/null || { mkdir -p /dev/pts && mount -t devpts devpts /dev/pts; }
+	ln -sf /proc/self/fd /dev/fd
 	mkdir -p /dev/shm
 	mount -t tmpfs tmpfs /dev/shm
 	mount -t tmpfs tmpfs /run

@@ -9,7 +9,7 @@ run_one() # NAME SCRIPT COMMAND...: the command runs the script
 	local what=$1 script=$2 log
 	shift 2
 	log=$LAB/e2e-${what//[^a-z0-9_]/-}
-	export TESTDIR=/tmp/t/$what
+	export TESTDIR=/run/t/${what// /-}
 	mkdir -p "$TESTDIR" && chmod 777 "$TESTDIR"
 	local began=$SECONDS
 	if "$@" bash "$FC_SOURCE/tests/e2e/$script" >"$log" 2>&1; then
@@ -28,14 +28,14 @@ begin_with_one
 	{ fail "a first call"; tail -n 5 "$LAB/guest-one.log"; dmesg | tail -n 20; exit 1; }
 
 export FC_TEST_XEN=one:/far/open FC_TEST_THREADS=8
-mkdir -p /tmp/home && chown 1000:1000 /tmp/home
+mkdir -p /run/home && chown 1000:1000 /run/home
 for t in dd append large locks limits signals threads exec mmap sysbench; do
 	wanted $t || continue
 	run_one "$t" "t_$t.sh"
 done
 for t in dd locks exec sysbench; do
 	wanted $t || continue
-	run_one "$t as an ordinary user" "t_$t.sh" env HOME=/tmp/home XDG_RUNTIME_DIR=/tmp/home \
+	run_one "$t as an ordinary user" "t_$t.sh" env HOME=/run/home XDG_RUNTIME_DIR=/run/home \
 		setpriv --reuid 1000 --regid 1000 --clear-groups
 done
 "$FARCALL" stat --domain one

@@ -158,7 +158,7 @@ make_initramfs "$results"
 	echo
 } >"$results/start"
 : >"$results/output"
-rm -f "$results/status"
+rm -f "$results"/{status,dmesg,xl-dmesg,console} "$results"/guest-*.log # of an earlier run
 
 clean_up()
 {
