@@ -150,7 +150,7 @@ static void bury(struct fc_supervisor *v, struct fc_session *s)
 
 	if (s->shadow.fd >= 0 || s->link.fd >= 0)
 		return;
-	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, client);
+	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, s->client_pid);
 	if (!s->owner)
 		cred_answer(v, s, -ESRCH);
 	v->sampling -= s->sampling;

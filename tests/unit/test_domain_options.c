@@ -36,6 +36,9 @@ Test(domain_options, good)
 	cr_assert_eq(
 		PARSE("--socket", "s", "-v", "d:/x", "--mode", "0660", "--log-level", "debug", "--die-with-parent"), 0);
 	cr_assert(o.mode == 0660 && o.log == FC_LOG_DEBUG && o.die_with_parent);
+	cr_assert(o.spin == FC_SPIN_ADAPTIVE && !o.xen);
+	cr_assert(PARSE("--xen", "-v", "d:/x", "--spin", "always") == 0 && o.xen && !o.socket &&
+		  o.spin == FC_SPIN_ALWAYS);
 	cr_assert(PARSE("--help") == 0 && o.help);
 	cr_assert(PARSE("--version") == 0 && o.version);
 }
@@ -51,6 +54,10 @@ Test(domain_options, bad)
 		{ "--socket", "s", "-v", "d:/" },
 		{ "--socket", "s", "-v", "d:/x/../y" },
 		{ "--socket", "s", "-v", "d:/x", "extra" },
+		{ "--xen", "--socket", "s", "-v", "d:/x" },
+		{ "--xen", "--mode", "0600", "-v", "d:/x" },
+		{ "--xen" },
+		{ "--socket", "s", "-v", "d:/x", "--spin", "sometimes" },
 		{ "--socket", "s", "-v", "d:/x", "-v", "d:/x/y" },
 		{ "--socket", "s", "-v", "d:/x/y", "-v", "d:/x/" },
 		{ "--socket", "s", "-v", "d:/x", "--mode" },
