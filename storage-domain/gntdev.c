@@ -114,7 +114,7 @@ int fc_gntdev_release(uint64_t index, uint32_t count)
 /* One of the two ends of each piece is ours. */
 static int copy(uint32_t domid, const uint32_t *ref, char *ours, uint32_t size, bool out)
 {
-	xengnttab_grant_copy_segment_t piece[FC_XEN_TEXT_PAGES];
+	xengnttab_grant_copy_segment_t piece[FC_XEN_TEXT_PAGES] = { 0 };
 	unsigned n = 0;
 
 	for (uint32_t at = 0; at < size; at += FC_PAGE_SIZE, n++) {
