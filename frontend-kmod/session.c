@@ -216,6 +216,19 @@ int fc_session_bye(struct fc_session *session)
 
 /* ---- whose it is ---- */
 
+/* A vfork child runs in its parent's memory, sessions included, until it executes another program. */
+static bool shares_our_memory(struct pid *tgid)
+{
+	struct task_struct *task;
+	bool shares;
+
+	rcu_read_lock();
+	task = pid_task(tgid, PIDTYPE_TGID);
+	shares = task && READ_ONCE(task->mm) == current->mm;
+	rcu_read_unlock();
+	return shares;
+}
+
 int fc_session_enter(struct fc_session *session)
 {
 	struct pid *me = task_tgid(current);
@@ -228,7 +241,9 @@ int fc_session_enter(struct fc_session *session)
 			WRITE_ONCE(session->tgid, get_pid(me));
 		mutex_unlock(&session->lock);
 	}
-	return READ_ONCE(session->tgid) == me ? 0 : -EPERM;
+	if (likely(READ_ONCE(session->tgid) == me))
+		return 0;
+	return session->tgid && shares_our_memory(session->tgid) ? 0 : -EPERM;
 }
 
 struct namesake {
@@ -442,7 +457,7 @@ struct fc_session *fc_session_fork(struct fc_session *session)
 
 	if (IS_ERR(child))
 		return child;
-	child->parent = get_pid(task_tgid(current));
+	child->parent = get_pid(session->tgid); /* it may be a vfork child that asks, for itself */
 	mutex_lock(&session->lock);
 	request = request_for(session, FC_XEN_FORK, 0);
 	if (!IS_ERR(request))

@@ -10,7 +10,7 @@
  *   - Each struct starts with its own size, set by the caller: larger than the module's is fine if the rest is zero (else
  *     E2BIG), smaller is EINVAL. Reserved fields are zero.
  *   - A session belongs to one process, the one that attached or (after FORK) the first other one that uses the file:
- *     anybody else gets EPERM.
+ *     anybody else gets EPERM, but for a vfork child that still runs in its memory.
  *   - Errors common to all: ENODEV or EIO (the domain is gone; for a session: it is over), ENOTCONN (no ATTACH yet), EBUSY.
  *   - The identity of the caller, its pid and its limits are never arguments: the module takes them from the task.
  */
