@@ -7,6 +7,7 @@
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <asm/sync_bitops.h>
 #include <xen/events.h>
 
 #include "kmod.h"
@@ -94,7 +95,8 @@ void fc_bells_ring(struct fc_domain *domain, u32 session)
 	if (READ_ONCE(domain->dead))
 		return;
 	fc_count_add(FC_COUNT_RINGS, 1);
-	if (!test_and_set_bit(session, bits))
+	/* sync_: the other end may run on another CPU even where this kernel has only one and leaves the lock prefix out */
+	if (!sync_test_and_set_bit(session, bits))
 		notify_remote_via_irq(domain->bells_irq);
 }
 
