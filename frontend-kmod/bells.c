@@ -131,6 +131,9 @@ static irqreturn_t bells_interrupt(int irq, void *data)
 		for_each_set_bit(bit, &all, BITS_PER_LONG)
 			rung(domain, i * BITS_PER_LONG + bit, test_bit(bit, &dead));
 	}
+	/* cleared by the domain's kernel when the process that had mapped the page is gone, whatever it died of */
+	if (READ_ONCE(domain->connected) && !READ_ONCE(bells->up))
+		fc_domain_doubt(domain);
 	fc_count_add(FC_COUNT_WAKES, any);
 	xen_irq_lateeoi(irq, any ? 0 : XEN_EOI_FLAG_SPURIOUS);
 	return IRQ_HANDLED;

@@ -188,6 +188,10 @@ static void heart(struct work_struct *work)
 
 	if (READ_ONCE(domain->dead))
 		return;
+	if (domain->connected && !READ_ONCE(domain->bells->up)) {
+		fc_domain_die(domain, "its process has ended");
+		return;
+	}
 	if (READ_ONCE(domain->ping_out)) {
 		if (time_after(jiffies, domain->ping_sent + msecs_to_jiffies(patience))) {
 			fc_domain_die(domain, "it does not answer");
@@ -197,6 +201,12 @@ static void heart(struct work_struct *work)
 		ping(domain);
 	}
 	schedule_delayed_work(&domain->heart, READ_ONCE(domain->ping_out) ? LOOK : msecs_to_jiffies(heartbeat_ms));
+}
+
+void fc_domain_doubt(struct fc_domain *domain)
+{
+	if (!READ_ONCE(domain->dead))
+		mod_delayed_work(system_wq, &domain->heart, 0);
 }
 
 /* Some domain has died: this one? It may have crashed and still be there, until somebody destroys it. */
@@ -330,10 +340,10 @@ static void domain_remove(struct fc_domain *domain)
 	list_del_init(&domain->link);
 	mutex_unlock(&domains_lock);
 	fc_domain_die(domain, "it was detached");
-	cancel_delayed_work_sync(&domain->heart);
 	cancel_work_sync(&domain->refill);
 	flush_work(&domain->bury);
 	fc_bells_exit(domain);
+	cancel_delayed_work_sync(&domain->heart); /* which a ring may have started */
 	fc_ring_exit(domain);
 	fc_domain_put(domain);
 }

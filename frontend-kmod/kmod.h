@@ -164,6 +164,9 @@ void fc_domain_put(struct fc_domain *domain);
 /* It is dead, or as good as dead: everybody gets -EIO, everything is given back. Any process context, no lock held. */
 void fc_domain_die(struct fc_domain *domain, const char *why);
 
+/* Look at once whether it lives. Any context. */
+void fc_domain_doubt(struct fc_domain *domain);
+
 static inline struct fc_domain_page *fc_domain_page(const struct fc_domain *domain)
 {
 	return page_address(domain->page);
