@@ -31,7 +31,7 @@
 #define P0 0u
 #define P1 4096u
 #define OBJ 8192u
-#define BUF 16384u
+#define BUF 65536u /* 64 KiB buffers from here on cross no boundary of a data segment */
 #define DATA_BYTES (8u << 20)
 
 static int failures;
