@@ -29,11 +29,13 @@ begin_with_one
 
 export FC_TEST_XEN=one:/far/open FC_TEST_THREADS=8
 mkdir -p /run/home && chown 1000:1000 /run/home
-for t in dd append large locks limits signals threads exec mmap sysbench; do
+# t_signals' storms of alarms take minutes on an emulated machine: by hand, tests/xen/lab.sh tests/xen/e2e.sh signals
+for t in dd append large locks limits threads exec mmap; do
 	wanted $t || continue
 	run_one "$t" "t_$t.sh"
 done
-for t in dd locks exec sysbench; do
+for t in dd locks exec sysbench signals; do
+	[[ $t != signals ]] || ((${#only[@]})) || continue
 	wanted $t || continue
 	run_one "$t as an ordinary user" "t_$t.sh" env HOME=/run/home XDG_RUNTIME_DIR=/run/home \
 		setpriv --reuid 1000 --regid 1000 --clear-groups

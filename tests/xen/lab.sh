@@ -52,7 +52,8 @@ done
 
 # ---- what is booted ----
 
-packages=(qemu-system-x86 seabios ipxe-qemu busybox-static kmod cpio e2fsprogs xen-utils-4.17 xen-utils-common xenstore-utils)
+packages=(qemu-system-x86 seabios ipxe-qemu busybox-static kmod cpio e2fsprogs xen-utils-4.17 xen-utils-common xenstore-utils
+	linux-headers-amd64)
 
 need_packages()
 {
