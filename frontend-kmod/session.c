@@ -470,11 +470,29 @@ struct fc_session *fc_session_fork(struct fc_session *session)
 	return ERR_PTR(r);
 }
 
+/* Is @number that of a session that this one has forked, and that nobody has taken up? */
+static bool is_child(const struct fc_session *session, u32 number)
+{
+	const struct fc_session *child;
+	bool is;
+
+	if (number >= FC_XEN_SESSIONS)
+		return false;
+	rcu_read_lock();
+	child = rcu_dereference(session->domain->session[number]);
+	is = child && !child->tgid && child->parent == session->tgid;
+	rcu_read_unlock();
+	return is;
+}
+
 int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
 {
 	struct fc_request *request;
-	struct pid *child = find_get_pid(pid);
+	struct pid *child;
 
+	if (!is_child(session, number))
+		return -ESRCH;
+	child = find_get_pid(pid);
 	if (!child)
 		return -ESRCH;
 	request = request_for(session, FC_XEN_FORKED, 0);
