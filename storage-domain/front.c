@@ -99,7 +99,7 @@ void fc_front_over(struct fc_supervisor *v, struct fc_front *f)
 	f->state = FC_FRONT_IDLE;
 }
 
-/* Those it has, and those that have just been forked and are not bound to a number yet. Returns whether there are any. */
+/* Returns whether there are any. A child that has just been forked and has no number yet ends by itself: its connection is gone. */
 static bool kill_sessions(struct fc_supervisor *v, struct fc_front *f)
 {
 	bool any = false;

@@ -284,7 +284,7 @@ int fc_xenbus_start(struct fc_supervisor *v)
 {
 	struct fc_xen *x = v->xen;
 
-	/* the first event comes at once */
+	/* the first event comes at once; the library makes a thread that reads for us, which no forked shadow has */
 	if (!xs_watch(x->store, BACKEND, "back"))
 		return -errno;
 	return fc_watch_add(v, &x->store_events, xs_fileno(x->store), store_ready);
