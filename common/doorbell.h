@@ -74,7 +74,7 @@ void fc_bell_ring(const struct fc_bell *b, struct fc_area_header *h);
 
 #define FC_NUDGE_NS 100000u
 
-/* Client: after FC_NUDGE_NS of waiting for one call, spinning or asleep; once per call. */
+/* Client: after FC_NUDGE_NS of waiting for one call, spinning or asleep; and now and then from there on. */
 static inline void fc_bell_nudge(const struct fc_bell *b, struct fc_request_area *a)
 {
 	if (fc_queue_peek(&a->queue))

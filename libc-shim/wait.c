@@ -167,11 +167,11 @@ static int sleep_on(struct shim_session *s, int entry)
 		}
 		if (state == FC_FREE)
 			return -EINTR; /* a fork in a signal handler: this is the child, the call is the parent's */
-		if (r == -ETIMEDOUT && patience == FC_NUDGE_NS) {
+		if (r == -ETIMEDOUT) {
+			if (patience == SHIM_LIVENESS_NS && !shim_session_alive(s))
+				return -EIO;
 			fc_bell_nudge(&s->bell, s->area);
 			patience = SHIM_LIVENESS_NS;
-		} else if (r == -ETIMEDOUT && !shim_session_alive(s)) {
-			return -EIO;
 		}
 		if (r == -EINTR && !interrupted)
 			interrupted = interrupt(s, entry);

@@ -41,7 +41,7 @@ tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree"/{bin,lib,lib64,modules,proc,sys,dev,run,export,tmp,etc} "$output"
 cp "$(command -v busybox)" "$tree/bin/busybox"
-for applet in sh mount umount insmod mkdir cat echo sleep switch_root cp reboot poweroff sed cut sync; do
+for applet in sh mount umount insmod mkdir cat echo sleep switch_root cp reboot poweroff sed cut sync mke2fs; do
 	ln -s busybox "$tree/bin/$applet"
 done
 cp "$daemon" "$tree/bin/farcall-storaged"
@@ -53,7 +53,7 @@ done
 # the modules in the order in which they must be loaded
 version=${modules##*/}
 base=${modules%/lib/modules/*}
-for m in xen-blkfront xen-evtchn xen-gntdev xen-gntalloc crc32c_generic ext4 "${extra[@]}"; do
+for m in xen-blkfront xen-evtchn xen-gntdev xen-gntalloc xen-blkback brd crc32c_generic ext4 "${extra[@]}"; do
 	modprobe -d "$base/" -S "$version" --show-depends "$m" | awk '$1 == "insmod" { print $2 }'
 done | awk '!seen[$0]++' | while read -r file; do
 	cp "$file" "$tree/modules/"
