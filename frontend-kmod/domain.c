@@ -404,8 +404,10 @@ static void domain_xenbus_remove(struct xenbus_device *dev)
 	struct fc_domain *domain = dev_get_drvdata(&dev->dev);
 
 	dev_set_drvdata(&dev->dev, NULL);
-	if (domain)
-		domain_remove(domain);
+	if (!domain)
+		return;
+	domain_remove(domain);
+	xenbus_switch_state(dev, XenbusStateClosed); /* if its nodes are still there: the module goes, not the device */
 }
 
 static const struct xenbus_device_id ids[] = { { FC_XEN_TYPE }, { "" } };
