@@ -42,7 +42,7 @@ void fc_bells_wake(struct fc_session *session)
 
 static int sleep(struct sleeper *s, u64 deadline_ns)
 {
-	ktime_t deadline = ns_to_ktime(deadline_ns);
+	ktime_t deadline = min_t(u64, deadline_ns, KTIME_MAX);
 	int r;
 
 	for (;;) {
@@ -92,17 +92,20 @@ void fc_bells_ring(struct fc_domain *domain, u32 session)
 {
 	unsigned long *bits = (unsigned long *)domain->bells->to_back;
 
-	if (READ_ONCE(domain->dead))
-		return;
-	fc_count_add(FC_COUNT_RINGS, 1);
-	/* sync_: the other end may run on another CPU even where this kernel has only one and leaves the lock prefix out */
-	if (!sync_test_and_set_bit(session, bits))
-		notify_remote_via_irq(domain->bells_irq);
+	rcu_read_lock(); /* fc_bells_exit waits for us */
+	if (!READ_ONCE(domain->dead)) {
+		fc_count_add(FC_COUNT_RINGS, 1);
+		/* sync_: the other end may run on another CPU even where this kernel has only one and leaves the lock prefix out */
+		if (!sync_test_and_set_bit(session, bits))
+			notify_remote_via_irq(domain->bells_irq);
+	}
+	rcu_read_unlock();
 }
 
 /* ---- what the domain rings ---- */
 
-static void rung(struct fc_domain *domain, u32 number, bool dead)
+/* Returns whether there is such a session. */
+static bool rung(struct fc_domain *domain, u32 number, bool dead)
 {
 	struct fc_session *session;
 
@@ -113,6 +116,7 @@ static void rung(struct fc_domain *domain, u32 number, bool dead)
 	if (session)
 		fc_bells_wake(session);
 	rcu_read_unlock();
+	return session;
 }
 
 static irqreturn_t bells_interrupt(int irq, void *data)
@@ -127,9 +131,8 @@ static irqreturn_t bells_interrupt(int irq, void *data)
 		unsigned long dead = READ_ONCE(bells->dead[i]) ? xchg(&bells->dead[i], 0) : 0;
 		unsigned long all = wake | dead;
 
-		any |= all;
 		for_each_set_bit(bit, &all, BITS_PER_LONG)
-			rung(domain, i * BITS_PER_LONG + bit, test_bit(bit, &dead));
+			any |= rung(domain, i * BITS_PER_LONG + bit, test_bit(bit, &dead));
 	}
 	/* cleared by the domain's kernel when the process that had mapped the page is gone, whatever it died of */
 	if (READ_ONCE(domain->connected) && !READ_ONCE(bells->up))
@@ -139,7 +142,7 @@ static irqreturn_t bells_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-int fc_bells_init(struct fc_domain *domain, evtchn_port_t *port)
+int fc_bells_init(struct fc_domain *domain)
 {
 	int r;
 
@@ -150,21 +153,22 @@ int fc_bells_init(struct fc_domain *domain, evtchn_port_t *port)
 		return r;
 	}
 	domain->bells = page_address(domain->bells_page->page[0]);
-	r = xenbus_alloc_evtchn(domain->dev, port);
+	r = xenbus_alloc_evtchn(domain->dev, &domain->bells_port);
 	if (r)
 		return r;
-	r = bind_evtchn_to_irqhandler_lateeoi(*port, bells_interrupt, 0, "farcall-bells", domain);
+	r = bind_evtchn_to_irqhandler_lateeoi(domain->bells_port, bells_interrupt, 0, "farcall-bells", domain);
 	if (r < 0) {
-		xenbus_free_evtchn(domain->dev, *port);
+		xenbus_free_evtchn(domain->dev, domain->bells_port);
 		return r;
 	}
 	domain->bells_irq = r;
 	return 0;
 }
 
-/* The page stays until the domain's structure goes: a client may be about to ring. */
+/* The domain is marked dead. The page stays until its structure goes. */
 void fc_bells_exit(struct fc_domain *domain)
 {
+	synchronize_rcu(); /* nobody is about to ring */
 	if (domain->bells_irq)
 		unbind_from_irqhandler(domain->bells_irq, domain);
 	domain->bells_irq = 0;

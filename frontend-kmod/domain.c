@@ -3,6 +3,7 @@
  * domain.c - a storage domain as its Xenbus device shows it: the handshake of farcall/xen.h, its life, and how its death is seen: the
  * device says so; another domain's death makes us ask whether this one lives; and a heartbeat, while somebody uses it.
  */
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -19,6 +20,7 @@ module_param(doubt_ms, uint, 0644);
 MODULE_PARM_DESC(doubt_ms, "how long it may take to answer when some domain of this machine has died");
 
 #define LOOK msecs_to_jiffies(100)
+#define PARTING msecs_to_jiffies(3000)
 
 static LIST_HEAD(domains);
 static DEFINE_MUTEX(domains_lock);
@@ -86,10 +88,10 @@ static void refill(struct work_struct *work)
 	struct fc_areas *areas;
 
 	if (READ_ONCE(domain->ready) || READ_ONCE(domain->dead))
-		return;
+		goto out;
 	areas = fc_areas_make(domain->domid);
 	if (IS_ERR(areas))
-		return; /* the client will see for itself */
+		goto out; /* the client will see for itself */
 	mutex_lock(&domain->lock);
 	if (!domain->dead && !domain->ready) {
 		domain->ready = areas;
@@ -97,6 +99,17 @@ static void refill(struct work_struct *work)
 	}
 	mutex_unlock(&domain->lock);
 	fc_areas_end(areas);
+out:
+	fc_domain_put(domain);
+}
+
+void fc_domain_refill(struct fc_domain *domain)
+{
+	if (READ_ONCE(domain->dead))
+		return;
+	fc_domain_get(domain); /* the work's; it may come after the device has gone */
+	if (!schedule_work(&domain->refill))
+		fc_domain_put(domain);
 }
 
 /* ---- death ---- */
@@ -143,10 +156,10 @@ void fc_domain_die(struct fc_domain *domain, const char *why)
 	mutex_lock(&domain->lock);
 	first = !domain->dead;
 	WRITE_ONCE(domain->dead, true);
+	WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_DEAD);
 	mutex_unlock(&domain->lock);
 	if (!first)
 		return;
-	WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_DEAD);
 	for_each_session(domain, fc_session_end);
 	if (domain->connected) {
 		fc_count_add(FC_COUNT_DEATHS, 1);
@@ -174,6 +187,7 @@ static void ping(struct fc_domain *domain)
 	if (IS_ERR(request))
 		return;
 	fc_domain_get(domain);
+	request->urgent = true;
 	request->context = domain;
 	request->done = pinged;
 	domain->ping_sent = jiffies;
@@ -181,10 +195,18 @@ static void ping(struct fc_domain *domain)
 	fc_request_post(domain, request);
 }
 
+/* Has it had a ping for too long, and said nothing else either? */
+static bool is_silent(const struct fc_domain *domain)
+{
+	unsigned long patience = msecs_to_jiffies(READ_ONCE(domain->suspected) ? doubt_ms : fc_answer_ms);
+
+	return time_after(jiffies, domain->ping_sent + patience) &&
+	       time_after(jiffies, READ_ONCE(domain->heard) + patience);
+}
+
 static void heart(struct work_struct *work)
 {
 	struct fc_domain *domain = container_of(to_delayed_work(work), struct fc_domain, heart);
-	unsigned int patience = READ_ONCE(domain->suspected) ? doubt_ms : fc_answer_ms;
 
 	if (READ_ONCE(domain->dead))
 		return;
@@ -193,7 +215,7 @@ static void heart(struct work_struct *work)
 		return;
 	}
 	if (READ_ONCE(domain->ping_out)) {
-		if (time_after(jiffies, domain->ping_sent + msecs_to_jiffies(patience))) {
+		if (is_silent(domain)) {
 			fc_domain_die(domain, "it does not answer");
 			return;
 		}
@@ -231,28 +253,44 @@ static struct xenbus_watch release_watch = {
 
 /* ---- the handshake ---- */
 
+/* As many strings as it says, if they are there: whoever reads them checks what they say. */
+static void take_exports(struct fc_domain *domain, struct fc_request *hello)
+{
+	u32 exports = min_t(u32, hello->value[1], FC_EXPORTS_MAX);
+
+	domain->text = hello->reply;
+	hello->reply = NULL;
+	domain->text[FC_IOC_TEXT_MAX - 1] = '\0';
+	while (domain->exports < exports && domain->text_size < FC_IOC_TEXT_MAX) {
+		domain->text_size += strlen(domain->text + domain->text_size) + 1;
+		domain->exports++;
+	}
+}
+
 static void greeted(struct fc_request *request)
 {
 	struct fc_domain *domain = request->context;
-	u32 exports = request->value[1];
+	bool alive;
 
 	if (request->status) {
 		fc_domain_die(domain, "it refused HELLO");
 		goto out;
 	}
-	domain->text = request->reply;
-	request->reply = NULL;
-	/* exactly as many strings as it says, however they are filled: whoever reads them checks what they say */
-	domain->text_size = 0;
-	for (domain->exports = 0; domain->exports < exports && domain->exports < FC_EXPORTS_MAX; domain->exports++)
-		domain->text_size += strnlen(domain->text + domain->text_size, FC_IOC_TEXT_MAX - 1 - domain->text_size) + 1;
+	take_exports(domain, request);
 	domain->generation = request->value[0];
-	fc_domain_page(domain)->generation = domain->generation;
-	WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_UP);
-	WRITE_ONCE(domain->connected, true);
-	schedule_work(&domain->refill);
-	schedule_delayed_work(&domain->heart, msecs_to_jiffies(heartbeat_ms));
-	xenbus_switch_state(domain->dev, XenbusStateConnected);
+	mutex_lock(&domain->lock);
+	alive = !domain->dead;
+	if (alive) {
+		fc_domain_page(domain)->generation = domain->generation;
+		WRITE_ONCE(fc_domain_page(domain)->state, FC_DOMAIN_UP);
+		smp_store_release(&domain->connected, true); /* after what LIST and ATTACH look at */
+	}
+	mutex_unlock(&domain->lock);
+	if (alive) {
+		fc_domain_refill(domain);
+		schedule_delayed_work(&domain->heart, msecs_to_jiffies(heartbeat_ms));
+		xenbus_switch_state(domain->dev, XenbusStateConnected);
+	}
 out:
 	fc_domain_put(domain);
 }
@@ -274,12 +312,13 @@ static void greet(struct fc_domain *domain)
 	fc_request_post(domain, request);
 }
 
-static int publish(struct fc_domain *domain, evtchn_port_t ring, evtchn_port_t bells)
+static int publish(struct fc_domain *domain)
 {
 	const char *node = domain->dev->nodename;
 	struct xenbus_transaction t;
 	int r;
 
+	domain->offered = true;
 	do {
 		r = xenbus_transaction_start(&t);
 		if (r)
@@ -287,8 +326,8 @@ static int publish(struct fc_domain *domain, evtchn_port_t ring, evtchn_port_t b
 		r = xenbus_printf(t, node, "protocol", "%u", FC_XEN_VERSION) ?:
 		    xenbus_printf(t, node, "ring-ref", "%u", domain->ring_page->ref[0]) ?:
 		    xenbus_printf(t, node, "bells-ref", "%u", domain->bells_page->ref[0]) ?:
-		    xenbus_printf(t, node, "event-channel", "%u", ring) ?:
-		    xenbus_printf(t, node, "bells-channel", "%u", bells);
+		    xenbus_printf(t, node, "event-channel", "%u", domain->ring_port) ?:
+		    xenbus_printf(t, node, "bells-channel", "%u", domain->bells_port);
 		if (r) {
 			xenbus_transaction_end(t, 1);
 			return r;
@@ -340,28 +379,38 @@ static void domain_remove(struct fc_domain *domain)
 	list_del_init(&domain->link);
 	mutex_unlock(&domains_lock);
 	fc_domain_die(domain, "it was detached");
-	cancel_work_sync(&domain->refill);
+	if (cancel_work_sync(&domain->refill))
+		fc_domain_put(domain);
 	flush_work(&domain->bury);
 	fc_bells_exit(domain);
-	cancel_delayed_work_sync(&domain->heart); /* which a ring may have started */
 	fc_ring_exit(domain);
+	cancel_delayed_work_sync(&domain->heart); /* which a bell or a response may have started */
 	fc_domain_put(domain);
+}
+
+/* The back end may still be at the end of what was before this module: then it is to begin again, too. */
+static int offer(struct fc_domain *domain)
+{
+	enum xenbus_state theirs = xenbus_read_driver_state(domain->dev->otherend);
+
+	if (theirs == XenbusStateClosing || theirs == XenbusStateClosed)
+		return xenbus_switch_state(domain->dev, XenbusStateInitialising);
+	return publish(domain);
 }
 
 static int domain_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
 {
 	struct fc_domain *domain = domain_make(dev);
-	evtchn_port_t ring, bells;
 	int r;
 
 	if (!domain)
 		return -ENOMEM;
 	dev_set_drvdata(&dev->dev, domain);
-	r = fc_ring_init(domain, &ring);
+	r = fc_ring_init(domain);
 	if (!r)
-		r = fc_bells_init(domain, &bells);
+		r = fc_bells_init(domain);
 	if (!r)
-		r = publish(domain, ring, bells);
+		r = offer(domain);
 	if (r) {
 		xenbus_dev_fatal(dev, r, "cannot set up");
 		dev_set_drvdata(&dev->dev, NULL);
@@ -381,14 +430,21 @@ static void domain_otherend_changed(struct xenbus_device *dev, enum xenbus_state
 	if (!domain)
 		return;
 	switch (state) {
+	case XenbusStateInitialising:
+	case XenbusStateInitWait:
+		if (!domain->offered && publish(domain))
+			fc_domain_die(domain, "xenstore refuses");
+		break;
 	case XenbusStateConnected:
-		if (dev->state == XenbusStateInitialised && !domain->dead)
+		if (dev->state == XenbusStateInitialised && !domain->dead && !domain->greeted) {
+			domain->greeted = true; /* once, however often it says so */
 			greet(domain);
+		}
 		break;
 	case XenbusStateClosing:
 	case XenbusStateClosed:
 	case XenbusStateUnknown: /* its nodes are gone */
-		if (state == XenbusStateUnknown && dev->state < XenbusStateInitialised)
+		if (!domain->offered)
 			break;
 		fc_domain_die(domain, state == XenbusStateUnknown ? "it was destroyed" : "it has left");
 		flush_work(&domain->bury);
@@ -399,13 +455,31 @@ static void domain_otherend_changed(struct xenbus_device *dev, enum xenbus_state
 	}
 }
 
+/* The module goes, the domain stays: give it the time to let go of our pages. */
+static void part(struct xenbus_device *dev)
+{
+	unsigned long end = jiffies + PARTING;
+	enum xenbus_state theirs = xenbus_read_driver_state(dev->otherend);
+
+	if (theirs != XenbusStateConnected)
+		return;
+	xenbus_switch_state(dev, XenbusStateClosing);
+	while ((theirs == XenbusStateConnected || theirs == XenbusStateClosing) && time_before(jiffies, end)) {
+		msleep(20);
+		theirs = xenbus_read_driver_state(dev->otherend);
+	}
+}
+
 static void domain_xenbus_remove(struct xenbus_device *dev)
 {
 	struct fc_domain *domain = dev_get_drvdata(&dev->dev);
 
 	dev_set_drvdata(&dev->dev, NULL);
-	if (domain)
-		domain_remove(domain);
+	if (!domain)
+		return;
+	part(dev);
+	domain_remove(domain);
+	xenbus_switch_state(dev, XenbusStateClosed); /* if its nodes are still there: the module goes, not the device */
 }
 
 static const struct xenbus_device_id ids[] = { { FC_XEN_TYPE }, { "" } };

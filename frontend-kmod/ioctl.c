@@ -26,7 +26,7 @@ static int list(struct fc_ioc_list *a)
 	strscpy_pad(a->name, domain->name, sizeof(a->name));
 	a->exports = 0;
 	a->text_size = 0;
-	if (READ_ONCE(domain->connected)) {
+	if (smp_load_acquire(&domain->connected)) { /* what it said is there, for good */
 		a->exports = domain->exports;
 		a->text_size = min(domain->text_size, room);
 		if (a->text && copy_to_user(u64_to_user_ptr(a->text), domain->text, a->text_size))
@@ -47,7 +47,10 @@ static int attach(struct fc_file *f, struct fc_ioc_attach *a)
 	domain = fc_domain_find(a->name);
 	if (!domain)
 		return -ENOENT;
-	mutex_lock(&f->lock);
+	if (mutex_lock_killable(&f->lock)) {
+		fc_domain_put(domain);
+		return -EINTR;
+	}
 	if (f->session)
 		r = -EBUSY;
 	else if (!READ_ONCE(domain->connected) || READ_ONCE(domain->dead))
@@ -86,18 +89,22 @@ static int stat(struct fc_ioc_stat *a)
 {
 	struct fc_domain *domain;
 	struct fc_request *request;
+	struct fc_user *user;
 	size_t room = min_t(u64, a->length, FC_XEN_TEXT_MAX);
 	int r;
 
 	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || !room)
 		return -EINVAL;
+	user = fc_user_find(current_uid());
+	if (!user)
+		return -ENOMEM;
 	domain = fc_domain_find(a->name);
-	if (!domain)
-		return -ENOENT;
-	request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
+	request = domain ? fc_request_make(domain, FC_XEN_STAT, 0, room, true) : ERR_PTR(-ENOENT);
 	r = PTR_ERR_OR_ZERO(request);
 	if (!r) {
-		r = fc_request_run(domain, request);
+		r = fc_request_charge(request, user);
+		if (!r)
+			r = fc_request_run(domain, request);
 		if (!r) {
 			a->length = request->value[0];
 			if (copy_to_user(u64_to_user_ptr(a->buffer), request->reply, min_t(u64, a->length, room)))
@@ -106,7 +113,9 @@ static int stat(struct fc_ioc_stat *a)
 		}
 		fc_request_put(request);
 	}
-	fc_domain_put(domain);
+	if (domain)
+		fc_domain_put(domain);
+	fc_user_put(user);
 	return r;
 }
 
@@ -123,8 +132,8 @@ static int cleanup(struct fc_ioc_cleanup *a)
 		return -ENOENT;
 	fc_domain_die(domain, "it was cleaned up");
 	flush_work(&domain->bury);
+	a->leaked = fc_pages_aside(domain->domid);
 	fc_domain_put(domain);
-	a->leaked = atomic_long_read(&fc_count[FC_COUNT_SET_ASIDE]);
 	return 0;
 }
 

@@ -9,10 +9,11 @@
  *   ring.c      process management: requests to the domain and their responses
  *   bells.c     who sleeps, who is woken
  *   pages.c     pages granted to a domain, until it lets go of them
+ *   users.c     what one user may hold
  *   counters.c  what the module holds, in debugfs
  *
- * Locks, in the order in which they nest: a session's lock, the list of sessions, a domain's lock; a session's `pointers` is
- * innermost. Responses are handled (request->done) with no lock held.
+ * Locks, in the order in which they nest: a session's lock, the list of sessions, a domain's lock; the spinlocks (a session's
+ * `pointers`, of users, of pages set aside) are innermost. Responses are handled (request->done) with no lock held.
  */
 #ifndef FC_KMOD_H
 #define FC_KMOD_H
@@ -71,16 +72,22 @@ void fc_counters_exit(void);
 /* Pages, each granted to one domain. */
 struct fc_pages {
 	struct list_head link;	/* when set aside */
+	domid_t peer;
 	unsigned int count;
 	struct page **page;	/* null once given back */
 	grant_ref_t *ref;
 };
 
-/* @count zeroed pages granted to @peer, charged to the caller. -ENOMEM; -ENOSPC: out of grants. */
+/* @count zeroed pages granted to @peer, charged to the caller. -ENOMEM; -ENOSPC: out of grants, or @peer keeps too many pages that it
+ * should have let go of.
+ */
 struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly);
 
 /* End the grants and free everything; what @peer still maps is set aside and freed later. Null is fine. */
 void fc_pages_end(struct fc_pages *pages);
+
+/* How many pages are set aside for @peer. */
+unsigned int fc_pages_aside(domid_t peer);
 
 /* A large text: what is in the pages, as one range. @pages holds it all. */
 void fc_pages_write(struct fc_pages *pages, const void *from, size_t size);
@@ -98,6 +105,7 @@ struct fc_areas {
 
 struct fc_areas *fc_areas_make(domid_t peer);
 void fc_areas_end(struct fc_areas *areas);
+unsigned int fc_areas_count(const struct fc_areas *areas);
 
 /* The page at @offset of the data area; null if there is none. */
 struct page *fc_areas_page(const struct fc_areas *areas, u64 offset);
@@ -119,6 +127,8 @@ struct fc_domain {
 
 	struct mutex lock;
 	bool dead;		/* for good: nothing is sent any more */
+	bool offered;		/* ring and bells */
+	bool greeted;		/* HELLO was sent */
 	bool connected;
 	char *text;		/* exports, as HELLO's */
 	u32 text_size, exports;
@@ -129,11 +139,13 @@ struct fc_domain {
 	/* ring.c */
 	struct fc_pages *ring_page;
 	struct fc_xen_front_ring ring;
+	evtchn_port_t ring_port;
 	unsigned int ring_irq;
 	struct work_struct responses;
 	struct list_head pending;	/* requests that wait for a place in the ring */
 	struct fc_request *sent[64];
 	unsigned long free_ids;
+	unsigned long heard;		/* when the last response came, in jiffies */
 
 	/* heartbeat */
 	struct delayed_work heart;
@@ -143,6 +155,7 @@ struct fc_domain {
 	/* bells.c */
 	struct fc_pages *bells_page;
 	struct fc_xen_bells *bells;
+	evtchn_port_t bells_port;
 	unsigned int bells_irq;
 
 	/* sessions by number; null or under construction where the bit is set without a session */
@@ -161,6 +174,9 @@ struct fc_domain *fc_domain_nth(unsigned int index);
 void fc_domain_get(struct fc_domain *domain);
 void fc_domain_put(struct fc_domain *domain);
 
+/* Make areas ahead, if there are none. */
+void fc_domain_refill(struct fc_domain *domain);
+
 /* It is dead, or as good as dead: everybody gets -EIO, everything is given back. Any process context, no lock held. */
 void fc_domain_die(struct fc_domain *domain, const char *why);
 
@@ -172,11 +188,28 @@ static inline struct fc_domain_page *fc_domain_page(const struct fc_domain *doma
 	return page_address(domain->page);
 }
 
+/* ---- users.c ---- */
+
+struct fc_user;
+
+/* The user of that uid, a reference for the caller; null: no memory. */
+struct fc_user *fc_user_find(kuid_t uid);
+void fc_user_get(struct fc_user *user);
+void fc_user_put(struct fc_user *user);
+/* May the caller have so many more on this user's account? If so they count from now. 0, -EAGAIN (sessions) or -ENOSPC (pages). */
+int fc_user_take(struct fc_user *user, unsigned int sessions, unsigned int pages);
+void fc_user_give(struct fc_user *user, unsigned int sessions, unsigned int pages);
+/* Waits while the user has too many in flight. 0 or -EINTR: the caller is being killed. */
+int fc_user_begin_request(struct fc_user *user);
+void fc_user_end_request(struct fc_user *user);
+
 /* ---- ring.c ---- */
 
 struct fc_request {
 	struct kref kref;
 	struct list_head link;
+	bool urgent;		/* overtakes those that wait for a place in the ring */
+	struct fc_user *user;	/* on whose account it is in flight; a reference */
 	struct fc_xen_request wire;
 	struct fc_pages *text;
 	void *reply;		/* copy of the text's room, for text that comes out */
@@ -194,21 +227,25 @@ extern unsigned int fc_answer_ms;
 struct fc_request *fc_request_make(struct fc_domain *domain, u16 type, u32 session, size_t size, bool out);
 void fc_request_put(struct fc_request *request);
 
+/* It counts as one of @user's until it is freed. Waits while there are too many. 0 or -EINTR. */
+int fc_request_charge(struct fc_request *request, struct fc_user *user);
+
 /* Send it; its reference is taken over. done() runs when the response is there, or the domain is dead (status -EIO). */
 void fc_request_post(struct fc_domain *domain, struct fc_request *request);
 
-/* Send it and wait. Returns the response's status, or -EINTR: the caller is being killed. The reference stays the caller's. A
- * domain that does not answer in time is dead. */
+/* Send it and wait. Returns the response's status, or -EINTR: the caller is being killed. The reference stays the caller's. If the
+ * response does not come in time, a domain that is silent altogether is dead; one that answers others is not: -EIO, the session is over.
+ */
 int fc_request_run(struct fc_domain *domain, struct fc_request *request);
 
-int fc_ring_init(struct fc_domain *domain, evtchn_port_t *port);
+int fc_ring_init(struct fc_domain *domain);
 void fc_ring_exit(struct fc_domain *domain);
 /* Everything in flight ends with -EIO. The domain is marked dead already. */
 void fc_ring_fail(struct fc_domain *domain);
 
 /* ---- bells.c ---- */
 
-int fc_bells_init(struct fc_domain *domain, evtchn_port_t *port);
+int fc_bells_init(struct fc_domain *domain);
 void fc_bells_exit(struct fc_domain *domain);
 void fc_bells_ring(struct fc_domain *domain, u32 session);
 int fc_bells_wait(struct fc_session *session, const struct fc_ioc_wait *wait);
@@ -222,14 +259,13 @@ struct fc_session {
 	struct list_head link;		/* in the list of all sessions */
 	struct fc_domain *domain;
 	u32 number;
-	kuid_t uid;			/* whose limits it counts against */
+	struct fc_user *user;		/* whose limits it counts against */
 	struct pid *tgid;		/* whose it is; null after FORK, until somebody comes */
 	struct pid *parent;		/* of a session from FORK: who it is not for */
 	bool over;			/* everything is -EIO */
 	bool leaving;			/* DETACH is on its way, or its number is free already */
 	wait_queue_head_t sleepers;
 
-	atomic_t pages;			/* in its areas */
 	struct fc_request *detach;	/* made ahead: leaving must not fail */
 
 	struct mutex lock;		/* one control operation at a time */
@@ -237,9 +273,8 @@ struct fc_session {
 	struct fc_areas *areas;		/* the domain's, or on their way there */
 	struct fc_areas *fresh;		/* since AREAS, until OFFER */
 	struct fc_areas *old;		/* until the domain has let go of them */
+	bool stripped;			/* it gets no areas any more */
 };
-
-extern unsigned int fc_sessions_per_user, fc_pages_per_user;
 
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask);
 void fc_session_put(struct fc_session *session);

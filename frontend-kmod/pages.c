@@ -4,12 +4,21 @@
  * nothing but that they are set aside until the hypervisor says that nobody maps them any more.
  */
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include <xen/page.h>
 
 #include "kmod.h"
 
 #define RETRY (HZ / 2)
+
+static unsigned int aside_max = 16384;
+module_param(aside_max, uint, 0644);
+MODULE_PARM_DESC(aside_max, "a domain that keeps so many pages, which it should have let go of, is granted no more");
+
+/* How many pages are set aside, by domain number; two domains that share a place here (a rare thing) share the limit. */
+#define PEERS 256
+static atomic_t aside_for[PEERS];
 
 static LIST_HEAD(aside);
 static DEFINE_SPINLOCK(aside_lock);
@@ -44,6 +53,17 @@ static unsigned int pages_revoke(struct fc_pages *pages)
 	return left;
 }
 
+static void count_aside(const struct fc_pages *pages, long n)
+{
+	atomic_add(n, &aside_for[pages->peer % PEERS]);
+	fc_count_add(FC_COUNT_SET_ASIDE, n);
+}
+
+unsigned int fc_pages_aside(domid_t peer)
+{
+	return atomic_read(&aside_for[peer % PEERS]);
+}
+
 void fc_pages_end(struct fc_pages *pages)
 {
 	unsigned int left;
@@ -55,7 +75,7 @@ void fc_pages_end(struct fc_pages *pages)
 		pages_free(pages);
 		return;
 	}
-	fc_count_add(FC_COUNT_SET_ASIDE, left);
+	count_aside(pages, left);
 	spin_lock(&aside_lock);
 	list_add_tail(&pages->link, &aside);
 	spin_unlock(&aside_lock);
@@ -83,7 +103,7 @@ static void retry(struct work_struct *work)
 	list_for_each_entry_safe(pages, next, &all, link) {
 		unsigned int had = pages_left(pages), left = pages_revoke(pages);
 
-		fc_count_add(FC_COUNT_SET_ASIDE, (long)left - (long)had);
+		count_aside(pages, (long)left - (long)had);
 		if (left)
 			continue;
 		list_del(&pages->link);
@@ -140,12 +160,16 @@ static int pages_grant(struct fc_pages *pages, domid_t peer, bool readonly)
 
 struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly)
 {
-	struct fc_pages *pages = kzalloc(sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	struct fc_pages *pages;
 	unsigned int i;
 	int r;
 
+	if (fc_pages_aside(peer) + count > READ_ONCE(aside_max))
+		return ERR_PTR(-ENOSPC);
+	pages = kzalloc(sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
+	pages->peer = peer;
 	pages->count = count;
 	pages->page = kvcalloc(count, sizeof(*pages->page), GFP_KERNEL_ACCOUNT);
 	pages->ref = kvcalloc(count, sizeof(*pages->ref), GFP_KERNEL_ACCOUNT);
@@ -223,6 +247,11 @@ void fc_areas_end(struct fc_areas *areas)
 	for (i = 0; i < FC_SEGMENTS_MAX; i++)
 		fc_pages_end(areas->segment[i]);
 	kfree(areas);
+}
+
+unsigned int fc_areas_count(const struct fc_areas *areas)
+{
+	return FC_XEN_REQUEST_PAGES + areas->length / PAGE_SIZE;
 }
 
 /* Segment 0 is [0, FC_DATA_MIN), n is [FC_DATA_MIN << n - 1, FC_DATA_MIN << n). */

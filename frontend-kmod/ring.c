@@ -24,6 +24,10 @@ static void request_free(struct kref *kref)
 	struct fc_request *request = container_of(kref, struct fc_request, kref);
 
 	fc_pages_end(request->text);
+	if (request->user) {
+		fc_user_end_request(request->user);
+		fc_user_put(request->user);
+	}
 	if (request->session)
 		fc_session_put(request->session);
 	kvfree(request->reply);
@@ -69,6 +73,17 @@ struct fc_request *fc_request_make(struct fc_domain *domain, u16 type, u32 sessi
 	return request;
 }
 
+int fc_request_charge(struct fc_request *request, struct fc_user *user)
+{
+	int r = fc_user_begin_request(user);
+
+	if (!r) {
+		fc_user_get(user);
+		request->user = user;
+	}
+	return r;
+}
+
 /* The response is there, or will never be. */
 static void request_finish(struct fc_request *request, int status)
 {
@@ -91,7 +106,10 @@ static bool push_one(struct fc_domain *domain)
 	struct fc_request *request = list_first_entry_or_null(&domain->pending, struct fc_request, link);
 	unsigned int id;
 
-	if (!request || !domain->free_ids || RING_FULL(&domain->ring))
+	if (!request || RING_FULL(&domain->ring))
+		return false;
+	/* the last place is for what is urgent */
+	if (hweight_long(domain->free_ids) < (request->urgent ? 1 : 2))
 		return false;
 	id = __ffs64(domain->free_ids);
 	domain->free_ids &= ~(1ul << id);
@@ -132,7 +150,7 @@ static bool collect(struct fc_domain *domain, struct list_head *answered)
 			RING_COPY_RESPONSE(&domain->ring, domain->ring.rsp_cons, &response);
 			request = response.id < IDS ? domain->sent[response.id] : NULL;
 			if (!request || response.type != request->wire.type || response.status > 0 ||
-			    response.status < -MAX_ERRNO)
+			    response.status <= -ERESTARTSYS) /* from there on they are between a kernel and itself */
 				return false;
 			domain->sent[response.id] = NULL;
 			domain->free_ids |= 1ul << response.id;
@@ -166,8 +184,11 @@ static void responses(struct work_struct *work)
 		good = collect(domain, &answered);
 		push(domain);
 	}
+	if (!list_empty(&answered))
+		domain->heard = jiffies;
+	if (domain->ring_irq)
+		xen_irq_lateeoi(domain->ring_irq, list_empty(&answered) ? XEN_EOI_FLAG_SPURIOUS : 0);
 	mutex_unlock(&domain->lock);
-	xen_irq_lateeoi(domain->ring_irq, list_empty(&answered) ? XEN_EOI_FLAG_SPURIOUS : 0);
 	finish_all(&answered);
 	if (!good) {
 		fc_count_add(FC_COUNT_PROTOCOL, 1);
@@ -193,7 +214,10 @@ void fc_request_post(struct fc_domain *domain, struct fc_request *request)
 	mutex_lock(&domain->lock);
 	dead = domain->dead;
 	if (!dead) {
-		list_add_tail(&request->link, &domain->pending);
+		if (request->urgent)
+			list_add(&request->link, &domain->pending);
+		else
+			list_add_tail(&request->link, &domain->pending);
 		push(domain);
 	}
 	mutex_unlock(&domain->lock);
@@ -203,13 +227,19 @@ void fc_request_post(struct fc_domain *domain, struct fc_request *request)
 
 int fc_request_run(struct fc_domain *domain, struct fc_request *request)
 {
+	unsigned long patience = msecs_to_jiffies(READ_ONCE(fc_answer_ms)), since = jiffies;
 	long r;
 
 	kref_get(&request->kref);
 	fc_request_post(domain, request);
-	r = wait_for_completion_killable_timeout(&request->completed, msecs_to_jiffies(fc_answer_ms));
+	r = wait_for_completion_killable_timeout(&request->completed, patience);
 	if (r < 0)
 		return -EINTR;
+	if (!r && request->session && time_after(READ_ONCE(domain->heard), since)) {
+		/* it is only for us that it has no time: no client may have the domain given up for all the others */
+		fc_session_end(request->session);
+		return -EIO;
+	}
 	if (!r) {
 		fc_domain_die(domain, "it does not answer");
 		wait_for_completion(&request->completed);
@@ -238,7 +268,7 @@ void fc_ring_fail(struct fc_domain *domain)
 
 /* ---- life ---- */
 
-int fc_ring_init(struct fc_domain *domain, evtchn_port_t *port)
+int fc_ring_init(struct fc_domain *domain)
 {
 	struct fc_xen_sring *shared;
 	int r;
@@ -256,12 +286,12 @@ int fc_ring_init(struct fc_domain *domain, evtchn_port_t *port)
 	shared = page_address(domain->ring_page->page[0]);
 	SHARED_RING_INIT(shared);
 	FRONT_RING_INIT(&domain->ring, shared, PAGE_SIZE);
-	r = xenbus_alloc_evtchn(domain->dev, port);
+	r = xenbus_alloc_evtchn(domain->dev, &domain->ring_port);
 	if (r)
 		return r;
-	r = bind_evtchn_to_irqhandler_lateeoi(*port, ring_interrupt, 0, "farcall-ring", domain);
+	r = bind_evtchn_to_irqhandler_lateeoi(domain->ring_port, ring_interrupt, 0, "farcall-ring", domain);
 	if (r < 0) {
-		xenbus_free_evtchn(domain->dev, *port);
+		xenbus_free_evtchn(domain->dev, domain->ring_port);
 		return r;
 	}
 	domain->ring_irq = r;
@@ -270,9 +300,14 @@ int fc_ring_init(struct fc_domain *domain, evtchn_port_t *port)
 
 void fc_ring_exit(struct fc_domain *domain)
 {
-	if (domain->ring_irq)
-		unbind_from_irqhandler(domain->ring_irq, domain);
+	int irq;
+
+	mutex_lock(&domain->lock);
+	irq = domain->ring_irq;
 	domain->ring_irq = 0;
+	mutex_unlock(&domain->lock);
+	if (irq)
+		unbind_from_irqhandler(irq, domain);
 	if (domain->responses.func)
 		cancel_work_sync(&domain->responses);
 	fc_pages_end(domain->ring_page);

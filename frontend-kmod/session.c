@@ -3,23 +3,13 @@
  * session.c - one process attached to one domain. Whatever the process does, its session can be ended without memory and without
  * waiting; whatever the domain does, the session's memory comes back.
  */
-#include <linux/capability.h>
 #include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/pid_namespace.h>
 #include <linux/resource.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "kmod.h"
-
-unsigned int fc_sessions_per_user = 256;
-module_param_named(sessions_per_user, fc_sessions_per_user, uint, 0644);
-MODULE_PARM_DESC(sessions_per_user, "sessions that one user (without CAP_SYS_RESOURCE) may have");
-
-unsigned int fc_pages_per_user = 65536;
-module_param_named(pages_per_user, fc_pages_per_user, uint, 0644);
-MODULE_PARM_DESC(pages_per_user, "pages that the sessions of one user (without CAP_SYS_RESOURCE) may have");
 
 #define AREAS_PAGES (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES)
 
@@ -33,6 +23,7 @@ static void session_free(struct kref *kref)
 {
 	struct fc_session *session = container_of(kref, struct fc_session, kref);
 
+	fc_user_put(session->user);
 	put_pid(session->tgid);
 	put_pid(session->parent);
 	fc_domain_put(session->domain);
@@ -42,26 +33,6 @@ static void session_free(struct kref *kref)
 void fc_session_put(struct fc_session *session)
 {
 	kref_put(&session->kref, session_free);
-}
-
-/* May this user have @pages more, and a session more if @session? */
-static bool within_limits(kuid_t uid, unsigned int pages, unsigned int more)
-{
-	struct fc_session *other;
-	unsigned int had = 0;
-	bool within;
-
-	if (capable(CAP_SYS_RESOURCE))
-		return true;
-	mutex_lock(&sessions_lock);
-	list_for_each_entry(other, &sessions, link)
-		if (uid_eq(other->uid, uid)) {
-			more++;
-			had += atomic_read(&other->pages);
-		}
-	within = more <= fc_sessions_per_user && had + pages <= fc_pages_per_user;
-	mutex_unlock(&sessions_lock);
-	return within;
 }
 
 static int take_number(struct fc_domain *domain, struct fc_session *session)
@@ -90,31 +61,39 @@ static int take_number(struct fc_domain *domain, struct fc_session *session)
 
 static void session_detached(struct fc_request *request);
 
-static struct fc_session *session_make(struct fc_domain *domain, kuid_t uid)
+/* One that the domain has not heard of yet. The reference to @user is taken over. */
+static struct fc_session *session_make(struct fc_domain *domain, struct fc_user *user)
 {
-	struct fc_session *session;
+	struct fc_session *session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
+	bool counted;
 	int r;
 
-	if (!within_limits(uid, 0, 1))
-		return ERR_PTR(-EAGAIN);
-	session = kzalloc(sizeof(*session), GFP_KERNEL_ACCOUNT);
-	if (!session)
+	if (!session || !user) {
+		kfree(session);
+		fc_user_put(user);
 		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&session->kref);
 	init_waitqueue_head(&session->sleepers);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->pointers);
 	fc_domain_get(domain);
 	session->domain = domain;
-	session->uid = uid;
-	session->detach = fc_request_make(domain, FC_XEN_DETACH, 0, 0, false);
-	r = PTR_ERR_OR_ZERO(session->detach);
+	session->user = user;
+	r = fc_user_take(user, 1, 0);
+	counted = !r;
+	if (!r) {
+		session->detach = fc_request_make(domain, FC_XEN_DETACH, 0, 0, false);
+		r = PTR_ERR_OR_ZERO(session->detach);
+	}
 	if (!r) {
 		r = take_number(domain, session);
 		if (r)
 			fc_request_put(session->detach);
 	}
 	if (r) {
+		if (counted)
+			fc_user_give(user, 1, 0);
 		fc_session_put(session);
 		return ERR_PTR(r);
 	}
@@ -127,6 +106,14 @@ static struct fc_session *session_make(struct fc_domain *domain, kuid_t uid)
 	return session;
 }
 
+/* Areas that were the session's. Null is fine. */
+static void areas_drop(struct fc_session *session, struct fc_areas *areas)
+{
+	if (areas)
+		fc_user_give(session->user, 0, fc_areas_count(areas));
+	fc_areas_end(areas);
+}
+
 void fc_session_strip(struct fc_session *session)
 {
 	struct fc_areas *areas[3];
@@ -137,10 +124,10 @@ void fc_session_strip(struct fc_session *session)
 	areas[1] = session->fresh;
 	areas[2] = session->old;
 	session->areas = session->fresh = session->old = NULL;
+	session->stripped = true;
 	spin_unlock(&session->pointers);
 	for (i = 0; i < 3; i++)
-		fc_areas_end(areas[i]);
-	atomic_set(&session->pages, 0);
+		areas_drop(session, areas[i]);
 }
 
 /* The domain has nothing of it any more. */
@@ -156,6 +143,7 @@ static void session_bury(struct fc_session *session)
 	mutex_lock(&sessions_lock);
 	list_del_init(&session->link);
 	mutex_unlock(&sessions_lock);
+	fc_user_give(session->user, 1, 0);
 	fc_count_add(FC_COUNT_SESSIONS, -1);
 	wake_up_all(&buried);
 	fc_session_put(session); /* the number's */
@@ -236,7 +224,8 @@ int fc_session_enter(struct fc_session *session)
 	if (READ_ONCE(session->over))
 		return -EIO;
 	if (unlikely(!READ_ONCE(session->tgid))) {
-		mutex_lock(&session->lock);
+		if (mutex_lock_killable(&session->lock))
+			return -EINTR;
 		if (!session->tgid && me != session->parent)
 			WRITE_ONCE(session->tgid, get_pid(me));
 		mutex_unlock(&session->lock);
@@ -277,7 +266,8 @@ static bool is_alive(struct pid *tgid)
 
 	rcu_read_lock();
 	task = pid_task(tgid, PIDTYPE_TGID);
-	alive = task && !task->exit_state;
+	/* one whose first thread alone has ended lives */
+	alive = task && (!task->exit_state || !thread_group_empty(task));
 	rcu_read_unlock();
 	return alive;
 }
@@ -330,6 +320,7 @@ unsigned int fc_sessions_of(const struct fc_domain *domain)
 
 /* ---- requests on its behalf ---- */
 
+/* May wait: a user has only so many in flight. */
 static struct fc_request *request_for(struct fc_session *session, u16 type, size_t size)
 {
 	struct fc_request *request;
@@ -340,6 +331,10 @@ static struct fc_request *request_for(struct fc_session *session, u16 type, size
 	if (!IS_ERR(request)) {
 		kref_get(&session->kref);
 		request->session = session;
+		if (fc_request_charge(request, session->user)) {
+			fc_request_put(request);
+			return ERR_PTR(-EINTR);
+		}
 	}
 	return request;
 }
@@ -399,7 +394,7 @@ static struct fc_request *cred_request(struct fc_session *session, u16 type)
 
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 {
-	struct fc_session *session = session_make(domain, current_uid());
+	struct fc_session *session = session_make(domain, fc_user_find(current_uid()));
 	struct fc_request *request;
 
 	if (IS_ERR(session))
@@ -426,7 +421,8 @@ int fc_session_cred(struct fc_session *session)
 	struct fc_request *request;
 	int r;
 
-	mutex_lock(&session->lock);
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	request = cred_request(session, FC_XEN_CRED);
 	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
 	mutex_unlock(&session->lock);
@@ -438,7 +434,8 @@ int fc_session_rlimit(struct fc_session *session)
 	struct fc_request *request;
 	int r;
 
-	mutex_lock(&session->lock);
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	request = request_for(session, FC_XEN_RLIMIT, 0);
 	if (!IS_ERR(request))
 		request->wire.arg[0] = file_limit();
@@ -449,21 +446,32 @@ int fc_session_rlimit(struct fc_session *session)
 
 /* ---- fork ---- */
 
-struct fc_session *fc_session_fork(struct fc_session *session)
+static int run_fork(struct fc_session *session, const struct fc_session *child)
 {
-	struct fc_session *child = session_make(session->domain, session->uid);
 	struct fc_request *request;
 	int r;
 
-	if (IS_ERR(child))
-		return child;
-	child->parent = get_pid(session->tgid); /* it may be a vfork child that asks, for itself */
-	mutex_lock(&session->lock);
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	request = request_for(session, FC_XEN_FORK, 0);
 	if (!IS_ERR(request))
 		request->wire.arg[0] = child->number;
 	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
 	mutex_unlock(&session->lock);
+	return r;
+}
+
+struct fc_session *fc_session_fork(struct fc_session *session)
+{
+	struct fc_session *child;
+	int r;
+
+	fc_user_get(session->user);
+	child = session_make(session->domain, session->user);
+	if (IS_ERR(child))
+		return child;
+	child->parent = get_pid(session->tgid); /* it may be a vfork child that asks, for itself */
+	r = run_fork(session, child);
 	if (!r)
 		return child;
 	fc_session_leave(child); /* the domain answers for numbers it does not know, too */
@@ -516,35 +524,31 @@ static struct fc_areas *areas_take(struct fc_domain *domain)
 	areas = domain->ready;
 	domain->ready = NULL;
 	mutex_unlock(&domain->lock);
-	schedule_work(&domain->refill);
+	fc_domain_refill(domain);
 	return areas ? areas : fc_areas_make(domain->domid);
 }
 
 int fc_session_areas(struct fc_session *session)
 {
-	struct fc_areas *areas, *unused;
-	int r = 0;
+	struct fc_areas *areas;
+	int r = fc_user_take(session->user, 0, AREAS_PAGES);
 
-	if (!within_limits(session->uid, AREAS_PAGES, 0))
-		return -ENOSPC;
-	mutex_lock(&session->lock);
-	if (session->old) {
-		r = -EBUSY;
-		goto out;
-	}
+	if (r)
+		return r;
 	areas = areas_take(session->domain);
 	if (IS_ERR(areas)) {
-		r = PTR_ERR(areas);
-		goto out;
+		fc_user_give(session->user, 0, AREAS_PAGES);
+		return PTR_ERR(areas);
 	}
 	spin_lock(&session->pointers);
-	unused = session->fresh;
-	session->fresh = areas;
+	if (session->stripped)
+		r = -EIO;
+	else if (session->old)
+		r = -EBUSY;
+	else
+		swap(session->fresh, areas);
 	spin_unlock(&session->pointers);
-	atomic_add(unused ? 0 : AREAS_PAGES, &session->pages);
-	fc_areas_end(unused);
-out:
-	mutex_unlock(&session->lock);
+	areas_drop(session, areas); /* what was never offered, or these */
 	return r;
 }
 
@@ -557,44 +561,74 @@ static void session_offered(struct fc_request *request)
 	old = session->old;
 	session->old = NULL;
 	spin_unlock(&session->pointers);
-	if (old)
-		atomic_sub(FC_XEN_REQUEST_PAGES + old->length / PAGE_SIZE, &session->pages);
-	fc_areas_end(old);
+	areas_drop(session, old);
 	ends_on_error(request);
+}
+
+/* The fresh areas become the session's, and their grants go to @refs. The session may be ended at any time. */
+static int areas_turn(struct fc_session *session, u32 refs[AREAS_PAGES])
+{
+	struct fc_areas *areas;
+	int r = 0;
+
+	spin_lock(&session->pointers);
+	areas = session->fresh;
+	if (session->stripped) {
+		r = -EIO;
+	} else if (!areas) {
+		r = -EINVAL;
+	} else if (session->old) {
+		r = -EBUSY;
+	} else {
+		fc_refs_gather(refs, (struct fc_pages *[]){ areas->request, areas->segment[0] }, 2);
+		session->old = session->areas;
+		session->areas = areas;
+		session->fresh = NULL;
+		r = session->old != NULL;
+	}
+	spin_unlock(&session->pointers);
+	return r;
+}
+
+static int offer(struct fc_session *session)
+{
+	u32 refs[AREAS_PAGES];
+	struct fc_request *request = request_for(session, FC_XEN_AREAS, sizeof(refs));
+	int r;
+
+	if (IS_ERR(request))
+		return PTR_ERR(request);
+	r = areas_turn(session, refs);
+	if (r < 0) {
+		fc_request_put(request);
+		return r;
+	}
+	fc_pages_write(request->text, refs, sizeof(refs));
+	request->wire.arg[0] = pid_nr(session->tgid);
+	request->done = session_offered;
+	if (r) /* they replace others, which the domain is to let go of */
+		return run(session, request);
+	fc_request_post(session->domain, request);
+	return 0;
 }
 
 int fc_session_offer(struct fc_session *session)
 {
-	struct fc_areas *areas;
-	struct fc_request *request;
-	u32 refs[AREAS_PAGES];
-	bool replaces;
-	int r = 0;
+	int r;
 
-	mutex_lock(&session->lock);
-	areas = session->fresh;
-	request = areas ? request_for(session, FC_XEN_AREAS, sizeof(refs)) : ERR_PTR(-EINVAL);
-	if (IS_ERR(request)) {
-		r = PTR_ERR(request);
-		goto out;
-	}
-	fc_refs_gather(refs, (struct fc_pages *[]){ areas->request, areas->segment[0] }, 2);
-	fc_pages_write(request->text, refs, sizeof(refs));
-	request->wire.arg[0] = pid_nr(session->tgid);
-	request->done = session_offered;
-	spin_lock(&session->pointers);
-	replaces = session->areas;
-	session->old = session->areas;
-	session->areas = areas;
-	session->fresh = NULL;
-	spin_unlock(&session->pointers);
-	if (replaces)
-		r = run(session, request);
-	else
-		fc_request_post(session->domain, request);
-out:
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
+	r = offer(session);
 	mutex_unlock(&session->lock);
 	return r;
+}
+
+/* A segment that was the session's, or was to be. Null is fine. */
+static void segment_drop(struct fc_session *session, struct fc_pages *segment)
+{
+	if (segment)
+		fc_user_give(session->user, 0, segment->count);
+	fc_pages_end(segment);
 }
 
 static void session_grown(struct fc_request *request)
@@ -611,29 +645,32 @@ static void session_grown(struct fc_request *request)
 		segment = NULL;
 	}
 	spin_unlock(&session->pointers);
-	if (segment)
-		atomic_sub(segment->count, &session->pages);
-	fc_pages_end(segment);
+	segment_drop(session, segment);
 }
 
 static struct fc_request *grow_request(struct fc_session *session, u64 length)
 {
 	unsigned int count = length / PAGE_SIZE;
-	struct fc_pages *segment = fc_pages_make(session->domain->domid, count, false);
+	struct fc_pages *segment;
 	struct fc_request *request;
+	int r = fc_user_take(session->user, 0, count);
 
-	if (IS_ERR(segment))
+	if (r)
+		return ERR_PTR(r);
+	segment = fc_pages_make(session->domain->domid, count, false);
+	if (IS_ERR(segment)) {
+		fc_user_give(session->user, 0, count);
 		return ERR_CAST(segment);
+	}
 	request = request_for(session, FC_XEN_GROW, count * sizeof(u32));
 	if (IS_ERR(request)) {
-		fc_pages_end(segment);
+		segment_drop(session, segment);
 		return request;
 	}
 	fc_pages_write(request->text, segment->ref, count * sizeof(u32));
 	request->wire.arg[0] = length;
 	request->context = segment;
 	request->done = session_grown;
-	atomic_add(count, &session->pages);
 	return request;
 }
 
@@ -642,17 +679,16 @@ int fc_session_grow(struct fc_session *session, u64 *length)
 	struct fc_request *request;
 	int r;
 
-	mutex_lock(&session->lock);
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	spin_lock(&session->pointers);
 	*length = session->areas ? session->areas->length : 0;
 	spin_unlock(&session->pointers);
-	if (!*length)
+	if (!*length) {
 		r = -ENOTCONN;
-	else if (2 * *length > FC_DATA_MAX)
+	} else if (2 * *length > FC_DATA_MAX) {
 		r = -ENOMEM;
-	else if (!within_limits(session->uid, *length / PAGE_SIZE, 0))
-		r = -ENOSPC;
-	else {
+	} else {
 		request = grow_request(session, *length);
 		r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
 		*length *= 2;
@@ -677,11 +713,8 @@ static void session_shrunk(struct fc_request *request)
 		areas->length = request->wire.arg[0];
 	}
 	spin_unlock(&session->pointers);
-	for (i = 0; i < FC_SEGMENTS_MAX; i++) {
-		if (gone[i])
-			atomic_sub(gone[i]->count, &session->pages);
-		fc_pages_end(gone[i]);
-	}
+	for (i = 0; i < FC_SEGMENTS_MAX; i++)
+		segment_drop(session, gone[i]);
 	ends_on_error(request);
 }
 
@@ -691,15 +724,16 @@ int fc_session_shrink(struct fc_session *session, u64 length)
 	u64 had;
 	int r = 0;
 
-	mutex_lock(&session->lock);
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
 	spin_lock(&session->pointers);
 	had = session->areas ? session->areas->length : 0;
 	spin_unlock(&session->pointers);
-	if (!had)
+	if (!had) {
 		r = -ENOTCONN;
-	else if (length < FC_DATA_MIN || length > had || !is_power_of_2(length))
+	} else if (length < FC_DATA_MIN || length > had || !is_power_of_2(length)) {
 		r = -EINVAL;
-	else if (length < had) {
+	} else if (length < had) {
 		request = request_for(session, FC_XEN_SHRINK, 0);
 		if (!IS_ERR(request)) {
 			request->wire.arg[0] = length;

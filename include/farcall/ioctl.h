@@ -120,8 +120,8 @@ struct fc_ioc_wait {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 };
 
-/* STAT: what farcall.h describes, as the domain says it: `length` bytes at `buffer` at most. EMSGSIZE: more than that
- * (length: how much). On a file without session. */
+/* STAT: what farcall.h describes, as the domain says it, cut off at the room there is (and at FC_XEN_TEXT_MAX of xen.h). On any
+ * file, also one without session. */
 struct fc_ioc_stat {
 	uint32_t size;
 	uint32_t reserved;
