@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_fuzz.c SECONDS SEED DOMAIN - an ordinary user who is up to no good with /dev/syscall: open, mmap, fork, kill, every ioctl with
- * half-sensible and with random arguments, several processes at once, scribbling over everything that is mapped. It proves nothing by
- * itself: whoever runs it looks at the kernel's log and at the module's counters afterwards. Exit status 0 unless it cannot begin.
+ * half-sensible and with random arguments, several processes at once, some with threads on the same files, scribbling over everything that
+ * is mapped. It proves nothing by itself: whoever runs it looks at the kernel's log and at the module's counters afterwards. Exit status
+ * 0 unless it cannot begin.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +29,7 @@
 #define MAPS 8
 
 static const char *domain;
-static uint64_t state;
+static __thread uint64_t state; /* of the numbers; threads have other ones */
 static int file[FILES];
 static struct {
 	char *at;
@@ -159,23 +162,31 @@ static void dress(struct fc_request_area *area)
 		((uint32_t *)area)[below(1024)] = (uint32_t)any();
 }
 
-static sigjmp_buf out;
+static __thread sigjmp_buf out;
+static __thread bool can_jump;
 
 static void jump(int sig)
 {
+	if (!can_jump)
+		_exit(1); /* another thread has taken the ground away */
+	can_jump = false;
 	siglongjmp(out, sig);
 }
 
 static void scribble(void)
 {
 	unsigned i = below(MAPS);
+	char *at = map[i].at;
+	size_t size = map[i].size;
 
-	if (!map[i].at || sigsetjmp(out, 1))
+	if (!at || sigsetjmp(out, 1))
 		return;
-	if (map[i].size == sizeof(struct fc_request_area) && below(2))
-		dress((struct fc_request_area *)map[i].at);
+	can_jump = true;
+	if (size == sizeof(struct fc_request_area) && below(2))
+		dress((struct fc_request_area *)at);
 	for (int n = 0; n < 50; n++)
-		((volatile uint32_t *)map[i].at)[below(map[i].size / 4)] = (uint32_t)odd_number();
+		((volatile uint32_t *)at)[below(size / 4)] = (uint32_t)odd_number();
+	can_jump = false;
 }
 
 static void wait_a_little(int fd)
@@ -312,7 +323,7 @@ static void act(void)
 		none(fd, FC_IOC_RLIMIT);
 		break;
 	case 7:
-		if (!below(10))
+		if (!below(5))
 			none(fd, FC_IOC_BYE);
 		break;
 	case 8:
@@ -350,8 +361,19 @@ static void act(void)
 	}
 }
 
+/* The same files, at the same time. */
+static void *second_thread(void *seed)
+{
+	state = (uintptr_t)seed | 1;
+	for (;;)
+		act();
+	return NULL;
+}
+
 static void run(uint64_t seed, time_t end)
 {
+	pthread_t thread;
+
 	state = seed * 0x9e3779b97f4a7c15ull + 1;
 	signal(SIGSEGV, jump);
 	signal(SIGBUS, jump);
@@ -359,6 +381,8 @@ static void run(uint64_t seed, time_t end)
 	alarm((unsigned)(end - time(NULL)) + 30);
 	for (int i = 0; i < FILES; i++)
 		file[i] = -1;
+	for (uint64_t n = below(4); n; n--)
+		pthread_create(&thread, NULL, second_thread, (void *)(uintptr_t)any());
 	while (time(NULL) < end) {
 		act();
 		if (!below(400)) { /* a child that goes on with what it has inherited, and is killed or ends */

@@ -11,13 +11,14 @@ set -u -o pipefail
 usage()
 {
 	cat <<-EOF
-	Usage: tests/xen/lab.sh [--build DIR] [--results DIR] [--timeout SECONDS] [--xen OPTIONS] [--qemu OPTIONS] SCRIPT [ARGUMENT...]
+	Usage: tests/xen/lab.sh [--build DIR] [--results DIR] [--timeout SECONDS] [--xen OPTIONS] [--linux OPTIONS] [--qemu OPTIONS] SCRIPT [ARGUMENT...]
 	Runs SCRIPT with bash in the primary domain of a Xen machine that QEMU emulates.
 
 	  --build DIR        the build tree whose farcall, module and domain image are used (default: build)
 	  --results DIR      where logs and results go (default: a new directory, removed if all is well)
 	  --timeout SECONDS  power off after that long (600)
 	  --xen OPTIONS      more for Xen's command line, as gnttab_max_frames=256
+	  --linux OPTIONS    more for the primary domain's kernel, as slub_debug=FZP
 	  --qemu OPTIONS     more for QEMU's
 	  --memory MIB       of the machine (3072), and of the primary domain (half of it)
 	  --fetch            only fetch and unpack what the lab boots
@@ -32,13 +33,14 @@ die() { say "$*"; exit 125; }
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${FC_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/farcall-lab}
-build=$source/build results='' timeout=600 xen_options='' qemu_options='' memory=3072 fetch_only=
+build=$source/build results='' timeout=600 xen_options='' linux_options='' qemu_options='' memory=3072 fetch_only=
 while (($#)); do
 	case $1 in
 	--build) build=$(realpath "$2"); shift ;;
 	--results) results=$2; shift ;;
 	--timeout) timeout=$2; shift ;;
 	--xen) xen_options=$2; shift ;;
+	--linux) linux_options=$2; shift ;;
 	--qemu) qemu_options=$2; shift ;;
 	--memory) memory=$2; shift ;;
 	--fetch) fetch_only=1 ;;
@@ -177,7 +179,7 @@ say "booting Xen 4.17 and Linux $version"
 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max,-smap -m "$memory" -smp 2 -nographic -no-reboot -nodefaults \
 	-serial "file:$results/console" -kernel "$cache/root/xen.elf" \
 	-append "console=com1 com1=115200 dom0_mem=$((memory / 2))M,max:$((memory / 2))M dom0_max_vcpus=1 dom0_vcpus_pin loglvl=warning guest_loglvl=warning $xen_options" \
-	-initrd "$kernel console=hvc0 quiet lab=$results,$results/initramfs.gz" \
+	-initrd "$kernel console=hvc0 quiet $linux_options lab=$results,$results/initramfs.gz" \
 	-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
 	-virtfs "local,path=$results,mount_tag=lab,security_model=none" \
 	$qemu_options >"$results/qemu" 2>&1 9>&- &
