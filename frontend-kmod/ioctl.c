@@ -99,7 +99,12 @@ static int stat(struct fc_ioc_stat *a)
 	if (!user)
 		return -ENOMEM;
 	domain = fc_domain_find(a->name);
-	request = domain ? fc_request_make(domain, FC_XEN_STAT, 0, room, true) : ERR_PTR(-ENOENT);
+	if (!domain)
+		request = ERR_PTR(-ENOENT);
+	else if (!READ_ONCE(domain->connected))
+		request = ERR_PTR(-EIO);
+	else
+		request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
 	r = PTR_ERR_OR_ZERO(request);
 	if (!r) {
 		r = fc_request_charge(request, user);
