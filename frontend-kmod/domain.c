@@ -115,7 +115,7 @@ void fc_domain_refill(struct fc_domain *domain)
 /* ---- death ---- */
 
 /* For each session, with a reference. */
-static void for_each_session(struct fc_domain *domain, void (*what)(struct fc_session *))
+static void visit_sessions(struct fc_domain *domain, void (*what)(struct fc_session *))
 {
 	unsigned int n;
 
@@ -140,12 +140,14 @@ static void bury(struct work_struct *work)
 	struct fc_areas *areas;
 
 	fc_ring_fail(domain);
-	for_each_session(domain, fc_session_strip);
+	visit_sessions(domain, fc_session_strip);
 	mutex_lock(&domain->lock);
 	areas = domain->ready;
 	domain->ready = NULL;
 	mutex_unlock(&domain->lock);
 	fc_areas_end(areas);
+	/* if it lives after all, it is to let go of everything */
+	xenbus_switch_state(domain->dev, XenbusStateClosing);
 	fc_domain_put(domain);
 }
 
@@ -160,7 +162,7 @@ void fc_domain_die(struct fc_domain *domain, const char *why)
 	mutex_unlock(&domain->lock);
 	if (!first)
 		return;
-	for_each_session(domain, fc_session_end);
+	visit_sessions(domain, fc_session_end);
 	if (domain->connected) {
 		fc_count_add(FC_COUNT_DEATHS, 1);
 		pr_notice("farcall: domain %s (%u) is given up: %s\n", domain->name, domain->domid, why);
@@ -300,7 +302,7 @@ static void greet(struct fc_domain *domain)
 	struct fc_request *request = fc_request_make(domain, FC_XEN_HELLO, 0, FC_IOC_TEXT_MAX, true);
 
 	if (IS_ERR(request)) {
-		fc_domain_die(domain, "no memory to greet it");
+		fc_domain_die(domain, "no memory for HELLO");
 		return;
 	}
 	request->wire.arg[0] = FC_ABI_MAJOR;
@@ -455,7 +457,7 @@ static void domain_otherend_changed(struct xenbus_device *dev, enum xenbus_state
 	}
 }
 
-/* The module goes, the domain stays: give it the time to let go of our pages. */
+/* We go (the administrator has unbound us), the domain stays: give it the time to let go of our pages. */
 static void part(struct xenbus_device *dev)
 {
 	unsigned long end = jiffies + PARTING;
@@ -477,6 +479,7 @@ static void domain_xenbus_remove(struct xenbus_device *dev)
 	dev_set_drvdata(&dev->dev, NULL);
 	if (!domain)
 		return;
+	fc_domain_die(domain, "it was detached");
 	part(dev);
 	domain_remove(domain);
 	xenbus_switch_state(dev, XenbusStateClosed); /* if its nodes are still there: the module goes, not the device */

@@ -85,42 +85,60 @@ static int fork_session(struct fc_session *session, struct fc_ioc_fork *a)
 	return 0;
 }
 
+/* The request that asks @domain for its figures. */
+static struct fc_request *stat_request(struct fc_domain *domain, size_t room)
+{
+	struct fc_user *user = fc_user_find(domain, current_uid());
+	struct fc_request *request;
+	int r;
+
+	if (!user)
+		return ERR_PTR(-ENOMEM);
+	request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
+	if (!IS_ERR(request)) {
+		r = fc_request_charge(request, user);
+		if (r) {
+			fc_request_put(request);
+			request = ERR_PTR(r);
+		}
+	}
+	fc_user_put(user);
+	return request;
+}
+
+static int stat_of(struct fc_domain *domain, struct fc_ioc_stat *a)
+{
+	size_t room = min_t(u64, a->length, FC_XEN_TEXT_MAX);
+	struct fc_request *request;
+	int r;
+
+	if (!READ_ONCE(domain->connected))
+		return -EIO;
+	request = stat_request(domain, room);
+	if (IS_ERR(request))
+		return PTR_ERR(request);
+	r = fc_request_run(domain, request);
+	if (!r) {
+		a->length = min_t(u64, request->value[0], room);
+		if (copy_to_user(u64_to_user_ptr(a->buffer), request->reply, a->length))
+			r = -EFAULT;
+	}
+	fc_request_put(request);
+	return r;
+}
+
 static int stat(struct fc_ioc_stat *a)
 {
 	struct fc_domain *domain;
-	struct fc_request *request;
-	struct fc_user *user;
-	size_t room = min_t(u64, a->length, FC_XEN_TEXT_MAX);
 	int r;
 
-	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || !room)
+	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || !a->length)
 		return -EINVAL;
-	user = fc_user_find(current_uid());
-	if (!user)
-		return -ENOMEM;
 	domain = fc_domain_find(a->name);
 	if (!domain)
-		request = ERR_PTR(-ENOENT);
-	else if (!READ_ONCE(domain->connected))
-		request = ERR_PTR(-EIO);
-	else
-		request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
-	r = PTR_ERR_OR_ZERO(request);
-	if (!r) {
-		r = fc_request_charge(request, user);
-		if (!r)
-			r = fc_request_run(domain, request);
-		if (!r) {
-			a->length = request->value[0];
-			if (copy_to_user(u64_to_user_ptr(a->buffer), request->reply, min_t(u64, a->length, room)))
-				r = -EFAULT;
-			a->length = min_t(u64, a->length, room);
-		}
-		fc_request_put(request);
-	}
-	if (domain)
-		fc_domain_put(domain);
-	fc_user_put(user);
+		return -ENOENT;
+	r = stat_of(domain, a);
+	fc_domain_put(domain);
 	return r;
 }
 

@@ -125,7 +125,7 @@ struct fc_domain {
 	char name[FC_IOC_NAME_MAX];
 	struct page *page;	/* struct fc_domain_page, as clients map it */
 
-	struct mutex lock;
+	struct mutex lock;	/* of what follows, the ring and the numbers */
 	bool dead;		/* for good: nothing is sent any more */
 	bool offered;		/* ring and bells */
 	bool greeted;		/* HELLO was sent */
@@ -192,8 +192,8 @@ static inline struct fc_domain_page *fc_domain_page(const struct fc_domain *doma
 
 struct fc_user;
 
-/* The user of that uid, a reference for the caller; null: no memory. */
-struct fc_user *fc_user_find(kuid_t uid);
+/* The account of that user with @domain, a reference for the caller; null: no memory. */
+struct fc_user *fc_user_find(const struct fc_domain *domain, kuid_t uid);
 void fc_user_get(struct fc_user *user);
 void fc_user_put(struct fc_user *user);
 /* May the caller have so many more on this user's account? If so they count from now. 0, -EAGAIN (sessions) or -ENOSPC (pages). */

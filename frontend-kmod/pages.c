@@ -87,7 +87,7 @@ static unsigned int pages_left(const struct fc_pages *pages)
 	unsigned int i, left = 0;
 
 	for (i = 0; i < pages->count; i++)
-		left += pages->page[i] != NULL;
+		left += !!pages->page[i];
 	return left;
 }
 

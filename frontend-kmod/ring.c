@@ -192,7 +192,7 @@ static void responses(struct work_struct *work)
 	finish_all(&answered);
 	if (!good) {
 		fc_count_add(FC_COUNT_PROTOCOL, 1);
-		fc_domain_die(domain, "its responses make no sense");
+		fc_domain_die(domain, "what it answers makes no sense");
 	}
 }
 
@@ -235,9 +235,10 @@ int fc_request_run(struct fc_domain *domain, struct fc_request *request)
 	r = wait_for_completion_killable_timeout(&request->completed, patience);
 	if (r < 0)
 		return -EINTR;
-	if (!r && request->session && time_after(READ_ONCE(domain->heard), since)) {
+	if (!r && time_after(READ_ONCE(domain->heard), since)) {
 		/* it is only for us that it has no time: no client may have the domain given up for all the others */
-		fc_session_end(request->session);
+		if (request->session)
+			fc_session_end(request->session);
 		return -EIO;
 	}
 	if (!r) {

@@ -123,7 +123,9 @@ void fc_session_strip(struct fc_session *session)
 	areas[0] = session->areas;
 	areas[1] = session->fresh;
 	areas[2] = session->old;
-	session->areas = session->fresh = session->old = NULL;
+	session->areas = NULL;
+	session->fresh = NULL;
+	session->old = NULL;
 	session->stripped = true;
 	spin_unlock(&session->pointers);
 	for (i = 0; i < 3; i++)
@@ -394,7 +396,7 @@ static struct fc_request *cred_request(struct fc_session *session, u16 type)
 
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 {
-	struct fc_session *session = session_make(domain, fc_user_find(current_uid()));
+	struct fc_session *session = session_make(domain, fc_user_find(domain, current_uid()));
 	struct fc_request *request;
 
 	if (IS_ERR(session))
@@ -584,7 +586,7 @@ static int areas_turn(struct fc_session *session, u32 refs[AREAS_PAGES])
 		session->old = session->areas;
 		session->areas = areas;
 		session->fresh = NULL;
-		r = session->old != NULL;
+		r = !!session->old;
 	}
 	spin_unlock(&session->pointers);
 	return r;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * users.c - what one user of this machine may hold, so that nobody takes all there is: sessions, pages, and requests that wait for
- * their response. A user is a uid of the initial user namespace.
+ * users.c - what one user of this machine may hold, so that nobody takes all there is: sessions and pages, of all domains together; and
+ * requests that wait for their response, of each domain, or one that does not answer would keep its users from all others. A user is
+ * a uid of the initial user namespace.
  */
 #include <linux/capability.h>
 #include <linux/module.h>
@@ -21,11 +22,13 @@ MODULE_PARM_DESC(pages_per_user,
 
 static unsigned int requests_per_user = 16;
 module_param(requests_per_user, uint, 0444);
-MODULE_PARM_DESC(requests_per_user, "control requests that one user may have in flight; more have to wait");
+MODULE_PARM_DESC(requests_per_user, "control requests to one domain that one user may have in flight; more have to wait");
 
+/* A user's account with one domain. */
 struct fc_user {
 	struct list_head link;
 	kuid_t uid;
+	const struct fc_domain *domain;	/* which one; not looked into */
 	unsigned int refs, sessions, pages;	/* users_lock */
 	struct semaphore requests;
 };
@@ -33,29 +36,30 @@ struct fc_user {
 static LIST_HEAD(users);
 static DEFINE_SPINLOCK(users_lock);
 
-static struct fc_user *find(kuid_t uid)
+static struct fc_user *find(const struct fc_domain *domain, kuid_t uid)
 {
 	struct fc_user *user;
 
 	list_for_each_entry(user, &users, link)
-		if (uid_eq(user->uid, uid)) {
+		if (user->domain == domain && uid_eq(user->uid, uid)) {
 			user->refs++;
 			return user;
 		}
 	return NULL;
 }
 
-struct fc_user *fc_user_find(kuid_t uid)
+struct fc_user *fc_user_find(const struct fc_domain *domain, kuid_t uid)
 {
 	struct fc_user *user, *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
 
 	if (!fresh)
 		return NULL;
 	fresh->uid = uid;
+	fresh->domain = domain;
 	fresh->refs = 1;
 	sema_init(&fresh->requests, max(requests_per_user, 1u));
 	spin_lock(&users_lock);
-	user = find(uid);
+	user = find(domain, uid);
 	if (!user) {
 		user = fresh;
 		fresh = NULL;
@@ -98,13 +102,20 @@ static unsigned int pages_limit(void)
 
 int fc_user_take(struct fc_user *user, unsigned int sessions, unsigned int pages)
 {
-	bool privileged = capable(CAP_SYS_RESOURCE);
+	bool limited = !ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE);
+	unsigned int all_sessions = sessions, all_pages = pages;
+	const struct fc_user *account;
 	int r = 0;
 
 	spin_lock(&users_lock);
-	if (!privileged && sessions && user->sessions + sessions > READ_ONCE(sessions_per_user))
+	list_for_each_entry(account, &users, link)
+		if (uid_eq(account->uid, user->uid)) {
+			all_sessions += account->sessions;
+			all_pages += account->pages;
+		}
+	if (limited && sessions && all_sessions > READ_ONCE(sessions_per_user))
 		r = -EAGAIN;
-	else if (!privileged && pages && user->pages + pages > pages_limit())
+	else if (limited && pages && all_pages > pages_limit())
 		r = -ENOSPC;
 	if (!r) {
 		user->sessions += sessions;
