@@ -169,6 +169,21 @@ static bool remove_nodes(struct link *l, xs_transaction_t t)
 	return (xs_rm(l->xs, t, l->front) || errno == ENOENT) && (xs_rm(l->xs, t, l->back) || errno == ENOENT);
 }
 
+/* The nodes of an earlier life: the kernel must have seen that they go, or it does not see that new ones come. */
+static bool clear_away(struct link *l)
+{
+	char device[80];
+
+	if (read_number(l, XBT_NULL, l->front, "state") < 0)
+		return true;
+	if (!in_transaction(l, remove_nodes))
+		return false;
+	snprintf(device, sizeof(device), "/sys/bus/xen/devices/" FC_XEN_TYPE "-%u", l->domid);
+	for (int i = 0; i < 250 && access(device, F_OK) == 0; i++)
+		usleep(20000);
+	return true;
+}
+
 /* Wait until the front end's state is `wanted` (or, for Closed, its nodes are gone). Returns the last state. */
 static long await(struct link *l, long wanted, int seconds)
 {
@@ -220,7 +235,7 @@ int fc_attach(const char *domain, int seconds)
 		r = 0;
 		goto out;
 	}
-	if (!in_transaction(&l, make_nodes))
+	if (!clear_away(&l) || !in_transaction(&l, make_nodes))
 		goto out;
 	state = await(&l, XenbusStateConnected, seconds);
 	if (state == XenbusStateConnected) {
