@@ -388,7 +388,7 @@ static void write_state(unsigned state)
 /* Before HELLO is answered it is Connected again and again. */
 static void odd_states(void)
 {
-	static const unsigned state[] = { XenbusStateConnected, XenbusStateInitialising, XenbusStateInitWait,
+	static const unsigned state[] = { XenbusStateConnected,   XenbusStateInitialising,  XenbusStateInitWait,
 					  XenbusStateInitialised, XenbusStateReconfiguring, 77 };
 
 	for (unsigned i = 0; i < 12; i++)
@@ -552,7 +552,8 @@ static void run(const struct mode *mode)
 	struct pollfd p = { .fd = xenevtchn_fd(evtchn), .events = POLLIN };
 	long state = XenbusStateInitialised;
 
-	for (unsigned turn = 0; !stop && state != XenbusStateClosed && state != XenbusStateClosing && state >= 0; turn++) {
+	for (unsigned turn = 0; !stop && state != XenbusStateClosed && state != XenbusStateClosing && state >= 0;
+	     turn++) {
 		if (poll(&p, 1, 5) > 0) {
 			xenevtchn_port_or_error_t port = xenevtchn_pending(evtchn);
 
@@ -614,7 +615,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	own = (unsigned)(read_number("", "domid") < 0 ? 0 : read_number("", "domid"));
-	snprintf(front, sizeof front, "/local/domain/%u/device/" FC_XEN_TYPE "/%u", own, 50000u + (unsigned)getpid() % 10000u);
+	snprintf(front, sizeof front, "/local/domain/%u/device/" FC_XEN_TYPE "/%u", own,
+		 50000u + (unsigned)getpid() % 10000u);
 	snprintf(back, sizeof back, "/local/domain/%u/backend/" FC_XEN_TYPE "/%u/%u", own, own,
 		 50000u + (unsigned)getpid() % 10000u);
 	if (!make_nodes(argv[1]) || !await(XenbusStateInitialised) || !connect_front()) {

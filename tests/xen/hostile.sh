@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# hostile.sh [MODE...] - in the lab's primary domain: storage domains that are hostile (h_backend.c) in one way after the other, abused by an
+# hostile.sh [SECONDS [MODE...]] - in the lab's primary domain: storage domains that are hostile (h_backend.c) in one way after the other, abused by an
 # ordinary user at that (h_fuzz.c), while an honest user works with an honest domain. The honest one is not disturbed, the kernel's
 # log stays clean, and once the hostile one is gone nothing of it is left.
 . "$FC_SOURCE/tests/xen/checks.sh"
@@ -40,7 +40,7 @@ one_mode() # MODE
 		sleep 0.1
 	done
 	((i < 100)) || { fail "$mode: the back end does not connect"; cat "$log"; bad=1; }
-	setpriv --reuid 1001 --regid 1001 --clear-groups "$FC_BUILD/tests/xen/h_fuzz" 6 $RANDOM evil >>"$log" 2>&1 &
+	setpriv --reuid 1001 --regid 1001 --clear-groups "$FC_BUILD/tests/xen/h_fuzz" "$seconds" $RANDOM evil >>"$log" 2>&1 &
 	fuzzer=$!
 	honest || { fail "$mode: the honest user is disturbed"; bad=1; }
 	while kill -0 $fuzzer 2>/dev/null; do
@@ -75,6 +75,8 @@ echo 500 >/sys/module/farcall/parameters/heartbeat_ms
 echo $aside_max >/sys/module/farcall/parameters/aside_max
 mkdir -p /run/honest && chown 1000:1000 /run/honest
 "$FARCALL" run --domain one -- sh -c 'mkdir -p /far/honest && chmod 777 /far/honest'
+seconds=${1:-6}
+shift
 if ((!$#)); then
 	mapfile -t modes < <("$backend")
 	set -- "${modes[@]}"
