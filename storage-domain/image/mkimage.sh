@@ -53,7 +53,7 @@ done
 # the modules in the order in which they must be loaded
 version=${modules##*/}
 base=${modules%/lib/modules/*}
-for m in xen-blkfront xen-evtchn xen-gntdev xen-gntalloc xen-blkback brd crc32c_generic ext4 "${extra[@]}"; do
+for m in xen-blkfront xen-pcifront nvme ahci sd_mod xen-evtchn xen-gntdev xen-gntalloc xen-blkback brd crc32c_generic ext4 "${extra[@]}"; do
 	modprobe -d "$base/" -S "$version" --show-depends "$m" | awk '$1 == "insmod" { print $2 }'
 done | awk '!seen[$0]++' | while read -r file; do
 	cp "$file" "$tree/modules/"

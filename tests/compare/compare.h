@@ -100,13 +100,8 @@ extern int row_count;
 void rows_init(void);
 long (*row_wrapper(const char *name, const char **order, bool *is_int))(long, long, long, long, long, long);
 
-/* vectors.c: calls `emit` for every vector of every row. */
-enum extent {
-	EXTENT_SAMPLE,
-	EXTENT_ALL,
-	EXTENT_FULL
-}; /* a third; all; each path in every form and each call in both ways */
-void vectors_generate(enum extent extent, void (*emit)(struct vec *));
+/* vectors.c: calls `emit` for one of `every` vectors of every row; 0: for all, with each path in every form and each call in both ways. */
+void vectors_generate(unsigned every, void (*emit)(struct vec *));
 
 /* call.c: runs one vector and writes what can be observed to `out`. `w` is the working directory (tree.h). */
 void call_init(const char *w);

@@ -2,12 +2,17 @@
 /*
  * h_compare.c - every row of syscalls.def, native against remote.
  *
- *   h_compare [--native] [--all | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR
+ *   h_compare [--native] [--every N | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR
+ *   h_compare --side LOG [--every N | --full] [--rows A,B] DIR
+ *   h_compare --verdict NATIVE-LOG REMOTE-LOG
  *
  * Builds the same trees twice at the same path DIR/w, one after the other, and runs the same vectors on both: natively
  * with DIR/w/e bind-mounted on DIR/w/l/m, and through `FARCALL run -v DIR/w/e:DIR/w/l/m`. What each vector returned,
- * wrote and changed must be equal but for known.def. --native makes both sides native (the test's own test). Exit
- * status: 0 equal, 1 different, 2 trouble, 77 not possible here.
+ * wrote and changed must be equal but for known.def. --native makes both sides native (the test's own test); --every N runs one
+ * vector of N (3), --full more than all. Exit status: 0 equal, 1 different, 2 trouble, 77 not possible here.
+ *
+ * --side runs one side only, with what is at DIR/w/l/m already: a file system that is mounted there, or the prefix of a storage domain
+ * on another machine, when the whole comparison runs under the shim. --verdict compares what two such runs have left.
  *
  * As root the whole run happens in a mount namespace where everything but DIR and farcall's own places is read-only, for
  * the vectors name "/" and /etc/passwd too.
@@ -43,8 +48,8 @@
 static const char *only_rows;
 static char farcall[4096];
 static char self[600], dir[400], w[420];
-static enum extent extent;
-static bool verbose, keep;
+static unsigned every = 3;
+static bool verbose, keep, one_side;
 
 /* ---- the program under test ---- */
 
@@ -113,18 +118,17 @@ static int run_side(int argc, char **argv)
 	if (argc != 6)
 		return 2;
 	from = (unsigned)atoi(argv[3]);
-	extent = (enum extent)atoi(argv[4]);
+	every = (unsigned)atoi(argv[4]);
 	only_rows = argv[5];
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGALRM, &sa, NULL);
 	setrlimit(RLIMIT_FSIZE, &limit);
 	umask(022);
-	rows_init();
 	values_init();
 	show_init(argv[2]);
 	call_init(argv[2]);
-	vectors_generate(extent, run_vector);
+	vectors_generate(every, run_vector);
 	return 0;
 }
 
@@ -156,7 +160,7 @@ static void enter_namespace(bool native)
 	gid_t gid = getegid();
 	char text[64];
 
-	if (!root && !native)
+	if (!root && (!native || one_side))
 		return;
 	if (unshare(CLONE_NEWNS | (root ? 0 : CLONE_NEWUSER)))
 		fail("unshare");
@@ -173,13 +177,13 @@ static void enter_namespace(bool native)
 		return;
 	for (size_t i = 0; i < sizeof writable / sizeof writable[0]; i++)
 		mount(writable[i], writable[i], NULL, MS_BIND, NULL);
-	if (mount(dir, dir, NULL, MS_BIND, NULL))
+	if (mount(dir, dir, NULL, MS_BIND | MS_REC, NULL))
 		fail("bind");
 	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &ro, sizeof ro))
 		fail("make the rest read-only");
 	for (size_t i = 0; i < sizeof writable / sizeof writable[0]; i++)
 		syscall(SYS_mount_setattr, AT_FDCWD, writable[i], 0, &rw, sizeof rw);
-	if (syscall(SYS_mount_setattr, AT_FDCWD, dir, 0, &rw, sizeof rw))
+	if (syscall(SYS_mount_setattr, AT_FDCWD, dir, one_side ? AT_RECURSIVE : 0, &rw, sizeof rw))
 		fail("make DIR writable");
 }
 
@@ -218,12 +222,12 @@ static pid_t start_side(bool native, const char *log, unsigned start, int *reque
 		fail(log);
 	close(fd);
 	enter_namespace(native);
-	if (native)
+	if (native && !one_side)
 		mount_native();
 	if (chdir("/"))
 		fail("/");
 	snprintf(number, sizeof number, "%u", start);
-	snprintf(mode, sizeof mode, "%d", (int)extent);
+	snprintf(mode, sizeof mode, "%u", every);
 	snprintf(mapping, sizeof mapping, "%s/e:%s/l/m", w, w);
 	if (native)
 		execl(self, self, "--run", w, number, mode, only_rows ? only_rows : "", NULL);
@@ -260,7 +264,7 @@ static void run(bool native, const char *log, char **end)
 	int request, reply, status;
 
 	unlink(log);
-	tree_build(w);
+	tree_build(w, one_side);
 	for (;;) {
 		unsigned before = last;
 		pid_t pid = start_side(native, log, last + 1, &request, &reply);
@@ -290,7 +294,7 @@ static void run(bool native, const char *log, char **end)
 		tree_changes();
 	}
 	*end = tree_describe_all();
-	if (!keep)
+	if (!keep && !one_side)
 		tree_remove();
 }
 
@@ -367,21 +371,42 @@ static int verdict(const char *native_log, const char *remote_log)
 	return different || !vectors ? 1 : 0;
 }
 
+/* One side, as it is: its log ends with the tree. */
+static int run_one_side(const char *path)
+{
+	char *end;
+	FILE *f;
+
+	run(true, path, &end);
+	f = fopen(path, "a");
+	if (!f)
+		fail(path);
+	for (char *line = strtok(end, "\n"); line; line = strtok(NULL, "\n"))
+		fprintf(f, "99999 at the end\t%s\n", line);
+	return fclose(f) ? 2 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool native = false;
+	const char *side_log = NULL;
 	char log[2][500], *end[2];
 	int i, r;
 
+	rows_init();
 	if (argc > 1 && !strcmp(argv[1], "--run"))
 		return run_side(argc, argv);
+	if (argc == 4 && !strcmp(argv[1], "--verdict"))
+		return verdict(argv[2], argv[3]);
 	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
 		if (!strcmp(argv[i], "--native"))
 			native = true;
 		else if (!strcmp(argv[i], "--full"))
-			extent = EXTENT_FULL;
-		else if (!strcmp(argv[i], "--all"))
-			extent = EXTENT_ALL;
+			every = 0;
+		else if (!strcmp(argv[i], "--every") && i + 1 < argc)
+			every = (unsigned)atoi(argv[++i]);
+		else if (!strcmp(argv[i], "--side") && i + 1 < argc)
+			side_log = argv[++i];
 		else if (!strcmp(argv[i], "--keep"))
 			keep = true;
 		else if (!strcmp(argv[i], "--verbose"))
@@ -389,19 +414,23 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--rows") && i + 1 < argc)
 			only_rows = argv[++i];
 	}
-	if (argc - i != 2) {
-		fprintf(stderr,
-			"usage: h_compare [--native] [--all | --full] [--rows A,B] [--keep] [--verbose] FARCALL DIR\n");
+	one_side = side_log != NULL;
+	if (argc - i != (one_side ? 1 : 2)) {
+		fprintf(stderr, "usage: h_compare [--native] [--every N | --full] [--rows A,B] [--keep] [--verbose] "
+				"FARCALL DIR\n"
+				"       h_compare --side LOG [--every N | --full] [--rows A,B] DIR\n"
+				"       h_compare --verdict NATIVE-LOG REMOTE-LOG\n");
 		return 2;
 	}
-	if (!native && !realpath(argv[i], farcall))
-		fail(argv[i]);
+	if (!native && !one_side && !realpath(argv[i++], farcall))
+		fail(argv[i - 1]);
 	r = (int)readlink("/proc/self/exe", self, sizeof self - 1);
-	if (r < 0 || !realpath(argv[i + 1], dir))
-		fail(argv[i + 1]);
+	if (r < 0 || !realpath(argv[argc - 1], dir))
+		fail(argv[argc - 1]);
 	snprintf(w, sizeof w, "%s/w", dir);
 	signal(SIGPIPE, SIG_IGN);
-	rows_init();
+	if (one_side)
+		return run_one_side(side_log);
 	for (i = 0; i < 2; i++) {
 		snprintf(log[i], sizeof log[i], "%s/log.%s", dir, i ? "remote" : "native");
 		run(i == 0 || native, log[i], &end[i]);

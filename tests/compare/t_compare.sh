@@ -7,7 +7,7 @@
 need_farcall
 compare=$FC_BUILD/tests/compare/h_compare
 [[ -x $compare ]] || compare=$(helper h_compare) || exit 77
-extent=${FC_TEST_LONG:+--all}
+extent=${FC_TEST_LONG:+--every 1}
 chmod 755 "$TESTDIR"
 
 compare_in() # WHAT COMMAND...: the rest of the command line is the comparison's

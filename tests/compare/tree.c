@@ -55,6 +55,7 @@ static const struct object objects[] = {
 #define OBJECTS (sizeof objects / sizeof objects[0])
 #define CHAIN 44 /* ch/c39 takes 40 links, the most a walk may; xc the same, with every link crossing the mount */
 
+static bool mounted; /* what is exported is at the mount point already, and only there */
 static char work[512], text[1 << 18], baseline[1 << 18], changes[1 << 16];
 static size_t text_length;
 static struct inomap *inomap;
@@ -75,6 +76,17 @@ static void expand(char *out, size_t max, const char *link)
 		snprintf(out, max, "%s/l/m%s", work, link + 2);
 	else
 		snprintf(out, max, "%s", link);
+}
+
+/* Where the object of that name is, relative to W. */
+static const char *place(const char *name)
+{
+	static char path[1100];
+
+	if (!mounted || name[0] != 'e' || (name[1] && name[1] != '/'))
+		return name;
+	snprintf(path, sizeof path, "l/m%s", name + 1);
+	return path;
 }
 
 static void make_file(const char *path, const struct object *o)
@@ -111,7 +123,7 @@ static void make(const struct object *o)
 	struct stat st;
 	int r = 0;
 
-	snprintf(path, sizeof path, "%s/%s", work, o->name);
+	snprintf(path, sizeof path, "%s/%s", work, place(o->name));
 	if (S_ISREG(o->mode)) {
 		make_file(path, o);
 	} else if (S_ISLNK(o->mode)) {
@@ -133,6 +145,25 @@ static void make(const struct object *o)
 	set_ino((size_t)(o - objects), st.st_ino, o->name);
 }
 
+/* Of the directory that is mounted upon, whether something is or not. */
+static uint64_t mount_point_ino(void)
+{
+	char path[1024];
+	struct dirent *d;
+	uint64_t ino = 0;
+	DIR *l;
+
+	snprintf(path, sizeof path, "%s/l", work);
+	l = opendir(path);
+	while (l && !ino && (d = readdir(l)))
+		if (!strcmp(d->d_name, "m"))
+			ino = d->d_ino;
+	if (!ino)
+		die(path);
+	closedir(l);
+	return ino;
+}
+
 /* directory modes and times last: making what is in them changes both */
 static void finish_directories(void)
 {
@@ -144,19 +175,19 @@ static void finish_directories(void)
 	for (size_t i = OBJECTS; i-- > 0;) {
 		if (!S_ISDIR(objects[i].mode))
 			continue;
-		snprintf(path, sizeof path, "%s/%s", work, objects[i].name);
+		snprintf(path, sizeof path, "%s/%s", work, place(objects[i].name));
 		chmod(path, objects[i].mode & 07777);
 		utimensat(AT_FDCWD, path, at, 0);
 	}
 	for (size_t i = 0; i < 3; i++) {
-		snprintf(path, sizeof path, "%s/%s", work, tops[i]);
+		snprintf(path, sizeof path, "%s/%s", work, place(tops[i]));
 		chmod(path, 0755);
 		if (chown(path, geteuid(), getegid()))
 			die(path);
 		utimensat(AT_FDCWD, path, at, 0);
 		if (stat(path, &st))
 			die(path);
-		set_ino(OBJECTS + i, st.st_ino, tops[i]);
+		set_ino(OBJECTS + i, i < 2 ? st.st_ino : mount_point_ino(), tops[i]);
 	}
 }
 
@@ -166,7 +197,7 @@ static void open_fifo(void)
 
 	if (fifo >= 0)
 		close(fifo);
-	snprintf(path, sizeof path, "%s/e/fifo", work);
+	snprintf(path, sizeof path, "%s/%s", work, place("e/fifo"));
 	fifo = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fifo < 0)
 		die(path);
@@ -186,11 +217,11 @@ static void make_chains(void)
 	char path[1024], link[64];
 
 	for (int i = 0; i < CHAIN; i++) {
-		snprintf(path, sizeof path, "%s/e/ch/c%d", work, i);
+		snprintf(path, sizeof path, "%s/%s/c%d", work, place("e/ch"), i);
 		snprintf(link, sizeof link, i ? "c%d" : "../f", i - 1);
 		if (symlink(link, path))
 			die(path);
-		snprintf(path, sizeof path, "%s/%c/ch/xc%d", work, i % 2 ? 'l' : 'e', i);
+		snprintf(path, sizeof path, "%s/%s/xc%d", work, place(i % 2 ? "l/ch" : "e/ch"), i);
 		snprintf(link, sizeof link, i == 0 ? "../f" : i % 2 ? "../m/ch/xc%d" : "../../ch/xc%d", i - 1);
 		if (symlink(link, path))
 			die(path);
@@ -340,7 +371,7 @@ static void describe_both(int chains)
 
 	text_length = 0;
 	text[0] = 0;
-	describe(fd, "e", "e", chains);
+	describe(fd, place("e"), "e", chains);
 	describe(fd, "l", "l", chains);
 	close(fd);
 }
@@ -484,21 +515,21 @@ static void repair(int dir)
 		memcpy(name, p + 1, n);
 		name[n] = 0;
 		if (!strcmp(name, "e") || !strcmp(name, "l") || !strcmp(name, "l/m")) {
-			fchmodat(dir, name, 0755, 0);
-			clear_flags(dir, name);
+			fchmodat(dir, place(name), 0755, 0);
+			clear_flags(dir, place(name));
 			continue;
 		}
-		if (*p == '=' && !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode)) {
-			fchmodat(dir, name, 0700, 0);
-			clear_flags(dir, name);
-			if (!fchownat(dir, name, geteuid(), getegid(), 0))
+		if (*p == '=' && !fstatat(dir, place(name), &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode)) {
+			fchmodat(dir, place(name), 0700, 0);
+			clear_flags(dir, place(name));
+			if (!fchownat(dir, place(name), geteuid(), getegid(), 0))
 				continue;
 		}
 		if (strcmp(name, "e/ch") && strcmp(name, "l/ch"))
-			remove_object(dir, name);
+			remove_object(dir, place(name));
 	}
 	for (size_t i = 0; i < OBJECTS; i++) {
-		snprintf(path, sizeof path, "%s/%s", work, objects[i].name);
+		snprintf(path, sizeof path, "%s/%s", work, place(objects[i].name));
 		if (!lstat(path, &st))
 			continue;
 		make(&objects[i]);
@@ -525,7 +556,7 @@ const char *tree_changes(void)
 	}
 	if (strcmp(text, baseline)) {
 		fd = open(work, O_RDONLY | O_DIRECTORY);
-		remove_in(fd, "e", 1);
+		remove_in(fd, place("e"), 1);
 		remove_in(fd, "l", 1);
 		close(fd);
 		make_all();
@@ -553,7 +584,7 @@ void tree_remove(void)
 
 	if (fd < 0)
 		return;
-	remove_in(fd, "e", 0);
+	remove_in(fd, place("e"), 0);
 	remove_in(fd, "l", 0);
 	close(fd);
 	snprintf(path, sizeof path, "%s/inomap", work);
@@ -565,19 +596,22 @@ void tree_remove(void)
 	rmdir(work);
 }
 
-void tree_build(const char *w)
+void tree_build(const char *w, bool is_mounted)
 {
-	static const char *const dirs[] = { "", "/e", "/l", "/l/m", "/e/ch", "/l/ch" };
+	static const char *const dirs[] = { "", "e", "l", "l/m", "e/ch", "l/ch" };
 	char path[1024];
 	int fd;
 
 	snprintf(work, sizeof work, "%s", w);
+	mounted = is_mounted;
 	started = time(NULL);
 	umask(022);
 	tree_remove();
 	for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
-		snprintf(path, sizeof path, "%s%s", w, dirs[i]);
-		if (mkdir(path, 0755))
+		if (mounted && !strcmp(dirs[i], "e"))
+			continue;
+		snprintf(path, sizeof path, "%s/%s", w, place(dirs[i]));
+		if (mkdir(path, 0755) && !(mounted && errno == EEXIST))
 			die(path);
 	}
 	snprintf(path, sizeof path, "%s/inomap", w);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tree.h - the pair of directory trees that the comparison runs on: W/e, which is exported, and W/l, the local
- * surroundings, whose empty directory W/l/m is the mount point. It owns building, describing and restoring them, always
- * natively and from outside the mount; it makes no call through the shim.
+ * surroundings, whose empty directory W/l/m is the mount point. It owns building, describing and restoring them,
+ * from outside the mount.
  */
 #ifndef FC_COMPARE_TREE_H
 #define FC_COMPARE_TREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +25,9 @@ struct inomap {
 	} at[INOMAP_MAX];
 };
 
-/* Make W (which must be absent or an earlier tree) with everything in it. Exits with a message on failure. */
-void tree_build(const char *w);
+/* Make W (which must be absent or an earlier tree) with everything in it; mounted: what else is in W/e goes to W/l/m, where the
+ * file system that is exported can be reached already. Exits with a message on failure. */
+void tree_build(const char *w, bool mounted);
 
 /* What has changed since the build: lines of "+object" and "-object" in a static buffer, "" for nothing. Then puts
  * everything back. */

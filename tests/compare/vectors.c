@@ -17,7 +17,8 @@
 #include "farcall/wire.h"
 
 static void (*emit_vector)(struct vec *);
-static bool full, sample;
+static bool full;
+static unsigned one_of;
 static unsigned serial;
 
 /* More bases for rows where the one derived from the kinds hardly does anything: argument number and value's label. */
@@ -140,7 +141,7 @@ static void emit(struct vec *v, const char *base_name, int arg)
 	n = snprintf(v->key, sizeof v->key, "%05u %s %s", ++serial, r->name, base_name);
 	if (arg >= 0)
 		snprintf(v->key + n, sizeof v->key - (size_t)n, " a%d=%s", arg, v->c[arg]->label);
-	if (sample && arg >= 0 && (serial * 2654435761u >> 16) % 3)
+	if (one_of > 1 && arg >= 0 && (serial * 2654435761u >> 16) % one_of)
 		return;
 	v->wrapper = (serial * 2654435761u >> 24) & 1;
 	emit_vector(v);
@@ -388,10 +389,10 @@ static void row_vectors(const struct row *r)
 	pairs(r);
 }
 
-void vectors_generate(enum extent extent, void (*e)(struct vec *))
+void vectors_generate(unsigned every, void (*e)(struct vec *))
 {
-	full = extent == EXTENT_FULL;
-	sample = extent == EXTENT_SAMPLE;
+	full = every == 0;
+	one_of = every;
 	emit_vector = e;
 	for (int i = 0; i < row_count; i++) {
 		if (!strcmp(rows[i].name, "fcntl"))

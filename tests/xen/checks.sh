@@ -32,11 +32,11 @@ kernel_clean()
 	! dmesg | grep -E 'BUG|Oops|WARNING|hung task|rcu.*stall|general protection|allocation failure|leak|g\.e\.'
 }
 
-# The module, the storage domain `one` at /far, attached; or the end.
+# The module, the storage domain `one` at $FC_DOMU_PREFIX (/far), attached; or the end.
 begin_with_one()
 {
 	insmod "$FC_BUILD/kmod/farcall.ko" || { fail "the module does not load"; exit 1; }
-	start_domu one /far || { fail "the storage domain does not start"; exit 1; }
+	start_domu one "${FC_DOMU_PREFIX:-/far}" || { fail "the storage domain does not start"; exit 1; }
 	"$FARCALL" domain attach --timeout 20 one ||
 		{ fail "farcall domain attach"; tail "$LAB/guest-one.log"; dmesg | tail; exit 1; }
 	"$FARCALL" domain list

@@ -33,15 +33,17 @@ dom0_start()
 	/usr/sbin/xenconsoled --log=all --log-dir="$LAB" --pid-file=/run/xenconsoled.pid
 }
 
-# start_domu NAME [PREFIX [MIB]]: a storage domain with a fresh ext4 disk of that size (256), which it serves at PREFIX (/far)
+# start_domu NAME [PREFIX [MIB]]: a storage domain with a fresh ext4 disk of that size (256), which it serves at PREFIX (/far).
+# DOMU_OPTIONS: more for its kernel's command line; DOMU_HARDWARE: xl's line for what it has instead of the disk.
 start_domu()
 {
-	local domu=$1 prefix=${2:-/far} size=${3:-256} image=/run/disk-$1
+	local domu=$1 prefix=${2:-/far} size=${3:-256} image=/run/disk-$1 hardware=${DOMU_HARDWARE:-}
 
-	if [[ ! -e $image ]]; then
+	if [[ ! -e $image && ! $hardware ]]; then
 		truncate -s "${size}M" "$image"
 		mkfs.ext4 -q -F -m 0 -E lazy_itable_init=0 "$image" || return
 	fi
+	[[ $hardware ]] || hardware="disk = [ 'vdev=xvda,access=w,script=$FC_SOURCE/tests/xen/block,target=$(losetup -f --show "$image")' ]"
 	cat >"/run/$domu.cfg" <<-EOF
 	name = "$domu"
 	type = "pv"
@@ -51,7 +53,7 @@ start_domu()
 	memory = 256
 	vcpus = 1
 	cpus = "1"
-	disk = [ "vdev=xvda,access=w,script=$FC_SOURCE/tests/xen/block,target=$(losetup -f --show "$image")" ]
+	$hardware
 	on_crash = "destroy"
 	on_reboot = "destroy"
 	EOF

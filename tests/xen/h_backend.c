@@ -552,8 +552,8 @@ static void run(const struct mode *mode)
 	struct pollfd p = { .fd = xenevtchn_fd(evtchn), .events = POLLIN };
 	long state = XenbusStateInitialised;
 
-	for (unsigned turn = 0; !stop && state != XenbusStateClosed && state != XenbusStateClosing && state >= 0;
-	     turn++) {
+	/* that the front end is Closing, because it has given us up, is none of our business */
+	for (unsigned turn = 0; !stop && state != XenbusStateClosed && state >= 0; turn++) {
 		if (poll(&p, 1, 5) > 0) {
 			xenevtchn_port_or_error_t port = xenevtchn_pending(evtchn);
 
