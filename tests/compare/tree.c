@@ -81,11 +81,11 @@ static void expand(char *out, size_t max, const char *link)
 /* Where the object of that name is, relative to W. */
 static const char *place(const char *name)
 {
-	static char path[1100];
+	static char path[400];
 
 	if (!mounted || name[0] != 'e' || (name[1] && name[1] != '/'))
 		return name;
-	snprintf(path, sizeof path, "l/m%s", name + 1);
+	snprintf(path, sizeof path, "l/m%.390s", name + 1);
 	return path;
 }
 
