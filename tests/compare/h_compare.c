@@ -176,7 +176,7 @@ static void enter_namespace(bool native)
 	if (!root)
 		return;
 	for (size_t i = 0; i < sizeof writable / sizeof writable[0]; i++)
-		mount(writable[i], writable[i], NULL, MS_BIND, NULL);
+		mount(writable[i], writable[i], NULL, MS_BIND | MS_REC, NULL);
 	if (mount(dir, dir, NULL, MS_BIND | MS_REC, NULL))
 		fail("bind");
 	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &ro, sizeof ro))

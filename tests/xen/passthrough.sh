@@ -15,7 +15,7 @@ xl dmesg | grep -i -E 'iommu|vt-d|DMAR' | head -n 20
 xl pci-assignable-add "$bdf" || { fail "xl pci-assignable-add"; dmesg | tail; exit 1; }
 xl pci-assignable-list
 [[ -b /dev/nvme0n1 ]] && fail "the primary domain still has the disk"
-if ! DOMU_HARDWARE="pci = [ '$bdf' ]" DOMU_OPTIONS="farcall.disk=/dev/nvme0n1 ${1:-}" start_domu one /far; then
+if ! DOMU_HARDWARE="pci = [ '$bdf' ]" DOMU_OPTIONS="farcall.disk=/dev/nvme0n1 iommu=soft" start_domu one /far; then
 	fail "a storage domain with the controller"
 	xl dmesg | tail -n 30
 	dmesg | tail -n 20
