@@ -29,6 +29,9 @@ both_sides() # WHAT COMMAND...: the command changes to the user
 	if "$@" "$compare" --verdict "$dir/log.native" "$dir/log.remote"; then pass "comparison $what"; else fail "comparison $what"; fi
 }
 
+# the local file system: its inode numbers begin beyond those of the other
+mkdir -p "$dir" && mount -t tmpfs tmpfs "$dir"
+touch "$dir"/{1..3000} && rm "$dir"/*
 mkdir -p "$mnt"
 truncate -s 64M /run/disk-one && mkfs.ext4 -q -F -m 0 /run/disk-one && cp /run/disk-one /run/native.img
 FC_DOMU_PREFIX=$mnt begin_with_one
