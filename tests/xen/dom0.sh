@@ -53,6 +53,7 @@ start_domu()
 	memory = 256
 	vcpus = 1
 	cpus = "1"
+	tsc_mode = "native"
 	$hardware
 	on_crash = "destroy"
 	on_reboot = "destroy"
