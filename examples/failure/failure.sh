@@ -83,7 +83,7 @@ except OSError as e:
 '
 rm -f "$out"/{writer,reader}.rate
 begin=$(date +%s.%N)
-end=$(awk -v b="$begin" 'BEGIN { print b + 45 }')
+end=$(awk -v b="$begin" 'BEGIN { printf "%.2f", b + 45 }')
 seconds() { awk -v b="$begin" -v n="$(date +%s.%N)" 'BEGIN { printf "%.2f", n - b }'; }
 
 "$farcall" run --domain "${writer%%:*}" -- python3 -c "$meter" "${writer#*:}/written" "$out/writer.rate" "$begin" "$end" w &
