@@ -20,6 +20,12 @@ int fc_detach(const char *name, bool dead, int seconds)
 	return fc_attach(name, seconds);
 }
 
+bool fc_xen_exists(const char *domain)
+{
+	(void)domain;
+	return false;
+}
+
 #else
 
 #include <errno.h>
@@ -122,6 +128,16 @@ static bool open_store(struct link *l)
 	own = read_number(l, XBT_NULL, "", "domid");
 	l->own = own < 0 ? 0 : (unsigned)own;
 	return true;
+}
+
+bool fc_xen_exists(const char *domain)
+{
+	struct link l = { 0 };
+	bool found = open_store(&l) && find_domain(&l, domain);
+
+	if (l.xs)
+		xs_close(l.xs);
+	return found;
 }
 
 static bool make_directory(struct link *l, xs_transaction_t t, const char *path, unsigned owner, unsigned reader)

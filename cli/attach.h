@@ -12,6 +12,9 @@
  * a line on stderr. */
 int fc_attach(const char *domain, int seconds);
 
+/* Whether there is a domain of that name or number. */
+bool fc_xen_exists(const char *domain);
+
 /* Say goodbye to it and remove the nodes; with `dead`, without waiting for its end. 0, or -1 after a line on stderr. */
 int fc_detach(const char *name, bool dead, int seconds);
 

@@ -143,7 +143,8 @@ static int restart(const struct arguments *a)
 		fc_device_cleanup(name);
 		fc_detach(name, true, a->timeout);
 	}
-	run_xl("destroy", name); /* says so itself if there is none */
+	if (fc_xen_exists(name))
+		run_xl("destroy", name);
 	if (run_xl("create", config)) {
 		fc_say("%s: `xl create %s` failed", name, config);
 		return 1;

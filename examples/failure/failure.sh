@@ -102,6 +102,7 @@ wait $reading && { echo "the reader did not notice"; exit 1; }
 sleep 3
 "$farcall" domain restart "${reader%%:*}" "$config" || exit 1
 echo "$(seconds) s: ${reader%%:*} serves again"
+echo "$(seconds) 0" >>"$out/reader.rate"
 "$farcall" run --domain "${reader%%:*}" -- python3 -c "$meter" "${reader#*:}/read" "$out/reader.rate" "$begin" "$end" r &
 reading=$!
 wait $writing || { echo "the writer was disturbed"; exit 1; }
