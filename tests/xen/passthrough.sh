@@ -35,6 +35,10 @@ xl destroy one
 xl pci-assignable-remove -r "$bdf"
 echo "$bdf" >/sys/bus/pci/drivers/nvme/bind 2>/dev/null
 for ((i = 0; i < 50; i++)); do [[ -b /dev/nvme0n1 ]] && break; sleep 0.1; done
-mkdir -p /run/back && mount /dev/nvme0n1 /run/back && cmp /run/data /run/back/data && pass "the primary domain finds the same on the disk" ||
+mkdir -p /run/back
+if mount /dev/nvme0n1 /run/back && cmp /run/data /run/back/data; then
+	pass "the primary domain finds the same on the disk"
+else
 	fail "the disk, back in the primary domain"
+fi
 if kernel_clean; then pass "the kernel log is clean"; else fail "the kernel log"; fi
