@@ -33,6 +33,7 @@ both_sides() # WHAT COMMAND...: the command changes to the user
 mkdir -p "$dir" && mount -t tmpfs tmpfs "$dir"
 touch "$dir"/{1..3000} && rm "$dir"/*
 mkdir -p "$mnt"
+touch -d 2001-01-01 / # or it is from `now` in the first run only
 truncate -s 64M /run/disk-one && mkfs.ext4 -q -F -m 0 /run/disk-one && cp /run/disk-one /run/native.img
 FC_DOMU_PREFIX=$mnt begin_with_one
 both_sides "as root"
