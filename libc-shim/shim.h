@@ -321,6 +321,8 @@ static inline bool shim_is_error(long r)
 
 static inline long shim_native(long nr, const long a[6])
 {
+	if (unlikely(fc_is_cancellable(nr, a)))
+		return fc_call_cancellable(nr, a);
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

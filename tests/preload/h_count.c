@@ -14,8 +14,8 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
-#include "libc-shim/glibc/line.h"
-#include "libc-shim/glibc/patch.h"
+#include "libc-shim/hook/line.h"
+#include "libc-shim/hook/patch.h"
 #include "libc-shim/hook.h"
 
 #define NUMBERS 512
