@@ -189,12 +189,14 @@ static const char *preloadable_shim(void)
 	return link;
 }
 
-static void prepare_environment(const struct fc_launch *launch)
+static void prepare_environment(const struct fc_launch *launch, const struct fc_program *program, const char *shim)
 {
-	const char *shim = preloadable_shim(), *old = getenv("LD_PRELOAD");
+	const char *old = getenv("LD_PRELOAD");
 	char *preload, number[16];
 
-	if (!old || !*old || !strcmp(old, shim)) {
+	if (program->relinked) {
+		/* nothing to load; what it starts gets it from the shim */
+	} else if (!old || !*old || !strcmp(old, shim)) {
 		setenv("LD_PRELOAD", shim, 1);
 	} else {
 		if (asprintf(&preload, "%s:%s", shim, old) < 0)
@@ -393,7 +395,7 @@ static void linger(void)
 int fc_launch(struct fc_launch *launch)
 {
 	struct fc_program program = { .path = "" };
-	const char *sites;
+	const char *sites, *shim;
 	char **argv;
 	int err, status;
 
@@ -412,10 +414,11 @@ int fc_launch(struct fc_launch *launch)
 		add_private_domain(launch);
 	check_mounts();
 	sites = prepare_sites();
-	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites);
+	shim = preloadable_shim();
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, shim);
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/config: %s", run.runtime.path, strerror(-err));
-	prepare_environment(launch);
+	prepare_environment(launch, &program, shim);
 	start_command(&program, argv);
 	status = wait_for_command();
 	linger();

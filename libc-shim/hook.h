@@ -33,6 +33,9 @@ bool fc_path_is_remote(int dirfd, const char *path);
  * constructors have run. */
 int fc_hook_install(const char *sites_dir, bool verbose);
 
+/* Does the C library bring its sites along, as one does that was built for farcall? */
+bool fc_hook_is_relinked(void);
+
 /* FARCALL_CHECK=1: arm Syscall User Dispatch in the calling thread, reporting on stderr every un-hooked system call that
  * touches a remote path or a placeholder. 0 or -errno. Threads that are made later arm themselves; a child of fork does not,
  * the core must call this there. */

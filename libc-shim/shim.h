@@ -117,8 +117,7 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
-	char preload[FC_PATH_MAX]; /* this object's path */
-	int trace_fd;              /* -1 = no trace */
+	int trace_fd; /* -1 = no trace */
 	struct shim_process process;
 };
 extern struct shim_globals shim;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* notes.c - where the sites of a relinked libc are: in the notes it brings along (note.h). It changes nothing in it. */
+/* notes.c - where the sites of a relinked libc are: in the notes it brings along (elfnote.h). It changes nothing in it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
@@ -7,9 +7,10 @@
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
-#include "libc-shim/hook/note.h"
+#include "common/elfnote.h"
 #include "libc-shim/hook/patch.h"
 #include "libc-shim/hook/sites.h"
+#include "libc-shim/hook.h"
 
 /* The site that a note is about, or null. */
 static const char *site_of(const struct fc_note *n)
@@ -102,4 +103,16 @@ int fc_notes_load(struct fc_object *o)
 
 	dl_iterate_phdr(look, &s);
 	return s.n;
+}
+
+static int has_sites(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)size;
+	(void)arg;
+	return each_site(NULL, info, NULL) != 0;
+}
+
+bool fc_hook_is_relinked(void)
+{
+	return dl_iterate_phdr(has_sites, NULL);
 }

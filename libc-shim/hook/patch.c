@@ -29,6 +29,9 @@
 #define MISMATCHES_MAX 8   /* more than one site in this many: it is another library */
 
 extern char fc_slots[], fc_slots_end[], fc_specials[], fc_stub[];
+/* static.ld's */
+extern char fc_text_start[] __attribute__((weak, visibility("hidden")));
+extern char fc_text_end[] __attribute__((weak, visibility("hidden")));
 
 struct fc_text fc_shim_text;
 
@@ -357,7 +360,10 @@ int fc_hook_install(const char *sites_dir, bool verbose)
 	uint64_t all = ~0ull, mask;
 	int n, err;
 
-	dl_iterate_phdr(find_self, NULL);
+	if (fc_text_end) /* in a static program our object is everybody's */
+		fc_shim_text = (struct fc_text){ (uintptr_t)fc_text_start, (uintptr_t)fc_text_end };
+	else
+		dl_iterate_phdr(find_self, NULL);
 	n = find_sites(o, sites_dir);
 	err = n < 0 ? n : 0;
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
