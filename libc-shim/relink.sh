@@ -20,6 +20,7 @@ relink_usage()
 	END
 }
 
+# shellcheck disable=SC2034 # for who sources this
 # Sets prefix, shim, source, jobs, here (the folder of site.s) and work (a fresh directory, gone when the script ends).
 relink_options()
 {
