@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dl_find_object.c - dropped into uClibc-ng: the function by which the unwinder in Debian's libgcc finds the unwind information of a
+ * dl_find_object.c - dropped into musl and uClibc-ng: the function by which the unwinder in Debian's libgcc finds the unwind information of a
  * program counter. glibc has it since 2.35; this one is slow and keeps no state.
  */
 #define _GNU_SOURCE

@@ -14,20 +14,22 @@ relink_usage()
 	cat <<-END
 	usage: build.sh --prefix DIR --shim DIR [--source PATH] [--jobs N]
 	  --prefix DIR   install the library and its compiler wrapper there
-	  --shim DIR     where farcall.o, program.o and libfarcall.so are
+	  --shim DIR     where farcall.o, farcall-program.o and libfarcall.so are
 	  --source PATH  the library's source, a directory or a tarball (default: Debian's source package)
 	  --jobs N       compile N files at a time (default: 2)
+	  --stock        leave the sites out: the library as it is, to compare with
 	END
 }
 
 # shellcheck disable=SC2034 # for who sources this
-# Sets prefix, shim, source, jobs, here (the folder of site.s) and work (a fresh directory, gone when the script ends).
+# Sets prefix, shim, source, jobs, mark (the compiler's option that makes the sites), here (the folder of site.s) and work (a fresh directory, gone when the script ends).
 relink_options()
 {
-	prefix='' shim='' source='' jobs=2
+	prefix='' shim='' source='' jobs=2 stock=''
 	while (($#)); do
 		case $1 in
 		--help | -h) relink_usage; exit 0 ;;
+		--stock) stock=1 ;;
 		--prefix | --shim | --source | --jobs)
 			(($# > 1)) || die "$1 needs an argument"
 			printf -v "${1#--}" %s "$2"
@@ -42,6 +44,8 @@ relink_options()
 	prefix=$(realpath -m "$prefix") && shim=$(realpath "$shim") || exit 1
 	[[ $prefix$shim != *[[:space:]:,]* ]] || die "a path with a space, a colon or a comma will not do"
 	here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+	mark=-Wa,$here/hook/site.s
+	[[ -z $stock ]] || mark=
 	mkdir -p "$prefix" || exit 1
 	work=$(mktemp -d "$prefix.work.XXXXXX") || exit 1
 	trap 'rm -rf "$work"' EXIT
@@ -90,10 +94,7 @@ relink_unpack()
 relink_install_shim()
 {
 	mkdir -p "$prefix/lib" "$prefix/include" "$prefix/bin" || exit 1
-	cp "$shim/libc-shim/farcall.o" "$prefix/lib/farcall.o" 2>/dev/null || cp "$shim/farcall.o" "$prefix/lib/" || exit 1
-	cp "$shim/libc-shim/hook/program.o" "$prefix/lib/farcall-program.o" 2>/dev/null ||
-		cp "$shim/program.o" "$prefix/lib/farcall-program.o" || exit 1
-	cp "$shim/libfarcall.so" "$prefix/lib/" || exit 1
+	cp "$shim/farcall.o" "$shim/farcall-program.o" "$shim/libfarcall.so" "$prefix/lib/" || exit 1
 	ln -sfn /usr/include/linux "$prefix/include/linux"
 	ln -sfn /usr/include/asm-generic "$prefix/include/asm-generic"
 	ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$prefix/include/asm"
@@ -104,6 +105,7 @@ relink_check()
 {
 	local notes calls
 
+	[[ -z $stock ]] || return 0
 	notes=$(readelf -nW "$1" | grep -c '^ *farcall ')
 	calls=$(objdump -d --no-show-raw-insn "$1" | grep -cE '[[:space:]]syscall *$')
 	echo "$1: $notes sites; $calls system call instructions"
@@ -116,7 +118,9 @@ relink_check()
 relink_specs()
 {
 	local p=$prefix/lib
+	local linked="%{static|static-pie:$p/farcall.o;:$p/farcall-program.o --push-state --no-as-needed $p/libfarcall.so --pop-state}"
 
+	[[ -z $stock ]] || linked=
 	cat >"$p/farcall-$1.specs" <<-END
 	%rename cpp_options old_cpp_options
 
@@ -133,7 +137,7 @@ relink_specs()
 	libgcc.a%s %:if-exists(libgcc_eh.a%s)
 
 	*startfile:
-	$3 %{!shared:%{static|static-pie:$p/farcall.o;:$p/farcall-program.o --push-state --no-as-needed $p/libfarcall.so --pop-state}}
+	$3 %{!shared:$linked}
 
 	*endfile:
 	%{static:crtend.o%s;:crtendS.o%s} $p/crtn.o

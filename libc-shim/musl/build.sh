@@ -13,10 +13,11 @@ cd "$work/source" || exit 1
 
 # Cancellable calls: the entry of the function is the site; what follows stays as it is, to be called from there.
 cp=src/thread/x86_64/syscall_cp.s
-sed -i '/^__syscall_cp_asm:/a farcall_cancellable' "$cp"
-grep -q '^farcall_cancellable' "$cp" || die "$cp: not the function that was expected"
+[[ $stock ]] || sed -i '/^__syscall_cp_asm:/a farcall_cancellable' "$cp"
+[[ $stock ]] || grep -q '^farcall_cancellable' "$cp" || die "$cp: not the function that was expected"
+cp "$here/dl_find_object.c" src/misc/
 
-CC=gcc CFLAGS="-O2 -Wa,$here/hook/site.s" ./configure --prefix="$prefix" --syslibdir="$prefix/lib" --disable-gcc-wrapper \
+CC=gcc CFLAGS="-O2 $mark" ./configure --prefix="$prefix" --syslibdir="$prefix/lib" --disable-gcc-wrapper \
 	>"$work/log" 2>&1 || { tail "$work/log" >&2; die "configure failed"; }
 sed -i 's/ -pipe\>//' config.mak # the assembler must be given files
 make -j"$jobs" >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "make failed"; }

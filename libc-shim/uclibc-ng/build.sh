@@ -16,7 +16,7 @@ if [[ -z $source ]]; then
 fi
 relink_unpack
 cd "$work/source" || exit 1
-cp "$here/uclibc-ng/dl_find_object.c" libc/unistd/
+cp "$here/dl_find_object.c" libc/unistd/
 
 # the kernel's headers in one directory
 mkdir "$work/kernel"
@@ -36,7 +36,7 @@ cat >>.config <<END
 KERNEL_HEADERS="$work/kernel"
 RUNTIME_PREFIX="$prefix"
 DEVEL_PREFIX="$prefix"
-UCLIBC_EXTRA_CFLAGS="-fasynchronous-unwind-tables -Wa,$here/hook/site.s"
+UCLIBC_EXTRA_CFLAGS="-fasynchronous-unwind-tables $mark"
 END
 step "make olddefconfig" olddefconfig
 for option in UCLIBC_HAS_THREADS_NATIVE LDSO_GNU_HASH_SUPPORT UCLIBC_HAS_XATTR; do
@@ -49,7 +49,7 @@ relink_check "$prefix/lib/libuClibc-1.0.35.so" 400 3
 relink_install_shim
 p=$prefix/lib
 relink_specs uclibc ld64-uClibc.so.1 \
-	"%{!shared:%{static|no-pie:$p/crt1.o;:$p/Scrt1.o}} $p/crti.o %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
+	"%{static-pie:%euClibc-ng 1.0.35 has no static-pie} %{!shared:%{static|no-pie:$p/crt1.o;:$p/Scrt1.o}} $p/crti.o %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
 	"--start-group -lc -lgcc -lgcc_eh --end-group" "-fno-stack-protector"
 
 # libgcc_eh.a's names are hidden: give the ones that libpthread asks for away under new ones.

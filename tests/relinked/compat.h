@@ -10,12 +10,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define strerrorname_np strerror
+
+#ifdef __UCLIBC__
+#define FC_NO_ADDCHDIR
+#endif
+
+#ifndef F_OFD_SETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#define F_OFD_SETLKW 38
+#endif
 
 #ifndef RWF_DSYNC
 #define RWF_DSYNC 2
@@ -41,5 +52,11 @@ static inline int fc_close_range(unsigned first, unsigned last, int flags)
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 #define close_range fc_close_range
+
+static inline ssize_t fc_copy_file_range(int in, off_t *at, int out, off_t *to, size_t n, unsigned flags)
+{
+	return syscall(SYS_copy_file_range, in, at, out, to, n, flags);
+}
+#define copy_file_range fc_copy_file_range
 
 #endif
