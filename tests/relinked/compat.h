@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/stat.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@
 
 #ifdef __UCLIBC__
 #define FC_NO_ADDCHDIR
+#define futimes(fd, times) syscall(SYS_futimesat, fd, NULL, times)
 #endif
 
 #ifndef F_OFD_SETLK
@@ -52,6 +54,18 @@ static inline int fc_close_range(unsigned first, unsigned last, int flags)
 	return (int)syscall(SYS_close_range, first, last, flags);
 }
 #define close_range fc_close_range
+
+static inline int fc_statx(int dir, const char *path, int flags, unsigned mask, struct statx *to)
+{
+	return (int)syscall(SYS_statx, dir, path, flags, mask, to);
+}
+#define statx(dir, path, flags, mask, to) fc_statx(dir, path, flags, mask, to)
+
+static inline int fc_renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+	return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
+#define renameat2 fc_renameat2
 
 static inline ssize_t fc_copy_file_range(int in, off_t *at, int out, off_t *to, size_t n, unsigned flags)
 {
