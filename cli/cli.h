@@ -26,6 +26,7 @@ void fc_print_version(void);
 
 /* Subcommands: argv[0] is the subcommand's name. They return the exit status. */
 int fc_cmd_run(int argc, char **argv);
+int fc_cmd_config(int argc, char **argv);
 int fc_cmd_trace(int argc, char **argv);
 int fc_cmd_serve(int argc, char **argv);
 int fc_cmd_stat(int argc, char **argv);

@@ -39,7 +39,8 @@ static bool covers_something(const struct fc_domain *domains, unsigned ndomains)
 	return false;
 }
 
-int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites)
+int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
+		    const char *preload)
 {
 	int fd = openat(rt->dir, FC_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	FILE *f;
@@ -56,7 +57,7 @@ int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains
 			fprintf(f, "mount %u %s %s\n", d, domains[d].export[e].read_only ? "ro" : "rw",
 				domains[d].export[e].prefix);
 	}
-	fprintf(f, "sites %s\n", sites);
+	fprintf(f, "sites %s\npreload %s\n", sites, preload);
 	if (covers_something(domains, ndomains))
 		fprintf(f, "covers local files\n");
 	fchmod(fd, 0644); /* whatever the umask: the command may change its user id */

@@ -26,7 +26,7 @@ bool fc_decode_wanted(unsigned nr)
 #include "farcall/syscalls.def"
 #define HOOKED(name, ...) case SYS_##name:
 #define SPECIAL(name) case SYS_##name:
-#include "libc-shim/glibc/hooked.def"
+#include "libc-shim/hook/hooked.def"
 	case FC_SITE_UNKNOWN:
 		return true;
 	default:
@@ -38,7 +38,7 @@ static unsigned kind_of(unsigned nr)
 {
 	switch (nr) {
 #define SPECIAL(name) case SYS_##name:
-#include "libc-shim/glibc/hooked.def"
+#include "libc-shim/hook/hooked.def"
 	case FC_SITE_UNKNOWN:
 		return FC_SITE_SPECIAL;
 	default:

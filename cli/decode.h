@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * decode.h - finds the system call instructions of an ELF file and decides how each can be rewritten. It owns the rules
- * of what may be moved; the format of the table is libc-shim/glibc/sites.h; files and caching are sites.h.
+ * of what may be moved; the format of the table is libc-shim/hook/sites.h; files and caching are sites.h.
  */
 #ifndef FC_CLI_DECODE_H
 #define FC_CLI_DECODE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "libc-shim/glibc/sites.h"
+#include "libc-shim/hook/sites.h"
 
 /* An ELF file (x86-64, dynamic) in memory. The caller owns `bytes`. */
 struct fc_image {

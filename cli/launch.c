@@ -167,7 +167,7 @@ static const char *prepare_sites(void)
 	if (!err)
 		return cache;
 	snprintf(own, sizeof(own), "%s/" FC_RUNTIME_SITES, run.runtime.path);
-	if (mkdir(own, 0755) || chmod(own, 0755))
+	if ((mkdir(own, 0755) && errno != EEXIST) || chmod(own, 0755))
 		fc_die(FC_EXIT_OWN, "%s: %s", own, strerror(errno));
 	err = fc_libc_tables(own, &file);
 	if (err)
@@ -184,17 +184,19 @@ static const char *preloadable_shim(void)
 	if (!strpbrk(shim, " :\t\n"))
 		return shim;
 	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
-	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM))
+	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM) && errno != EEXIST)
 		fc_die(FC_EXIT_OWN, "%s: %s", link, strerror(errno));
 	return link;
 }
 
-static void prepare_environment(const struct fc_launch *launch)
+static void prepare_environment(const struct fc_launch *launch, const struct fc_program *program, const char *shim)
 {
-	const char *shim = preloadable_shim(), *old = getenv("LD_PRELOAD");
+	const char *old = getenv("LD_PRELOAD");
 	char *preload, number[16];
 
-	if (!old || !*old || !strcmp(old, shim)) {
+	if (program->relinked) {
+		/* nothing to load; what it starts gets it from the shim */
+	} else if (!old || !*old || !strcmp(old, shim)) {
 		setenv("LD_PRELOAD", shim, 1);
 	} else {
 		if (asprintf(&preload, "%s:%s", shim, old) < 0)
@@ -390,10 +392,28 @@ static void linger(void)
 	}
 }
 
+int fc_launch_config(const struct fc_launch *launch, const char *dir)
+{
+	const char *sites;
+	int err;
+
+	err = fc_runtime_create_at(&run.runtime, dir);
+	if (err)
+		fc_die(FC_EXIT_OWN, "%s: %s", dir, strerror(-err));
+	add_shared_domains(launch);
+	check_mounts();
+	sites = prepare_sites();
+	unlinkat(run.runtime.dir, FC_CONFIG_FILE, 0);
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, preloadable_shim());
+	if (err)
+		fc_die(FC_EXIT_OWN, "%s/" FC_CONFIG_FILE ": %s", dir, strerror(-err));
+	return 0;
+}
+
 int fc_launch(struct fc_launch *launch)
 {
 	struct fc_program program = { .path = "" };
-	const char *sites;
+	const char *sites, *shim;
 	char **argv;
 	int err, status;
 
@@ -412,10 +432,11 @@ int fc_launch(struct fc_launch *launch)
 		add_private_domain(launch);
 	check_mounts();
 	sites = prepare_sites();
-	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites);
+	shim = preloadable_shim();
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, shim);
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/config: %s", run.runtime.path, strerror(-err));
-	prepare_environment(launch);
+	prepare_environment(launch, &program, shim);
 	start_command(&program, argv);
 	status = wait_for_command();
 	linger();

@@ -25,4 +25,7 @@ void fc_launch_add_domain(struct fc_launch *launch, const char *noun, char *path
 /* Do it all. Returns the command's exit status; if a signal killed it, dies of the same signal. */
 int fc_launch(struct fc_launch *launch);
 
+/* Only make what a run would find in its runtime directory, in `dir`, and leave it there. Returns an exit status. */
+int fc_launch_config(const struct fc_launch *launch, const char *dir);
+
 #endif

@@ -14,6 +14,7 @@ static const struct {
 	{ "serve", "run a storage domain that several commands share", fc_cmd_serve },
 	{ "stat", "show sessions, calls and queues of running domains", fc_cmd_stat },
 	{ "domain", "attach and detach storage domains that are Xen virtual machines", fc_cmd_domain },
+	{ "config", "write a runtime directory for programs that no `farcall run` starts", fc_cmd_config },
 	{ "trace", "run a command and print its remote system calls", fc_cmd_trace },
 };
 
@@ -35,7 +36,7 @@ static int print_help(void)
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		fc_die_usage("", "which command? run, serve, stat, domain or trace");
+		fc_die_usage("", "which command? run, serve, stat, domain, config or trace");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return print_help();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {

@@ -118,7 +118,8 @@ void fc_program_find(struct fc_program *program, const char *name)
 			 fc_elf_script_interpreter(fd, program->binary, sizeof(program->binary)) < 0)
 			fc_die(FC_EXIT_NOT_RUNNABLE, "%s: bad interpreter line", name);
 		close(fd);
-		if (kind == FC_ELF_DYNAMIC)
+		program->relinked = kind == FC_ELF_RELINKED;
+		if (kind == FC_ELF_DYNAMIC || kind == FC_ELF_RELINKED)
 			return;
 	}
 	fc_die(FC_EXIT_NOT_RUNNABLE, "%s: %s", name, strerror(ELOOP));

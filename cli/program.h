@@ -7,10 +7,12 @@
 #define FC_CLI_PROGRAM_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 struct fc_program {
 	char path[PATH_MAX];   /* to execute */
 	char binary[PATH_MAX]; /* the ELF file that runs in the end: path itself, or a script's interpreter */
+	bool relinked;         /* it has the shim in it */
 };
 
 /* Find `name` and look into it. Ends the command with one line: exit 127 (not found), 126 (not executable), 2 (setuid,

@@ -179,6 +179,21 @@ int fc_runtime_create(struct fc_runtime *rt)
 	return err;
 }
 
+int fc_runtime_create_at(struct fc_runtime *rt, const char *path)
+{
+	rt->lock = -1;
+	if (snprintf(rt->path, sizeof(rt->path), "%s", path) >= (int)sizeof(rt->path))
+		return -ENAMETOOLONG;
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	rt->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (rt->dir < 0)
+		return -errno;
+	if (mkdirat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555) && errno != EEXIST)
+		return -errno;
+	return fchmodat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555, 0) ? -errno : 0;
+}
+
 void fc_runtime_remove(struct fc_runtime *rt)
 {
 	if (rt->dir >= 0) {

@@ -25,6 +25,10 @@ struct fc_runtime {
 /* Make one, with the placeholder in it, and remove left-over ones. Returns 0, or -errno after a line on stderr. */
 int fc_runtime_create(struct fc_runtime *rt);
 
+/* Make one that stays, or fill in what is missing, at `path`. It is nobody's: there is no lock, and no run removes it. Returns 0
+ * or -errno. */
+int fc_runtime_create_at(struct fc_runtime *rt, const char *path);
+
 /* Remove it and what is in it. */
 void fc_runtime_remove(struct fc_runtime *rt);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * sites.h - the cache of site tables: one file per build-id of a C library or dynamic loader, made when first needed. What
- * is in a table is decode.h's business, its format libc-shim/glibc/sites.h's.
+ * is in a table is decode.h's business, its format libc-shim/hook/sites.h's.
  */
 #ifndef FC_CLI_SITES_H
 #define FC_CLI_SITES_H

@@ -9,9 +9,11 @@
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
+#include "common/elfnote.h"
 
 #define SCRIPT_LINE 256 /* BINPRM_BUF_SIZE: what the kernel looks at */
 #define GLIBC_LINKER "ld-linux-x86-64.so.2"
+#define NOTES_MAX 8192 /* of a program; a libc linked into it has several hundred */
 
 /* pread that goes on after EINTR. Returns bytes or -errno. */
 static long read_at(int fd, void *buf, size_t size, unsigned long offset)
@@ -53,8 +55,43 @@ static int kind_by_interpreter(int fd, const Elf64_Phdr *ph)
 	return is_glibc_linker(path) ? FC_ELF_DYNAMIC : FC_ELF_FOREIGN;
 }
 
+static bool is_program_note(const Elf64_Nhdr *h, const char *name)
+{
+	static const char owner[] = FC_NOTE_OWNER;
+
+	for (unsigned i = 0; i < sizeof(owner); i++)
+		if (name[i] != owner[i])
+			return false;
+	return h->n_namesz == sizeof(owner) && h->n_type == FC_NOTE_PROGRAM;
+}
+
+/* Do the notes of this segment say that the shim is part of the program? 1, 0 or -errno. */
+static int has_program_note(int fd, const Elf64_Phdr *ph)
+{
+	struct {
+		Elf64_Nhdr h;
+		char name[sizeof(FC_NOTE_OWNER)];
+	} note;
+	uint64_t at = 0;
+
+	for (unsigned n = 0; n < NOTES_MAX && at < ph->p_filesz; n++) {
+		long got = read_at(fd, &note, sizeof(note), ph->p_offset + at);
+
+		if (got < 0)
+			return (int)got;
+		if (got != sizeof(note))
+			return 0;
+		if (is_program_note(&note.h, note.name))
+			return 1;
+		at += sizeof(note.h) + ((note.h.n_namesz + 3ull) & ~3ull) + ((note.h.n_descsz + 3ull) & ~3ull);
+	}
+	return 0;
+}
+
 static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
 {
+	int kind = FC_ELF_STATIC;
+
 	if (eh->e_phentsize != sizeof(Elf64_Phdr))
 		return FC_ELF_OTHER;
 	for (unsigned i = 0; i < eh->e_phnum; i++) {
@@ -66,9 +103,13 @@ static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
 		if (got != sizeof(ph))
 			return FC_ELF_OTHER;
 		if (ph.p_type == PT_INTERP)
-			return kind_by_interpreter(fd, &ph);
+			kind = kind_by_interpreter(fd, &ph);
+		else if (ph.p_type == PT_NOTE && ph.p_align <= 4 && (got = has_program_note(fd, &ph)))
+			return got < 0 ? (int)got : FC_ELF_RELINKED;
+		if (kind < 0)
+			return kind;
 	}
-	return FC_ELF_STATIC;
+	return kind;
 }
 
 int fc_elf_kind(int fd)

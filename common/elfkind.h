@@ -9,11 +9,12 @@
 #include <stddef.h>
 
 enum fc_elf_kind {
-	FC_ELF_DYNAMIC, /* x86-64, started by glibc's dynamic linker: LD_PRELOAD reaches it */
-	FC_ELF_STATIC,  /* x86-64, no program interpreter */
-	FC_ELF_FOREIGN, /* dynamic, of another machine or C library */
-	FC_ELF_SCRIPT,  /* starts with #! */
-	FC_ELF_OTHER,   /* none of these: the kernel will say ENOEXEC (a shell may then run it as a script) */
+	FC_ELF_DYNAMIC,  /* x86-64, started by glibc's dynamic linker: LD_PRELOAD reaches it */
+	FC_ELF_RELINKED, /* x86-64, static or not, with the shim linked to it */
+	FC_ELF_STATIC,   /* x86-64, no program interpreter */
+	FC_ELF_FOREIGN,  /* dynamic, of another machine or C library */
+	FC_ELF_SCRIPT,   /* starts with #! */
+	FC_ELF_OTHER,    /* none of these: the kernel will say ENOEXEC (a shell may then run it as a script) */
 };
 
 /* The kind of the local file `fd`, which must be readable; its offset does not matter and does not move. Returns an

@@ -129,6 +129,12 @@ static int config_line(struct fc_config *c, struct line *l)
 		length = line_path(l, c->sites, sizeof(c->sites));
 		return length < 0 ? length : 0;
 	}
+	if (line_word(l, "preload")) {
+		if (c->preload[0])
+			return -EINVAL;
+		length = line_path(l, c->preload, sizeof(c->preload));
+		return length < 0 ? length : 0;
+	}
 	return -EINVAL;
 }
 
@@ -141,6 +147,7 @@ static int config_parse(struct fc_config *c, const char *text, size_t size)
 	c->nmounts = 0;
 	c->covers = false;
 	c->sites[0] = '\0';
+	c->preload[0] = '\0';
 	for (unsigned i = 0; i < FC_CONFIG_MOUNTS; i++)
 		c->mount[i].read_only = false;
 	while (text < end) {
@@ -204,4 +211,24 @@ int fc_config_load(struct fc_config *c, const char *dir)
 	if (size < 0)
 		return (int)size;
 	return config_parse(c, text, (size_t)size);
+}
+
+int fc_config_system(const char *path, char *dir, size_t size)
+{
+	char text[CONFIG_BYTES_MAX];
+	const char *at = text, *end;
+	long got = config_read(path, text, sizeof(text));
+
+	if (got < 0)
+		return (int)got;
+	for (end = text + got; at < end; at++) {
+		struct line l = { at, at };
+
+		while (l.end < end && *l.end != '\n')
+			l.end++;
+		if (l.at != l.end && *l.at != '#')
+			return line_path(&l, dir, size);
+		at = l.end;
+	}
+	return 0;
 }

@@ -8,10 +8,12 @@
  *      xen <name of a domain that /dev/syscall leads to>
  *      mount <index of a domain or xen line, from 0> <rw|ro> <prefix>
  *      sites <directory with the site tables>
+ *      preload <path of libfarcall.so, for LD_PRELOAD>
  *      covers local files
  *
  * One item a line; a path goes from the one space before it to the end of its line, so it may hold anything but a
- * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once, `covers` if
+ * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once, `preload` at
+ * most once (without it no program for glibc that this one starts gets the shim), `covers` if
  * something exists locally where a prefix is: no local call can then be trusted to fail when it walks into a mount.
  * Prefixes are absolute, in normal form (no `.`, `..`, double or trailing slash), not "/", and none lies in another.
  *
@@ -31,6 +33,7 @@
 #define FC_CONFIG_FILE "config"
 #define FC_CONFIG_PLACEHOLDER "placeholder"
 #define FC_CONFIG_FIRST_LINE "farcall-config 1"
+#define FC_CONFIG_SYSTEM "/etc/farcall.conf"
 
 struct fc_config {
 	unsigned ndomains;
@@ -47,12 +50,18 @@ struct fc_config {
 		char prefix[FC_PREFIX_MAX + 1];
 	} mount[FC_CONFIG_MOUNTS];
 	char sites[FC_PATH_MAX];
-	char dir[FC_PATH_MAX]; /* the runtime directory itself, as given */
+	char preload[FC_PATH_MAX]; /* "" = none */
+	char dir[FC_PATH_MAX];     /* the runtime directory itself, as given */
 };
 
 /* Read `dir`/config into *c. Returns 0, or -errno: what open or read said, -EPROTONOSUPPORT for another version of the
  * format (shim and command are from different builds), -EINVAL for a line it does not understand, -ENAMETOOLONG.
  * Raw system calls only, no malloc, no stdio; logs nothing; not for signal handlers (16 KiB of stack). */
 int fc_config_load(struct fc_config *c, const char *dir);
+
+/* The runtime directory of relinked programs that nobody has given one in the environment: the first line of the file
+ * `path` (FC_CONFIG_SYSTEM) that is neither empty nor a comment (#). Returns its length, 0 if there is no such line, or
+ * -errno. As fc_config_load. */
+int fc_config_system(const char *path, char *dir, size_t size);
 
 #endif

@@ -215,21 +215,32 @@ static bool user_starts_with(const char *user, const char *prefix)
 	return !fc_copy_from_user(head, user, n) && (head[n] = 0, shim_starts_with(head, prefix));
 }
 
-static void make_preload(struct exec_memory *m, const char *old)
+/* LD_PRELOAD as the new image is to see it, `old` being the application's: with this object as its first, or for a relinked
+ * program, which has the shim in it already, without. False: no such variable. */
+static bool make_preload(struct exec_memory *m, const char *old, bool relinked)
 {
+	const char *ours = shim.config.preload;
 	char *end = m->preload_var + sizeof m->preload_var;
-	char *p = text_append(m->preload_var, end, "LD_PRELOAD=");
-	char *value = p;
+	char *value = text_append(m->preload_var, end, "LD_PRELOAD="), *p = value;
+	size_t n = strlen(ours);
 
-	if (old && fc_strncpy_from_user(value, old + sizeof "LD_PRELOAD=" - 1, FC_PATH_MAX) >= 0 &&
-	    shim_starts_with(value, shim.preload))
-		return;
-	p = text_append(value, end, shim.preload);
-	if (old && (size_t)(end - p) > 2) {
+	if (*ours && !relinked) {
+		p = text_append(value, end, ours);
 		*p++ = ':';
-		if (fc_strncpy_from_user(p, old + sizeof "LD_PRELOAD=" - 1, (size_t)(end - p)) < 0)
-			p[-1] = 0;
 	}
+	*p = 0;
+	if (old && fc_strncpy_from_user(p, old + sizeof "LD_PRELOAD=" - 1, (size_t)(end - p)) < 0)
+		*p = 0;
+	if (*ours && shim_starts_with(p, ours) && (!p[n] || p[n] == ':' || p[n] == ' ')) {
+		char *from = p + n + (p[n] != 0);
+		char *to = p;
+
+		while ((*to++ = *from++))
+			;
+	}
+	if (!*p && p > value)
+		*--p = 0;
+	return *value || (old && !*ours);
 }
 
 static const char *descriptor_variable(char *to, size_t size, const char *name, int fd)
@@ -243,7 +254,7 @@ static const char *descriptor_variable(char *to, size_t size, const char *name, 
 }
 
 /* The environment as given, with our variables as they must be. */
-static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd)
+static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd, bool relinked)
 {
 	const char **out = m->envp, *old_preload = NULL;
 	char *p;
@@ -259,8 +270,8 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 			 !user_starts_with(s, "FARCALL_TRACE="))
 			*out++ = s;
 	}
-	make_preload(m, old_preload);
-	*out++ = m->preload_var;
+	if (make_preload(m, old_preload, relinked))
+		*out++ = m->preload_var;
 	p = text_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
 	text_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
 	*out++ = m->dir_var;
@@ -308,8 +319,9 @@ struct image {
 	const char *path;
 	int flags;
 	long nargs;
-	bool hooked; /* the shim will be in it */
-	int memfd;   /* a remote program's copy, or -1 */
+	bool hooked;   /* the shim will be in it */
+	bool relinked; /* and is part of it */
+	int memfd;     /* a remote program's copy, or -1 */
 };
 
 static long open_local(const struct image *im)
@@ -330,6 +342,7 @@ static int look_local(struct image *im)
 	if (fd < 0)
 		return 0; /* missing, or executable but not readable: the kernel will say */
 	int kind = fc_elf_kind((int)fd);
+	im->relinked = kind == FC_ELF_RELINKED;
 	if (kind == FC_ELF_STATIC)
 		why = " is statically linked: it runs locally, without the remote files";
 	else if (kind == FC_ELF_FOREIGN)
@@ -449,7 +462,9 @@ static int look_remote(struct image *im, struct exec_memory *m)
 			r = use_interpreter(im, m);
 		} else {
 			r = im->memfd = fetch(fd);
-			im->hooked = r >= 0 && fc_elf_kind(r) == FC_ELF_DYNAMIC;
+			int kind = r < 0 ? r : fc_elf_kind(r);
+			im->relinked = kind == FC_ELF_RELINKED;
+			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked;
 		}
 	} else {
 		r = (int)n;
@@ -497,7 +512,7 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	}
 	if (im->hooked && shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
-	make_environment(m, envp, nenv, state);
+	make_environment(m, envp, nenv, state, im->relinked);
 	fc_signal_before_exec();
 	if (im->memfd >= 0)
 		r = fc_call(SYS_execveat, im->memfd, "", m->argv, m->envp, AT_EMPTY_PATH);

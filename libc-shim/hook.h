@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * hook.h - the seam between a libc's hook (glibc/: site patching; later musl/ and uclibc-ng/) and the shim's core.
+ * hook.h - the seam between the hook into a libc (hook/; glibc/, musl/ and uclibc-ng/ say how each gets its own) and the
+ * shim's core.
  *
  * The hook gets every storage system call of the process to fc_dispatch, and offers the core what depends on how it is
  * embedded: user-memory access with fault recovery, and the virtual SIGSEGV/SIGBUS disposition that needs. Everything
@@ -25,11 +26,15 @@ bool fc_path_is_remote(int dirfd, const char *path);
 
 /* ---- offered by the hook ---- */
 
-/* Rewrite the C library's system call sites with the tables in `sites_dir`. Returns the number of sites, or -errno
+/* Rewrite the C library's system call sites: those it has notes of, else glibc's, with the tables in `sites_dir`. Returns their
+ * number, or -errno
  * after one line on stderr. With `verbose` (FARCALL_CHECK) a line for every site that is left alone because its bytes are not
  * those of the table. Called once, from the constructor, before the process has threads; works before libc's own
  * constructors have run. */
 int fc_hook_install(const char *sites_dir, bool verbose);
+
+/* Does the C library bring its sites along, as one does that was built for farcall? */
+bool fc_hook_is_relinked(void);
 
 /* FARCALL_CHECK=1: arm Syscall User Dispatch in the calling thread, reporting on stderr every un-hooked system call that
  * touches a remote path or a placeholder. 0 or -errno. Threads that are made later arm themselves; a child of fork does not,
@@ -74,5 +79,28 @@ bool fc_in_vfork_child(void);
 /* Nonzero in a child made by clone() without CLONE_VM on a new stack: a fork that could not go through fc_dispatch, so that
  * nothing was prepared for it. Set in the child only; whoever handles it clears it. */
 extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exec")));
+
+/* The call at which the calling thread may be cancelled while it waits (hook/cancel.h), if it is dispatching one. Its arguments
+ * are known by their address: signal handlers make other calls in between. */
+struct fc_cancellable_state {
+	const long *a; /* null = none */
+	long nr;
+	const volatile int *cancelled;
+};
+extern __thread struct fc_cancellable_state fc_cancellable_now __attribute__((tls_model("initial-exec")));
+
+static inline bool fc_is_cancellable(long nr, const long a[6])
+{
+	return a == fc_cancellable_now.a && nr == fc_cancellable_now.nr;
+}
+
+/* Has it been told to end? Then such a call returns -EINTR as soon as it can. */
+static inline bool fc_cancel_pending(void)
+{
+	return fc_cancellable_now.a && *fc_cancellable_now.cancelled;
+}
+
+/* Make it locally, so that it can be cancelled. */
+long fc_call_cancellable(long nr, const long a[6]);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * init.c - the preload object's constructor: read what `farcall` left in the runtime directory, take over what an exec left,
- * hook the C library. Without FARCALL_DIR in the environment the object does nothing at all.
+ * init.c - the shim's constructor: read what `farcall` left in the runtime directory, take over what an exec left, hook the C
+ * library. Without a runtime directory it does nothing at all. FARCALL_DIR in the environment names it; if it does not, a
+ * relinked program looks into /etc/farcall.conf.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -43,16 +45,20 @@ static bool is_set(char **envp, const char *name)
 	return v && *v && shim_strcmp(v, "0");
 }
 
-/* The first object of LD_PRELOAD is this one: `farcall run` and exec.c put it there. */
-static void find_self(char **envp)
+/* Has executing this program given it rights? Then its environment must not say where its files are. glibc does not even
+ * load a preload object then, but a relinked program has the shim in it. */
+static bool gained_rights(void)
 {
-	const char *v = variable(envp, "LD_PRELOAD");
-	size_t n = 0;
+	long fd = fc_call(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
+	Elf64_auxv_t aux;
 
-	while (v && v[n] && v[n] != ':' && v[n] != ' ' && n < sizeof shim.preload - 1) {
-		shim.preload[n] = v[n];
-		n++;
-	}
+	if (fd < 0)
+		return fc_call(SYS_getuid) != fc_call(SYS_geteuid) || fc_call(SYS_getgid) != fc_call(SYS_getegid);
+	while (fc_call(SYS_read, fd, &aux, sizeof aux) == (long)sizeof aux && aux.a_type != AT_NULL)
+		if (aux.a_type == AT_SECURE)
+			break;
+	fc_call(SYS_close, fd);
+	return aux.a_type != AT_SECURE || aux.a_un.a_val;
 }
 
 static int open_placeholder(struct shim_process *p)
@@ -129,7 +135,6 @@ static int start(const char *dir, char **envp)
 	int policy = fc_spin_policy_find(variable(envp, "FARCALL_SPIN") ?: "");
 	if (policy >= 0)
 		fc_spin_policy = (enum fc_spin_policy)policy;
-	find_self(envp);
 	trace_init(envp);
 	shim_handlers_init();
 	r = fc_signal_init();
@@ -138,12 +143,38 @@ static int start(const char *dir, char **envp)
 	return r < 0 ? r : 0;
 }
 
+/* The runtime directory, or null: then this is an ordinary program. */
+static const char *find_directory(char **envp)
+{
+	const char *dir = variable(envp, "FARCALL_DIR");
+	int r;
+
+	if (dir)
+		return *dir ? dir : NULL;
+	if (!fc_hook_is_relinked())
+		return NULL;
+	r = fc_config_system(FC_CONFIG_SYSTEM, shim.config.dir, sizeof shim.config.dir);
+	if (r < 0 && r != -ENOENT)
+		shim_say(FC_CONFIG_SYSTEM, ": cannot use it", NULL);
+	return r > 0 ? shim.config.dir : NULL;
+}
+
+/* glibc passes the environment to constructors, and has not set its variable yet; other libraries do it the other way round. */
+extern char **environ __attribute__((weak));
+
 __attribute__((constructor)) static void init(int argc, char **argv, char **envp)
 {
-	const char *dir = variable(envp, "FARCALL_DIR"), *inherited = variable(envp, "FARCALL_EXEC");
+	static char *none[] = { NULL };
+	const char *dir, *inherited;
 
 	(void)argc;
 	(void)argv;
+	if (&environ && environ)
+		envp = environ;
+	if (variable(envp, "FARCALL_DIR") && gained_rights())
+		envp = none;
+	dir = find_directory(envp);
+	inherited = variable(envp, "FARCALL_EXEC");
 	if (!dir)
 		return;
 	if (start(dir, envp) < 0) {

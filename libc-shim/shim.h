@@ -117,8 +117,7 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
-	char preload[FC_PATH_MAX]; /* this object's path */
-	int trace_fd;              /* -1 = no trace */
+	int trace_fd; /* -1 = no trace */
 	struct shim_process process;
 };
 extern struct shim_globals shim;
@@ -321,6 +320,8 @@ static inline bool shim_is_error(long r)
 
 static inline long shim_native(long nr, const long a[6])
 {
+	if (unlikely(fc_is_cancellable(nr, a)))
+		return fc_call_cancellable(nr, a);
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

@@ -156,6 +156,8 @@ static int sleep_on(struct shim_session *s, int entry)
 	shim_publish_cpu(s);
 	shim_data_nap(s);
 	for (;;) {
+		if (!interrupted && unlikely(fc_cancel_pending()))
+			interrupted = interrupt(s, entry);
 		int r = fc_entry_sleep(&s->bell, e, shim_now_ns() + patience);
 		uint32_t state = fc_load_acquire(&e->state);
 

@@ -14,8 +14,8 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
-#include "libc-shim/glibc/line.h"
-#include "libc-shim/glibc/patch.h"
+#include "libc-shim/hook/line.h"
+#include "libc-shim/hook/patch.h"
 #include "libc-shim/hook.h"
 
 #define NUMBERS 512
@@ -127,14 +127,20 @@ static const char *variable(char **envp, const char *name)
 	return NULL;
 }
 
+extern char **environ __attribute__((weak)); /* not yet set in glibc, but the only way in other libraries */
+
 /* Linked to be initialised first: libc's own constructors, and with them getenv, come later. */
 __attribute__((constructor)) static void start(int argc, char **argv, char **envp)
 {
-	const char *dir = variable(envp, "FC_TEST_SITES"), *remote = variable(envp, "FC_TEST_REMOTE_FD");
+	const char *dir, *remote;
 	int n;
 
 	(void)argc;
 	(void)argv;
+	if (&environ && environ)
+		envp = environ;
+	dir = variable(envp, "FC_TEST_SITES");
+	remote = variable(envp, "FC_TEST_REMOTE_FD");
 	check = variable(envp, "FARCALL_CHECK") != NULL;
 	counts_file = variable(envp, "FC_TEST_COUNTS");
 	if (remote)

@@ -77,10 +77,10 @@ wide() {
 
 if strace -f -i -o "$work/trace" true 2>/dev/null; then
 	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
-		"$FC_SOURCE/libc-shim/glibc/hooked.def" >"$work/names"
+		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$work/names"
 	wide env FC_TEST_COUNTS="$work/counts" FC_TEST_SITES="$work/sites" \
 		strace -f -i -E LD_PRELOAD="$shim" -o "$work/trace" || complain "h_wide failed"
-	awk -f "$here/bypass.awk" "$work/names" "$work/counts" "$work/trace" >"$work/report" || complain "calls went past the hook:"
+	awk -v least=400 -f "$here/bypass.awk" "$work/names" "$work/counts" "$work/trace" >"$work/report" || complain "calls went past the hook:"
 	cat "$work/report"
 else
 	echo "t_hook: skipping the comparison with strace, which cannot trace here" >&2

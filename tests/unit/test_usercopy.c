@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "common/rawcall.h"
-#include "libc-shim/glibc/usercopy.h"
+#include "libc-shim/hook/usercopy.h"
 #include "libc-shim/hook.h"
 
 #define PAGE 4096

@@ -21,10 +21,10 @@
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "farcall/wire.h"
-#include "libc-shim/glibc/line.h"
-#include "libc-shim/glibc/patch.h"
-#include "libc-shim/glibc/signal.h"
-#include "libc-shim/glibc/trampoline.h"
+#include "libc-shim/hook/line.h"
+#include "libc-shim/hook/patch.h"
+#include "libc-shim/hook/signal.h"
+#include "libc-shim/hook/trampoline.h"
 #include "libc-shim/hook.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -59,7 +59,7 @@ struct call {
 #define IRREGULAR_KINDS(name_, ...) CALL(name_, ##__VA_ARGS__)
 #define NOTICED(name_, ...) CALL(name_, ##__VA_ARGS__)
 static const struct call calls[NUMBERS] = {
-#include "libc-shim/glibc/hooked.def"
+#include "libc-shim/hook/hooked.def"
 };
 #undef VAL
 #undef FD

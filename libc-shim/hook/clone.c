@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
-#include "libc-shim/glibc/trampoline.h"
+#include "libc-shim/hook/trampoline.h"
 #include "libc-shim/hook.h"
 
 __thread unsigned fc_vfork_depth;

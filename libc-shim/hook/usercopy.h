@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* usercopy.h - what usercopy.S and usercopy.c offer signal.c, and the other way round. */
-#ifndef FC_SHIM_GLIBC_USERCOPY_H
-#define FC_SHIM_GLIBC_USERCOPY_H
+#ifndef FC_SHIM_HOOK_USERCOPY_H
+#define FC_SHIM_HOOK_USERCOPY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* trampoline.h - the layout of a trampoline, which trampoline.S, patch.c and check.c share. C and assembler. */
-#ifndef FC_SHIM_GLIBC_TRAMPOLINE_H
-#define FC_SHIM_GLIBC_TRAMPOLINE_H
+#ifndef FC_SHIM_HOOK_TRAMPOLINE_H
+#define FC_SHIM_HOOK_TRAMPOLINE_H
 
 /*
  * A trampoline is a slot, aligned to its size (so that a program counter finds the slot's start by masking):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* line.h - one line of text for stderr, put together without libc. A line that does not fit is cut. */
-#ifndef FC_SHIM_GLIBC_LINE_H
-#define FC_SHIM_GLIBC_LINE_H
+#ifndef FC_SHIM_HOOK_LINE_H
+#define FC_SHIM_HOOK_LINE_H
 
 #include <stdint.h>
 #include <sys/syscall.h>

@@ -13,7 +13,7 @@
  */
 #include <asm/unistd.h>
 
-#include "libc-shim/glibc/trampoline.h"
+#include "libc-shim/hook/trampoline.h"
 
 	/* ---- stubs ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* signal.h - what signal.c and check.c share: the virtual signals. */
-#ifndef FC_SHIM_GLIBC_SIGNAL_H
-#define FC_SHIM_GLIBC_SIGNAL_H
+#ifndef FC_SHIM_HOOK_SIGNAL_H
+#define FC_SHIM_HOOK_SIGNAL_H
 
 #include <signal.h>
 #include <stdint.h>

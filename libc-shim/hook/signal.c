@@ -19,7 +19,7 @@
  * virtually blocked.
  */
 #define _GNU_SOURCE
-#include "libc-shim/glibc/signal.h"
+#include "libc-shim/hook/signal.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -29,7 +29,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
-#include "libc-shim/glibc/usercopy.h"
+#include "libc-shim/hook/usercopy.h"
 #include "libc-shim/hook.h"
 
 #define KERNEL_SA_RESTORER 0x04000000ul

@@ -4,7 +4,7 @@
  * the shim's SIGSEGV and SIGBUS handler; where that cannot work (see fc_signal_ready) the kernel copies, at 0.6 us a page.
  */
 #define _GNU_SOURCE
-#include "libc-shim/glibc/usercopy.h"
+#include "libc-shim/hook/usercopy.h"
 
 #include <errno.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * sites.h - the site table of one ELF file: where its system call instructions are and how each can be rewritten. The
- * `farcall` command writes it (cli/decode.c, cli/sites.c), the shim reads it (patch.c). No code.
+ * `farcall` command writes it (cli/decode.c, cli/sites.c), the shim reads it (glibc/tables.c). No code.
  *
  * File name: the build-id in hexadecimal, then FC_SITES_SUFFIX. Contents: one struct fc_sites_header, then `count` struct
  * fc_site in ascending order of address; nothing after them. Native byte order; the file never leaves the machine.
@@ -12,9 +12,10 @@
  *   BACKWARD  before > 0:  what leads up to `syscall` too, because a return, a jump or a branch target follows too soon
  *   SPECIAL   kind == FC_SITE_SPECIAL: may not simply be called through C (vfork, clone onto a new stack), or not known
  *             until it runs (syscall(2)); of either shape
+ *   CANCELLABLE  no system call, but the entry of musl's function for cancellable ones, in its notes only (cancel.h)
  */
-#ifndef FC_SHIM_GLIBC_SITES_H
-#define FC_SHIM_GLIBC_SITES_H
+#ifndef FC_SHIM_HOOK_SITES_H
+#define FC_SHIM_HOOK_SITES_H
 
 #include <stdint.h>
 
@@ -32,7 +33,7 @@
 
 #define FC_SITE_UNKNOWN 0xffffu /* nr: not known before it runs */
 
-enum fc_site_kind { FC_SITE_CALL = 1, FC_SITE_SPECIAL = 2 };
+enum fc_site_kind { FC_SITE_CALL = 1, FC_SITE_SPECIAL = 2, FC_SITE_CANCELLABLE = 3 };
 
 struct fc_site {
 	uint64_t address; /* of the first byte to overwrite, relative to the load base */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * tables.c - where the sites of a stock glibc are: it finds libc and ld.so and reads the tables that the `farcall` command has made
+ * for their build-ids (sites.h). It changes nothing in them.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "common/rawcall.h"
+#include "libc-shim/hook/patch.h"
+#include "libc-shim/hook/sites.h"
+
+#define DIR_MAX 4096
+#define PATH_ROOM (DIR_MAX + 2 * FC_BUILD_ID_MAX + 16)
+
+extern void *__tls_get_addr(void *) __attribute__((weak)); /* ld.so's */
+
+/* a library that is looked for */
+struct library {
+	struct fc_object *o;
+	uintptr_t probe; /* an address in it */
+	const uint8_t *id;
+	unsigned id_size;
+};
+
+static void find_build_id(struct library *l, const char *at, size_t size)
+{
+	const char *end = at + size;
+	struct fc_note n;
+
+	while (fc_note_next(&at, end, &n)) {
+		if (n.type == NT_GNU_BUILD_ID && n.name_size == 4 && n.description_size &&
+		    n.description_size <= FC_BUILD_ID_MAX) {
+			l->id = (const void *)n.description;
+			l->id_size = n.description_size;
+			return;
+		}
+	}
+}
+
+static int find_library(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct library *l = arg;
+	bool here = false;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		here |= p->p_type == PT_LOAD && l->probe - info->dlpi_addr - p->p_vaddr < p->p_memsz;
+	}
+	if (!here)
+		return 0;
+	fc_object_place(l->o, info);
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type == PT_NOTE && !l->id)
+			find_build_id(l, (const void *)(info->dlpi_addr + p->p_vaddr), p->p_memsz);
+	}
+	return 1;
+}
+
+static int table_path(char path[PATH_ROOM], const char *dir, const struct library *l)
+{
+	size_t n = 0;
+
+	while (n < DIR_MAX && dir[n]) {
+		path[n] = dir[n];
+		n++;
+	}
+	if (n == DIR_MAX)
+		return -ENAMETOOLONG;
+	path[n++] = '/';
+	for (unsigned i = 0; i < l->id_size; i++) {
+		path[n++] = "0123456789abcdef"[l->id[i] >> 4];
+		path[n++] = "0123456789abcdef"[l->id[i] & 15];
+	}
+	memcpy(path + n, FC_SITES_SUFFIX, sizeof(FC_SITES_SUFFIX));
+	return 0;
+}
+
+/* The table is believed if only root or this user can have written it. The sites are checked one by one later. */
+static int check_table(const struct library *l, const struct fc_sites_header *h, const struct stat *st)
+{
+	if (h->magic != FC_SITES_MAGIC || h->version != FC_SITES_VERSION || h->count > FC_SITES_MAX ||
+	    (size_t)st->st_size != sizeof(*h) + h->count * sizeof(struct fc_site) || h->build_id_size != l->id_size)
+		return -EINVAL;
+	for (unsigned i = 0; i < l->id_size; i++)
+		if (h->build_id[i] != l->id[i])
+			return -EINVAL;
+	return 0;
+}
+
+static int load_table(const struct library *l, const char *dir)
+{
+	const struct fc_sites_header *h;
+	struct fc_object *o = l->o;
+	char path[PATH_ROOM];
+	struct stat st;
+	int err;
+	long fd, p;
+
+	if (!o->base || !l->id)
+		return fc_hook_fail(-ENOENT, o->what, "it is not loaded or has no build-id", NULL);
+	err = table_path(path, dir, l);
+	if (err)
+		return fc_hook_fail(err, o->what, "no site table: the directory's name is too long", NULL);
+	fd = fc_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fc_hook_fail((int)fd, o->what, "no site table", path);
+	err = (int)fc_call(SYS_fstat, fd, &st);
+	if (!err &&
+	    (!S_ISREG(st.st_mode) || (st.st_mode & 022) || (st.st_uid && st.st_uid != (uid_t)fc_call(SYS_geteuid))))
+		err = -EPERM;
+	if (!err && (size_t)st.st_size < sizeof(struct fc_sites_header))
+		err = -EINVAL;
+	p = err ? 0 : fc_call(SYS_mmap, 0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	fc_call(SYS_close, fd);
+	if (err || p < 0)
+		return fc_hook_fail(err ? err : (int)p, o->what, "will not use the site table", path);
+	h = (const void *)p;
+	o->memory = (void *)p;
+	o->memory_size = (size_t)st.st_size;
+	err = check_table(l, h, &st);
+	o->site = (const void *)(h + 1);
+	o->sites = h->count;
+	return err ? fc_hook_fail(err, o->what, "the site table is damaged or of another version:", path) : 0;
+}
+
+int fc_tables_load(struct fc_object *o, const char *sites_dir)
+{
+	struct library library[2] = {
+		{ .o = &o[0], .probe = (uintptr_t)&dl_iterate_phdr },
+		{ .o = &o[1], .probe = (uintptr_t)&__tls_get_addr },
+	};
+	int err = 0;
+
+	o[0].what = "libc";
+	o[1].what = "ld.so";
+	for (int i = 0; i < 2; i++)
+		dl_iterate_phdr(find_library, &library[i]);
+	for (int i = 0; i < 2 && !err; i++)
+		err = load_table(&library[i], sites_dir);
+	return err ? err : 2;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * patch.h - what patch.c, which rewrites sites, and those who know where the sites are (notes.c, glibc/tables.c) share, and
+ * what patch.c tells the rest of the hook.
+ */
+#ifndef FC_SHIM_HOOK_PATCH_H
+#define FC_SHIM_HOOK_PATCH_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libc-shim/hook/sites.h"
+
+#define FC_OBJECTS 4 /* whose sites are rewritten */
+
+/* an ELF object of the process, and its sites */
+struct fc_object {
+	const char *what; /* for messages */
+	uintptr_t base;
+	uintptr_t text, text_end; /* its executable segments */
+	const struct fc_site *site;
+	unsigned sites;
+	void *memory; /* mapping with the sites, unmapped when they have been rewritten; null = none */
+	size_t memory_size;
+	char *far; /* slots near this object, if ours are out of reach */
+};
+
+/* The objects that bring their sites along as notes, as a libc does that was built for farcall (site.s). Fills in at most
+ * FC_OBJECTS of them; returns their number, 0 if there are none, or -errno after one line on stderr. */
+int fc_notes_load(struct fc_object *o);
+
+/* glibc's libc.so.6 and ld.so, with the tables in `sites_dir`. As fc_notes_load. */
+int fc_tables_load(struct fc_object *o, const char *sites_dir);
+
+/* Fill in base and executable segments of the object that dl_iterate_phdr shows. */
+void fc_object_place(struct fc_object *o, const struct dl_phdr_info *info);
+
+/* One line on stderr about why `what` cannot be hooked; `path` may be null. Returns err. */
+int fc_hook_fail(int err, const char *what, const char *why, const char *path);
+
+/* our own text, known after fc_hook_install: system calls made in it are never hooked */
+struct fc_text {
+	uintptr_t start, end;
+};
+extern struct fc_text fc_shim_text;
+
+/* ---- ELF notes ---- */
+
+struct fc_note {
+	uint32_t type;
+	const char *name;
+	uint32_t name_size;
+	const char *description;
+	uint32_t description_size;
+};
+
+/* The note at *at, which moves behind it; false at the end, or at something that is no note. */
+static inline bool fc_note_next(const char **at, const char *end, struct fc_note *note)
+{
+	ElfW(Nhdr) h;
+
+	if (*at > end || (size_t)(end - *at) < sizeof(h))
+		return false;
+	h = *(const ElfW(Nhdr) *)(const void *)*at;
+	note->type = h.n_type;
+	note->name = *at + sizeof(h);
+	note->name_size = h.n_namesz;
+	note->description = note->name + ((h.n_namesz + 3ul) & ~3ul);
+	note->description_size = h.n_descsz;
+	*at = note->description + ((h.n_descsz + 3ul) & ~3ul);
+	return *at <= end;
+}
+
+#endif

@@ -1,0 +1,157 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs that are relinked instead of preloaded: builds uClibc-ng and musl from their sources, and runs the C test programs in
+# five builds, the first of them glibc with the preload object. Ends in a table. FC_TEST_LIBC=DIR uses libc-musl, libc-uclibc-ng and
+# stock-libc-musl, stock-libc-uclibc-ng in DIR instead of building them.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+need gcc objdump readelf
+builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
+programs="append exec large limits locks mmap signals threads"
+here=$FC_SOURCE/tests/relinked
+export FC_TEST_LONG=
+unset FC_TEST_LONG
+
+# ---- the libraries ----
+library() # NAME [--stock]
+{
+	local out=$TESTDIR/${2:+stock-}libc-$1
+
+	if [[ ${FC_TEST_LIBC:-} ]]; then
+		ln -s "$FC_TEST_LIBC/${out##*/}" "$out"
+	elif ! "$FC_SOURCE/libc-shim/$1/build.sh" ${2:+"$2"} --prefix "$out" --shim "$FC_BUILD" >"$TESTDIR/build.log" 2>&1; then
+		tail -n 20 "$TESTDIR/build.log"
+		wrong "$1 ${2:-} cannot be built"
+		finish
+	fi
+}
+for libc in musl uclibc-ng; do
+	library $libc
+	library $libc --stock
+done
+
+# compiler BUILD [stock]: prints the command that compiles for it
+compiler()
+{
+	case $1 in
+	glibc) echo "gcc" ;;
+	uclibc-*) echo "$TESTDIR/${2:+stock-}libc-uclibc-ng/bin/farcall-uclibc-gcc -include $here/compat.h" ;;
+	musl-*) echo "$TESTDIR/${2:+stock-}libc-musl/bin/farcall-musl-gcc -include $here/compat.h" ;;
+	esac
+	[[ $1 != *-static ]] || echo "-static"
+}
+
+compile() # BUILD OUT SOURCE [OPTION...]
+{
+	local build=$1 out=$2 source=$3
+	shift 3
+
+	# shellcheck disable=SC2046 # a list of words
+	$(compiler "$build") -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" "$@" -o "$out" "$FC_SOURCE/tests/$source" \
+		>"$TESTDIR/cc.log" 2>&1 || { head -n 5 "$TESTDIR/cc.log"; wrong "$source for $build: does not compile"; return 1; }
+}
+
+# ---- every program in every build, natively and remotely ----
+declare -A result
+run_program() # BUILD PROGRAM
+{
+	local d=$TESTDIR/run/$1/$2 program=$TESTDIR/bin/$1/h_$2
+
+	mkdir -p "$d/native" "$d/remote"
+	timeout -k 5 100 "$program" "$d/native" native >"$d/native.log" 2>&1 </dev/null ||
+		{ head -n 5 "$d/native.log"; wrong "$1: $2 natively"; return 1; }
+	timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data" -- "$program" /data remote >"$d/remote.log" 2>&1 </dev/null ||
+		{ head -n 5 "$d/remote.log"; wrong "$1: $2 remotely"; return 1; }
+}
+
+for build in $builds; do
+	mkdir -p "$TESTDIR/bin/$build"
+	for program in $programs; do
+		if compile "$build" "$TESTDIR/bin/$build/h_$program" "e2e/h_$program.c" && run_program "$build" "$program"; then
+			result[$build/$program]=passed
+		else
+			result[$build/$program]=FAILED
+		fi
+	done
+	compile "$build" "$TESTDIR/bin/$build/cat" relinked/cat.c
+done
+
+# ---- from any build to any other by exec, with a remote descriptor on standard input ----
+d=$TESTDIR/exec
+mkdir "$d"
+echo remote >"$d/file"
+for from in $builds; do
+	for to in $builds; do
+		got=$("$FARCALL" run -v "$d:/data" -- "$TESTDIR/bin/$from/cat" /data/file -- "$TESTDIR/bin/$to/cat" - 2>&1)
+		check "exec from $from to $to: $got" test "$got" = remote
+	done
+done
+
+# ---- without domain it is an ordinary program, and costs nothing ----
+for build in uclibc-static musl-static; do
+	for kind in stock hooked; do
+		# shellcheck disable=SC2046
+		$(compiler $build ${kind#hooked}) -O2 -o "$TESTDIR/getppid-$kind" "$here/getppid.c" || wrong "getppid.c for $build, $kind"
+	done
+	# the machine has other things to do: the best of several tries counts
+	for _ in 1 2 3 4 5; do
+		stock=$("$TESTDIR/getppid-stock") hooked=$("$TESTDIR/getppid-hooked")
+		note "$build: getppid takes $stock ns in the stock library, $hooked ns in the hooked one"
+		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }' && break
+	done
+	check "$build: a system call without domain costs more than 5 ns more" \
+		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }'
+done
+
+# ---- no storage call goes past the hook: a dispatcher that counts in place of the shim, and strace ----
+if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
+	counting=$FC_BUILD/tests/preload
+	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
+		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
+	for build in $builds; do
+		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
+		case $build in uclibc-*) specs=libc-uclibc-ng/lib/farcall-uclibc.specs ;; *) specs=libc-musl/lib/farcall-musl.specs ;; esac
+		sed "s#[^ {:;]*/lib/farcall\\.o#$counting/hook_count.o#; s#[^ {:;]*/lib/libfarcall\\.so#$counting/libhook_count.so#" \
+			"$TESTDIR/$specs" >"$TESTDIR/count.specs"
+		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
+		mkdir "$TESTDIR/wide"
+		option=
+		[[ $build != *-static ]] || option=-static
+		gcc -include "$here/compat.h" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
+			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
+		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
+			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
+		awk -v least=300 -f "$FC_SOURCE/tests/preload/bypass.awk" "$TESTDIR/names" "$TESTDIR/counts" "$TESTDIR/trace" >"$TESTDIR/report" ||
+			wrong "$build: calls went past the hook"
+		sed "s/^/# $build: /" "$TESTDIR/report"
+	done
+else
+	note "strace cannot trace here: calls past the hook are not looked for"
+fi
+
+# ---- /etc/farcall.conf cannot be tried out without changing the machine; the directory that it names can ----
+mkdir "$TESTDIR/shared"
+start_domain shared "$TESTDIR/shared:/data"
+"$FARCALL" config --domain "$TESTDIR/shared.sock" "$TESTDIR/runtime" || wrong "farcall config"
+echo shared >"$TESTDIR/shared/file"
+for build in $builds; do
+	[[ $build != glibc ]] || continue
+	check "$build: a runtime directory of farcall config" \
+		test "$(FARCALL_DIR=$TESTDIR/runtime "$TESTDIR/bin/$build/cat" /data/file)" = shared
+	check "$build: without one, local" test "$(FARCALL_DIR='' "$TESTDIR/bin/$build/cat" /data/file 2>&1)" = "/data/file: No such file or directory"
+done
+
+# ---- the table ----
+printf '%-12s' program
+# shellcheck disable=SC2086
+printf ' %-15s' $builds
+echo
+for program in $programs; do
+	printf '%-12s' "$program"
+	for build in $builds; do
+		printf ' %-15s' "${result[$build/$program]}"
+	done
+	echo
+done
+finish
