@@ -93,10 +93,13 @@ relink_unpack()
 # What the compiler wrapper links: the objects with the shim, and the kernel's headers, which neither library has.
 relink_install_shim()
 {
+	local headers
+
 	mkdir -p "$prefix/lib" "$prefix/include" "$prefix/bin" || exit 1
 	cp "$shim/farcall.o" "$shim/farcall-program.o" "$shim/libfarcall.so" "$prefix/lib/" || exit 1
-	ln -sfn /usr/include/linux "$prefix/include/linux"
-	ln -sfn /usr/include/asm-generic "$prefix/include/asm-generic"
+	for headers in linux asm-generic mtd; do
+		ln -sfn "/usr/include/$headers" "$prefix/include/$headers"
+	done
 	ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$prefix/include/asm"
 }
 

@@ -124,10 +124,10 @@ static int load_table(const struct library *l, const char *dir)
 		err = -EINVAL;
 	p = err ? 0 : fc_call(SYS_mmap, 0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	fc_call(SYS_close, fd);
-	if (err || p < 0)
+	if (err || p <= 0) /* (mmap gives no address 0) */
 		return fc_hook_fail(err ? err : (int)p, o->what, "will not use the site table", path);
-	h = (const void *)p;
 	o->memory = (void *)p;
+	h = o->memory;
 	o->memory_size = (size_t)st.st_size;
 	err = check_table(l, h, &st);
 	o->site = (const void *)(h + 1);

@@ -27,12 +27,12 @@ static const char *site_of(const struct fc_note *n)
 	return n->description + distance;
 }
 
-static struct fc_site describe(const struct fc_object *o, uint32_t type, const char *at)
+static struct fc_site describe(uintptr_t base, uint32_t type, const char *at)
 {
 	static const uint8_t call[FC_SITE_JUMP] = { 0x0f, 0x05, 0x0f, 0x1f, 0x00 };
 	static const uint8_t nop[FC_SITE_JUMP] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 	struct fc_site s = {
-		.address = (uintptr_t)at - o->base,
+		.address = (uintptr_t)at - base,
 		.nr = FC_SITE_UNKNOWN,
 		.kind = type == FC_NOTE_CALL      ? FC_SITE_CALL
 			: type == FC_NOTE_SPECIAL ? FC_SITE_SPECIAL
@@ -45,7 +45,7 @@ static struct fc_site describe(const struct fc_object *o, uint32_t type, const c
 }
 
 /* Count an object's sites, and with `to` write them there. */
-static unsigned each_site(const struct fc_object *o, const struct dl_phdr_info *info, struct fc_site *to)
+static unsigned each_site(const struct dl_phdr_info *info, struct fc_site *to)
 {
 	unsigned sites = 0;
 
@@ -59,7 +59,7 @@ static unsigned each_site(const struct fc_object *o, const struct dl_phdr_info *
 		while (sites < FC_SITES_MAX && fc_note_next(&at, end, &n)) {
 			site = site_of(&n);
 			if (site && to)
-				to[sites] = describe(o, n.type, site);
+				to[sites] = describe(info->dlpi_addr, n.type, site);
 			sites += site != NULL;
 		}
 	}
@@ -75,7 +75,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct search *s = arg;
 	struct fc_object *o = &s->o[s->n];
-	unsigned sites = each_site(NULL, info, NULL);
+	unsigned sites = each_site(info, NULL);
 	long p;
 
 	(void)size;
@@ -92,7 +92,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	o->memory = (void *)p;
 	o->memory_size = sites * sizeof(struct fc_site);
 	o->site = o->memory;
-	o->sites = each_site(o, info, o->memory);
+	o->sites = each_site(info, o->memory);
 	s->n++;
 	return 0;
 }
@@ -109,7 +109,7 @@ static int has_sites(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	(void)size;
 	(void)arg;
-	return each_site(NULL, info, NULL) != 0;
+	return each_site(info, NULL) != 0;
 }
 
 bool fc_hook_is_relinked(void)
