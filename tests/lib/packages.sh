@@ -10,6 +10,8 @@ packages_try="sysbench"
 packages_test="libcriterion-dev sysbench strace python3 git procps e2fsprogs util-linux attr acl file"
 # shellcheck disable=SC2034
 packages_lint="clang-format cppcheck shellcheck mandoc"
+# shellcheck disable=SC2034 # what the relinked libraries and busybox are built from
+packages_relinked="uclibc-source bzip2 xz-utils"
 
 # packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does. Sets
 # packages_changed if it installed anything: what configure did not find, it may find now.
