@@ -36,7 +36,7 @@ userland() # LIBRARY WRAPPER
 	# what needs headers or functions that the libraries do not have is left out
 	make -C "$dir" defconfig >"$TESTDIR/build.log" 2>&1
 	sed -i -e 's/^# CONFIG_STATIC is not set/CONFIG_STATIC=y/' \
-		-e 's/^\(CONFIG_\(TC\|PAM\|NSENTER\|UNSHARE\|SEEDRNG\|FEATURE_UTMP\|FEATURE_WTMP\|FEATURE_SYNC_FANCY\|FEATURE_MOUNT_NFS\|FEATURE_INETD_RPC\)\)=y/# \1 is not set/' \
+		-e 's/^\(CONFIG_\(TC\|PAM\|UDHCPC6\|NSENTER\|UNSHARE\|SEEDRNG\|FEATURE_UTMP\|FEATURE_WTMP\|FEATURE_SYNC_FANCY\|FEATURE_MOUNT_NFS\|FEATURE_INETD_RPC\)\)=y/# \1 is not set/' \
 		"$dir/.config"
 	make -C "$dir" oldconfig </dev/null >"$TESTDIR/build.log" 2>&1
 	make -C "$dir" -j2 CC="$libc/bin/$2" SKIP_STRIP=y busybox >"$TESTDIR/build.log" 2>&1 ||
