@@ -8,7 +8,7 @@ export LC_ALL=C
 . "$(dirname "$0")/../relink.sh"
 
 relink_options "$@"
-relink_unpack musl 'musl_*.orig.tar.*'
+relink_unpack musl 'musl_*.orig.tar.*[z2]'
 cd "$work/source" || exit 1
 
 # Cancellable calls: the entry of the function is the site; what follows stays as it is, to be called from there.

@@ -14,6 +14,7 @@ if [[ -z $source ]]; then
 	for source in /usr/src/uClibc-ng-*.tar.xz; do :; done
 	[[ -f $source ]] || die "no source: apt-get install uclibc-source, or name one with --source"
 fi
+# shellcheck disable=SC2119 # its arguments would name Debian's source package
 relink_unpack
 cd "$work/source" || exit 1
 cp "$here/dl_find_object.c" libc/unistd/
