@@ -16,6 +16,7 @@
 #include "libc-shim/shim.h"
 
 #define HIDDEN_ROOM 32
+#define AUXV_MAX 64
 
 static const char *variable(char **envp, const char *name)
 {
@@ -49,16 +50,17 @@ static bool is_set(char **envp, const char *name)
  * load a preload object then, but a relinked program has the shim in it. */
 static bool gained_rights(void)
 {
-	long fd = fc_call(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	Elf64_auxv_t aux;
+	Elf64_auxv_t aux[AUXV_MAX];
+	long fd = fc_call(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0), n;
 
 	if (fd < 0)
 		return fc_call(SYS_getuid) != fc_call(SYS_geteuid) || fc_call(SYS_getgid) != fc_call(SYS_getegid);
-	while (fc_call(SYS_read, fd, &aux, sizeof aux) == (long)sizeof aux && aux.a_type != AT_NULL)
-		if (aux.a_type == AT_SECURE)
-			break;
+	n = fc_call(SYS_read, fd, aux, sizeof aux);
 	fc_call(SYS_close, fd);
-	return aux.a_type != AT_SECURE || aux.a_un.a_val;
+	for (long i = 0; i < n / (long)sizeof aux[0]; i++)
+		if (aux[i].a_type == AT_SECURE)
+			return aux[i].a_un.a_val;
+	return true;
 }
 
 static int open_placeholder(struct shim_process *p)
@@ -171,7 +173,7 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 	(void)argv;
 	if (&environ && environ)
 		envp = environ;
-	if (variable(envp, "FARCALL_DIR") && gained_rights())
+	if (variable(envp, "FARCALL_DIR") && fc_hook_is_relinked() && gained_rights())
 		envp = none;
 	dir = find_directory(envp);
 	inherited = variable(envp, "FARCALL_EXEC");
