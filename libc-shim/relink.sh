@@ -3,6 +3,9 @@
 # relink.sh - sourced by musl/build.sh and uclibc-ng/build.sh: what building a hooked C library takes that is the same for both. The library's
 # source comes from a directory, a tarball or Debian, and is changed in a copy only.
 
+# of a make or a test that has started us; the sources' own makefiles would take them for theirs
+unset MAKEFLAGS MFLAGS MAKELEVEL top_srcdir top_builddir srcdir builddir CFLAGS CPPFLAGS LDFLAGS
+
 die()
 {
 	echo "${0##*/}: $*" >&2
