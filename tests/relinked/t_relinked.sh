@@ -10,7 +10,6 @@ need gcc objdump readelf
 builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
 programs="append exec large limits locks mmap signals threads"
 here=$FC_SOURCE/tests/relinked
-export FC_TEST_LONG=
 unset FC_TEST_LONG
 
 # ---- the libraries ----
@@ -128,7 +127,7 @@ if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
 		sed "s/^/# $build: /" "$TESTDIR/report"
 	done
 else
-	note "strace cannot trace here: calls past the hook are not looked for"
+	wrong "strace cannot trace here: calls past the hook cannot be looked for"
 fi
 
 # ---- /etc/farcall.conf cannot be tried out without changing the machine; the directory that it names can ----
