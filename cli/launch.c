@@ -184,7 +184,7 @@ static const char *preloadable_shim(void)
 	if (!strpbrk(shim, " :\t\n"))
 		return shim;
 	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
-	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM) && errno != EEXIST)
+	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM))
 		fc_die(FC_EXIT_OWN, "%s: %s", link, strerror(errno));
 	return link;
 }
@@ -403,7 +403,8 @@ int fc_launch_config(const struct fc_launch *launch, const char *dir)
 	add_shared_domains(launch);
 	check_mounts();
 	sites = prepare_sites();
-	unlinkat(run.runtime.dir, FC_CONFIG_FILE, 0);
+	unlinkat(run.runtime.dir, FC_CONFIG_FILE, 0); /* of an earlier time */
+	unlinkat(run.runtime.dir, FC_RUNTIME_SHIM, 0);
 	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, preloadable_shim());
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/" FC_CONFIG_FILE ": %s", dir, strerror(-err));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # site.s - makes a libc one that can be hooked. The assembler reads it in front of every file of the libc (-Wa,site.s), so it
 # reaches inline assembly, .S and .s alike. It takes the mnemonic `syscall` and makes it the instruction, three bytes
-# of nop and a note saying where they are (elfelfnote.h): a site of five bytes, the size of a jump, that no branch can lead into.
+# of nop and a note saying where they are (common/elfnote.h): a site of five bytes, the size of a jump, that no branch can lead into.
 # Until somebody rewrites it, it is the system call that it was.
 
 	.macro farcall_note kind, site
