@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A whole statically linked userland on remote files: busybox, from Debian's source, with every tool relinked against musl and
-# uClibc-ng. What its tools print must be what they print on local files. FC_TEST_LIBC as in t_relinked.sh; FC_TEST_BUSYBOX names a tarball.
+# uClibc-ng. What its tools print must be what they print on local files.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/relinked/libraries.sh
+. "$(dirname "$0")/libraries.sh"
 need_farcall
 need gcc make
 
@@ -14,32 +16,20 @@ sha256sum x/a/b/g; sed -i s/hello/bye/ a/f; cat a/f; gzip -k n; gunzip -c n.gz |
 stat -c %s z; mv z zz; rm -r x; awk "{ s += \$1 } END { print s }" n; wc -l n; diff a/f a/b/g || echo differ
 cd a && (echo sub >s; cat s) && find . -name g -exec cat {} \; && ls /nonexistent; echo status $?'
 
-tarball=${FC_TEST_BUSYBOX:-}
-if [[ -z $tarball ]]; then
-	# shellcheck source=libc-shim/relink.sh
-	. "$FC_SOURCE/libc-shim/relink.sh"
-	mkdir "$TESTDIR/debian"
-	debian_source busybox "$TESTDIR/debian" || { wrong "Debian's source of busybox is not to be had"; finish; }
-	for tarball in "$TESTDIR"/debian/busybox_*.orig.tar.*[z2]; do :; done
-fi
-
 userland() # LIBRARY WRAPPER
 {
-	local dir=$TESTDIR/busybox-$1 libc=${FC_TEST_LIBC:-$TESTDIR}/libc-$1 bin=$TESTDIR/bin-$1
+	local dir=$TESTDIR/busybox-$1 bin=$TESTDIR/bin-$1
 
-	if [[ -z ${FC_TEST_LIBC:-} ]]; then
-		"$FC_SOURCE/libc-shim/$1/build.sh" --prefix "$libc" --shim "$FC_BUILD" >"$TESTDIR/build.log" 2>&1 ||
-			{ tail "$TESTDIR/build.log"; wrong "$1 cannot be built"; return; }
-	fi
+	library "$1"
 	mkdir -p "$dir" "$bin" "$TESTDIR/$1-local" "$TESTDIR/$1-remote"
-	tar -xf "$tarball" -C "$dir" --strip-components=1 || { wrong "cannot unpack $tarball"; return; }
+	unpacked busybox "$dir" || return
 	# what needs headers or functions that the libraries do not have is left out
 	make -C "$dir" defconfig >"$TESTDIR/build.log" 2>&1
 	sed -i -e 's/^# CONFIG_STATIC is not set/CONFIG_STATIC=y/' \
 		-e 's/^\(CONFIG_\(TC\|PAM\|UDHCPC6\|NSENTER\|UNSHARE\|SEEDRNG\|FEATURE_UTMP\|FEATURE_WTMP\|FEATURE_SYNC_FANCY\|FEATURE_MOUNT_NFS\|FEATURE_INETD_RPC\)\)=y/# \1 is not set/' \
 		"$dir/.config"
 	make -C "$dir" oldconfig </dev/null >"$TESTDIR/build.log" 2>&1
-	make -C "$dir" -j2 CC="$libc/bin/$2" SKIP_STRIP=y busybox >"$TESTDIR/build.log" 2>&1 ||
+	make -C "$dir" -j2 CC="$libraries_dir/libc-$1/bin/$2" SKIP_STRIP=y busybox >"$TESTDIR/build.log" 2>&1 ||
 		{ grep -E 'error|undefined' "$TESTDIR/build.log" | head; wrong "busybox for $1 cannot be built"; return; }
 	cp "$dir/busybox" "$bin/"
 	"$bin/busybox" --install -s "$bin" || { wrong "busybox for $1 does not install"; return; }

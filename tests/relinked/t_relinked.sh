@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that are relinked instead of preloaded: builds uClibc-ng and musl from their sources, and runs the C test programs in
-# five builds, the first of them glibc with the preload object. Ends in a table. FC_TEST_LIBC=DIR uses libc-musl, libc-uclibc-ng and
-# stock-libc-musl, stock-libc-uclibc-ng in DIR instead of building them.
+# five builds, the first of them glibc with the preload object. Ends in a table.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/relinked/libraries.sh
+. "$(dirname "$0")/libraries.sh"
 need_farcall
 need gcc objdump readelf
 builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
@@ -12,34 +13,10 @@ programs="append exec large limits locks mmap signals threads"
 here=$FC_SOURCE/tests/relinked
 unset FC_TEST_LONG
 
-# ---- the libraries ----
-library() # NAME [--stock]
-{
-	local out=$TESTDIR/${2:+stock-}libc-$1
-
-	if [[ ${FC_TEST_LIBC:-} ]]; then
-		ln -s "$FC_TEST_LIBC/${out##*/}" "$out"
-	elif ! "$FC_SOURCE/libc-shim/$1/build.sh" ${2:+"$2"} --prefix "$out" --shim "$FC_BUILD" >"$TESTDIR/build.log" 2>&1; then
-		tail -n 20 "$TESTDIR/build.log"
-		wrong "$1 ${2:-} cannot be built"
-		finish
-	fi
-}
 for libc in musl uclibc-ng; do
 	library $libc
-	library $libc --stock
+	library $libc stock
 done
-
-# compiler BUILD [stock]: prints the command that compiles for it
-compiler()
-{
-	case $1 in
-	glibc) echo "gcc" ;;
-	uclibc-*) echo "$TESTDIR/${2:+stock-}libc-uclibc-ng/bin/farcall-uclibc-gcc -include $here/compat.h" ;;
-	musl-*) echo "$TESTDIR/${2:+stock-}libc-musl/bin/farcall-musl-gcc -include $here/compat.h" ;;
-	esac
-	[[ $1 != *-static ]] || echo "-static"
-}
 
 compile() # BUILD OUT SOURCE [OPTION...]
 {
@@ -110,15 +87,15 @@ if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
 		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
 	for build in $builds; do
 		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
-		specs="libc-musl/lib/farcall-musl.specs"
-		[[ $build != uclibc-* ]] || specs="libc-uclibc-ng/lib/farcall-uclibc.specs"
+		specs="$libraries_dir/libc-musl/lib/farcall-musl.specs"
+		[[ $build != uclibc-* ]] || specs="$libraries_dir/libc-uclibc-ng/lib/farcall-uclibc.specs"
 		sed "s#[^ {:;]*/lib/farcall\\.o#$counting/hook_count.o#; s#[^ {:;]*/lib/libfarcall\\.so#$counting/libhook_count.so#" \
-			"$TESTDIR/$specs" >"$TESTDIR/count.specs"
+			"$specs" >"$TESTDIR/count.specs"
 		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
 		mkdir "$TESTDIR/wide"
 		option=
 		[[ $build != *-static ]] || option=-static
-		gcc -include "$here/compat.h" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
+		gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
 			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
 		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
 			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
