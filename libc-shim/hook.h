@@ -61,6 +61,9 @@ int fc_signal_init(void);
 long fc_sys_rt_sigaction(long a[6]);
 long fc_sys_rt_sigprocmask(long a[6]);
 
+/* Before clone makes a thread: it inherits the mask that the caller believes to have. */
+void fc_signal_before_thread(void);
+
 /* Before execve: make the kernel's dispositions and mask what the application believes they are (SIG_IGN and blocked
  * signals survive an exec); after a failed execve: back again. */
 void fc_signal_before_exec(void);

@@ -140,7 +140,7 @@ relink_specs()
 	-L$p -L .%s
 
 	*libgcc:
-	libgcc.a%s %:if-exists(libgcc_eh.a%s)
+	libgcc.a%s
 
 	*startfile:
 	$3 %{!shared:$linked}

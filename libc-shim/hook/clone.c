@@ -47,7 +47,11 @@ unsigned fc_clone_class(long nr, const long a[6])
 		flags = args.flags;
 		stack = args.stack;
 	}
-	if (flags & CLONE_VM)
-		return flags & CLONE_VFORK ? class_vfork() : FC_CLASS_NATIVE;
+	if ((flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK))
+		return class_vfork();
+	if (flags & CLONE_VM) {
+		fc_signal_before_thread();
+		return FC_CLASS_NATIVE;
+	}
 	return stack ? FC_CLASS_FORK : FC_CLASS_DISPATCH;
 }

@@ -461,6 +461,22 @@ long fc_sys_rt_sigprocmask(long a[6])
 	return user_old && fc_copy_to_user(user_old, &old, sizeof(old)) ? -EFAULT : 0;
 }
 
+/* ---- threads ---- */
+
+/* What the thread believes blocked is blocked until it says otherwise, so that the new one adopts it. (glibc's and musl's set the
+ * masks of new threads themselves; not uClibc-ng's.) */
+void fc_signal_before_thread(void)
+{
+	struct state *t = state_get();
+	uint64_t more = t->blocked & FAULTS & ~t->really;
+
+	if (!more)
+		return;
+	t->really |= more;
+	state_changed(t);
+	kernel_mask(SIG_BLOCK, &more);
+}
+
 /* ---- exec ---- */
 
 void fc_signal_before_exec(void)

@@ -59,12 +59,13 @@ p=$prefix/lib
 for name in m pthread rt dl crypt resolv util nsl; do
 	[[ -e $p/lib$name.a || -e $p/lib$name.so ]] || ar cr "$p/lib$name.a" || exit 1
 done
+# One unwinder per process: libpthread's is libgcc_s.so.1, and so it must be the dynamic program's.
 relink_specs uclibc ld64-uClibc.so.1 \
 	"%{static-pie:%euClibc-ng 1.0.35 has no static-pie} %{!shared:%{static|no-pie:$p/crt1.o;:$p/Scrt1.o}} $p/crti.o %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
-	"--start-group -lc -lgcc -lgcc_eh --end-group" "-fno-stack-protector"
+	"--start-group -lc -lgcc %{static:-lgcc_eh;:--as-needed $p/libgcc_s.so.1 --no-as-needed} --end-group" "-fno-stack-protector"
 
-# libgcc_eh.a's names are hidden: give the ones that libpthread asks for away under new ones.
-names="_Unwind_Resume _Unwind_ForcedUnwind _Unwind_GetCFA __gcc_personality_v0"
+# libgcc_eh.a's names are hidden: give them away under new ones.
+names=$(nm -g --defined-only "$(gcc -print-file-name=libgcc_eh.a)" | awk '$2 == "T" && $3 ~ /^(_Unwind_|__gcc_personality_v0)/ { print $3 }')
 rename=()
 for name in $names; do
 	rename+=(--redefine-sym "$name=farcall_gcc$name")
@@ -73,5 +74,5 @@ for name in $names; do
 done >"$work/names.s"
 echo '.section .note.GNU-stack, "", @progbits' >>"$work/names.s"
 objcopy "${rename[@]}" "$(gcc -print-file-name=libgcc_eh.a)" "$work/eh.a" || die "objcopy failed"
-"$prefix/bin/farcall-uclibc-gcc" -shared -fPIC -o "$p/libgcc_s.so.1" -Wl,-soname,libgcc_s.so.1 "$work/names.s" \
-	-Wl,--whole-archive "$work/eh.a" -Wl,--no-whole-archive || die "libgcc_s.so.1 cannot be made"
+"$prefix/bin/farcall-uclibc-gcc" -shared -fPIC -nodefaultlibs -o "$p/libgcc_s.so.1" -Wl,-soname,libgcc_s.so.1 "$work/names.s" \
+	-Wl,--whole-archive "$work/eh.a" -Wl,--no-whole-archive -lc -lgcc || die "libgcc_s.so.1 cannot be made"

@@ -457,7 +457,7 @@ static void assault(pid_t pid)
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	REFUSED(sched_setaffinity(pid, sizeof one, &one));
-	REFUSED(sched_setscheduler(pid, SCHED_BATCH, &(struct sched_param){ 0 }));
+	REFUSED(syscall(SYS_sched_setscheduler, pid, SCHED_BATCH, &(struct sched_param){ 0 }));
 	REFUSED(syscall(SYS_ioprio_set, 1, pid, 3 << 13));
 	REFUSED(prlimit(pid, RLIMIT_NOFILE, &(struct rlimit){ 3, 3 }, NULL));
 	REFUSED(ptrace(PTRACE_ATTACH, pid, NULL, NULL));

@@ -224,7 +224,7 @@ int main(int argc, char **argv)
 	pthread_t t[4];
 	FILE *p;
 
-	if (argc != 2 || chdir(argv[1]))
+	if (argc < 2 || chdir(argv[1]))
 		return 2;
 	streams();
 	data();

@@ -7,21 +7,111 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/stat.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define strerrorname_np strerror
+static inline const char *strerrorname_np(int error)
+{
+#define NAME(e) \
+	case e: \
+		return #e;
+	switch (error) {
+		NAME(EPERM) NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(ENXIO) NAME(E2BIG)
+		NAME(ENOEXEC) NAME(EBADF) NAME(ECHILD) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT)
+		NAME(ENOTBLK) NAME(EBUSY) NAME(EEXIST) NAME(EXDEV) NAME(ENODEV) NAME(ENOTDIR) NAME(EISDIR)
+		NAME(EINVAL) NAME(ENFILE) NAME(EMFILE) NAME(ENOTTY) NAME(ETXTBSY) NAME(EFBIG) NAME(ENOSPC)
+		NAME(ESPIPE) NAME(EROFS) NAME(EMLINK) NAME(EPIPE) NAME(EDOM) NAME(ERANGE) NAME(EDEADLK)
+		NAME(ENAMETOOLONG) NAME(ENOLCK) NAME(ENOSYS) NAME(ENOTEMPTY) NAME(ELOOP) NAME(ENODATA)
+		NAME(ETIME) NAME(EOVERFLOW) NAME(ENOTSOCK) NAME(EOPNOTSUPP) NAME(ESTALE) NAME(EDQUOT)
+		NAME(ECANCELED)
+	default:
+		return strerror(error);
+	}
+#undef NAME
+}
+
+#ifndef __GLIBC__
+#define FC_NO_CONTEXT
+#endif
+
+#if !defined(__GLIBC__) || defined(__UCLIBC__)
+static inline int scandirat(int dir, const char *path, struct dirent ***list, int (*filter)(const struct dirent *),
+			    int (*compare)(const struct dirent **, const struct dirent **))
+{
+	char name[300];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d/%s", dir, path);
+	return scandir(name, list, filter, compare);
+}
+#endif
 
 #ifdef __UCLIBC__
 #define FC_NO_ADDCHDIR
 #define futimes(fd, times) syscall(SYS_futimesat, fd, NULL, times)
+
+static inline int prlimit(int pid, int what, const struct rlimit *new, struct rlimit *old)
+{
+	return (int)syscall(SYS_prlimit64, pid, what, new, old);
+}
+
+static inline ssize_t process_vm_readv(int pid, const struct iovec *to, unsigned long nto, const struct iovec *from, unsigned long nfrom,
+				       unsigned long flags)
+{
+	return syscall(SYS_process_vm_readv, pid, to, nto, from, nfrom, flags);
+}
+
+static inline ssize_t process_vm_writev(int pid, const struct iovec *from, unsigned long nfrom, const struct iovec *to, unsigned long nto,
+					unsigned long flags)
+{
+	return syscall(SYS_process_vm_writev, pid, from, nfrom, to, nto, flags);
+}
+
+static inline ssize_t getdents64(int fd, void *to, size_t size)
+{
+	return syscall(SYS_getdents64, fd, to, size);
+}
+#endif
+
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#define F_SEAL_GROW 4
+#define F_SEAL_WRITE 8
+#define memfd_create(name, flags) (int)syscall(SYS_memfd_create, name, flags)
+#endif
+
+#ifndef F_GETOWN_EX
+#define F_GETOWN_EX 16
+struct f_owner_ex {
+	int type;
+	int pid;
+};
+#endif
+
+#ifndef F_GET_RW_HINT
+#define F_GET_RW_HINT 1035
+#define F_SET_RW_HINT 1036
 #endif
 
 #ifndef F_OFD_SETLK
@@ -55,11 +145,11 @@ static inline int fc_close_range(unsigned first, unsigned last, int flags)
 }
 #define close_range fc_close_range
 
-static inline int fc_statx(int dir, const char *path, int flags, unsigned mask, struct statx *to)
+/* not a macro: there is a structure of this name */
+static inline int statx(int dir, const char *path, int flags, unsigned mask, struct statx *to)
 {
 	return (int)syscall(SYS_statx, dir, path, flags, mask, to);
 }
-#define statx(dir, path, flags, mask, to) fc_statx(dir, path, flags, mask, to)
 
 static inline int fc_renameat2(int from, const char *old, int to, const char *new, unsigned flags)
 {

@@ -4,6 +4,8 @@
 # compiling for them. They are in $FC_BUILD/tests/relinked/ and are built again when anything has changed that they are made of.
 libraries_dir=$FC_BUILD/tests/relinked
 compat=$FC_SOURCE/tests/relinked/compat.h
+# shellcheck disable=SC2034 # for who sources this
+builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
 # shellcheck source=libc-shim/relink.sh
 . "$FC_SOURCE/libc-shim/relink.sh"
 
@@ -45,6 +47,27 @@ compiler()
 	musl-*) echo "$libraries_dir/${2:+stock-}libc-musl/bin/farcall-musl-gcc -include $compat" ;;
 	esac
 	[[ $1 != *-static ]] || echo "-static"
+}
+
+# compile BUILD [stock] OUT SOURCE|OPTION...: a test program, from tests/
+compile()
+{
+	local build=$1 kind=
+	[[ $2 != stock ]] || { kind=stock; shift; }
+	local out=$2 word words=()
+	shift 2
+
+	for word; do
+		case $word in
+		hook_libs) words+=("$FC_BUILD"/libc-shim/hook/lib{hook,stubs,hook,stubs}.a) ;;
+		*.c) words+=("$FC_SOURCE/tests/$word") ;;
+		*) words+=("$word") ;;
+		esac
+	done
+	# shellcheck disable=SC2046 # a list of words
+	$(compiler "$build" $kind) -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" -I"$FC_SOURCE/tests/unit/tsan" \
+		-o "$out" "${words[@]}" "$FC_BUILD/common/libcommon.a" >"$TESTDIR/cc.log" 2>&1 ||
+		{ head -n 5 "$TESTDIR/cc.log"; wrong "$* for $build: does not compile"; return 1; }
 }
 
 # unpacked PACKAGE DIR: the upstream part of a Debian source package, in DIR; the tarball is kept.

@@ -1,130 +1,149 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that are relinked instead of preloaded: builds uClibc-ng and musl from their sources, and runs the C test programs in
-# five builds, the first of them glibc with the preload object. Ends in a table.
+# five builds, the first of them glibc with the preload object. Ends in a table. FC_RELINKED_ONLY="NAME..." runs some of the programs only.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/relinked/libraries.sh
 . "$(dirname "$0")/libraries.sh"
 need_farcall
-need gcc objdump readelf
-builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
-programs="append exec large limits locks mmap signals threads"
-here=$FC_SOURCE/tests/relinked
+need gcc
+export FC_BUILD FARCALL
 unset FC_TEST_LONG
+
+# NAME HOW SOURCE|OPTION...: run_HOW says how it is run. Not here: what is linked with the domain, the command or Debian's libraries (t_execute,
+# t_scribble, test_path, test_sites, ...), for these are never relinked.
+table='
+append      files    e2e/h_append.c
+exec        files    e2e/h_exec.c
+large       files    e2e/h_large.c
+limits      files    e2e/h_limits.c
+locks       files    e2e/h_locks.c
+mmap        files    e2e/h_mmap.c
+signals     files    e2e/h_signals.c
+threads     files    e2e/h_threads.c
+wide        files    preload/h_wide.c
+hook        prints   preload/h_hook.c -fexceptions
+segv        prints   preload/h_signals.c
+unhooked    prints   preload/h_unhooked.c
+compare     compare  compare/call.c compare/h_compare.c compare/rows.c compare/show.c compare/tree.c compare/values.c compare/vectors.c
+kill        fault    fault/fault_kill.c domain/peer.c
+hostile     fault    fault/fault_hostile.c domain/peer.c
+control     peer     domain/t_control.c domain/suite.c domain/peer.c
+intruders   peer     domain/t_intruders.c domain/suite.c domain/peer.c
+queue       alone    stress/stress_queue.c
+config      alone    unit/test_config.c unit/tsan/runner.c ../libc-shim/config.c
+protocol    alone    unit/test_control.c unit/tsan/runner.c
+doorbell    alone    unit/test_doorbell.c unit/tsan/runner.c
+elfkind     alone    unit/test_elfkind.c unit/tsan/runner.c
+exports     alone    unit/test_export_spec.c unit/tsan/runner.c
+queue_unit  alone    unit/test_queue.c unit/tsan/runner.c
+region      alone    unit/test_region.c unit/tsan/runner.c
+spin        alone    unit/test_spin.c unit/tsan/runner.c
+usercopy    alone    unit/test_usercopy.c unit/tsan/runner.c hook_libs -Wl,--unresolved-symbols=ignore-in-object-files
+'
 
 for libc in musl uclibc-ng; do
 	library $libc
 	library $libc stock
 done
 
-compile() # BUILD OUT SOURCE [OPTION...]
+# try WHAT COMMAND...: it succeeds, and what it prints is in $log
+try()
 {
-	local build=$1 out=$2 source=$3
-	shift 3
+	local what=$1 status
+	shift
 
-	# shellcheck disable=SC2046 # a list of words
-	$(compiler "$build") -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" "$@" -o "$out" "$FC_SOURCE/tests/$source" \
-		>"$TESTDIR/cc.log" 2>&1 || { head -n 5 "$TESTDIR/cc.log"; wrong "$source for $build: does not compile"; return 1; }
+	"$@" >"$log" 2>&1 </dev/null
+	status=$?
+	((status)) || return 0
+	tail -n 8 "$log"
+	wrong "$build: $program $what: status $status"
 }
 
-# ---- every program in every build, natively and remotely ----
+# ---- how to run a $program of a $build in a directory $d; $stock is what the library without hook makes of it ----
+run_files()
+{
+	mkdir -p "$d/stock" "$d/native" "$d/remote"
+	[[ ! $stock ]] || log=$d/log try "natively in the stock library" timeout -k 5 100 "$stock" "$d/stock" native || return
+	log=$d/log try natively timeout -k 5 100 "$bin" "$d/native" native || return
+	log=$d/log try remotely timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data" -- "$bin" /data remote
+}
+
+run_prints()
+{
+	local run
+
+	mkdir -p "$d/remote"
+	log=$d/stock.log try "natively in the stock library" timeout -k 5 100 "${stock:-$bin}" || return
+	log=$d/hooked.log try natively timeout -k 5 100 "$bin" || return
+	log=$d/beside.log try "beside a domain" timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data" -- "$bin" || return
+	for run in stock hooked beside; do
+		sed -i '/^[0-9]\{9,\}$/d; /^Sig\(Ign\|Blk\):/d' "$d/$run.log" # addresses; what only the kernel knows
+		diff "$d/stock.log" "$d/$run.log" >"$d/diff" || { head "$d/diff"; wrong "$build: $program ($run) prints something else"; return; }
+	done
+}
+
+run_alone()
+{
+	mkdir -p "$d/remote"
+	[[ ! $stock ]] || log=$d/log try "natively in the stock library" timeout -k 5 100 "$stock" 1 || return
+	log=$d/log try natively timeout -k 5 100 "$bin" 1 || return
+	log=$d/log try "beside a domain" timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data" -- "$bin" 1
+}
+
+run_compare()
+{
+	mkdir -p "$d/w"
+	log=$d/log try "" timeout -k 5 300 "$bin" --every 60 "$FARCALL" "$d/w"
+}
+
+run_fault()
+{
+	local n=50 # kills
+	[[ $program = kill ]] || n=5 # seconds
+	mkdir -p "$d"
+	log=$d/log try "" timeout -k 5 200 "$bin" $n
+}
+
+run_peer()
+{
+	mkdir -p "$d"
+	log=$d/log try "" timeout -k 5 200 "$bin" "$FC_BUILD/farcall-storaged"
+}
+
+# ---- every program in every build ----
 declare -A result
-run_program() # BUILD PROGRAM
-{
-	local d=$TESTDIR/run/$1/$2 program=$TESTDIR/bin/$1/h_$2
-
-	mkdir -p "$d/native" "$d/remote"
-	timeout -k 5 100 "$program" "$d/native" native >"$d/native.log" 2>&1 </dev/null ||
-		{ head -n 5 "$d/native.log"; wrong "$1: $2 natively"; return 1; }
-	timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data" -- "$program" /data remote >"$d/remote.log" 2>&1 </dev/null ||
-		{ head -n 5 "$d/remote.log"; wrong "$1: $2 remotely"; return 1; }
-}
-
-for build in $builds; do
-	mkdir -p "$TESTDIR/bin/$build"
-	for program in $programs; do
-		if compile "$build" "$TESTDIR/bin/$build/h_$program" "e2e/h_$program.c" && run_program "$build" "$program"; then
-			result[$build/$program]=passed
-		else
-			result[$build/$program]=FAILED
-		fi
-	done
-	compile "$build" "$TESTDIR/bin/$build/cat" relinked/cat.c
-done
-
-# ---- from any build to any other by exec, with a remote descriptor on standard input ----
-d=$TESTDIR/exec
-mkdir "$d"
-echo remote >"$d/file"
-for from in $builds; do
-	for to in $builds; do
-		got=$("$FARCALL" run -v "$d:/data" -- "$TESTDIR/bin/$from/cat" /data/file -- "$TESTDIR/bin/$to/cat" - 2>&1)
-		check "exec from $from to $to: $got" test "$got" = remote
-	done
-done
-
-# ---- without domain it is an ordinary program, and costs nothing ----
-for build in uclibc-static musl-static; do
-	for kind in stock hooked; do
-		# shellcheck disable=SC2046
-		$(compiler $build ${kind#hooked}) -O2 -o "$TESTDIR/getppid-$kind" "$here/getppid.c" || wrong "getppid.c for $build, $kind"
-	done
-	# the machine has other things to do: the best of several tries counts
-	for _ in 1 2 3 4 5; do
-		stock=$("$TESTDIR/getppid-stock") hooked=$("$TESTDIR/getppid-hooked")
-		note "$build: getppid takes $stock ns in the stock library, $hooked ns in the hooked one"
-		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }' && break
-	done
-	check "$build: a system call without domain costs more than 5 ns more" \
-		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }'
-done
-
-# ---- no storage call goes past the hook: a dispatcher that counts in place of the shim, and strace ----
-if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
-	counting=$FC_BUILD/tests/preload
-	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
-		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
+programs=()
+chmod 755 "$TESTDIR"
+while read -r program how sources; do
+	[[ $program ]] || continue
+	[[ -z ${FC_RELINKED_ONLY:-} || " $FC_RELINKED_ONLY " == *" $program "* ]] || continue
+	programs+=("$program")
+	began=$SECONDS
 	for build in $builds; do
-		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
-		specs="$libraries_dir/libc-musl/lib/farcall-musl.specs"
-		[[ $build != uclibc-* ]] || specs="$libraries_dir/libc-uclibc-ng/lib/farcall-uclibc.specs"
-		sed "s#[^ {:;]*/lib/farcall\\.o#$counting/hook_count.o#; s#[^ {:;]*/lib/libfarcall\\.so#$counting/libhook_count.so#" \
-			"$specs" >"$TESTDIR/count.specs"
-		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
-		mkdir "$TESTDIR/wide"
-		option=
-		[[ $build != *-static ]] || option=-static
-		gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
-			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
-		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
-			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
-		awk -v least=250 -f "$FC_SOURCE/tests/preload/bypass.awk" "$TESTDIR/names" "$TESTDIR/counts" "$TESTDIR/trace" >"$TESTDIR/report" ||
-			wrong "$build: calls went past the hook"
-		sed "s/^/# $build: /" "$TESTDIR/report"
+		d=$TESTDIR/run/$build/$program stock=
+		bin=$(basename "${sources%%.c*}") && bin=$TESTDIR/bin/$build/$bin
+		mkdir -p "${bin%/*}" "$TESTDIR/run/$build"
+		result[$build/$program]=FAILED
+		# shellcheck disable=SC2086 # a list of words
+		compile "$build" "$bin" $sources || continue
+		if [[ $build != glibc && $how == @(files|prints|alone) ]]; then
+			stock=$bin-stock
+			# shellcheck disable=SC2086
+			compile "$build" stock "$stock" $sources || continue
+		fi
+		"run_$how" && result[$build/$program]=passed
 	done
-else
-	wrong "strace cannot trace here: calls past the hook cannot be looked for"
-fi
-
-# ---- /etc/farcall.conf cannot be tried out without changing the machine; the directory that it names can ----
-mkdir "$TESTDIR/shared"
-start_domain shared "$TESTDIR/shared:/data"
-"$FARCALL" config --domain "$TESTDIR/shared.sock" "$TESTDIR/runtime" || wrong "farcall config"
-echo shared >"$TESTDIR/shared/file"
-for build in $builds; do
-	[[ $build != glibc ]] || continue
-	check "$build: a runtime directory of farcall config" \
-		test "$(FARCALL_DIR=$TESTDIR/runtime "$TESTDIR/bin/$build/cat" /data/file)" = shared
-	check "$build: without one, local" test "$(FARCALL_DIR='' "$TESTDIR/bin/$build/cat" /data/file 2>&1)" = "/data/file: No such file or directory"
-done
+	note "$program: $((SECONDS - began)) s"
+done <<<"$table"
 
 # ---- the table ----
 printf '%-12s' program
 # shellcheck disable=SC2086
 printf ' %-15s' $builds
 echo
-for program in $programs; do
+for program in "${programs[@]}"; do
 	printf '%-12s' "$program"
 	for build in $builds; do
 		printf ' %-15s' "${result[$build/$program]}"

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What lies between relinked programs and the rest: exec from any build to any other, what a system call costs without domain, calls that
+# would go past the hook, and the configuration that programs find by themselves.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/relinked/libraries.sh
+. "$(dirname "$0")/libraries.sh"
+need_farcall
+need gcc objdump readelf
+here=$FC_SOURCE/tests/relinked
+
+for libc in musl uclibc-ng; do
+	library $libc
+	library $libc stock
+done
+
+# ---- from any build to any other by exec, with a remote descriptor on standard input ----
+for build in $builds; do
+	mkdir -p "$TESTDIR/bin/$build"
+	compile "$build" "$TESTDIR/bin/$build/cat" relinked/cat.c
+done
+d=$TESTDIR/exec
+mkdir "$d"
+echo remote >"$d/file"
+for from in $builds; do
+	for to in $builds; do
+		got=$("$FARCALL" run -v "$d:/data" -- "$TESTDIR/bin/$from/cat" /data/file -- "$TESTDIR/bin/$to/cat" - 2>&1)
+		check "exec from $from to $to: $got" test "$got" = remote
+	done
+done
+
+# ---- without domain it is an ordinary program, and costs nothing ----
+for build in uclibc-static musl-static; do
+	for kind in stock hooked; do
+		# shellcheck disable=SC2046
+		$(compiler $build ${kind#hooked}) -O2 -o "$TESTDIR/getppid-$kind" "$here/getppid.c" || wrong "getppid.c for $build, $kind"
+	done
+	# the machine has other things to do: the best of several tries counts
+	for _ in 1 2 3 4 5; do
+		stock=$("$TESTDIR/getppid-stock") hooked=$("$TESTDIR/getppid-hooked")
+		note "$build: getppid takes $stock ns in the stock library, $hooked ns in the hooked one"
+		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }' && break
+	done
+	check "$build: a system call without domain costs more than 5 ns more" \
+		awk -v s="$stock" -v h="$hooked" 'BEGIN { exit !(h - s <= 5) }'
+done
+
+# ---- no storage call goes past the hook: a dispatcher that counts in place of the shim, and strace ----
+if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
+	counting=$FC_BUILD/tests/preload
+	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
+		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
+	for build in $builds; do
+		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
+		specs="$libraries_dir/libc-musl/lib/farcall-musl.specs"
+		[[ $build != uclibc-* ]] || specs="$libraries_dir/libc-uclibc-ng/lib/farcall-uclibc.specs"
+		sed "s#[^ {:;]*/lib/farcall\\.o#$counting/hook_count.o#; s#[^ {:;]*/lib/libfarcall\\.so#$counting/libhook_count.so#" \
+			"$specs" >"$TESTDIR/count.specs"
+		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
+		mkdir "$TESTDIR/wide"
+		option=
+		[[ $build != *-static ]] || option=-static
+		gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
+			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
+		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
+			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
+		awk -v least=250 -f "$FC_SOURCE/tests/preload/bypass.awk" "$TESTDIR/names" "$TESTDIR/counts" "$TESTDIR/trace" >"$TESTDIR/report" ||
+			wrong "$build: calls went past the hook"
+		sed "s/^/# $build: /" "$TESTDIR/report"
+	done
+else
+	wrong "strace cannot trace here: calls past the hook cannot be looked for"
+fi
+
+# ---- /etc/farcall.conf cannot be tried out without changing the machine; the directory that it names can ----
+mkdir "$TESTDIR/shared"
+start_domain shared "$TESTDIR/shared:/data"
+"$FARCALL" config --domain "$TESTDIR/shared.sock" "$TESTDIR/runtime" || wrong "farcall config"
+echo shared >"$TESTDIR/shared/file"
+for build in $builds; do
+	[[ $build != glibc ]] || continue
+	check "$build: a runtime directory of farcall config" \
+		test "$(FARCALL_DIR=$TESTDIR/runtime "$TESTDIR/bin/$build/cat" /data/file)" = shared
+	check "$build: without one, local" test "$(FARCALL_DIR='' "$TESTDIR/bin/$build/cat" /data/file 2>&1)" = "/data/file: No such file or directory"
+done
+finish
