@@ -196,7 +196,7 @@ if [[ $install ]] && ! packages_install $packages; then
 	finish
 fi
 
-export FARCALL=$build/farcall FC_BUILD=$build FC_SOURCE=$source_dir top_srcdir=$source_dir
+export FARCALL=$build/farcall FC_BUILD=$build FC_SOURCE=$source_dir
 build_or_finish "build" "$source_dir" "$build" "all check-programs" --enable-werror || finish
 run_list "" "$build" TESTS 120
 

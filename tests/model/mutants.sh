@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Can the interleaving checker fail? Breaks a copy of the shipped sources in one place at a time, by sed, and expects the checker
-# to notice. Environment: srcdir (the top of the source tree, default .), CC. Leaves nothing behind.
+# to notice. Environment: FC_SOURCE (the source tree, default .), CC. Leaves nothing behind.
 set -u
 
-src=$(cd "${top_srcdir:-${srcdir:-.}}" && pwd)
+src=$(cd "${FC_SOURCE:-.}" && pwd)
 cc=${CC:-cc}
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # libraries.sh - what the tests of relinked programs share, besides tests/lib.sh: the libraries, hooked and stock, built from their sources, and
 # compiling for them. They are in $FC_BUILD/tests/relinked/ and are built again when anything has changed that they are made of.
+[[ -f $FC_BUILD/farcall.o ]] || skip "no build tree at $FC_BUILD"
 libraries_dir=$FC_BUILD/tests/relinked
 compat=$FC_SOURCE/tests/relinked/compat.h
 # shellcheck disable=SC2034 # for who sources this
@@ -76,8 +77,10 @@ unpacked()
 	local kept=$libraries_dir/sources/$1 tarball
 
 	if ! compgen -G "$kept/$1_*.orig.tar.*[z2]" >/dev/null; then
-		mkdir -p "$kept" && debian_source "$1" "$kept" || { wrong "Debian's source of $1 is not to be had"; return 1; }
+		mkdir -p "$kept"
+		debian_source "$1" "$kept" || { wrong "Debian's source of $1 is not to be had"; return 1; }
 	fi
 	for tarball in "$kept/$1"_*.orig.tar.*[z2]; do :; done
-	mkdir -p "$2" && tar -xf "$tarball" -C "$2" --strip-components=1 || wrong "cannot unpack $tarball"
+	mkdir -p "$2"
+	tar -xf "$tarball" -C "$2" --strip-components=1 || wrong "cannot unpack $tarball"
 }

@@ -103,7 +103,7 @@ run_fault()
 	local n=50 # kills
 	[[ $program = kill ]] || n=5 # seconds
 	mkdir -p "$d"
-	log=$d/log try "" timeout -k 5 200 "$bin" $n
+	log=$d/log try "" timeout -k 5 200 "$bin" "$n"
 }
 
 run_peer()

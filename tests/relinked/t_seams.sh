@@ -73,15 +73,17 @@ else
 	wrong "strace cannot trace here: calls past the hook cannot be looked for"
 fi
 
-# ---- /etc/farcall.conf cannot be tried out without changing the machine; the directory that it names can ----
-mkdir "$TESTDIR/shared"
+# ---- programs that find their domain by themselves: FARCALL_DIR, else /etc/farcall.conf ----
+mkdir "$TESTDIR/shared" "$TESTDIR/etc"
 start_domain shared "$TESTDIR/shared:/data"
 "$FARCALL" config --domain "$TESTDIR/shared.sock" "$TESTDIR/runtime" || wrong "farcall config"
 echo shared >"$TESTDIR/shared/file"
+echo "$TESTDIR/runtime" >"$TESTDIR/etc/farcall.conf"
 for build in $builds; do
 	[[ $build != glibc ]] || continue
-	check "$build: a runtime directory of farcall config" \
-		test "$(FARCALL_DIR=$TESTDIR/runtime "$TESTDIR/bin/$build/cat" /data/file)" = shared
-	check "$build: without one, local" test "$(FARCALL_DIR='' "$TESTDIR/bin/$build/cat" /data/file 2>&1)" = "/data/file: No such file or directory"
+	cat=$TESTDIR/bin/$build/cat
+	check "$build: a runtime directory of farcall config" test "$(FARCALL_DIR=$TESTDIR/runtime "$cat" /data/file)" = shared
+	check "$build: /etc/farcall.conf" test "$(natively "$TESTDIR/etc" /etc "$cat" /data/file)" = shared
+	check "$build: neither" test "$(natively "$TESTDIR/etc" /etc env FARCALL_DIR='' "$cat" /data/file 2>&1)" = "/data/file: No such file or directory"
 done
 finish

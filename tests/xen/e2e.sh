@@ -40,9 +40,10 @@ for t in dd locks exec sysbench signals; do
 	run_one "$t as an ordinary user" "t_$t.sh" env HOME=/run/home XDG_RUNTIME_DIR=/run/home \
 		setpriv --reuid 1000 --regid 1000 --clear-groups
 done
-for program in "$FC_BUILD"/relinked/h_*; do
+for program in "$FC_BUILD"/relinked/*/h_*; do
 	if [[ ! -x $program ]] || ! wanted relinked; then continue; fi
-	what="${program##*/h_} relinked, as an ordinary user"
+	build=${program%/*}
+	what="${program##*/h_} relinked (${build##*/}), as an ordinary user"
 	if env HOME=/run/home XDG_RUNTIME_DIR=/run/home setpriv --reuid 1000 --regid 1000 --clear-groups "$FARCALL" run --domain one -- \
 		sh -c 'mkdir /far/open/relinked && exec "$1" /far/open/relinked remote' sh "$program" >"$LAB/relinked" 2>&1; then
 		pass "$what"

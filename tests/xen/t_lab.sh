@@ -7,16 +7,21 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/xen/in_lab.sh
 . "$(dirname "$0")/in_lab.sh"
+# shellcheck source=tests/relinked/libraries.sh
+. "$FC_SOURCE/tests/relinked/libraries.sh"
 
-# what runs relinked, statically, on the machine's own files runs on the storage domain's, too
-check "a relinked libc" make -s -C "$FC_BUILD" libc-musl >"$TESTDIR/musl.out" 2>&1 || tail "$TESTDIR/musl.out"
-mkdir -p "$FC_BUILD/relinked"
-for program in append locks threads; do
-	check "$program, relinked" "$FC_BUILD/libc-musl/bin/farcall-musl-gcc" -static -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" \
-		-include "$FC_SOURCE/tests/relinked/compat.h" -o "$FC_BUILD/relinked/h_$program" "$FC_SOURCE/tests/e2e/h_$program.c"
+# what runs relinked on the machine's own files runs on the storage domain's, too
+library musl
+library uclibc-ng
+for build in $builds; do
+	[[ $build != glibc ]] || continue
+	mkdir -p "$FC_BUILD/relinked/$build"
+	for program in append locks threads; do
+		compile "$build" "$FC_BUILD/relinked/$build/h_$program" "e2e/h_$program.c"
+	done
 done
 
-in_lab 400 e2e.sh
+in_lab 500 e2e.sh
 in_lab 300 compare.sh "${FC_LAB_EVERY:-60}"
 in_lab 200 kill.sh "${FC_LAB_ROUNDS:-2}"
 in_lab $((120 + ${FC_LAB_FUZZ:-120})) fuzz.sh "${FC_LAB_FUZZ:-120}"
