@@ -39,17 +39,18 @@ static bool covers_something(const struct fc_domain *domains, unsigned ndomains)
 	return false;
 }
 
-int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		    const char *preload)
+/* Writes to `fd` and closes it. */
+static int write_config(int fd, const struct fc_domain *domains, unsigned ndomains, const char *sites,
+			const char *preload)
 {
-	int fd = openat(rt->dir, FC_CONFIG_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	FILE *f;
+	FILE *f = fdopen(fd, "w");
 
-	if (fd < 0)
-		return -errno;
-	f = fdopen(fd, "w");
-	if (!f)
-		return -errno;
+	if (!f) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
 	fprintf(f, FC_CONFIG_FIRST_LINE "\n");
 	for (unsigned d = 0; d < ndomains; d++) {
 		fprintf(f, "%s %s\n", domains[d].xen ? "xen" : "domain", domains[d].address);
@@ -66,4 +67,23 @@ int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains
 		return -EIO;
 	}
 	return fclose(f) ? -errno : 0;
+}
+
+int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
+		    const char *preload)
+{
+	char draft[sizeof(FC_CONFIG_FILE) + 16];
+	int fd, err;
+
+	snprintf(draft, sizeof(draft), FC_CONFIG_FILE ".%d", (int)getpid());
+	unlinkat(rt->dir, draft, 0); /* of somebody who was killed */
+	fd = openat(rt->dir, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	err = write_config(fd, domains, ndomains, sites, preload);
+	if (!err && renameat(rt->dir, draft, rt->dir, FC_CONFIG_FILE))
+		err = -errno;
+	if (err)
+		unlinkat(rt->dir, draft, 0);
+	return err;
 }

@@ -6,7 +6,8 @@
 #include "cli/domain.h"
 #include "cli/runtime.h"
 
-/* Write RUNTIME/config for these domains, with the site tables in `sites` and the shim `preload`. Returns 0 or -errno. */
+/* Write RUNTIME/config for these domains, with the site tables in `sites` and the shim `preload`. One that is there is replaced in one step: who
+ * reads it meanwhile gets all of the old or all of the new. Returns 0 or -errno. */
 int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
 		    const char *preload);
 

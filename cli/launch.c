@@ -175,16 +175,20 @@ static const char *prepare_sites(void)
 	return own;
 }
 
-/* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link. */
+/* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link, which replaces that of an earlier time in one step. */
 static const char *preloadable_shim(void)
 {
 	static char link[sizeof(run.runtime.path) + sizeof(FC_RUNTIME_SHIM) + 1];
 	const char *shim = fc_locate_shim();
+	char draft[sizeof(FC_RUNTIME_SHIM) + 16];
 
 	if (!strpbrk(shim, " :\t\n"))
 		return shim;
 	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
-	if (symlinkat(shim, run.runtime.dir, FC_RUNTIME_SHIM))
+	snprintf(draft, sizeof(draft), FC_RUNTIME_SHIM ".%d", (int)getpid());
+	unlinkat(run.runtime.dir, draft, 0);
+	if (symlinkat(shim, run.runtime.dir, draft) ||
+	    renameat(run.runtime.dir, draft, run.runtime.dir, FC_RUNTIME_SHIM))
 		fc_die(FC_EXIT_OWN, "%s: %s", link, strerror(errno));
 	return link;
 }
@@ -403,8 +407,6 @@ int fc_launch_config(const struct fc_launch *launch, const char *dir)
 	add_shared_domains(launch);
 	check_mounts();
 	sites = prepare_sites();
-	unlinkat(run.runtime.dir, FC_CONFIG_FILE, 0); /* of an earlier time */
-	unlinkat(run.runtime.dir, FC_RUNTIME_SHIM, 0);
 	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, preloadable_shim());
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/" FC_CONFIG_FILE ": %s", dir, strerror(-err));

@@ -26,7 +26,7 @@ says()
 	grep -q -- "$1" "$err" || wrong "no \"$1\" in: $(cat "$err")"
 }
 
-for command in "" run serve stat trace; do
+for command in "" run serve stat config trace; do
 	# shellcheck disable=SC2086 # "" is no argument
 	try 0 0 $command --help
 	grep -q '^Usage: farcall' "$out" || wrong "farcall $command --help prints no usage"
@@ -65,6 +65,9 @@ try 2 1 serve -v "$d:/data" --socket "$TESTDIR/s" --mode 9
 try 2 1 stat --nonsense
 try 2 1 stat extra
 try 2 1 stat --watch=x
+try 2 1 config "$d"
+try 2 1 config --domain "$TESTDIR/s"
+try 2 1 config --domain "$TESTDIR/s" relative
 try 2 1 trace -- true
 
 try 125 1 run -v "$TESTDIR/missing:/data" true
