@@ -74,7 +74,7 @@ static int has_program_note(int fd, const Elf64_Phdr *ph)
 	} note;
 	uint64_t at = 0;
 
-	for (unsigned n = 0; n < NOTES_MAX && at < ph->p_filesz; n++) {
+	for (unsigned n = 0; n < NOTES_MAX && at + sizeof(note) <= ph->p_filesz; n++) {
 		long got = read_at(fd, &note, sizeof(note), ph->p_offset + at);
 
 		if (got < 0)
