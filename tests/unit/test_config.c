@@ -62,6 +62,26 @@ Test(config, good)
 	cr_expect_eq(load_text(FIRST "sites /s"), 0); /* no newline at the end */
 }
 
+Test(config, preload)
+{
+	char text[FC_PATH_MAX + 100];
+
+	cr_assert_eq(load_text(FIRST "preload /usr/lib/far call/libfarcall.so\nsites /s\n"), 0);
+	cr_expect_str_eq(config.preload, "/usr/lib/far call/libfarcall.so");
+	cr_assert_eq(load_text(FIRST "sites /s\n"), 0);
+	cr_expect_str_eq(config.preload, "", "left over from before");
+	cr_expect_eq(load_text(FIRST "sites /s\npreload\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "sites /s\npreload \n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "sites /s\npreload libfarcall.so\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "sites /s\npreload /a\npreload /a\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "sites /s\npreloads /a\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "preload /a\n"), -EINVAL); /* no sites */
+	for (int over = 0; over < 2; over++) {
+		snprintf(text, sizeof(text), FIRST "sites /s\npreload /%0*d\n", FC_PATH_MAX - 2 + over, 0);
+		cr_expect_eq(load_text(text), over ? -ENAMETOOLONG : 0);
+	}
+}
+
 Test(config, bad)
 {
 	static const char *const bad[] = {
@@ -111,4 +131,58 @@ Test(config, missing)
 {
 	cr_expect_eq(fc_config_load(&config, "/nonexistent"), -ENOENT);
 	cr_expect_eq(fc_config_load(&config, "relative"), -EINVAL);
+}
+
+/* fc_config_system on a file with this text; what it finds is in `found`, of which it may use `room` bytes. */
+static char found[64];
+
+static int system_dir(const char *text, size_t size, size_t room)
+{
+	char path[] = "/tmp/farcall-test-XXXXXX";
+	int fd = mkstemp(path), got;
+
+	cr_assert(fd >= 0 && write(fd, text, size) == (ssize_t)size && !close(fd));
+	memset(found, '?', sizeof(found));
+	got = fc_config_system(path, found, room);
+	for (size_t i = room; i < sizeof(found); i++)
+		cr_expect_eq(found[i], '?', "%s: wrote behind the end", text);
+	unlink(path);
+	return got;
+}
+
+static void expect_system(const char *text, const char *want)
+{
+	int got = system_dir(text, strlen(text), sizeof(found));
+
+	cr_expect_eq(got, (int)strlen(want), "%s: %d", text, got);
+	if (*want)
+		cr_expect_str_eq(found, want);
+}
+
+Test(config, system)
+{
+	expect_system("/run/farcall-system\n", "/run/farcall-system");
+	expect_system("/run/no newline", "/run/no newline");
+	expect_system("# comment\n\n#/run/no\n\n/run/yes\n/run/late\n", "/run/yes");
+	expect_system("/run/yes\nnonsense\n", "/run/yes");
+	expect_system("", "");
+	expect_system("\n\n", "");
+	expect_system("# /run/no\n#", "");
+}
+
+Test(config, system_bad)
+{
+	static const char *const bad[] = { "relative\n", " /run/x\n", "#\nrelative\n/run/x\n", "\t\n" };
+	char text[20000];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		cr_expect_eq(system_dir(bad[i], strlen(bad[i]), sizeof(found)), -EINVAL, "accepted: %s", bad[i]);
+	cr_expect_eq(system_dir("/a\0b\n", 5, sizeof(found)), -EINVAL);
+	cr_expect_eq(system_dir("/run/x\n", 7, 7), 6);
+	cr_expect_eq(system_dir("/run/x\n", 7, 6), -ENAMETOOLONG);
+	memset(text, '\n', sizeof(text));
+	cr_expect_eq(system_dir(text, sizeof(text), sizeof(found)), -EINVAL);
+	cr_expect_eq(fc_config_system("/nonexistent", found, sizeof(found)), -ENOENT);
+	cr_expect_eq(fc_config_system("/tmp", found, sizeof(found)), -EISDIR);
+	cr_expect_eq(fc_config_system("/proc/self/exe", found, sizeof(found)), -ELOOP); /* a link */
 }
