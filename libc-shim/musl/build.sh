@@ -8,6 +8,7 @@ export LC_ALL=C
 . "$(dirname "$0")/../relink.sh"
 
 relink_options "$@"
+relink_begin musl
 relink_unpack musl 'musl_*.orig.tar.*[z2]'
 cd "$work/source" || exit 1
 
@@ -24,10 +25,12 @@ make -j"$jobs" >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; die "make fail
 make install >"$work/log" 2>&1 || { tail "$work/log" >&2; die "make install failed"; }
 
 relink_check "$prefix/lib/libc.so" 400 4
-relink_install_shim
-p=$prefix/lib
+ln -sfn libc.so "$prefix/lib/ld-musl-x86_64.so.1"
+# libraries are where the program says, not in the directories of the machine's own libc
+: >"$prefix/etc/ld-musl-x86_64.path"
+relink_link_shim
+relink_link_headers
 relink_specs musl ld-musl-x86_64.so.1 \
-	"%{!shared:%{static-pie:$p/rcrt1.o;static:$p/crt1.o;:$p/Scrt1.o}} $p/crti.o %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
+	"%{!shared:%{static-pie:$(at lib/rcrt1.o);static:$(at lib/crt1.o);:$(at lib/Scrt1.o)}} $(at lib/crti.o) %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
 	"--start-group -lc -lgcc -lgcc_eh --end-group"
-mkdir -p "$prefix/etc"
-echo "$p" >"$prefix/etc/ld-musl-x86_64.path"
+relink_end

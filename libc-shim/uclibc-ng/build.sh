@@ -14,6 +14,7 @@ if [[ -z $source ]]; then
 	for source in /usr/src/uClibc-ng-*.tar.xz; do :; done
 	[[ -f $source ]] || die "no source: apt-get install uclibc-source, or name one with --source"
 fi
+relink_begin uclibc-ng
 # shellcheck disable=SC2119 # its arguments would name Debian's source package
 relink_unpack
 cd "$work/source" || exit 1
@@ -41,8 +42,6 @@ step "make defconfig" defconfig
 grep -v '^#' "$here/uclibc-ng/config" >>.config
 cat >>.config <<END
 KERNEL_HEADERS="$work/kernel"
-RUNTIME_PREFIX="$prefix"
-DEVEL_PREFIX="$prefix"
 UCLIBC_EXTRA_CFLAGS="-fasynchronous-unwind-tables $mark"
 END
 step "make olddefconfig" olddefconfig
@@ -50,19 +49,23 @@ for option in UCLIBC_HAS_THREADS_NATIVE LDSO_GNU_HASH_SUPPORT UCLIBC_HAS_XATTR; 
 	grep -q "^$option=y" .config || die "uClibc-ng would not take $option"
 done
 step make -j"$jobs"
-step "make install" install
+step "make install" install PREFIX="$work/root"
+cp -a "$work/root/nonexistent/." "$prefix/" || exit 1
+# paths of this build, which nobody asks for
+sed -i '/__\(KERNEL_HEADERS\|UCLIBC_EXTRA_CFLAGS\)__/d' "$prefix/include/bits/uClibc_config.h"
 
 relink_check "$prefix/lib/libuClibc-1.0.35.so" 400 3
-relink_install_shim
-p=$prefix/lib
+relink_link_shim
+relink_link_headers
+lib=$prefix/lib
 # everything is in libc; what asks for other libraries finds empty ones
 for name in m pthread rt dl crypt resolv util nsl; do
-	[[ -e $p/lib$name.a || -e $p/lib$name.so ]] || ar cr "$p/lib$name.a" || exit 1
+	[[ -e $lib/lib$name.a || -e $lib/lib$name.so ]] || ar cr "$lib/lib$name.a" || exit 1
 done
 # One unwinder per process: libpthread's is libgcc_s.so.1, and so it must be the dynamic program's.
 relink_specs uclibc ld64-uClibc.so.1 \
-	"%{static-pie:%euClibc-ng 1.0.35 has no static-pie} %{!shared:%{static|no-pie:$p/crt1.o;:$p/Scrt1.o}} $p/crti.o %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
-	"--start-group -lc -lgcc %{static:-lgcc_eh;:--as-needed $p/libgcc_s.so.1 --no-as-needed} --end-group" "-fno-stack-protector"
+	"%{static-pie:%euClibc-ng 1.0.35 has no static-pie} %{!shared:%{static|no-pie:$(at lib/crt1.o);:$(at lib/Scrt1.o)}} $(at lib/crti.o) %{static:crtbeginT.o%s;:crtbeginS.o%s}" \
+	"--start-group -lc -lgcc %{static:-lgcc_eh;:--as-needed $(at lib/libgcc_s.so.1) --no-as-needed} --end-group" "-fno-stack-protector"
 
 # libgcc_eh.a's names are hidden: give them away under new ones.
 names=$(nm -g --defined-only "$(gcc -print-file-name=libgcc_eh.a)" | awk '$2 == "T" && $3 ~ /^(_Unwind_|__gcc_personality_v0)/ { print $3 }')
@@ -74,5 +77,6 @@ for name in $names; do
 done >"$work/names.s"
 echo '.section .note.GNU-stack, "", @progbits' >>"$work/names.s"
 objcopy "${rename[@]}" "$(gcc -print-file-name=libgcc_eh.a)" "$work/eh.a" || die "objcopy failed"
-"$prefix/bin/farcall-uclibc-gcc" -shared -fPIC -nodefaultlibs -o "$p/libgcc_s.so.1" -Wl,-soname,libgcc_s.so.1 "$work/names.s" \
+"$prefix/bin/farcall-uclibc-gcc" -shared -fPIC -nodefaultlibs -o "$lib/libgcc_s.so.1" -Wl,-soname,libgcc_s.so.1 "$work/names.s" \
 	-Wl,--whole-archive "$work/eh.a" -Wl,--no-whole-archive -lc -lgcc || die "libgcc_s.so.1 cannot be made"
+relink_end

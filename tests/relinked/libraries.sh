@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
-# libraries.sh - what the tests of relinked programs share, besides tests/lib.sh: the libraries, hooked and stock, built from their sources, and
-# compiling for them. They are in $FC_BUILD/tests/relinked/ and are built again when anything has changed that they are made of.
+# libraries.sh - what the tests of relinked programs share, besides tests/lib.sh: the libraries, built from their sources, and compiling for
+# them. The hooked ones are in the build as `make libc-NAME` leaves them, the stock ones and the sources in tests/relinked/ there.
 [[ -f $FC_BUILD/farcall.o ]] || skip "no build tree at $FC_BUILD"
 libraries_dir=$FC_BUILD/tests/relinked
 compat=$FC_SOURCE/tests/relinked/compat.h
@@ -10,33 +10,23 @@ builds="glibc uclibc-static uclibc-dynamic musl-static musl-dynamic"
 # shellcheck source=libc-shim/relink.sh
 . "$FC_SOURCE/libc-shim/relink.sh"
 
-# What a library is made of, besides its source: a stamp for it is good as long as this prints the same.
-library_key() # NAME
+# library_dir NAME [stock]
+library_dir()
 {
-	local shim=$FC_SOURCE/libc-shim
-
-	cat "$shim/relink.sh" "$shim/dl_find_object.c" "$shim/hook/site.s" "$shim/$1"/* | sha256sum
-	gcc --version | head -n 1
-	dpkg-query -W uclibc-source linux-libc-dev
+	if [[ ${2:-} ]]; then echo "$libraries_dir/stock-libc-$1"; else echo "$FC_BUILD/libc-$1"; fi
 }
 
-# library NAME [stock]: musl or uclibc-ng is in $libraries_dir/[stock-]libc-NAME, with the shim as it is now.
+# library NAME [stock]: musl or uclibc-ng is there, with the shim as it is now.
 library()
 {
-	local prefix=$libraries_dir/${2:+stock-}libc-$1 key
+	local command=(make -s -C "$FC_BUILD" "libc-$1")
 
-	key=$(library_key "$1")
+	[[ -z ${2:-} ]] || command=("$FC_SOURCE/libc-shim/$1/build.sh" --stock --prefix "$(library_dir "$@")" --shim "$FC_BUILD")
 	mkdir -p "$libraries_dir"
-	if [[ $(cat "$prefix/stamp" 2>/dev/null) != "$key" ]]; then
-		rm -rf "$prefix"
-		if ! "$FC_SOURCE/libc-shim/$1/build.sh" ${2:+--stock} --prefix "$prefix" --shim "$FC_BUILD" >"$TESTDIR/build.log" 2>&1; then
-			tail -n 20 "$TESTDIR/build.log"
-			wrong "$1 ${2:-} cannot be built"
-			finish
-		fi
-		echo "$key" >"$prefix/stamp"
-	fi
-	cp "$FC_BUILD"/farcall.o "$FC_BUILD"/farcall-program.o "$FC_BUILD"/libfarcall.so "$prefix/lib/"
+	"${command[@]}" >"$TESTDIR/build.log" 2>&1 && return
+	tail -n 20 "$TESTDIR/build.log"
+	wrong "$1 ${2:-} cannot be built"
+	finish
 }
 
 # compiler BUILD [stock]: prints the command that compiles for it. A build is glibc, or a library with -static or -dynamic behind it.
@@ -44,8 +34,8 @@ compiler()
 {
 	case $1 in
 	glibc) echo "gcc" ;;
-	uclibc-*) echo "$libraries_dir/${2:+stock-}libc-uclibc-ng/bin/farcall-uclibc-gcc -include $compat" ;;
-	musl-*) echo "$libraries_dir/${2:+stock-}libc-musl/bin/farcall-musl-gcc -include $compat" ;;
+	uclibc-*) echo "$(library_dir uclibc-ng "${@:2}")/bin/farcall-uclibc-gcc -include $compat" ;;
+	musl-*) echo "$(library_dir musl "${@:2}")/bin/farcall-musl-gcc -include $compat" ;;
 	esac
 	[[ $1 != *-static ]] || echo "-static"
 }

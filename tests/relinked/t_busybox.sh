@@ -29,7 +29,7 @@ userland() # LIBRARY WRAPPER
 		-e 's/^\(CONFIG_\(TC\|PAM\|UDHCPC6\|NSENTER\|UNSHARE\|SEEDRNG\|FEATURE_UTMP\|FEATURE_WTMP\|FEATURE_SYNC_FANCY\|FEATURE_MOUNT_NFS\|FEATURE_INETD_RPC\)\)=y/# \1 is not set/' \
 		"$dir/.config"
 	make -C "$dir" oldconfig </dev/null >"$TESTDIR/build.log" 2>&1
-	make -C "$dir" -j2 CC="$libraries_dir/libc-$1/bin/$2" SKIP_STRIP=y busybox >"$TESTDIR/build.log" 2>&1 ||
+	make -C "$dir" -j2 CC="$(library_dir "$1")/bin/$2" SKIP_STRIP=y busybox >"$TESTDIR/build.log" 2>&1 ||
 		{ grep -E 'error|undefined' "$TESTDIR/build.log" | head; wrong "busybox for $1 cannot be built"; return; }
 	cp "$dir/busybox" "$bin/"
 	"$bin/busybox" --install -s "$bin" || { wrong "busybox for $1 does not install"; return; }

@@ -53,15 +53,15 @@ if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
 		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
 	for build in $builds; do
 		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
-		specs="$libraries_dir/libc-musl/lib/farcall-musl.specs"
-		[[ $build != uclibc-* ]] || specs="$libraries_dir/libc-uclibc-ng/lib/farcall-uclibc.specs"
-		sed "s#[^ {:;]*/lib/farcall\\.o#$counting/hook_count.o#; s#[^ {:;]*/lib/libfarcall\\.so#$counting/libhook_count.so#" \
-			"$specs" >"$TESTDIR/count.specs"
+		dir=$(library_dir musl)
+		[[ $build != uclibc-* ]] || dir=$(library_dir uclibc-ng)
+		sed "s#%:getenv(FARCALL_LIBC /lib/farcall\\.o)#$counting/hook_count.o#; s#%:getenv(FARCALL_LIBC /lib/libfarcall\\.so)#$counting/libhook_count.so#" \
+			"$dir"/lib/farcall-*.specs >"$TESTDIR/count.specs"
 		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
 		mkdir "$TESTDIR/wide"
 		option=
 		[[ $build != *-static ]] || option=-static
-		gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
+		FARCALL_LIBC=$dir gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
 			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
 		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
 			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
