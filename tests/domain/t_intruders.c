@@ -35,7 +35,9 @@ static bool send_raw(int sock, const void *bytes, size_t size, const int *fds, i
 	if (nfds) {
 		h.msg_control = &control;
 		h.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(nfds * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(nfds * sizeof(int)),
+						  .cmsg_level = SOL_SOCKET,
+						  .cmsg_type = SCM_RIGHTS };
 		memcpy(CMSG_DATA(&control.align), fds, nfds * sizeof(int));
 	}
 	return sendmsg(sock, &h, MSG_NOSIGNAL) < 0 && errno == EPERM;

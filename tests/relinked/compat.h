@@ -26,6 +26,7 @@ static inline const char *strerrorname_np(int error)
 #define NAME(e) \
 	case e: \
 		return #e;
+	/* clang-format off */
 	switch (error) {
 		NAME(EPERM) NAME(ENOENT) NAME(ESRCH) NAME(EINTR) NAME(EIO) NAME(ENXIO) NAME(E2BIG)
 		NAME(ENOEXEC) NAME(EBADF) NAME(ECHILD) NAME(EAGAIN) NAME(ENOMEM) NAME(EACCES) NAME(EFAULT)
@@ -38,6 +39,7 @@ static inline const char *strerrorname_np(int error)
 	default:
 		return strerror(error);
 	}
+	/* clang-format on */
 #undef NAME
 }
 
@@ -65,14 +67,14 @@ static inline int prlimit(int pid, int what, const struct rlimit *new, struct rl
 	return (int)syscall(SYS_prlimit64, pid, what, new, old);
 }
 
-static inline ssize_t process_vm_readv(int pid, const struct iovec *to, unsigned long nto, const struct iovec *from, unsigned long nfrom,
-				       unsigned long flags)
+static inline ssize_t process_vm_readv(int pid, const struct iovec *to, unsigned long nto, const struct iovec *from,
+				       unsigned long nfrom, unsigned long flags)
 {
 	return syscall(SYS_process_vm_readv, pid, to, nto, from, nfrom, flags);
 }
 
-static inline ssize_t process_vm_writev(int pid, const struct iovec *from, unsigned long nfrom, const struct iovec *to, unsigned long nto,
-					unsigned long flags)
+static inline ssize_t process_vm_writev(int pid, const struct iovec *from, unsigned long nfrom, const struct iovec *to,
+					unsigned long nto, unsigned long flags)
 {
 	return syscall(SYS_process_vm_writev, pid, from, nfrom, to, nto, flags);
 }
