@@ -132,6 +132,7 @@ static int spawn(struct fc_workers *p)
 	w->pool = p;
 	w->asleep = true;
 	w->run = &p->run[0];
+	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_relaxed);
 	r = start_thread(w);
 	w->live = w->joinable = !r;
 	p->live += !r;
@@ -227,6 +228,22 @@ void fc_crew_set_eager(struct fc_workers *p, bool eager)
 	atomic_store_explicit(&p->eager, eager, memory_order_relaxed);
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* The queue is a FIFO: whoever has taken the earlier request said so before we took ours (worker.c), and says `call` until it is
+ * over. */
+bool fc_crew_has(struct fc_workers *p, const struct fc_worker *but, uint64_t call)
+{
+	bool has = false;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; i < FC_ENTRIES && p->worker[i] && !has; i++) {
+		uint64_t its = atomic_load_explicit(&p->worker[i]->call, memory_order_acquire);
+
+		has = p->worker[i] != but && (its == FC_CALL_NEXT || its == call);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return has;
 }
 
 /* ---- starting and stopping ---- */

@@ -74,6 +74,7 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 	struct fc_run *run;
 	struct timespec ts = { 0, WAIT_FIRST_NS };
 	uint64_t key, mark = (uint64_t)nonce << 32 | 1;
+	int64_t result = 0;
 
 	if (index >= FC_ENTRIES)
 		return -EINVAL;
@@ -87,6 +88,12 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 			syscall(SYS_tgkill, getpid(), (pid_t)(uint32_t)key, FC_WORKER_SIGNAL);
 		else if (!pending(&w->pool->s->area->entry[index], nonce))
 			break;
+		else if (!fc_crew_has(w->pool, w, nonce64 << 32 | index)) {
+			/* nobody has it: it is over by now, or its client was stopped before it came into the queue */
+			if (pending(&w->pool->s->area->entry[index], nonce))
+				result = -ENOENT;
+			break;
+		}
 		if (fc_interrupted(w))
 			return -EINTR;
 		if (ts.tv_nsec > 4 * WAIT_FIRST_NS)
@@ -96,5 +103,5 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 			ts.tv_nsec *= 2;
 	}
 	atomic_compare_exchange_strong(&run->mark, &mark, 0);
-	return 0;
+	return result;
 }

@@ -167,12 +167,14 @@ static void run(struct fc_worker *w, unsigned index)
 	if (w->cred_generation != atomic_load_explicit(&s->cred_generation, memory_order_acquire))
 		take_identity(w);
 	atomic_store_explicit(&w->run->key, (uint64_t)w->exec.e.nonce << 32 | (uint32_t)w->tid, memory_order_release);
+	atomic_store_explicit(&w->call, (uint64_t)w->exec.e.nonce << 32 | index, memory_order_release);
 	atomic_store_explicit(&w->busy_since, start, memory_order_relaxed);
 	result = execute(w);
 	/* before the entry is the client's again and may be queued anew */
 	atomic_store_explicit(&w->run->key, 0, memory_order_release);
 	if (fc_entry_complete(s->bell, shared, result))
 		w->count.wakeups++;
+	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
 	atomic_store_explicit(&w->busy_since, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
 		fc_crew_unstick(w);
@@ -189,9 +191,13 @@ static void serve(struct fc_worker *w)
 	while (!atomic_load_explicit(&w->pool->stop, memory_order_acquire)) {
 		if (!spin(w))
 			return;
+		/* before a position of the queue is drawn, which is a full fence; partner: fc_crew_has */
+		atomic_store_explicit(&w->call, FC_CALL_NEXT, memory_order_release);
 		index = fc_queue_dequeue(&s->area->queue);
-		if (index == FC_QUEUE_EMPTY)
+		if (index == FC_QUEUE_EMPTY) {
+			atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
 			continue;
+		}
 		if (index < 0 || index >= (int)FC_ENTRIES)
 			fc_shadow_poison(s, "the request queue is broken");
 		if (slept)

@@ -18,6 +18,10 @@
  * reach into later calls. Ignored by default, so that a stray one does nothing. */
 #define FC_WORKER_SIGNAL SIGURG
 
+/* Between two calls: a worker that wants the next one may have it already. */
+#define FC_CALL_NONE UINT64_MAX
+#define FC_CALL_NEXT (UINT64_MAX - 1)
+
 /* A call longer than this is no longer one that a waiting request can wait for. */
 #define FC_STUCK_NS 50000u
 
@@ -33,6 +37,7 @@ struct fc_worker {
 	_Atomic bool stuck;          /* counted in fc_workers; set under the lock, by anyone */
 	bool asleep;                 /* under the lock */
 	bool live, joinable;         /* under the lock */
+	_Atomic uint64_t call;       /* what it runs: FC_CALL_*, else nonce << 32 | index */
 
 	/* the worker's own */
 	bool licensed __attribute__((aligned(64))); /* holds a licence to spin */
@@ -58,6 +63,9 @@ bool fc_interrupted(const struct fc_worker *w);
 
 /* interrupt.c: whether FC_WORKER_SIGNAL has arrived at the calling thread since this was last asked. */
 bool fc_signal_taken(void);
+
+/* crew.c: whether some worker runs that call, or may do so in a moment. Asked by one who has taken a later request. */
+bool fc_crew_has(struct fc_workers *p, const struct fc_worker *but, uint64_t call);
 
 /* interrupt.c: run FC_NR_INTERRUPT. */
 int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce);

@@ -70,7 +70,8 @@
  */
 #define FC_NR_PRIVATE 1024
 /* interrupt(entry index, nonce): abort that call with EINTR if it is still waiting for something interruptible, or
- * has not started. Completes (result 0) only when the call in question has completed. */
+ * has not started. Completes (result 0) only when the call in question has completed, or with ENOENT if it never came into the
+ * queue, and whoever was to put it there will not: then the entry is the client's again. */
 #define FC_NR_INTERRUPT (FC_NR_PRIVATE + 0)
 /* stream_read / stream_write(fd, length, position, list offset, slots, rwf): pread / pwrite in pipelined chunks. At
  * `list offset` in the data area stand `slots` (1..FC_STREAM_SLOTS_MAX) 64-bit data-area offsets, each of a buffer of

@@ -514,6 +514,12 @@ static void test_interrupts(void)
 	SAME(play_wait(waiting), 4);
 	SAME(close_(c), 0);
 	SAME(CALL(FC_NR_INTERRUPT, 1000, 0), -EINVAL);
+	/* a client that was stopped before its call was in the queue */
+	play.area->entry[FC_ENTRIES - 1].nonce = 5;
+	fc_store(&play.area->entry[FC_ENTRIES - 1].state, FC_QUEUED);
+	for (int i = 0; i < 100; i++)
+		SAME(CALL(FC_NR_INTERRUPT, FC_ENTRIES - 1, 5), -ENOENT);
+	fc_store(&play.area->entry[FC_ENTRIES - 1].state, FC_FREE);
 }
 
 /* Interrupts at random moments: each call ends, with EINTR or with its result, and the next ones are not hit. */
