@@ -23,11 +23,8 @@ static void area_init(struct fc_request_area *area)
 
 static void chunks_add(struct shim_session *s, uint32_t count)
 {
-	uint32_t first = s->chunks;
-
-	s->chunks += count;
-	for (uint32_t i = first; i < first + count; i++)
-		shim_chunk_put(s, (int)i);
+	memset(&s->chunk_owner[s->chunks], 0, count * sizeof s->chunk_owner[0]);
+	fc_store_release(&s->chunks, s->chunks + count);
 }
 
 /* Address space that holds nothing, for the data area from `offset` on; at a place of the kernel's choice if there is none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * data.c - buffers in the data area: chunks of FC_CHUNK bytes, handed out from a bitmap in private memory. Each request
+ * data.c - buffers in the data area: chunks of FC_CHUNK bytes, each with the entry that has it, in private memory. Each request
  * entry keeps the chunk it got first, so that a thread, which comes back to the same entry, has its own; larger calls take
  * extra chunks and give them back at their end. Lock-free, so that signal handlers may call in at any point.
  */
@@ -12,68 +12,59 @@
 #define NAPS_BEFORE_SHRINKING 32 /* sleeps in which half of the data area was not needed */
 #define PATIENCE 20000           /* looks at a full data area before a call fails with ENOMEM */
 
-static int chunk_try(struct shim_session *s)
+#define TAKEN UINT16_MAX /* the owner of a chunk that is going */
+
+/* A free chunk for the entry, looked for from `from` on and then below. */
+static int chunk_try(struct shim_session *s, int entry, uint32_t from)
 {
-	for (unsigned w = 0; w < SHIM_CHUNKS / 64; w++) {
-		uint64_t free = fc_load(&s->free_chunks[w]);
+	uint32_t chunks = fc_load_acquire(&s->chunks);
 
-		while (free) {
-			int bit = __builtin_ctzll(free);
+	for (uint32_t n = 0; n < chunks; n++) {
+		uint32_t i = from + n < chunks ? from + n : from + n - chunks;
 
-			if (fc_cas(&s->free_chunks[w], free, free & (free - 1))) {
-				uint32_t chunk = w * 64 + (uint32_t)bit;
-
-				if (unlikely(chunk > fc_load(&s->peak)))
-					fc_store(&s->peak, chunk);
-				return (int)chunk;
-			}
-			free = fc_load(&s->free_chunks[w]);
-		}
+		if (fc_load(&s->chunk_owner[i]) || !fc_cas(&s->chunk_owner[i], 0, (uint16_t)(entry + 1)))
+			continue;
+		if (unlikely(i > fc_load(&s->peak)))
+			fc_store(&s->peak, i);
+		return (int)i;
 	}
 	return -1;
 }
 
-static int chunk_more(struct shim_session *s)
+static int chunk_more(struct shim_session *s, int entry, uint32_t from)
 {
-	int chunk = chunk_try(s);
+	int chunk = chunk_try(s, entry, from);
 
 	while (chunk < 0 && shim_grow(s) == 0)
-		chunk = chunk_try(s);
+		chunk = chunk_try(s, entry, from);
 	return chunk;
 }
 
-int shim_chunk_get(struct shim_session *s, bool grow)
+static int chunk_get(struct shim_session *s, int entry)
 {
-	int chunk = chunk_try(s);
+	int chunk = chunk_try(s, entry, 0);
 
-	if (likely(chunk >= 0) || !grow)
+	if (likely(chunk >= 0))
 		return chunk;
 	shim_entries_reclaim(s);
-	chunk = chunk_more(s);
+	chunk = chunk_more(s, entry, 0);
 	/* all of it is in use: by calls that end, so wait a little */
 	for (int i = 0; chunk < 0 && i < PATIENCE && s->state == SHIM_SESSION_READY; i++) {
 		fc_call(SYS_sched_yield);
 		if (i % 64 == 63)
 			shim_entries_reclaim(s);
-		chunk = chunk_try(s);
+		chunk = chunk_try(s, entry, 0);
 	}
 	return chunk;
-}
-
-void shim_chunk_put(struct shim_session *s, int chunk)
-{
-	fc_fetch_or(&s->free_chunks[chunk / 64], 1ull << (chunk % 64));
 }
 
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
 {
 	for (uint32_t i = first; i < first + count; i++) {
-		uint64_t bit = 1ull << (i % 64);
-
-		if (fc_fetch_and(&s->free_chunks[i / 64], ~bit) & bit)
+		if (fc_cas(&s->chunk_owner[i], 0, TAKEN))
 			continue;
 		while (i-- > first)
-			shim_chunk_put(s, (int)i);
+			fc_store(&s->chunk_owner[i], 0);
 		return false;
 	}
 	return true;
@@ -96,31 +87,28 @@ int shim_entry_chunk(struct shim_session *s, int entry)
 	struct shim_slot *slot = &s->slot[entry];
 
 	if (unlikely(slot->chunk < 0))
-		slot->chunk = (int16_t)shim_chunk_get(s, true);
+		slot->chunk = (int16_t)chunk_get(s, entry);
 	return slot->chunk;
 }
 
 int shim_entry_extra(struct shim_session *s, int entry)
 {
+	struct shim_slot *slot = &s->slot[entry];
 	/* whoever has some already makes do with them: waiting for more could be waiting for each other */
-	int chunk = s->slot[entry].extra >= 0 ? chunk_more(s) : shim_chunk_get(s, true);
+	int chunk = slot->extra < 0 ? chunk_get(s, entry) : chunk_more(s, entry, (uint32_t)slot->extra);
 
-	if (chunk >= 0) {
-		s->next_chunk[chunk] = s->slot[entry].extra;
-		s->slot[entry].extra = (int16_t)chunk;
-	}
+	if (chunk >= 0)
+		slot->extra = (int16_t)chunk;
 	return chunk;
 }
 
 void shim_extra_free(struct shim_session *s, int entry)
 {
-	int chunk = s->slot[entry].extra;
+	struct shim_slot *slot = &s->slot[entry];
+	uint32_t chunks = fc_load(&s->chunks);
 
-	s->slot[entry].extra = -1;
-	while (chunk >= 0) {
-		int next = s->next_chunk[chunk];
-
-		shim_chunk_put(s, chunk);
-		chunk = next;
-	}
+	for (uint32_t i = 0; i < chunks; i++)
+		if (fc_load(&s->chunk_owner[i]) == entry + 1 && (int)i != slot->chunk)
+			fc_store_release(&s->chunk_owner[i], 0);
+	slot->extra = -1;
 }

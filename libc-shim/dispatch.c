@@ -50,6 +50,7 @@ static const struct {
 	{ SYS_execve, shim_do_execve },
 	{ SYS_execveat, shim_do_execve },
 	{ SYS_exit_group, shim_do_exit },
+	{ SYS_exit, shim_do_exit_thread },
 	{ SYS_wait4, shim_do_wait },
 	{ SYS_waitid, shim_do_wait },
 	{ SYS_setuid, shim_do_ids },
@@ -101,10 +102,33 @@ void shim_handlers_init(void)
 		handlers[irregular[i].nr] = irregular[i].handler;
 }
 
-long fc_dispatch(long nr, long a[6])
+static long dispatch(long nr, long a[6])
 {
 	shim_handler *h = likely((unsigned long)nr < CALLS) ? handlers[nr] : NULL;
 
 	shim_frames_check();
 	return h ? h(nr, a) : shim_native(nr, a);
+}
+
+static long dispatch_as(struct fc_cancellable_state now, long nr, long a[6])
+{
+	struct fc_cancellable_state before = fc_cancellable_now;
+	long r;
+
+	fc_cancellable_now = now;
+	r = dispatch(nr, a);
+	fc_cancellable_now = before;
+	return r;
+}
+
+long fc_dispatch(long nr, long a[6])
+{
+	if (likely(!fc_cancellable_now.a))
+		return dispatch(nr, a);
+	return dispatch_as((struct fc_cancellable_state){ NULL, NULL }, nr, a);
+}
+
+long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
+{
+	return dispatch_as((struct fc_cancellable_state){ a, cancelled }, nr, a);
 }

@@ -251,6 +251,18 @@ long shim_do_exit(long nr, long a[6])
 	return shim_native(nr, a);
 }
 
+void fc_thread_ends(void)
+{
+	if (!fc_in_vfork_child()) /* whose record is its parent's */
+		shim_thread_end();
+}
+
+long shim_do_exit_thread(long nr, long a[6])
+{
+	fc_thread_ends();
+	return shim_native(nr, a);
+}
+
 /* A child was killed: it had no chance to say goodbye. Return only when its locks are gone. */
 static void wait_gone(int pid)
 {

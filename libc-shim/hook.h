@@ -20,6 +20,12 @@
  * a value or -errno. Re-entrant from signal handlers. */
 long fc_dispatch(long nr, long a[6]);
 
+/* The same for a call at which the thread may be cancelled. */
+long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled);
+
+/* The calling thread is about to end without a dispatch that would say so. */
+void fc_thread_ends(void);
+
 /* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
 bool fc_fd_is_remote(int fd);
 bool fc_path_is_remote(int dirfd, const char *path);
@@ -83,21 +89,20 @@ bool fc_in_vfork_child(void);
  * nothing was prepared for it. Set in the child only; whoever handles it clears it. */
 extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exec")));
 
-/* The call at which the calling thread may be cancelled while it waits (hook/cancel.h), if it is dispatching one. Its arguments
- * are known by their address: signal handlers make other calls in between. */
+/* The call that the calling thread is dispatching, if it may be cancelled at it (hook/cancel.h); else null. Every dispatch says
+ * so for itself and puts back what it found, so that a handler's calls are calls of their own, and what a jump has left
+ * behind is believed by nobody. */
 struct fc_cancellable_state {
-	const long *a; /* null = none */
-	long nr;
-	const volatile int *cancelled;
+	const long *a;                /* null = none */
+	const volatile int *cancelled; /* has the thread been told to end? Then the call returns -EINTR as soon as it can. */
 };
 extern __thread struct fc_cancellable_state fc_cancellable_now __attribute__((tls_model("initial-exec")));
 
-static inline bool fc_is_cancellable(long nr, const long a[6])
+static inline bool fc_is_cancellable(const long a[6])
 {
-	return a == fc_cancellable_now.a && nr == fc_cancellable_now.nr;
+	return a == fc_cancellable_now.a;
 }
 
-/* Has it been told to end? Then such a call returns -EINTR as soon as it can. */
 static inline bool fc_cancel_pending(void)
 {
 	return fc_cancellable_now.a && *fc_cancellable_now.cancelled;

@@ -42,12 +42,14 @@ struct shim_process *shim_process_own(void)
 
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
 {
-	uint64_t old = fc_xchg(&p->fd[fd], word);
+	uint64_t old;
 	uint32_t top;
 
-	if (!old && word)
+	/* a jump in between makes the count too high, which costs a look, never too low */
+	if (word)
 		fc_faa(&p->fd_count, 1u);
-	else if (old && !word)
+	old = fc_xchg(&p->fd[fd], word);
+	if (old)
 		fc_faa(&p->fd_count, -1u);
 	while (word && (top = fc_load(&p->fd_top)) <= (uint32_t)fd)
 		if (fc_cas(&p->fd_top, top, (uint32_t)fd + 1))

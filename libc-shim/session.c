@@ -20,7 +20,7 @@ void shim_session_reset(struct shim_session *s, unsigned domain)
 	s->sock = -1;
 	s->bell.ops = shim_transport(s)->bell;
 	for (unsigned i = 0; i < FC_ENTRIES; i++)
-		s->slot[i].chunk = s->slot[i].extra = -1;
+		s->slot[i].chunk = s->slot[i].extra = s->slot[i].about = -1;
 }
 
 static int attach(struct shim_session *s)
@@ -89,6 +89,25 @@ static bool entry_over(struct shim_session *s, int i)
 	return state == FC_DONE || state == FC_FREE;
 }
 
+void shim_entry_over(struct shim_session *s, int i)
+{
+	fc_fetch_and(&s->in_flight[i / 64], ~(1ull << (i % 64)));
+	fc_store(&s->area->entry[i].state, FC_FREE);
+}
+
+/* Make free what a call has left that nobody waits for. */
+static void entry_clear(struct shim_session *s, int i)
+{
+	struct shim_slot *slot = &s->slot[i];
+	int about = slot->about;
+
+	slot->about = -1;
+	if (about >= 0 && s->area->entry[i].result == -ENOENT)
+		shim_entry_over(s, about); /* the jump came before the call was in the queue */
+	shim_entry_over(s, i);
+	shim_extra_free(s, i);
+}
+
 /* Take entry i if it is free, or if whoever had it is gone and the domain has let go of it. */
 static bool entry_take(struct shim_session *s, int i, uint32_t tid, bool look_for_dead)
 {
@@ -101,9 +120,7 @@ static bool entry_take(struct shim_session *s, int i, uint32_t tid, bool look_fo
 		return false;
 	if (!entry_over(s, i) || !fc_cas(&slot->owner, owner, tid))
 		return false;
-	if (fc_xchg(&s->area->entry[i].state, FC_FREE) == FC_DONE)
-		fc_faa(&s->in_flight, -1u);
-	shim_extra_free(s, i);
+	entry_clear(s, i);
 	return true;
 }
 
@@ -157,18 +174,22 @@ void shim_entry_forget(struct shim_session *s, int i)
 
 void shim_entry_abandon(struct shim_session *s, int i)
 {
-	uint64_t arg[6] = { (uint64_t)i, s->slot[i].nonce };
 	int messenger;
 
-	if (s->area && s->state == SHIM_SESSION_READY && !entry_over(s, i) && (messenger = shim_entry_get(s)) >= 0) {
-		shim_submit(s, messenger, FC_NR_INTERRUPT, arg);
-		fc_bell_ring(&s->bell, &s->area->header); /* whatever the credit, as for every interruption */
+	if (s->area && s->state == SHIM_SESSION_READY && !entry_over(s, i) && (messenger = shim_interrupt(s, i)) >= 0) {
 		/* From here on the application may count on the call being over: a read must not take what comes later. Bounded,
-		 * for the jump may have come before the request was in the queue; then it will never run. */
+		 * for it may be one that nothing interrupts. */
 		uint64_t deadline = shim_now_ns() + ABANDON_WAIT_NS;
 		while (!entry_over(s, messenger) && shim_now_ns() < deadline)
 			fc_entry_sleep(&s->bell, &s->area->entry[messenger], deadline);
 		shim_entry_forget(s, messenger);
 	}
 	shim_entry_forget(s, i);
+}
+
+void shim_entries_abandon(struct shim_session *s, uint32_t tid)
+{
+	for (int i = 0; i < (int)FC_ENTRIES; i++)
+		if (fc_load(&s->slot[i].owner) == tid)
+			shim_entry_abandon(s, i);
 }

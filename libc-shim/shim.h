@@ -67,7 +67,8 @@ struct shim_slot {
 	uint32_t owner; /* tid, 0 = free */
 	uint32_t nonce;
 	int16_t chunk; /* data chunk kept with this entry, -1 = none yet */
-	int16_t extra; /* first of a chain of further chunks of the call in progress, -1 = none */
+	int16_t extra; /* the last one of further chunks of the call in progress, -1 = none */
+	int16_t about; /* of an interruption that nobody waits for: the entry it is about, -1 = none */
 };
 
 struct shim_session {
@@ -85,9 +86,8 @@ struct shim_session {
 	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                          /* sleeps since then */
 	uint32_t forgotten;                     /* nonzero: there may be entries to reclaim */
-	uint32_t in_flight;                     /* entries handed to the domain */
-	uint64_t free_chunks[SHIM_CHUNKS / 64]; /* bit set = free */
-	int16_t next_chunk[SHIM_CHUNKS];        /* chains of extra chunks */
+	uint64_t in_flight[FC_ENTRIES / 64]; /* entries handed to the domain */
+	uint16_t chunk_owner[SHIM_CHUNKS];   /* entry + 1, 0 = free */
 	struct shim_slot slot[FC_ENTRIES];
 };
 
@@ -103,7 +103,7 @@ struct shim_session {
 struct shim_process {
 	uint64_t *fd;      /* SHIM_FDS words */
 	uint32_t fd_top;   /* one more than the highest descriptor that was ever remote */
-	uint32_t fd_count; /* remote descriptors now */
+	uint32_t fd_count; /* remote descriptors now, at most */
 	int cwd_domain;    /* domain that holds the current directory, -1 = local */
 	int placeholder;   /* descriptor of the empty directory, one of the hidden ones */
 	uint32_t umask;
@@ -156,6 +156,7 @@ struct shim_frame {
 struct shim_thread {
 	int tid;
 	uint32_t depth;
+	bool littered; /* frames have been dropped: there may be more that this thread has no use for */
 	struct shim_frame frame[SHIM_DEPTH_MAX];
 	struct fc_spin spin[2];             /* for domains on this machine, and for those apart (transport.h) */
 	uint16_t hint;                      /* the entry used last */
@@ -167,9 +168,11 @@ struct shim_thread {
 struct shim_thread *shim_self(void);
 void shim_thread_reset_after_fork(void);
 
-/* Take back what frames still hold that siglongjmp or a cancellation has left behind, and interrupt their calls. At the
+/* Take back what calls still hold that siglongjmp or a cancellation has left behind, and interrupt them. At the
  * start of every dispatch, remote or not: glibc makes one more when a cancelled thread ends. */
 void shim_frames_check(void);
+/* The same for all calls of a thread that ends: musl's go without unwinding. */
+void shim_thread_end(void);
 
 /* Begin and end a call that uses an entry or scratch memory. Null: nested too deep. */
 struct shim_frame *shim_frame_begin(void);
@@ -197,14 +200,13 @@ void shim_areas_unmap(struct shim_session *s);
 
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);
+void shim_entry_over(struct shim_session *s, int index);    /* its call is: the domain has let go of it */
 void shim_entry_forget(struct shim_session *s, int index);  /* nobody will wait for it: reclaimed once it is over */
 void shim_entry_abandon(struct shim_session *s, int index); /* the same for a call that was to go on: interrupts it */
+void shim_entries_abandon(struct shim_session *s, uint32_t tid); /* all that a thread has */
 void shim_entries_reclaim(struct shim_session *s); /* take back what calls that nobody waits for have held until now */
 
-/* data.c: chunks of the data area. get: one chunk or -1 (growing if it may). */
-int shim_chunk_get(struct shim_session *s, bool grow);
-void shim_chunk_put(struct shim_session *s, int chunk);
-/* Take chunks [first, first + count), all or none of them. */
+/* data.c: chunks of the data area. Take chunks [first, first + count), all or none of them. */
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
 /* A thread goes to sleep: a moment to give back what has not been needed for a while. */
 void shim_data_nap(struct shim_session *s);
@@ -231,6 +233,11 @@ struct fc_spin *shim_spin_of(const struct shim_session *s);
 /* Spin, for as long as this thread's luck suggests, until *word is not `seen` or *state not FC_QUEUED: true if so. */
 bool shim_spin_until(const struct shim_session *s, const uint32_t *word, uint32_t seen, const uint32_t *state);
 uint64_t shim_now_ns(void);
+/* Ask the domain to interrupt the call in `entry`. Returns the entry that carries the request, for the caller to forget, or -errno. */
+int shim_interrupt(struct shim_session *s, int entry);
+/* Give back the licence that a thread has, and in a child those of its parent's threads. */
+void shim_licence_put(uint32_t tid);
+void shim_licences_reset(void);
 void shim_publish_cpu(struct shim_session *s);
 
 /* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */
@@ -310,7 +317,7 @@ shim_handler shim_do_read, shim_do_write, shim_do_vector;
 shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_mmap;
 shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd,
 	shim_do_refuse_path;
-shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_wait, shim_do_ids, shim_do_rlimit;
+shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_exit_thread, shim_do_wait, shim_do_ids, shim_do_rlimit;
 shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask;
 
 static inline bool shim_is_error(long r)
@@ -320,7 +327,7 @@ static inline bool shim_is_error(long r)
 
 static inline long shim_native(long nr, const long a[6])
 {
-	if (unlikely(fc_is_cancellable(nr, a)))
+	if (unlikely(fc_is_cancellable(a)))
 		return fc_call_cancellable(nr, a);
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

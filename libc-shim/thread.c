@@ -29,9 +29,15 @@ struct shim_thread *shim_self(void)
 	return &self;
 }
 
+/* The other threads are gone, with what they had; what this one has is the same as before under a new name. */
 void shim_thread_reset_after_fork(void)
 {
+	uint32_t before = (uint32_t)self.tid;
+
 	self.tid = (int)fc_call(SYS_gettid);
+	for (int i = 0; i < SCRATCHES; i++)
+		scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)self.tid : 0;
+	shim_licences_reset();
 }
 
 bool shim_tid_alive(uint32_t tid)
@@ -82,16 +88,41 @@ static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
 		if (!gone)
 			return;
 		struct shim_frame held = frame_take(f);
+		t->littered = true;
 		t->depth--;
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
 		frame_release(&held, true);
 	}
 }
 
+/* No call is in progress, so this thread has nothing: a jump may have come between getting something and noting it. */
+static void sweep(struct shim_thread *t)
+{
+	uint32_t tid = (uint32_t)t->tid;
+
+	for (int i = 0; i < SCRATCHES; i++)
+		if (fc_load(&scratch_owner[i]) == tid)
+			fc_store_release(&scratch_owner[i], 0u);
+	shim_licence_put(tid);
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		shim_entries_abandon(&shim.process.session[d], tid);
+	t->littered = false;
+}
+
 void shim_frames_check(void)
 {
 	if (unlikely(self.depth))
 		drop_abandoned(&self, (uintptr_t)__builtin_frame_address(0));
+	if (unlikely(self.littered) && !self.depth)
+		sweep(&self);
+}
+
+void shim_thread_end(void)
+{
+	if (!self.depth && !self.littered)
+		return;
+	self.depth = 0;
+	sweep(&self);
 }
 
 struct shim_frame *shim_frame_begin(void)

@@ -15,8 +15,10 @@
 
 #define SPIN_SHORT_NS 2000u /* without a licence */
 
-static uint32_t spinners; /* threads of this process that spin now */
-static uint32_t cpus;     /* usable ones */
+#define LICENCES 64
+
+static uint32_t licence[LICENCES]; /* to spin for long: the thread that has it, 0 = none */
+static uint32_t cpus;              /* usable ones */
 
 uint64_t shim_now_ns(void)
 {
@@ -64,15 +66,38 @@ static enum spun spin(const struct fc_spin *b, const uint32_t *word, uint32_t se
 	}
 }
 
+/* By name, not by number, so that who was jumped out of a spin can give it back. */
+static uint32_t *licence_get(uint32_t limit, uint32_t tid)
+{
+	for (uint32_t i = 0; i < limit && i < LICENCES; i++)
+		if (!fc_load(&licence[i]) && fc_cas(&licence[i], 0u, tid))
+			return &licence[i];
+	return NULL;
+}
+
+void shim_licence_put(uint32_t tid)
+{
+	for (int i = 0; i < LICENCES; i++)
+		if (fc_load(&licence[i]) == tid)
+			fc_store(&licence[i], 0u);
+}
+
+void shim_licences_reset(void)
+{
+	memset(licence, 0, sizeof licence);
+}
+
 /* A long spin needs a licence: one CPU stays free for those we wait for, unless they have their own. */
 static enum spun spin_long(const struct fc_spin *b, uint32_t limit, const uint32_t *word, uint32_t seen,
 			   const uint32_t *state, uint64_t start, uint64_t ticks)
 {
+	uint32_t *mine = licence_get(limit, (uint32_t)shim_self()->tid);
 	enum spun how = SPUN_OUT;
 
-	if (fc_faa(&spinners, 1u) < limit)
-		how = spin(b, word, seen, state, start, ticks);
-	fc_faa(&spinners, -1u);
+	if (!mine)
+		return how;
+	how = spin(b, word, seen, state, start, ticks);
+	fc_store(mine, 0u);
 	return how;
 }
 
@@ -113,6 +138,16 @@ void shim_publish_cpu(struct shim_session *s)
 		fc_store(&s->area->header.cpu, cpu + 1);
 }
 
+static uint32_t in_flight(const struct shim_session *s)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < FC_ENTRIES / 64; i++)
+		for (uint64_t w = fc_load(&s->in_flight[i]); w; w &= w - 1)
+			n++;
+	return n;
+}
+
 void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6])
 {
 	struct fc_entry *e = &s->area->entry[entry];
@@ -123,28 +158,36 @@ void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t 
 	e->thread = 0;
 	for (int i = 0; i < 6; i++)
 		e->arg[i] = arg[i];
-	uint32_t in_flight = fc_faa(&s->in_flight, 1u) + 1;
+	fc_fetch_or(&s->in_flight[entry / 64], 1ull << (entry % 64));
 	fc_store_release(&e->state, FC_QUEUED);
 	if (fc_queue_enqueue(&s->area->queue, (uint32_t)entry) < 0)
 		shim_session_fail(s, "the request queue is damaged");
-	else if (fc_bell_needed(&s->area->header, in_flight))
+	else if (fc_bell_needed(&s->area->header, in_flight(s)))
 		fc_bell_ring(&s->bell, &s->area->header);
 }
 
-/* Ask the domain to interrupt the call in `entry`. Nobody waits for the entry that carries the request: whoever needs one
- * later takes it back. True if it is on its way. */
-static bool interrupt(struct shim_session *s, int entry)
+int shim_interrupt(struct shim_session *s, int entry)
 {
+	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
 	int other = shim_entry_get(s);
 
 	if (other < 0)
-		return false;
-	uint64_t arg[6] = { (uint64_t)entry, s->slot[entry].nonce };
+		return other;
+	s->slot[other].about = (int16_t)entry;
 	shim_submit(s, other, FC_NR_INTERRUPT, arg);
-	fc_bell_ring(&s->bell,
-		     &s->area->header); /* whatever the credit: it does not count on calls that turned out to block */
-	shim_entry_forget(s, other);
-	return true;
+	/* whatever the credit: it does not count on calls that turned out to block */
+	fc_bell_ring(&s->bell, &s->area->header);
+	return other;
+}
+
+/* Nobody waits for the entry that carries the request: whoever needs one later takes it back. True if it is on its way. */
+static bool interrupt(struct shim_session *s, int entry)
+{
+	int other = shim_interrupt(s, entry);
+
+	if (other >= 0)
+		shim_entry_forget(s, other);
+	return other >= 0;
 }
 
 static int sleep_on(struct shim_session *s, int entry)
@@ -195,8 +238,7 @@ int64_t shim_wait(struct shim_session *s, int entry)
 	} else if (fc_load_acquire(&e->state) == FC_FREE) {
 		return -EINTR;
 	}
-	fc_faa(&s->in_flight, -1u);
 	int64_t result = e->result;
-	fc_store(&e->state, FC_FREE);
+	shim_entry_over(s, entry);
 	return result;
 }

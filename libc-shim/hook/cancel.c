@@ -13,16 +13,11 @@ __thread struct fc_cancellable_state fc_cancellable_now;
 
 long fc_cancellable(const volatile int *cancelled, long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 {
-	struct fc_cancellable_state before = fc_cancellable_now;
 	long a[6] = { a1, a2, a3, a4, a5, a6 };
-	long r;
 
 	if (*cancelled)
 		return fc_cancel_native(cancelled, nr, a1, a2, a3, a4, a5, a6);
-	fc_cancellable_now = (struct fc_cancellable_state){ a, nr, cancelled };
-	r = fc_dispatch(nr, a);
-	fc_cancellable_now = before;
-	return r;
+	return fc_dispatch_cancellable(nr, a, cancelled);
 }
 
 long fc_call_cancellable(long nr, const long a[6])

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clone.c - tells the trampolines which clone, clone3 and vfork calls must run in place. It makes none itself. */
+/* clone.c - tells the trampolines which clone, clone3 and vfork calls, and calls of threads that end, must run in place. It makes
+ * none itself. */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <sched.h>
@@ -34,6 +35,11 @@ unsigned fc_clone_class(long nr, const long a[6])
 
 	if (nr == SYS_vfork)
 		return class_vfork();
+	if (nr == SYS_munmap) {
+		if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)a[0] < (uintptr_t)a[1])
+			fc_thread_ends(); /* it unmaps its stack */
+		return FC_CLASS_NATIVE;
+	}
 	if (nr == SYS_clone) {
 		flags = (uint64_t)a[0];
 		stack = (uint64_t)a[1];

@@ -17,12 +17,15 @@
 .Lfarcall_site\@:
 	.byte 0x0f, 0x05
 	# These must stay what they are: the return from a signal handler, which unwinders know by its bytes; the window in which
-	# musl's threads can be cancelled, which is looked at by address; a thread that has unmapped its stack.
+	# musl's threads can be cancelled, which is looked at by address; the exit of a thread that has unmapped its stack.
 	.ifdef __cp_begin
 	.exitm
 	.endif
-	.ifdef __unmapself
+	.ifdef .Lfarcall_no_stack
 	.exitm
+	.endif
+	.ifdef __unmapself
+	.set .Lfarcall_no_stack, 1
 	.endif
 	.ifdef __restore_rt
 	.ifndef .Lfarcall_restorer
@@ -32,8 +35,9 @@
 	.endif
 	.byte 0x0f, 0x1f, 0x00
 	.set .Lfarcall_kind, 1
-	# clone and vfork return on another stack or twice, and what syscall(2) is used for is not known
-	.irp name, clone, __clone, vfork, __vfork, syscall
+	# clone and vfork return on another stack or twice, a thread that unmaps its stack on none, and what syscall(2) is used for
+	# is not known
+	.irp name, clone, __clone, vfork, __vfork, __unmapself, syscall
 	.ifdef \name
 	.set .Lfarcall_kind, 2
 	.endif

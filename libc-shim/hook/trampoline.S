@@ -176,6 +176,8 @@ fc_specials:
 	je	1f
 	cmp	$__NR_clone3, %eax
 	je	1f
+	cmp	$__NR_munmap, %eax
+	je	1f
 	cmp	$__NR_rt_sigreturn, %eax
 	je	2f
 0:	CALL_BELOW_RED_ZONE fc_stub

@@ -114,6 +114,16 @@ long fc_dispatch(long nr, long a[6])
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
+{
+	(void)cancelled;
+	return fc_dispatch(nr, a);
+}
+
+void fc_thread_ends(void)
+{
+}
+
 static const char *variable(char **envp, const char *name)
 {
 	for (; *envp; envp++) {

@@ -28,6 +28,16 @@ long fc_dispatch(long nr, long a[6])
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+void fc_thread_ends(void)
+{
+}
+
+long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
+{
+	(void)cancelled;
+	return fc_dispatch(nr, a);
+}
+
 bool fc_fd_is_remote(int fd)
 {
 	(void)fd;
