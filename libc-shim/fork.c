@@ -244,6 +244,7 @@ long shim_do_exit(long nr, long a[6])
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
+		fc_store(&p->session[d].ending, true);
 		shim_lock(&p->session[d].lock, &saved);
 		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);

@@ -86,6 +86,7 @@ struct shim_session {
 	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                          /* sleeps since then */
 	uint32_t forgotten;                     /* nonzero: there may be entries to reclaim */
+	bool ending;                            /* the process is: no call returns any more */
 	uint64_t in_flight[FC_ENTRIES / 64]; /* entries handed to the domain */
 	uint16_t chunk_owner[SHIM_CHUNKS];   /* entry + 1, 0 = free */
 	struct shim_slot slot[FC_ENTRIES];

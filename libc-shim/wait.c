@@ -224,7 +224,7 @@ static int sleep_on(struct shim_session *s, int entry)
 	return 0;
 }
 
-int64_t shim_wait(struct shim_session *s, int entry)
+static int64_t wait_for(struct shim_session *s, int entry)
 {
 	struct fc_entry *e = &s->area->entry[entry];
 	uint64_t start = fc_tsc();
@@ -240,5 +240,15 @@ int64_t shim_wait(struct shim_session *s, int entry)
 	}
 	int64_t result = e->result;
 	shim_entry_over(s, entry);
+	return result;
+}
+
+int64_t shim_wait(struct shim_session *s, int entry)
+{
+	int64_t result = wait_for(s, entry);
+
+	/* Another thread has said goodbye, which ends calls early; before anybody can notice, this one is gone too. */
+	while (unlikely(fc_load(&s->ending)))
+		fc_call(SYS_pause);
 	return result;
 }
