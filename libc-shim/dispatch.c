@@ -115,6 +115,8 @@ static long dispatch_as(struct fc_cancellable_state now, long nr, long a[6])
 	struct fc_cancellable_state before = fc_cancellable_now;
 	long r;
 
+	if (unlikely(fc_cancel_pending()))
+		shim_frame_hurry(); /* musl's handler of the cancelling signal makes a call */
 	fc_cancellable_now = now;
 	r = dispatch(nr, a);
 	fc_cancellable_now = before;

@@ -238,13 +238,16 @@ long shim_do_exit(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 	struct shim_lock_state saved;
+	uint64_t all = ~0ull;
 
 	if (fc_in_vfork_child() && !shim_vfork_process(shim_self()))
 		return shim_native(nr, a); /* the sessions are the parent's */
+	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
+	if (p == &shim.process)
+		fc_store(&shim.ending, true);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
-		fc_store(&p->session[d].ending, true);
 		shim_lock(&p->session[d].lock, &saved);
 		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);

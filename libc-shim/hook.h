@@ -47,6 +47,10 @@ bool fc_hook_is_relinked(void);
  * the core must call this there. */
 int fc_check_arm(void);
 
+/* The calling thread, if it is watched: again after a call that could not be; no more, because its stack goes. */
+void fc_check_again(void);
+void fc_check_no_more(void);
+
 /* Copy n bytes between the application's memory and the shim's. Return the number of bytes NOT copied (0 = all), never
  * fault. Copies as much as is accessible, as the kernel's copy_{from,to}_user do. */
 size_t fc_copy_from_user(void *dst, const void *user, size_t n);

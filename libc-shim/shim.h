@@ -86,7 +86,6 @@ struct shim_session {
 	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                          /* sleeps since then */
 	uint32_t forgotten;                     /* nonzero: there may be entries to reclaim */
-	bool ending;                            /* the process is: no call returns any more */
 	uint64_t in_flight[FC_ENTRIES / 64]; /* entries handed to the domain */
 	uint16_t chunk_owner[SHIM_CHUNKS];   /* entry + 1, 0 = free */
 	struct shim_slot slot[FC_ENTRIES];
@@ -118,6 +117,7 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
+	bool ending; /* the process is: no remote call returns any more */
 	int trace_fd; /* -1 = no trace */
 	struct shim_process process;
 };
@@ -152,6 +152,7 @@ struct shim_frame {
 	int16_t entry;   /* -1 = none */
 	int16_t scratch; /* -1 = none */
 	bool alternate;  /* on the signal stack */
+	bool asleep;     /* it waits for its entry */
 };
 
 struct shim_thread {
@@ -177,6 +178,8 @@ void shim_thread_end(void);
 
 /* Begin and end a call that uses an entry or scratch memory. Null: nested too deep. */
 struct shim_frame *shim_frame_begin(void);
+void shim_frame_asleep(bool asleep); /* is the last one? */
+void shim_frame_hurry(void);         /* it is to end: interrupt what it waits for */
 void shim_frame_end(struct shim_frame *f);
 
 /* Scratch: 5 pages of private memory for the duration of a frame. */

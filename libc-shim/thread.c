@@ -142,6 +142,7 @@ struct shim_frame *shim_frame_begin(void)
 	f->entry = -1;
 	f->scratch = -1;
 	f->alternate = alternate;
+	f->asleep = false;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->depth++; /* from here on a handler uses the next frame */
 	return f;
@@ -151,10 +152,31 @@ void shim_frame_end(struct shim_frame *f)
 {
 	struct shim_thread *t = shim_self();
 
+	/* Another thread has said goodbye, which ends calls early; before anybody can notice, this one is gone too. */
+	while (unlikely(fc_load(&shim.ending)))
+		fc_call(SYS_pause);
 	struct shim_frame held = frame_take(f);
 	frame_release(&held, false);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->depth = (uint32_t)(f - t->frame);
+}
+
+void shim_frame_asleep(bool asleep)
+{
+	self.frame[self.depth - 1].asleep = asleep;
+}
+
+void shim_frame_hurry(void)
+{
+	struct shim_frame *f = &self.frame[self.depth - 1];
+	int messenger;
+
+	if (!self.depth || !f->asleep)
+		return;
+	f->asleep = false; /* once is enough */
+	messenger = shim_interrupt(f->session, f->entry);
+	if (messenger >= 0)
+		shim_entry_forget(f->session, messenger);
 }
 
 char *shim_scratch(struct shim_frame *f)

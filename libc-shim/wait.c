@@ -224,13 +224,15 @@ static int sleep_on(struct shim_session *s, int entry)
 	return 0;
 }
 
-static int64_t wait_for(struct shim_session *s, int entry)
+int64_t shim_wait(struct shim_session *s, int entry)
 {
 	struct fc_entry *e = &s->area->entry[entry];
 	uint64_t start = fc_tsc();
 
 	if (!shim_spin_until(s, &e->state, FC_QUEUED, &e->state)) {
+		shim_frame_asleep(true);
 		int r = s->state == SHIM_SESSION_DEAD ? -EIO : sleep_on(s, entry);
+		shim_frame_asleep(false);
 
 		if (r < 0)
 			return r;
@@ -240,15 +242,5 @@ static int64_t wait_for(struct shim_session *s, int entry)
 	}
 	int64_t result = e->result;
 	shim_entry_over(s, entry);
-	return result;
-}
-
-int64_t shim_wait(struct shim_session *s, int entry)
-{
-	int64_t result = wait_for(s, entry);
-
-	/* Another thread has said goodbye, which ends calls early; before anybody can notice, this one is gone too. */
-	while (unlikely(fc_load(&s->ending)))
-		fc_call(SYS_pause);
 	return result;
 }

@@ -22,5 +22,8 @@ long fc_cancellable(const volatile int *cancelled, long nr, long a1, long a2, lo
 
 long fc_call_cancellable(long nr, const long a[6])
 {
-	return fc_cancel_native(fc_cancellable_now.cancelled, nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	long r = fc_cancel_native(fc_cancellable_now.cancelled, nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+	fc_check_again();
+	return r;
 }

@@ -21,6 +21,7 @@
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "farcall/wire.h"
+#include "libc-shim/hook/cancel.h"
 #include "libc-shim/hook/line.h"
 #include "libc-shim/hook/patch.h"
 #include "libc-shim/hook/signal.h"
@@ -34,6 +35,11 @@
 #ifndef SYS_USER_DISPATCH
 #define SYS_USER_DISPATCH 2 /* si_code */
 #endif
+#define WATCHED 1 /* SYSCALL_DISPATCH_FILTER_BLOCK: the value of the thread's selector */
+#define CANCELLABLE_SIZE 64 /* of musl's function, at most */
+
+static bool armed;
+static __thread unsigned char selector __attribute__((tls_model("initial-exec")));
 
 #define ARGS 6
 #define NUMBERS 512
@@ -295,6 +301,12 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 	name = remote_call(&t);
 	if (name)
 		report(&t, name);
+	/* what musl can end by its program counter must be made where it is: cancel.c watches again */
+	if (fc_cancel_native && t.rip - (uint64_t)fc_cancel_native < CANCELLABLE_SIZE) {
+		selector = !WATCHED;
+		r[REG_RIP] -= 2;
+		return;
+	}
 	slot = replay_slot(t.rip);
 	if (slot) {
 		r[REG_RIP] = (greg_t)slot;
@@ -311,9 +323,21 @@ static void on_sigsys(int sig, siginfo_t *info, void *context)
 
 static int arm(void)
 {
+	selector = WATCHED;
 	/* the kernel compares the address behind the instruction */
 	return (int)fc_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, fc_shim_text.start,
-			    fc_shim_text.end + 1 - fc_shim_text.start, 0);
+			    fc_shim_text.end + 1 - fc_shim_text.start, &selector);
+}
+
+void fc_check_again(void)
+{
+	selector = WATCHED;
+}
+
+void fc_check_no_more(void)
+{
+	if (armed) /* the selector goes with the stack */
+		fc_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0);
 }
 
 static void arm_thread(void)
@@ -325,5 +349,6 @@ int fc_check_arm(void)
 {
 	int err = fc_signal_take_sigsys(on_sigsys, arm_thread);
 
+	armed = true;
 	return err ? err : arm();
 }

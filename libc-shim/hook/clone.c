@@ -36,8 +36,10 @@ unsigned fc_clone_class(long nr, const long a[6])
 	if (nr == SYS_vfork)
 		return class_vfork();
 	if (nr == SYS_munmap) {
-		if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)a[0] < (uintptr_t)a[1])
-			fc_thread_ends(); /* it unmaps its stack */
+		if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)a[0] < (uintptr_t)a[1]) { /* it unmaps its stack */
+			fc_thread_ends();
+			fc_check_no_more();
+		}
 		return FC_CLASS_NATIVE;
 	}
 	if (nr == SYS_clone) {
