@@ -8,6 +8,13 @@
 
 static shim_handler *handlers[CALLS];
 
+/* what uClibc-ng's threads begin with */
+static long shim_do_thread(long nr, long a[6])
+{
+	fc_thread_begins();
+	return shim_native(nr, a);
+}
+
 static const struct {
 	uint16_t nr;
 	shim_handler *handler;
@@ -51,6 +58,7 @@ static const struct {
 	{ SYS_execveat, shim_do_execve },
 	{ SYS_exit_group, shim_do_exit },
 	{ SYS_exit, shim_do_exit_thread },
+	{ SYS_set_robust_list, shim_do_thread },
 	{ SYS_wait4, shim_do_wait },
 	{ SYS_waitid, shim_do_wait },
 	{ SYS_setuid, shim_do_ids },

@@ -74,6 +74,9 @@ long fc_sys_rt_sigprocmask(long a[6]);
 /* Before clone makes a thread: it inherits the mask that the caller believes to have. */
 void fc_signal_before_thread(void);
 
+/* The calling thread is a new one. glibc and musl begin theirs with an rt_sigprocmask, which says it too. */
+void fc_thread_begins(void);
+
 /* Before execve: make the kernel's dispositions and mask what the application believes they are (SIG_IGN and blocked
  * signals survive an exec); after a failed execve: back again. */
 void fc_signal_before_exec(void);

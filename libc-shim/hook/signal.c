@@ -148,7 +148,7 @@ static void adopt_thread(struct state *t)
 	state_changed(t);
 }
 
-/* The state of a thread that we have seen before, or see now. glibc's threads begin with an rt_sigprocmask. */
+/* The state of a thread that we have seen before, or see now. */
 static struct state *state_adopted(void)
 {
 	struct state *t = state_get();
@@ -159,6 +159,11 @@ static struct state *state_adopted(void)
 			thread_begins();
 	}
 	return t;
+}
+
+void fc_thread_begins(void)
+{
+	state_adopted();
 }
 
 bool fc_signal_ready(void)

@@ -101,6 +101,9 @@ long fc_dispatch(long nr, long a[6])
 		if (!fc_vfork_depth)
 			write_counts();
 		break;
+	case SYS_set_robust_list:
+		fc_thread_begins();
+		break;
 	case SYS_rt_sigaction:
 		return fc_sys_rt_sigaction(a);
 	case SYS_rt_sigprocmask:
