@@ -241,7 +241,7 @@ long shim_do_exit(long nr, long a[6])
 	uint64_t all = ~0ull;
 
 	if (fc_in_vfork_child() && !shim_vfork_process(shim_self()))
-		return shim_native(nr, a); /* the sessions are the parent's */
+		return shim_native(nr, a);                             /* the sessions are the parent's */
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
 	if (p == &shim.process)
 		fc_store(&shim.ending, true);

@@ -100,8 +100,9 @@ extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exe
  * so for itself and puts back what it found, so that a handler's calls are calls of their own, and what a jump has left
  * behind is believed by nobody. */
 struct fc_cancellable_state {
-	const long *a;                /* null = none */
-	const volatile int *cancelled; /* has the thread been told to end? Then the call returns -EINTR as soon as it can. */
+	const long *a; /* null = none */
+	const volatile int
+		*cancelled; /* has the thread been told to end? Then the call returns -EINTR as soon as it can. */
 };
 extern __thread struct fc_cancellable_state fc_cancellable_now __attribute__((tls_model("initial-exec")));
 

@@ -82,10 +82,10 @@ struct shim_session {
 	struct fc_bell bell;
 	struct fc_request_area *area;
 	char *data;
-	uint32_t chunks;                        /* usable data chunks */
-	uint32_t peak;                          /* the highest chunk in use since the last look at shrinking */
-	uint32_t naps;                          /* sleeps since then */
-	uint32_t forgotten;                     /* nonzero: there may be entries to reclaim */
+	uint32_t chunks;                     /* usable data chunks */
+	uint32_t peak;                       /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;                       /* sleeps since then */
+	uint32_t forgotten;                  /* nonzero: there may be entries to reclaim */
 	uint64_t in_flight[FC_ENTRIES / 64]; /* entries handed to the domain */
 	uint16_t chunk_owner[SHIM_CHUNKS];   /* entry + 1, 0 = free */
 	struct shim_slot slot[FC_ENTRIES];
@@ -117,7 +117,7 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
-	bool ending; /* the process is: no remote call returns any more */
+	bool ending;  /* the process is: no remote call returns any more */
 	int trace_fd; /* -1 = no trace */
 	struct shim_process process;
 };

@@ -35,7 +35,7 @@
 #ifndef SYS_USER_DISPATCH
 #define SYS_USER_DISPATCH 2 /* si_code */
 #endif
-#define WATCHED 1 /* SYSCALL_DISPATCH_FILTER_BLOCK: the value of the thread's selector */
+#define WATCHED 1           /* SYSCALL_DISPATCH_FILTER_BLOCK: the value of the thread's selector */
 #define CANCELLABLE_SIZE 64 /* of musl's function, at most */
 
 static bool armed;

@@ -35,8 +35,8 @@ unsigned fc_clone_class(long nr, const long a[6])
 
 	if (nr == SYS_vfork)
 		return class_vfork();
-	if (nr == SYS_munmap) {
-		if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)a[0] < (uintptr_t)a[1]) { /* it unmaps its stack */
+	if (nr == SYS_munmap) { /* of a thread's own stack, its last call but one */
+		if ((uintptr_t)__builtin_frame_address(0) - (uintptr_t)a[0] < (uintptr_t)a[1]) {
 			fc_thread_ends();
 			fc_check_no_more();
 		}
