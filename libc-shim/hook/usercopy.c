@@ -42,7 +42,7 @@ static inline bool repaired(void)
  * not say how far it came. */
 static size_t copy_by_kernel(long call, char *ours, char *user, size_t n)
 {
-	int pid = (int)fc_call(SYS_getpid);
+	int pid = (int)fc_call(SYS_gettid);
 
 	while (n) {
 		size_t part = PAGE - ((uintptr_t)user & (PAGE - 1));
