@@ -15,8 +15,10 @@ unset FC_TEST_LONG
 # t_scribble, test_path, test_sites, ...), for these are never relinked.
 table='
 append      files    e2e/h_append.c
+cancel      files    e2e/h_cancel.c
 exec        files    e2e/h_exec.c
 large       files    e2e/h_large.c
+life        files    e2e/h_life.c
 limits      files    e2e/h_limits.c
 locks       files    e2e/h_locks.c
 mmap        files    e2e/h_mmap.c
