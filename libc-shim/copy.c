@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * copy.c - copy_file_range and sendfile. Between two files of one domain they are one request; between a domain and anything
- * else the shim moves the bytes, as any process could.
+ * else the shim moves the bytes, as any process could. splice is refused: what a pipe would not take cannot be put back.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -149,4 +149,14 @@ long shim_do_copy(long nr, long a[6])
 	if (range && (uint32_t)a[5])
 		return -EINVAL;
 	return copy_by_hand(&c, range);
+}
+
+/* Like a file system that has no splice, which is when programs read and write instead; the placeholder would say EBADF. */
+long shim_do_splice(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+
+	if (likely(!shim_fd_get(p, a[0]) && !shim_fd_get(p, a[2])))
+		return shim_native(nr, a);
+	return -EINVAL;
 }

@@ -48,6 +48,7 @@ static const struct {
 	{ SYS_getcwd, shim_do_getcwd },
 	/* not storage calls, but they meet descriptors, paths, processes */
 	{ SYS_mmap, shim_do_mmap },
+	{ SYS_splice, shim_do_splice },
 	{ SYS_inotify_add_watch, shim_do_refuse_path },
 	{ SYS_name_to_handle_at, shim_do_refuse_path },
 	{ SYS_chroot, shim_do_refuse_path },

@@ -318,7 +318,7 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6]);
 typedef long shim_handler(long nr, long a[6]);
 shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
 shim_handler shim_do_read, shim_do_write, shim_do_vector;
-shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_mmap;
+shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_splice, shim_do_mmap;
 shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd,
 	shim_do_refuse_path;
 shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_exit_thread, shim_do_wait, shim_do_ids, shim_do_rlimit;

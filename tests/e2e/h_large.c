@@ -113,7 +113,30 @@ static void bad_memory(void)
 	EQUAL(close(fd), 0);
 }
 
-/* between files: copy_file_range, sendfile, and through a pipe */
+/* to and from a pipe; remotely neither can be, and nothing is lost by trying */
+static void splices(int fd)
+{
+	int pair[2];
+	char c = 'x';
+
+	EQUAL(pipe(pair), 0);
+	EQUAL(write(pair[1], &c, 1), 1);
+	if (e2e_remote) {
+		FAILS(splice(pair[0], NULL, fd, NULL, 1, 0), EINVAL);
+		FAILS(splice(fd, NULL, pair[1], NULL, 1, 0), EINVAL);
+	} else {
+		EQUAL(splice(pair[0], NULL, fd, NULL, 1, 0), 1);
+		EQUAL(lseek(fd, -1, SEEK_CUR), 0);
+		EQUAL(splice(fd, NULL, pair[1], NULL, 1, 0), 1);
+	}
+	c = 0;
+	EQUAL(read(pair[0], &c, 1), 1);
+	EQUAL(c, 'x');
+	EQUAL(close(pair[0]), 0);
+	EQUAL(close(pair[1]), 0);
+}
+
+/* between files: copy_file_range and sendfile */
 static void copies(void)
 {
 	size_t n = 5 * MIB + 333;
@@ -149,6 +172,8 @@ static void copies(void)
 	memset(back, 0, n);
 	EQUAL(pread(out, back, n, 0), n);
 	CHECK(!memcmp(data, back, n));
+	EQUAL(lseek(out, 0, SEEK_SET), 0);
+	splices(out);
 	EQUAL(close(in), 0);
 	EQUAL(close(out), 0);
 }
