@@ -10,7 +10,7 @@ packages_try="sysbench"
 packages_test="libcriterion-dev sysbench strace python3 git procps e2fsprogs util-linux attr acl file"
 # shellcheck disable=SC2034
 packages_lint="clang-format cppcheck shellcheck mandoc"
-# shellcheck disable=SC2034 # what the relinked libraries and busybox are built from
+# shellcheck disable=SC2034 # what the relinked libraries and programs are built from
 packages_relinked="uclibc-source bzip2 xz-utils"
 
 # packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does. Sets

@@ -61,6 +61,8 @@ static inline int scandirat(int dir, const char *path, struct dirent ***list, in
 #ifdef __UCLIBC__
 #define FC_NO_ADDCHDIR
 #define futimes(fd, times) syscall(SYS_futimesat, fd, NULL, times)
+/* there, but hands the kernel its arguments in halves: EINVAL */
+#define sync_file_range(fd, at, n, flags) ((int)syscall(SYS_sync_file_range, fd, at, n, flags))
 
 static inline int prlimit(int pid, int what, const struct rlimit *new, struct rlimit *old)
 {
@@ -114,6 +116,8 @@ struct f_owner_ex {
 #ifndef F_GET_RW_HINT
 #define F_GET_RW_HINT 1035
 #define F_SET_RW_HINT 1036
+#define F_GET_FILE_RW_HINT 1037
+#define F_SET_FILE_RW_HINT 1038
 #endif
 
 #ifndef F_OFD_SETLK
