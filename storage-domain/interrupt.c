@@ -6,12 +6,13 @@
  *      interrupter                          worker
  *      -----------                          ------
  *      mark = nonce                         key = nonce, tid
- *      repeat until the call is over:       mark == nonce? EINTR at once
- *        key has this nonce? signal tid     run the call; EINTR? look at mark: end, or run it again
- *        wait a little longer each time     key = 0, complete the entry
+ *      repeat until the call is over:       run the call; EINTR? look at mark: end, or run it again
+ *        key has this nonce? signal tid     key = 0, complete the entry
+ *        wait a little longer each time
  *
- * No fence is needed between the two columns, and a signal that comes between the worker's look at the mark and its
- * blocking is lost without harm: the interrupter repeats. A signal that comes too late hits the worker's next call;
+ * So only a call that waits ends early, as under a signal of one's own: lseek, stat or close never say EINTR.
+ * No fence is needed between the two columns, and a signal that comes before the call blocks is lost without harm: the interrupter
+ * repeats. A signal that comes too late hits the worker's next call;
  * that call's mark is not set, so it runs again (EINTR means that nothing has been done).
  */
 #include "storage-domain/worker.h"

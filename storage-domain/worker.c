@@ -141,14 +141,9 @@ static int64_t execute(struct fc_worker *w)
 {
 	int64_t r;
 
-	/* a close() must not fail before it has begun: whoever called it takes the number for gone */
-	if (w->exec.e.nr != SYS_close &&
-	    atomic_load_explicit(&w->run->mark, memory_order_acquire) == ((uint64_t)w->exec.e.nonce << 32 | 1))
-		r = -EINTR;
-	else
-		do
-			r = fc_execute(&w->exec);
-		while (r == -EINTR && fc_signal_taken() && !fc_interrupted(w));
+	do
+		r = fc_execute(&w->exec);
+	while (r == -EINTR && fc_signal_taken() && !fc_interrupted(w));
 	if (r == -EINTR)
 		w->count.interrupts++;
 	return r;

@@ -69,8 +69,8 @@
  * syscalls.def says. Those from FC_NR_PRIVATE on are farcall's own.
  */
 #define FC_NR_PRIVATE 1024
-/* interrupt(entry index, nonce): abort that call with EINTR if it is still waiting for something interruptible, or
- * has not started. Completes (result 0) only when the call in question has completed, or with ENOENT if it never came into the
+/* interrupt(entry index, nonce): abort that call with EINTR if it waits, or comes to wait, for something interruptible.
+ * Completes (result 0) only when the call in question has completed, or with ENOENT if it never came into the
  * queue, and whoever was to put it there will not: then the entry is the client's again. */
 #define FC_NR_INTERRUPT (FC_NR_PRIVATE + 0)
 /* stream_read / stream_write(fd, length, position, list offset, slots, rwf): pread / pwrite in pipelined chunks. At
