@@ -29,22 +29,30 @@ library()
 	finish
 }
 
-# compiler BUILD [stock]: prints the command that compiles for it. A build is glibc, or a library with -static or -dynamic behind it.
+# compiler BUILD [stock|counting]: prints the command that compiles for it. A build is glibc, or a library with -static or -dynamic behind it.
+# `counting` links, in place of the shim, a dispatcher that counts (tests/preload/h_count.c).
 compiler()
 {
-	case $1 in
-	glibc) echo "gcc" ;;
-	uclibc-*) echo "$(library_dir uclibc-ng "${@:2}")/bin/farcall-uclibc-gcc -include $compat" ;;
-	musl-*) echo "$(library_dir musl "${@:2}")/bin/farcall-musl-gcc -include $compat" ;;
-	esac
+	local kind=${2:-} wrapper=farcall-musl libc=musl dir shim=$FC_BUILD/tests/preload
+
+	[[ $1 != glibc ]] || { echo gcc; return; }
+	[[ $1 != uclibc-* ]] || { wrapper=farcall-uclibc libc=uclibc-ng; }
+	dir=$(library_dir $libc "${kind#counting}")
+	if [[ $kind == counting ]]; then
+		sed "s#%:getenv(FARCALL_LIBC /lib/farcall\\.o)#$shim/hook_count.o#; s#%:getenv(FARCALL_LIBC /lib/libfarcall\\.so)#$shim/libhook_count.so#" \
+			"$dir/lib/$wrapper.specs" >"$TESTDIR/$wrapper.specs"
+		echo "env FARCALL_LIBC=$dir gcc -specs $TESTDIR/$wrapper.specs -include $compat"
+	else
+		echo "$dir/bin/$wrapper-gcc -include $compat"
+	fi
 	[[ $1 != *-static ]] || echo "-static"
 }
 
-# compile BUILD [stock] OUT SOURCE|OPTION...: a test program, from tests/
+# compile BUILD [stock|counting] OUT SOURCE|OPTION...: a test program, from tests/
 compile()
 {
 	local build=$1 kind=
-	[[ $2 != stock ]] || { kind=stock; shift; }
+	[[ $2 != stock && $2 != counting ]] || { kind=$2; shift; }
 	local out=$2 word words=()
 	shift 2
 
@@ -56,7 +64,7 @@ compile()
 		esac
 	done
 	# shellcheck disable=SC2046 # a list of words
-	$(compiler "$build" $kind) -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" -I"$FC_SOURCE/tests/unit/tsan" \
+	$(compiler "$build" "$kind") -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" -I"$FC_SOURCE/tests/unit/tsan" \
 		-o "$out" "${words[@]}" "$FC_BUILD/common/libcommon.a" >"$TESTDIR/cc.log" 2>&1 ||
 		{ head -n 5 "$TESTDIR/cc.log"; wrong "$* for $build: does not compile"; return 1; }
 }

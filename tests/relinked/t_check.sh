@@ -9,19 +9,12 @@
 need_farcall
 need gcc
 
-counting=$FC_BUILD/tests/preload
 library musl
 library uclibc-ng
 
 for build in $builds; do
 	[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
-	dir=$(library_dir musl) option=
-	[[ $build != uclibc-* ]] || dir=$(library_dir uclibc-ng)
-	[[ $build != *-static ]] || option=-static
-	sed "s#%:getenv(FARCALL_LIBC /lib/farcall\\.o)#$counting/hook_count.o#; s#%:getenv(FARCALL_LIBC /lib/libfarcall\\.so)#$counting/libhook_count.so#" \
-		"$dir"/lib/farcall-*.specs >"$TESTDIR/count.specs"
-	FARCALL_LIBC=$dir gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -I"$FC_SOURCE" -o "$TESTDIR/h_unhooked" \
-		"$FC_SOURCE/tests/preload/h_unhooked.c" -specs "$TESTDIR/count.specs" || { wrong "h_unhooked for $build"; continue; }
+	compile "$build" counting "$TESTDIR/h_unhooked" preload/h_unhooked.c || continue
 	for check in '' 1; do
 		FC_TEST_REMOTE_FD=5 ${check:+env FARCALL_CHECK=1} "$TESTDIR/h_unhooked" </dev/null 2>"$TESTDIR/messages" |
 			grep -v '^[0-9]\{9,\}' >"$TESTDIR/results$check" # but for the address of a mapping

@@ -48,21 +48,13 @@ done
 
 # ---- no storage call goes past the hook: a dispatcher that counts in place of the shim, and strace ----
 if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
-	counting=$FC_BUILD/tests/preload
 	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
 		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$TESTDIR/names"
 	for build in $builds; do
 		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
-		dir=$(library_dir musl)
-		[[ $build != uclibc-* ]] || dir=$(library_dir uclibc-ng)
-		sed "s#%:getenv(FARCALL_LIBC /lib/farcall\\.o)#$counting/hook_count.o#; s#%:getenv(FARCALL_LIBC /lib/libfarcall\\.so)#$counting/libhook_count.so#" \
-			"$dir"/lib/farcall-*.specs >"$TESTDIR/count.specs"
 		rm -rf "$TESTDIR/wide" "$TESTDIR/counts"
 		mkdir "$TESTDIR/wide"
-		option=
-		[[ $build != *-static ]] || option=-static
-		FARCALL_LIBC=$dir gcc -include "$compat" -std=gnu11 -O2 -w -pthread $option -o "$TESTDIR/h_wide" "$FC_SOURCE/tests/preload/h_wide.c" \
-			-specs "$TESTDIR/count.specs" || { wrong "h_wide for $build"; continue; }
+		compile "$build" counting "$TESTDIR/h_wide" preload/h_wide.c || continue
 		FC_TEST_COUNTS=$TESTDIR/counts strace -f -i -o "$TESTDIR/trace" "$TESTDIR/h_wide" "$TESTDIR/wide" >"$TESTDIR/wide.log" 2>&1 ||
 			{ head -n 5 "$TESTDIR/wide.log"; wrong "h_wide failed in $build"; }
 		awk -v least=250 -f "$FC_SOURCE/tests/preload/bypass.awk" "$TESTDIR/names" "$TESTDIR/counts" "$TESTDIR/trace" >"$TESTDIR/report" ||
