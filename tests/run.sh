@@ -204,8 +204,8 @@ if [[ $all ]]; then
 	export FC_STRESS_SECONDS=${FC_STRESS_SECONDS:-20}
 	FC_TEST_LONG=1 run_list "long: " "$build" LONG_TESTS 600
 	run_list "" "$build" STRESS_TESTS 600
-	run_list "" "$build" XEN_TESTS 900
 	run_list "" "$build" RELINKED_TESTS 1200
+	run_list "" "$build" XEN_TESTS 1200
 	for sanitizers in address,undefined thread; do
 		dir=$source_dir/build-${sanitizers%%,*}
 		build_or_finish "build with $sanitizers" "$source_dir" "$dir" "all check-programs" --enable-werror \
