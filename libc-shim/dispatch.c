@@ -119,16 +119,17 @@ static long dispatch(long nr, long a[6])
 	return h ? h(nr, a) : shim_native(nr, a);
 }
 
-static long dispatch_as(struct fc_cancellable_state now, long nr, long a[6])
+/* `as`: a, if it is a call at which the thread may be cancelled, else null. A jump may come at any instruction. */
+static long dispatch_as(const long *as, long nr, long a[6])
 {
-	struct fc_cancellable_state before = fc_cancellable_now;
+	const long *before = fc_cancellable_now.a;
 	long r;
 
 	if (unlikely(fc_cancel_pending()))
 		shim_frame_hurry(); /* musl's handler of the cancelling signal makes a call */
-	fc_cancellable_now = now;
+	fc_cancellable_now.a = as;
 	r = dispatch(nr, a);
-	fc_cancellable_now = before;
+	fc_cancellable_now.a = before;
 	return r;
 }
 
@@ -136,10 +137,12 @@ long fc_dispatch(long nr, long a[6])
 {
 	if (likely(!fc_cancellable_now.a))
 		return dispatch(nr, a);
-	return dispatch_as((struct fc_cancellable_state){ NULL, NULL }, nr, a);
+	return dispatch_as(NULL, nr, a);
 }
 
 long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
 {
-	return dispatch_as((struct fc_cancellable_state){ a, cancelled }, nr, a);
+	fc_cancellable_now.cancelled = cancelled; /* the same for all calls of a thread */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return dispatch_as(a, nr, a);
 }

@@ -101,8 +101,8 @@ extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exe
  * behind is believed by nobody. */
 struct fc_cancellable_state {
 	const long *a; /* null = none */
-	const volatile int
-		*cancelled; /* has the thread been told to end? Then the call returns -EINTR as soon as it can. */
+	/* has the thread been told to end? Then the call returns -EINTR as soon as it can. Valid if `a` is, now or once. */
+	const volatile int *cancelled;
 };
 extern __thread struct fc_cancellable_state fc_cancellable_now __attribute__((tls_model("initial-exec")));
 
