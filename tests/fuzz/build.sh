@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# build.sh - sourced: compiles the fuzz targets with clang. The shipped sources are compiled as they are; their system calls go to
+# the models (seam.h, seam.syms). fuzz_source: the source tree, or one with changes.
+
+fuzz_targets="request"
+fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all -D_GNU_SOURCE)
+
+# what each target links: of the product, and of tests/fuzz besides fuzz.c
+fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
+	storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
+	storage-domain/exec_ioctl.c storage-domain/exec_open.c storage-domain/exec_stream.c storage-domain/execute.c
+	storage-domain/interrupt.c storage-domain/path.c storage-domain/roster.c storage-domain/worker.c"
+fuzz_own_request="client.c kernel.c request.c"
+fuzz_link_request=(-Wl,--wrap=fc_execute,--wrap=fc_entry_complete,--wrap=fc_queue_dequeue)
+
+# fuzz_build PRODUCT-SOURCE TEST-SOURCE DIRECTORY TARGET: DIRECTORY/TARGET
+fuzz_build()
+{
+	local product=$1 tests=$2 out=$3 target=$4 file object objects=()
+	local -n shipped=fuzz_product_$target own=fuzz_own_$target link=fuzz_link_$target
+
+	mkdir -p "$out/$target.d" || return 1
+	for file in $shipped; do
+		object=$out/$target.d/${file//\//_}.o
+		objects+=("$object")
+		clang "${fuzz_flags[@]}" "-I$product" "-I$product/include" "-I$tests" -include tests/fuzz/seam.h \
+			-fsanitize=fuzzer-no-link,address -fsanitize-coverage=trace-loads -c -o "$object" "$product/$file" &&
+			objcopy --redefine-syms="$tests/tests/fuzz/seam.syms" "$object" || return 1
+	done
+	for file in fuzz.c $own; do
+		object=$out/$target.d/$file.o
+		objects+=("$object")
+		clang "${fuzz_flags[@]}" "-I$product" "-I$product/include" "-I$tests" -fsanitize=fuzzer-no-link,address -c -o "$object" \
+			"$tests/tests/fuzz/$file" || return 1
+	done
+	clang "${fuzz_flags[@]}" -fsanitize=fuzzer,address "${link[@]}" -o "$out/$target" "${objects[@]}"
+}
