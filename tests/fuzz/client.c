@@ -26,6 +26,7 @@ static char *memory; /* guard, request area, guard, segment, guard, segment ... 
 static struct fc_shadow *shadow;
 static char *segment[CLIENT_SEGMENTS], *area;
 static size_t total;
+static uint64_t bound; /* of what the running request may use, even if the area has become shorter since */
 static unsigned policy, countdown;
 static bool armed;
 static struct {
@@ -85,6 +86,11 @@ void client_length(uint64_t bytes)
 	shadow->data_length = bytes;
 }
 
+void client_request(void)
+{
+	bound = shadow->data_length;
+}
+
 char *client_at(uint64_t offset)
 {
 	unsigned i = fc_segment_of(offset);
@@ -100,7 +106,7 @@ enum client_memory client_owns(const void *at, size_t n)
 		return CLIENT_NONE;
 	if (p >= area && fc_region_ok(sizeof(struct fc_request_area), p - area, n))
 		return CLIENT_AREA;
-	for (unsigned i = 0; i < CLIENT_SEGMENTS && fc_segment_start(i) < shadow->data_length; i++)
+	for (unsigned i = 0; i < CLIENT_SEGMENTS && fc_segment_start(i) < bound; i++)
 		if (p >= segment[i] && fc_region_ok(fc_segment_end(i) - fc_segment_start(i), p - segment[i], n))
 			return CLIENT_DATA;
 	fuzz_fail("%zu bytes at %p are outside the areas, or run out of a segment", n, at);

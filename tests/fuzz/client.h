@@ -24,6 +24,9 @@ enum client_memory client_owns(const void *at, size_t n);
 void client_begin(struct fc_shadow *s, unsigned policy);
 void client_length(uint64_t bytes);
 
+/* A request begins, for which the length now is the bound. */
+void client_request(void);
+
 /* Do the shared memory's words stay what they are while the worker runs? Set by whoever scribbles over the request area. */
 extern bool client_scribbled, client_raided;
 

@@ -32,11 +32,15 @@
 
 #define ROOT_INODE 2
 #define OPENED_MAX 256
+#define CALLS_MAX 200    /* then the disk is broken: a stream of 2 GiB teaches no more than one of a few MiB */
 #define MOST 0x7ffff000u /* bytes that one call moves */
+
+extern char __executable_start, end; /* the linker's */
 
 static struct fc_worker *worker;
 static const char *stack_low, *stack_high;
 static int opened[OPENED_MAX], opened_count, next_fd;
+static unsigned calls_made; /* by this request */
 static uint32_t fsuid, fsgid;
 static uint64_t caps;
 static void (*handler)(int);
@@ -75,7 +79,7 @@ static bool is_object(void *p)
 	void *start;
 	size_t size;
 
-	if ((char *)p >= stack_low && (char *)p < stack_high)
+	if (((char *)p >= stack_low && (char *)p < stack_high) || ((char *)p >= &__executable_start && (char *)p < &end))
 		return true;
 	return strcmp(__asan_locate_address(p, name, sizeof name, &start, &size), "") && start;
 }
@@ -135,10 +139,10 @@ static int own(int fd)
 	return -1;
 }
 
-static long new_fd(void)
+static long new_fd(bool low)
 {
 	unsigned b = fuzz_back(1);
-	int fd = b < 240 ? next_fd++ : b < 248 ? (int)(b & 7) + 16 : FC_DOMAIN_FD_MAX + 1 + next_fd++;
+	int fd = b < 240 ? next_fd++ : b < 248 && low ? (int)(b & 7) + 16 : FC_DOMAIN_FD_MAX + 1 + next_fd++;
 
 	if (own(fd) >= 0)
 		fd = next_fd++;
@@ -283,6 +287,8 @@ static long weather(void)
 {
 	unsigned b = fuzz_back(1);
 
+	if (calls_made > CALLS_MAX)
+		return -EIO;
 	switch (b & 7) {
 	case 1:
 	case 2:
@@ -567,7 +573,7 @@ static long do_openat(int dirfd, const char *path, unsigned flags)
 	r = check_dirfd(dirfd, path, true, "openat");
 	if (!r)
 		r = weather();
-	return r ? r : new_fd();
+	return r ? r : new_fd(true);
 }
 
 static long do_openat2(int dirfd, const char *path, const struct open_how *how, size_t size)
@@ -589,7 +595,7 @@ static long do_openat2(int dirfd, const char *path, const struct open_how *how, 
 	}
 	if (!r)
 		r = weather();
-	return r ? r : new_fd();
+	return r ? r : new_fd(true);
 }
 
 static long do_fcntl(int fd, int cmd, long arg)
@@ -603,7 +609,7 @@ static long do_fcntl(int fd, int cmd, long arg)
 		if (arg != FC_DOMAIN_FD_FIRST)
 			fuzz_fail("a duplicate at %ld", arg);
 		r = r ? r : weather();
-		return r ? r : new_fd();
+		return r ? r : new_fd(false);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -752,6 +758,7 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return 0;
 	}
 	check_identity(nr);
+	calls_made++;
 	switch (nr) {
 	case SYS_close:
 		return do_close(a);
@@ -805,7 +812,8 @@ void kernel_begin(struct fc_worker *w)
 
 void kernel_request(void)
 {
-	opened_count = 0;
+	client_request();
+	opened_count = calls_made = 0;
 	worker->exec.path[0][0] = worker->exec.path[1][0] = 0;
 }
 
