@@ -3,7 +3,7 @@
 # build.sh - sourced: compiles the fuzz targets with clang. The shipped sources are compiled as they are; their system calls go to
 # the models (seam.h, seam.syms). fuzz_source: the source tree, or one with changes.
 
-fuzz_targets="request"
+fuzz_targets="request control"
 fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all -D_GNU_SOURCE)
 
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
@@ -14,19 +14,30 @@ fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire
 fuzz_own_request="client.c kernel.c request.c"
 fuzz_link_request=(-Wl,--wrap=fc_execute,--wrap=fc_entry_complete,--wrap=fc_queue_dequeue)
 
+fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c
+	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/roster.c storage-domain/shadow.c
+	storage-domain/transport_local.c"
+fuzz_own_control="control.c given.c message.c"
+fuzz_link_control=()
+
 # fuzz_build PRODUCT-SOURCE TEST-SOURCE DIRECTORY TARGET: DIRECTORY/TARGET
 fuzz_build()
 {
 	local product=$1 tests=$2 out=$3 target=$4 file object objects=()
+	local reads=() renames=("--redefine-syms=$tests/tests/fuzz/seam.syms")
 	local -n shipped=fuzz_product_$target own=fuzz_own_$target link=fuzz_link_$target
 
 	mkdir -p "$out/$target.d" || return 1
+	if [[ $target == request ]]; then
+		reads=(-fsanitize-coverage=trace-loads)
+		renames+=("--redefine-syms=$tests/tests/fuzz/reads.syms")
+	fi
 	for file in $shipped; do
 		object=$out/$target.d/${file//\//_}.o
 		objects+=("$object")
 		clang "${fuzz_flags[@]}" "-I$product" "-I$product/include" "-I$tests" -include tests/fuzz/seam.h \
-			-fsanitize=fuzzer-no-link,address -fsanitize-coverage=trace-loads -c -o "$object" "$product/$file" &&
-			objcopy --redefine-syms="$tests/tests/fuzz/seam.syms" "$object" || return 1
+			-fsanitize=fuzzer-no-link,address "${reads[@]}" -c -o "$object" "$product/$file" &&
+			objcopy "${renames[@]}" "$object" || return 1
 	done
 	for file in fuzz.c $own; do
 		object=$out/$target.d/$file.o

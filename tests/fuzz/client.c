@@ -128,8 +128,6 @@ static void change(char *at, size_t n)
 {
 	uint64_t w = 0;
 
-	if (at >= area && at < area + sizeof(struct fc_request_area))
-		client_scribbled = true;
 	client_raided = true;
 	if (n > sizeof w)
 		n = sizeof w;
@@ -145,12 +143,14 @@ void client_strike(void)
 
 	if (last.n && b < 128) {
 		at = b < 32 ? 0 : fuzz_back(2) % last.n & ~3u;
+		client_scribbled |= client_owns(last.at, last.n) == CLIENT_AREA;
 		change(last.at + at, last.n - at < 8 ? last.n - at : b & 1 ? 4 : 8);
 	} else if (b < 224) {
 		at = fuzz_back(3) % (FC_DATA_MIN - 8);
 		change(segment[0] + at, 8);
 	} else {
 		at = fuzz_back(2) % (sizeof(struct fc_request_area) - 8) & ~7ull;
+		client_scribbled = true;
 		change(area + at, 8);
 	}
 }
@@ -158,6 +158,7 @@ void client_strike(void)
 /* The worker is about to read. */
 static void before_read(const void *at, size_t n)
 {
+	/* an entry that has been copied is the domain's: what it says now is of no account */
 	if (policy & FLIP && last.n) {
 		for (size_t i = 0; i < last.n && i < 64; i += 8)
 			change(last.at + i, last.n - i);
@@ -211,12 +212,14 @@ void *fuzz_memcpy(void *to, const void *from, size_t n)
 void *fuzz_memccpy(void *to, const void *from, int c, size_t n);
 void *fuzz_memccpy(void *to, const void *from, int c, size_t n)
 {
-	char *t = to;
-	const char *f = from;
+	const char *found;
 
+	/* as the C library's: first find, then copy */
 	read_by_worker(from, n, true);
-	for (; n--; f++)
-		if ((*t++ = *f) == (char)c)
-			return t;
-	return NULL;
+	found = memchr(from, c, n);
+	if (found)
+		n = found + 1 - (const char *)from;
+	read_by_worker(from, n, true);
+	memcpy(to, from, n);
+	return found ? (char *)to + n : NULL;
 }

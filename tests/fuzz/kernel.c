@@ -778,6 +778,18 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 
 /* ---- by the C library's name ---- */
 
+pid_t fuzz_getpid(void);
+pid_t fuzz_getpid(void)
+{
+	return 4242;
+}
+
+void *fuzz_mmap(void);
+void *fuzz_mmap(void)
+{
+	fuzz_fail("a worker maps memory");
+}
+
 int fuzz_sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
 int fuzz_sigaction(int sig, const struct sigaction *sa, struct sigaction *old)
 {

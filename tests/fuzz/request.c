@@ -68,6 +68,8 @@ static void move_entry(void)
 	}
 	if (!fc_queue_enqueue(&shadow.area->queue, index))
 		queued++;
+	else if (!client_scribbled)
+		fuzz_fail("an honest client cannot queue a request");
 }
 
 static void move_data(void)
