@@ -3,7 +3,7 @@
 # build.sh - sourced: compiles the fuzz targets with clang. The shipped sources are compiled as they are; their system calls go to
 # the models (seam.h, seam.syms). fuzz_source: the source tree, or one with changes.
 
-fuzz_targets="request control"
+fuzz_targets="request control supervisor status"
 fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all -D_GNU_SOURCE)
 
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
@@ -20,6 +20,16 @@ fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/q
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
+fuzz_product_supervisor="common/control.c storage-domain/connection.c storage-domain/exports.c storage-domain/log.c
+	storage-domain/page.c storage-domain/peer.c storage-domain/pool.c storage-domain/roster.c storage-domain/session.c
+	storage-domain/stat.c storage-domain/supervisor.c"
+fuzz_own_supervisor="message.c supervisor.c"
+fuzz_link_supervisor=()
+
+fuzz_product_status="storage-domain/peer.c"
+fuzz_own_status="status.c"
+fuzz_link_status=()
+
 # fuzz_build PRODUCT-SOURCE TEST-SOURCE DIRECTORY TARGET: DIRECTORY/TARGET
 fuzz_build()
 {
@@ -32,6 +42,7 @@ fuzz_build()
 		reads=(-fsanitize-coverage=trace-loads)
 		renames+=("--redefine-syms=$tests/tests/fuzz/reads.syms")
 	fi
+	[[ $target != status ]] || renames=() # it makes no calls
 	for file in $shipped; do
 		object=$out/$target.d/${file//\//_}.o
 		objects+=("$object")
@@ -46,4 +57,22 @@ fuzz_build()
 			"$tests/tests/fuzz/$file" || return 1
 	done
 	clang "${fuzz_flags[@]}" -fsanitize=fuzzer,address "${link[@]}" -o "$out/$target" "${objects[@]}"
+}
+
+fuzz_packages="clang libclang-rt-14-dev binutils"
+# one input takes milliseconds; a dictionary would not help: there are no words in these inputs
+fuzz_options=(-timeout=5 -max_len=4096 -rss_limit_mb=1500 -verbosity=1)
+
+# Is there a clang that can link a fuzz target?
+fuzz_works()
+{
+	local dir status
+
+	command -v clang objcopy >/dev/null || return 1
+	dir=$(mktemp -d) || return 1
+	echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return 0; }' >"$dir/t.c"
+	clang -fsanitize=fuzzer,address -o "$dir/t" "$dir/t.c" 2>/dev/null
+	status=$?
+	rm -rf "$dir"
+	return "$status"
 }
