@@ -12,6 +12,9 @@ STATUS = "Name:\t%s\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\nCapEff:\t%016x\
 ATTACH, AREAS, LINK_FIRST = 2, 3, 256
 
 
+USUAL = bytes(64)  # answers at the end of an input: everything goes as usual
+
+
 def save(directory, target, data):
     os.makedirs(f"{directory}/{target}", exist_ok=True)
     with open(f"{directory}/{target}/{hashlib.sha1(data).hexdigest()[:16]}", "wb") as f:
@@ -51,7 +54,7 @@ def shadows(messages, directory):
     for pid in {m.pid for m in messages if m.sock == 4}:
         said = [m for m in messages if m.pid == pid and m.sock in (3, 4)][:12]
         save(directory, "control", b"\0" + b"".join(
-            bytes([m.sock == 3]) + m.data() for m in said if not (m.sock == 3 and m.type in (LINK_FIRST, LINK_FIRST + 1))))
+            bytes([m.sock == 3]) + m.data() for m in said if not (m.sock == 3 and m.type in (LINK_FIRST, LINK_FIRST + 1))) + USUAL)
 
 
 def status(user, name, caps=0):
@@ -63,11 +66,11 @@ def supervisors(messages, directory):
     fresh = [m for m in messages if m.sock > 4 and m.type < LINK_FIRST]
     links = [m for m in messages if m.sock > 4 and m.type > LINK_FIRST + 1]
     for m in fresh:
-        save(directory, "supervisor", bytes([0, LISTEN, 0, 0]) + m.data() + status(1000, "peer"))
+        save(directory, "supervisor", bytes([0, LISTEN, 0, 0]) + m.data() + status(1000, "peer") + USUAL)
     for who, user in ((0, 1000), (1, 0), (2, 1001)):
         begin = bytes([0, LISTEN, who, 0]) + next(m for m in fresh if m.type == ATTACH).data() + status(user, "a", user == 0 and 0x1ff)
         for i in range(0, len(links), 3):
-            save(directory, "supervisor", begin + b"".join(bytes([LINK_OF_SESSION]) + m.data() for m in links[i:i + 3]))
+            save(directory, "supervisor", begin + b"".join(bytes([LINK_OF_SESSION]) + m.data() for m in links[i:i + 3]) + USUAL)
 
 
 def main():

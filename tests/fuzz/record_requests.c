@@ -17,6 +17,7 @@
 #define TOGETHER 3 /* requests in one input */
 #define ROOM 3500
 #define OPTIONS 0x20 /* 1 MiB of data */
+#define USUAL 16     /* answers after those that are known: everything goes as usual */
 
 enum { MOVE_ENTRY, MOVE_DATA, MOVE_AREA, MOVE_REST, MOVE_CRED, MOVE_OTHER, MOVE_STREAM, MOVE_LENGTH };
 
@@ -129,14 +130,14 @@ static void result(int64_t r)
 
 static void flush(void)
 {
-	unsigned char out[8 + 1 + sizeof front + sizeof back] = "FZRC";
-	uint32_t n = 1 + length + answers;
+	unsigned char out[8 + 1 + sizeof front + USUAL + sizeof back] = "FZRC";
+	uint32_t n = 1 + length + USUAL + answers;
 
 	memcpy(out + 4, &n, 4);
 	out[8] = OPTIONS;
 	memcpy(out + 9, front, length);
 	for (unsigned i = 0; i < answers; i++)
-		out[9 + length + i] = back[answers - 1 - i];
+		out[9 + length + USUAL + i] = back[answers - 1 - i];
 	if (write(1, out, 8 + n) < 0)
 		_exit(1);
 	length = answers = requests = 0;
