@@ -32,6 +32,7 @@ static bool armed;
 static struct {
 	char *at;
 	size_t n;
+	bool copied; /* all of it: it is the worker's now, and what it says here is of no account */
 } last; /* what the worker has read last */
 
 static size_t round_up(size_t n)
@@ -143,7 +144,7 @@ void client_strike(void)
 
 	if (last.n && b < 128) {
 		at = b < 32 ? 0 : fuzz_back(2) % last.n & ~3u;
-		client_scribbled |= client_owns(last.at, last.n) == CLIENT_AREA;
+		client_scribbled |= !last.copied && client_owns(last.at, last.n) == CLIENT_AREA;
 		change(last.at + at, last.n - at < 8 ? last.n - at : b & 1 ? 4 : 8);
 	} else if (b < 224) {
 		at = fuzz_back(3) % (FC_DATA_MIN - 8);
@@ -156,10 +157,10 @@ void client_strike(void)
 }
 
 /* The worker is about to read. */
-static void before_read(const void *at, size_t n)
+static void before_read(const void *at, size_t n, bool copied)
 {
-	/* an entry that has been copied is the domain's: what it says now is of no account */
 	if (policy & FLIP && last.n) {
+		client_scribbled |= !last.copied && client_owns(last.at, last.n) == CLIENT_AREA;
 		for (size_t i = 0; i < last.n && i < 64; i += 8)
 			change(last.at + i, last.n - i);
 	} else if (policy & RAIDS && !countdown--) {
@@ -168,6 +169,7 @@ static void before_read(const void *at, size_t n)
 	}
 	last.at = (char *)at;
 	last.n = n;
+	last.copied = copied;
 }
 
 static inline void read_by_worker(const void *at, size_t n, bool copied)
@@ -176,7 +178,7 @@ static inline void read_by_worker(const void *at, size_t n, bool copied)
 		return;
 	/* single words of the request area belong to both sides: whoever reads them expects them to change */
 	if (client_owns(at, n) == CLIENT_DATA || copied || policy & RAIDS)
-		before_read(at, n);
+		before_read(at, n, copied);
 }
 
 void client_armed(bool now)
