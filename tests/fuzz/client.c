@@ -33,7 +33,7 @@ static struct {
 	char *at;
 	size_t n;
 	bool copied; /* all of it: it is the worker's now, and what it says here is of no account */
-} last; /* what the worker has read last */
+} last;              /* what the worker has read last */
 
 static size_t round_up(size_t n)
 {
@@ -117,7 +117,8 @@ enum client_memory client_owns(const void *at, size_t n)
 
 static uint64_t any_word(uint64_t was)
 {
-	static const uint64_t likely[] = { 0, 1, FC_NULL, 40, FC_DATA_MIN, FC_DATA_MIN - 1, 1 << 20, 4096, 1024, 1025, 20 };
+	static const uint64_t likely[] = { 0,       1,    FC_NULL, 40,   FC_DATA_MIN, FC_DATA_MIN - 1,
+					   1 << 20, 4096, 1024,    1025, 20 };
 	unsigned b = fuzz_back(1);
 
 	if (b < sizeof likely / sizeof *likely)
@@ -189,11 +190,11 @@ void client_armed(bool now)
 
 /* ---- the announcements ---- */
 
-#define LOAD(n)                                       \
-	void __sanitizer_cov_load##n(void *at);       \
-	void __sanitizer_cov_load##n(void *at)        \
-	{                                             \
-		read_by_worker(at, n, false);            \
+#define LOAD(n)                                 \
+	void __sanitizer_cov_load##n(void *at); \
+	void __sanitizer_cov_load##n(void *at)  \
+	{                                       \
+		read_by_worker(at, n, false);   \
 	}
 LOAD(1)
 LOAD(2)

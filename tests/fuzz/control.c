@@ -40,8 +40,8 @@
 #endif
 #define SLOT 5
 #define SUPERVISOR 77
-#define LINK 40           /* as fc_shadow_main gets it */
-#define CONNECTION 900    /* as SESSION brings it */
+#define LINK 40        /* as fc_shadow_main gets it */
+#define CONNECTION 900 /* as SESSION brings it */
 #define FAKES 64
 #define MAPPINGS 16
 

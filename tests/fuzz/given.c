@@ -26,7 +26,22 @@ static unsigned count;
 /* ---- kinds ---- */
 
 /* The low four bits of a kind. All but the first are something that a shadow should refuse. */
-enum { GOOD, SPARSE, FEWER_SEALS, OTHER_SIZE, READ_ONLY, PATH_ONLY, WRITE_SEALED, HUGE, TMPFS, DEVICE, PIPE, SOCKET, EPOLL, DIRECTORY };
+enum {
+	GOOD,
+	SPARSE,
+	FEWER_SEALS,
+	OTHER_SIZE,
+	READ_ONLY,
+	PATH_ONLY,
+	WRITE_SEALED,
+	HUGE,
+	TMPFS,
+	DEVICE,
+	PIPE,
+	SOCKET,
+	EPOLL,
+	DIRECTORY
+};
 
 static int seals_of(uint8_t kind)
 {

@@ -57,10 +57,14 @@ static bool in_scratch(const char *p, size_t n)
 {
 	const struct fc_exec *x = &worker->exec;
 	const struct part part[] = {
-		{ x->path[0], sizeof x->path[0] },	 { x->path[1], sizeof x->path[1] },
-		{ x->walk.name, sizeof x->walk.name },	 { x->walk.text, sizeof x->walk.text },
-		{ x->walk.scratch, sizeof x->walk.scratch }, { x->iov, sizeof x->iov },
-		{ &x->e, sizeof x->e },			 { &x->cred, sizeof x->cred },
+		{ x->path[0], sizeof x->path[0] },
+		{ x->path[1], sizeof x->path[1] },
+		{ x->walk.name, sizeof x->walk.name },
+		{ x->walk.text, sizeof x->walk.text },
+		{ x->walk.scratch, sizeof x->walk.scratch },
+		{ x->iov, sizeof x->iov },
+		{ &x->e, sizeof x->e },
+		{ &x->cred, sizeof x->cred },
 	};
 
 	for (unsigned i = 0; i < sizeof part / sizeof *part; i++) {
@@ -79,7 +83,8 @@ static bool is_object(void *p)
 	void *start;
 	size_t size;
 
-	if (((char *)p >= stack_low && (char *)p < stack_high) || ((char *)p >= &__executable_start && (char *)p < &end))
+	if (((char *)p >= stack_low && (char *)p < stack_high) ||
+	    ((char *)p >= &__executable_start && (char *)p < &end))
 		return true;
 	return strcmp(__asan_locate_address(p, name, sizeof name, &start, &size), "") && start;
 }
@@ -213,70 +218,72 @@ struct call {
 	} arg[6];
 };
 
-#define CALL(name) [SYS_##name] = { #name, 
+/* clang-format off */
+#define CALL(name, returns, ...) [SYS_##name] = { #name, returns, { __VA_ARGS__ } },
 static const struct call calls[512] = {
-	CALL(read) COUNT, { { FD }, { OUT, 2 }, { VAL } } },
-	CALL(write) COUNT, { { FD }, { IN, 2 }, { VAL } } },
-	CALL(pread64) COUNT, { { FD }, { OUT, 2 }, { VAL }, { VAL } } },
-	CALL(pwrite64) COUNT, { { FD }, { IN, 2 }, { VAL }, { VAL } } },
-	CALL(preadv2) COUNT, { { FD }, { IOV_OUT, 2 }, { VAL }, { VAL }, { VAL }, { VAL } } },
-	CALL(pwritev2) COUNT, { { FD }, { IOV_IN, 2 }, { VAL }, { VAL }, { VAL }, { VAL } } },
-	CALL(lseek) NUMBER, { { FD }, { VAL }, { VAL } } },
-	CALL(copy_file_range) NUMBER, { { FD }, { OFFSET }, { FD }, { OFFSET }, { VAL }, { VAL } } },
-	CALL(sendfile) NUMBER, { { FD }, { FD }, { OFFSET }, { VAL } } },
-	CALL(ftruncate) ZERO, { { FD }, { VAL } } },
-	CALL(truncate) ZERO, { { PATH }, { VAL } } },
-	CALL(fallocate) ZERO, { { FD }, { VAL }, { VAL }, { VAL } } },
-	CALL(fsync) ZERO, { { FD } } },
-	CALL(fdatasync) ZERO, { { FD } } },
-	CALL(sync_file_range) ZERO, { { FD }, { VAL }, { VAL }, { VAL } } },
-	CALL(syncfs) ZERO, { { FD } } },
-	CALL(fadvise64) ZERO, { { FD }, { VAL }, { VAL }, { VAL } } },
-	CALL(readahead) ZERO, { { FD }, { VAL }, { VAL } } },
-	CALL(flock) ZERO, { { FD }, { VAL } } },
-	CALL(fstat) ZERO, { { FD }, { OBJ_OUT, sizeof(struct stat) } } },
-	CALL(newfstatat) ZERO, { { DIR }, { PATH }, { OBJ_OUT, sizeof(struct stat) }, { VAL } } },
-	CALL(statx) ZERO, { { DIR }, { PATH }, { VAL }, { VAL }, { OBJ_OUT, sizeof(struct statx) } } },
-	CALL(statfs) ZERO, { { PATH }, { OBJ_OUT, 120 } } },
-	CALL(fstatfs) ZERO, { { FD }, { OBJ_OUT, 120 } } },
-	CALL(faccessat) ZERO, { { DIR }, { PATH }, { VAL } } },
-	CALL(faccessat2) ZERO, { { DIR }, { PATH }, { VAL }, { VAL } } },
-	CALL(fchmod) ZERO, { { FD }, { VAL } } },
-	CALL(fchmodat) ZERO, { { DIR }, { PATH }, { VAL } } },
-	CALL(fchown) ZERO, { { FD }, { VAL }, { VAL } } },
-	CALL(fchownat) ZERO, { { DIR }, { PATH }, { VAL }, { VAL }, { VAL } } },
-	CALL(utimensat) ZERO, { { DIR }, { PATH }, { OBJ_IN, 32 }, { VAL } } },
-	CALL(getdents64) COUNT, { { FD }, { OUT, 2 }, { VAL } } },
-	CALL(readlinkat) COUNT, { { DIR }, { PATH }, { OUT, 3 }, { VAL } } },
-	CALL(mkdirat) ZERO, { { DIR }, { PATH }, { VAL } } },
-	CALL(mknodat) ZERO, { { DIR }, { PATH }, { VAL }, { VAL } } },
-	CALL(unlinkat) ZERO, { { DIR }, { PATH }, { VAL } } },
-	CALL(renameat2) ZERO, { { DIR }, { PATH }, { DIR }, { PATH }, { VAL } } },
-	CALL(linkat) ZERO, { { DIR }, { PATH }, { DIR }, { PATH }, { VAL } } },
-	CALL(symlinkat) ZERO, { { STR, 4096 }, { DIR }, { PATH } } },
-	CALL(umask) NUMBER, { { VAL } } },
-	CALL(fchdir) ZERO, { { FD } } },
-	CALL(getcwd) COUNT, { { OUT, 1 }, { VAL } } },
-	CALL(setxattr) ZERO, { { PATH }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL } } },
-	CALL(lsetxattr) ZERO, { { PATH }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL } } },
-	CALL(fsetxattr) ZERO, { { FD }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL } } },
-	CALL(getxattr) COUNT, { { PATH }, { STR, 256 }, { OUT, 3 }, { VAL } } },
-	CALL(lgetxattr) COUNT, { { PATH }, { STR, 256 }, { OUT, 3 }, { VAL } } },
-	CALL(fgetxattr) COUNT, { { FD }, { STR, 256 }, { OUT, 3 }, { VAL } } },
-	CALL(listxattr) COUNT, { { PATH }, { OUT, 2 }, { VAL } } },
-	CALL(llistxattr) COUNT, { { PATH }, { OUT, 2 }, { VAL } } },
-	CALL(flistxattr) COUNT, { { FD }, { OUT, 2 }, { VAL } } },
-	CALL(removexattr) ZERO, { { PATH }, { STR, 256 } } },
-	CALL(lremovexattr) ZERO, { { PATH }, { STR, 256 } } },
-	CALL(fremovexattr) ZERO, { { FD }, { STR, 256 } } },
+	CALL(read, COUNT, { FD }, { OUT, 2 }, { VAL })
+	CALL(write, COUNT, { FD }, { IN, 2 }, { VAL })
+	CALL(pread64, COUNT, { FD }, { OUT, 2 }, { VAL }, { VAL })
+	CALL(pwrite64, COUNT, { FD }, { IN, 2 }, { VAL }, { VAL })
+	CALL(preadv2, COUNT, { FD }, { IOV_OUT, 2 }, { VAL }, { VAL }, { VAL }, { VAL })
+	CALL(pwritev2, COUNT, { FD }, { IOV_IN, 2 }, { VAL }, { VAL }, { VAL }, { VAL })
+	CALL(lseek, NUMBER, { FD }, { VAL }, { VAL })
+	CALL(copy_file_range, NUMBER, { FD }, { OFFSET }, { FD }, { OFFSET }, { VAL }, { VAL })
+	CALL(sendfile, NUMBER, { FD }, { FD }, { OFFSET }, { VAL })
+	CALL(ftruncate, ZERO, { FD }, { VAL })
+	CALL(truncate, ZERO, { PATH }, { VAL })
+	CALL(fallocate, ZERO, { FD }, { VAL }, { VAL }, { VAL })
+	CALL(fsync, ZERO, { FD })
+	CALL(fdatasync, ZERO, { FD })
+	CALL(sync_file_range, ZERO, { FD }, { VAL }, { VAL }, { VAL })
+	CALL(syncfs, ZERO, { FD })
+	CALL(fadvise64, ZERO, { FD }, { VAL }, { VAL }, { VAL })
+	CALL(readahead, ZERO, { FD }, { VAL }, { VAL })
+	CALL(flock, ZERO, { FD }, { VAL })
+	CALL(fstat, ZERO, { FD }, { OBJ_OUT, sizeof(struct stat) })
+	CALL(newfstatat, ZERO, { DIR }, { PATH }, { OBJ_OUT, sizeof(struct stat) }, { VAL })
+	CALL(statx, ZERO, { DIR }, { PATH }, { VAL }, { VAL }, { OBJ_OUT, sizeof(struct statx) })
+	CALL(statfs, ZERO, { PATH }, { OBJ_OUT, 120 })
+	CALL(fstatfs, ZERO, { FD }, { OBJ_OUT, 120 })
+	CALL(faccessat, ZERO, { DIR }, { PATH }, { VAL })
+	CALL(faccessat2, ZERO, { DIR }, { PATH }, { VAL }, { VAL })
+	CALL(fchmod, ZERO, { FD }, { VAL })
+	CALL(fchmodat, ZERO, { DIR }, { PATH }, { VAL })
+	CALL(fchown, ZERO, { FD }, { VAL }, { VAL })
+	CALL(fchownat, ZERO, { DIR }, { PATH }, { VAL }, { VAL }, { VAL })
+	CALL(utimensat, ZERO, { DIR }, { PATH }, { OBJ_IN, 32 }, { VAL })
+	CALL(getdents64, COUNT, { FD }, { OUT, 2 }, { VAL })
+	CALL(readlinkat, COUNT, { DIR }, { PATH }, { OUT, 3 }, { VAL })
+	CALL(mkdirat, ZERO, { DIR }, { PATH }, { VAL })
+	CALL(mknodat, ZERO, { DIR }, { PATH }, { VAL }, { VAL })
+	CALL(unlinkat, ZERO, { DIR }, { PATH }, { VAL })
+	CALL(renameat2, ZERO, { DIR }, { PATH }, { DIR }, { PATH }, { VAL })
+	CALL(linkat, ZERO, { DIR }, { PATH }, { DIR }, { PATH }, { VAL })
+	CALL(symlinkat, ZERO, { STR, 4096 }, { DIR }, { PATH })
+	CALL(umask, NUMBER, { VAL })
+	CALL(fchdir, ZERO, { FD })
+	CALL(getcwd, COUNT, { OUT, 1 }, { VAL })
+	CALL(setxattr, ZERO, { PATH }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL })
+	CALL(lsetxattr, ZERO, { PATH }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL })
+	CALL(fsetxattr, ZERO, { FD }, { STR, 256 }, { IN, 3 }, { VAL }, { VAL })
+	CALL(getxattr, COUNT, { PATH }, { STR, 256 }, { OUT, 3 }, { VAL })
+	CALL(lgetxattr, COUNT, { PATH }, { STR, 256 }, { OUT, 3 }, { VAL })
+	CALL(fgetxattr, COUNT, { FD }, { STR, 256 }, { OUT, 3 }, { VAL })
+	CALL(listxattr, COUNT, { PATH }, { OUT, 2 }, { VAL })
+	CALL(llistxattr, COUNT, { PATH }, { OUT, 2 }, { VAL })
+	CALL(flistxattr, COUNT, { FD }, { OUT, 2 }, { VAL })
+	CALL(removexattr, ZERO, { PATH }, { STR, 256 })
+	CALL(lremovexattr, ZERO, { PATH }, { STR, 256 })
+	CALL(fremovexattr, ZERO, { FD }, { STR, 256 })
 };
+/* clang-format on */
 
 /* ---- answers ---- */
 
 static long any_error(void)
 {
-	static const uint8_t likely[] = { EXDEV,  ENOENT, EINVAL, EROFS, EACCES, ELOOP, ENOTDIR, EAGAIN,
-					  EBADF,  EIO,	  EFAULT, ERANGE, ENAMETOOLONG, EEXIST, ENOSPC, EMFILE };
+	static const uint8_t likely[] = { EXDEV, ENOENT, EINVAL, EROFS,  EACCES,       ELOOP,  ENOTDIR, EAGAIN,
+					  EBADF, EIO,    EFAULT, ERANGE, ENAMETOOLONG, EEXIST, ENOSPC,  EMFILE };
 	unsigned b = fuzz_back(1);
 
 	return b < sizeof likely ? -likely[b] : -1 - (long)(fuzz_back(2) % 4095);
@@ -313,13 +320,18 @@ static long any_count(uint64_t most)
 
 	if (most > MOST)
 		most = MOST;
-	return b == 0 ? most : b < 32 ? most - (most < b ? most : b) : b < 64 ? (most < b - 32 ? most : b - 32) : fuzz_back(4) % (most + 1);
+	return b == 0   ? most
+	       : b < 32 ? most - (most < b ? most : b)
+	       : b < 64 ? (most < b - 32 ? most : b - 32)
+			: fuzz_back(4) % (most + 1);
 }
 
 static const char *any_text(void)
 {
-	static const char *const text[] = { "x",      "../x",	"/data/f", "/else/where", ".",	   "..",       "",
-					    "/",      "a/b/c/", "l",	   "../../..",	  "/data", "/mnt/other/g", "/data/sub" };
+	static const char *const text[] = {
+		"x", "../x",   "/data/f", "/else/where", ".",     "..",           "",
+		"/", "a/b/c/", "l",       "../../..",    "/data", "/mnt/other/g", "/data/sub"
+	};
 	static char lots[FC_PATH_MAX + 1];
 	unsigned b = fuzz_back(1);
 
@@ -568,7 +580,8 @@ static long do_openat(int dirfd, const char *path, unsigned flags)
 	long r;
 
 	check_path(path);
-	if (strchr(path, '/') || !(flags & O_PATH) || !(flags & O_CLOEXEC) || (!(flags & O_NOFOLLOW) && strcmp(path, ".")))
+	if (strchr(path, '/') || !(flags & O_PATH) || !(flags & O_CLOEXEC) ||
+	    (!(flags & O_NOFOLLOW) && strcmp(path, ".")))
 		fuzz_fail("a walk opens \"%s\" with flags %#x", path, flags);
 	r = check_dirfd(dirfd, path, true, "openat");
 	if (!r)

@@ -81,7 +81,9 @@ static size_t scatter(struct message *m, struct msghdr *to)
 /* The room that a control message of `n` bytes would have, header aside; -1: none. */
 static long room(const struct msghdr *to, size_t used)
 {
-	return to->msg_control && to->msg_controllen >= used + CMSG_LEN(0) ? (long)(to->msg_controllen - used - CMSG_LEN(0)) : -1;
+	return to->msg_control && to->msg_controllen >= used + CMSG_LEN(0)
+		       ? (long)(to->msg_controllen - used - CMSG_LEN(0))
+		       : -1;
 }
 
 static size_t put(struct msghdr *to, size_t used, int type, const void *data, size_t n)
@@ -139,7 +141,8 @@ void message_sent(const struct msghdr *from, struct fc_msg *head, int fd[FC_MSG_
 	if (size < sizeof *head)
 		fuzz_fail("a message of %zu bytes", size);
 	memcpy(head, all, sizeof *head);
-	if (head->magic != FC_MSG_MAGIC || size != sizeof *head + head->size || head->status > 0 || head->status < -4095)
+	if (head->magic != FC_MSG_MAGIC || size != sizeof *head + head->size || head->status > 0 ||
+	    head->status < -4095)
 		fuzz_fail("a message of type %u, %zu bytes, status %d", head->type, size, head->status);
 	*fds = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(from); c; c = CMSG_NXTHDR((struct msghdr *)from, c)) {

@@ -17,9 +17,9 @@ int __wrap_fc_control_recv(int sock, struct fc_packet *p, int flags)
 
 	if (r)
 		return r;
-	n = snprintf(line, sizeof line, "FZRC %d %d %u %d %u %d %lx %lx %lx %lx %lx %lx ", getpid(), sock, p->head.type, p->head.status,
-		     p->head.serial, p->nfds, p->head.arg[0], p->head.arg[1], p->head.arg[2], p->head.arg[3], p->head.arg[4],
-		     p->head.arg[5]);
+	n = snprintf(line, sizeof line, "FZRC %d %d %u %d %u %d %lx %lx %lx %lx %lx %lx ", getpid(), sock, p->head.type,
+		     p->head.status, p->head.serial, p->nfds, p->head.arg[0], p->head.arg[1], p->head.arg[2],
+		     p->head.arg[3], p->head.arg[4], p->head.arg[5]);
 	for (unsigned i = 0; i < p->head.size && i < 256; i++)
 		n += snprintf(line + n, sizeof line - n, "%02x", (unsigned char)p->text[i]);
 	line[n++] = '\n';

@@ -26,7 +26,7 @@
 #define OPTION_NESTED 4u /* one export below another */
 #define OPTION_REAL_IDS 8u
 #define OTHER_TID 7777
-#define NAPS_MAX 40   /* before what waits is interrupted */
+#define NAPS_MAX 40    /* before what waits is interrupted */
 #define EMPTY_MAX 9000 /* dequeues without a find; more than one hostile setting of head and tail can explain */
 
 enum { MOVE_ENTRY, MOVE_DATA, MOVE_AREA, MOVE_REST, MOVE_CRED, MOVE_OTHER, MOVE_STREAM, MOVE_LENGTH, MOVES };
@@ -36,17 +36,19 @@ static struct fc_domain_shared roster;
 static struct fc_workers pool;
 static struct fc_worker *worker;
 static unsigned naps, empty, queued, completed;
-static bool in_request, cut_short;
+static bool in_request, cut_short, in_use[FC_ENTRIES];
 
 static struct fc_exports plain = {
 	.count = 2,
 	.skeleton_dev = KERNEL_SKELETON,
-	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 }, { "/mnt/other", false, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
+		    { "/mnt/other", false, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
 };
 static struct fc_exports nested = {
 	.count = 2,
 	.skeleton_dev = KERNEL_SKELETON,
-	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 }, { "/data/deep", true, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
+		    { "/data/deep", true, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
 };
 
 /* ---- the client's moves ---- */
@@ -55,13 +57,14 @@ static void move_entry(void)
 {
 	unsigned index = fuzz_front(1) % FC_ENTRIES, flags = fuzz_front(1);
 	struct fc_entry *e = &shadow.area->entry[index];
-	bool again = e->state == FC_QUEUED || e->state == FC_ASLEEP;
+	bool again = in_use[index];
 
 	e->state = flags & 1 ? FC_ASLEEP : FC_QUEUED;
 	e->nr = fuzz_front(2);
 	e->nonce = fuzz_front(2);
 	for (int i = 0; i < 6; i++)
 		e->arg[i] = fuzz_front(8);
+	in_use[index] = true;
 	if (again || flags & 0x80) {
 		client_scribbled = true; /* no honest client queues an entry twice */
 		e->state = flags;
@@ -301,6 +304,7 @@ bool __wrap_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64
 	completed++;
 	if (client_owns(e, sizeof *e) != CLIENT_AREA)
 		fuzz_fail("an entry outside the request area");
+	in_use[e - shadow.area->entry] = false;
 	return __real_fc_entry_complete(b, e, result);
 }
 
@@ -339,12 +343,15 @@ static void set_up(unsigned options)
 	shadow.shared = &roster;
 	shadow.slot = &roster.slot[0];
 	shadow.workers = &pool;
-	shadow.cred = (struct fc_cred){ .fsuid = 1000, .fsgid = 1000, .ruid = options & OPTION_REAL_IDS ? 1001 : 1000, .rgid = 1000 };
+	shadow.cred = (struct fc_cred){
+		.fsuid = 1000, .fsgid = 1000, .ruid = options & OPTION_REAL_IDS ? 1001 : 1000, .rgid = 1000
+	};
 	shadow.cred_generation = 1;
 	client_begin(&shadow, options & OPTION_POLICY);
 	client_length(FC_DATA_MIN << (options >> 4) % CLIENT_SEGMENTS);
 	fc_queue_init(&shadow.area->queue);
 	kernel_begin(worker);
+	memset(in_use, 0, sizeof in_use);
 	naps = empty = queued = completed = 0;
 	in_request = cut_short = false;
 	fc_signal_taken();

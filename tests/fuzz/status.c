@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (r == 0 && (memchr(p.comm, 0, sizeof p.comm) == NULL || strchr(p.comm, '\n')))
 		fuzz_fail("a name that does not end");
 	/* capabilities of others than root are those in two sets: with an empty one there is none */
-	if (r == 0 && p.euid && p.caps && strstr(text, "CapAmb:\t0000000000000000\n") && !strstr(strstr(text, "CapAmb:") + 1, "CapAmb:"))
+	if (r == 0 && p.euid && p.caps && strstr(text, "CapAmb:\t0000000000000000\n") &&
+	    !strstr(strstr(text, "CapAmb:") + 1, "CapAmb:"))
 		fuzz_fail("capabilities %lx out of nothing", (unsigned long)p.caps);
 	free(text);
 	return 0;

@@ -45,9 +45,9 @@ enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FI
 struct fd {
 	uint8_t kind;
 	bool watched, dead;
-	void *watch;         /* epoll's data */
-	pid_t pid;           /* PIDFD, CONNECTION */
-	uid_t uid;           /* CONNECTION */
+	void *watch; /* epoll's data */
+	pid_t pid;   /* PIDFD, CONNECTION */
+	uid_t uid;   /* CONNECTION */
 	gid_t gid;
 	struct message last; /* LINK, CONNECTION: what has come and is not yet taken */
 };
@@ -58,7 +58,7 @@ static int next_fd;
 static unsigned options;
 static uint64_t now_ms;
 static pid_t next_pid;
-static struct fd *current;         /* from which the message at hand has come */
+static struct fd *current; /* from which the message at hand has come */
 static struct {
 	void *at;
 	size_t size;
@@ -166,7 +166,7 @@ int fuzz_epoll_wait(int epoll, struct epoll_event *e, int max, int ms)
 		return 0;
 	}
 	/* the youngest are 0, 1, 2 ... */
-	for (int tries = 0; tries < FDS; tries++, fd = fd > FIRST ? fd - 1 : next_fd - 1)
+	for (int tries = 0; tries<FDS; tries++, fd = fd> FIRST ? fd - 1 : next_fd - 1)
 		if (fd_of[fd - FIRST].kind && fd_of[fd - FIRST].watched && which-- == 0)
 			break;
 	if (!get(fd) || !get(fd)->watched)
@@ -233,7 +233,8 @@ ssize_t fuzz_read(int fd, void *to, size_t size)
 
 	memset(to, 0, size);
 	if (f->kind != SIGNALS)
-		return unlucky() ? fail(ESRCH) : (ssize_t)fuzz_take(to, fuzz_left() < size ? fuzz_front(2) % (size + 1) : size);
+		return unlucky() ? fail(ESRCH)
+				 : (ssize_t)fuzz_take(to, fuzz_left() < size ? fuzz_front(2) % (size + 1) : size);
 	info->ssi_signo = fuzz_back(1) == 255 ? SIGTERM : SIGCHLD;
 	return sizeof *info;
 }
@@ -508,7 +509,8 @@ void *fuzz_mmap(void *at, size_t size, int protection, int flags, int fd, off_t 
 	if (i == MAPPINGS)
 		fuzz_fail("%d mappings", i);
 	mapping[i].size = size;
-	mapping[i].at = (void *)syscall(SYS_mmap, at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | (flags & MAP_NORESERVE), -1, 0);
+	mapping[i].at = (void *)syscall(SYS_mmap, at, size, protection,
+					MAP_PRIVATE | MAP_ANONYMOUS | (flags & MAP_NORESERVE), -1, 0);
 	return mapping[i].at;
 }
 
@@ -577,8 +579,8 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 
 /* ---- */
 
-void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport, struct fc_domain_shared *shared,
-		    uint32_t index, int link, pid_t supervisor)
+void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
+		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
 {
 	(void)exports, (void)transport, (void)shared, (void)index, (void)link, (void)supervisor;
 	fuzz_fail("the supervisor has become a shadow");
