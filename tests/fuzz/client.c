@@ -113,6 +113,17 @@ enum client_memory client_owns(const void *at, size_t n)
 	fuzz_fail("%zu bytes at %p are outside the areas, or run out of a segment", n, at);
 }
 
+size_t client_room(const void *at)
+{
+	for (unsigned i = 0; i < CLIENT_SEGMENTS; i++) {
+		uint64_t size = fc_segment_end(i) - fc_segment_start(i);
+
+		if ((char *)at >= segment[i] && (char *)at < segment[i] + size)
+			return segment[i] + size - (char *)at;
+	}
+	return 0;
+}
+
 /* ---- the client's moves ---- */
 
 static uint64_t any_word(uint64_t was)

@@ -20,6 +20,9 @@ enum client_memory { CLIENT_NONE, CLIENT_AREA, CLIENT_DATA };
 /* Whose bytes those are; fails if they lie only partly in the shared memory, or behind the end of a segment. */
 enum client_memory client_owns(const void *at, size_t n);
 
+/* Bytes from there to the end of its data segment. */
+size_t client_room(const void *at);
+
 /* Fresh memory, mapped into s. `policy`: how the client changes what has just been read (client.c). */
 void client_begin(struct fc_shadow *s, unsigned policy);
 void client_length(uint64_t bytes);

@@ -13,18 +13,16 @@ trap 'rm -rf "$tmp"' EXIT
 # shellcheck source=tests/fuzz/build.sh
 . "$src/tests/fuzz/build.sh"
 flags=(-std=gnu11 -O1 -w -pthread "-I$src" "-I$src/include" "-I$src/tests/domain")
-libraries()
-{
-	make -s --no-print-directory -C "$build" print-list LIST=SECCOMP_LIBS
-	make -s --no-print-directory -C "$build" print-list LIST=XEN_LIBS
-}
+read -ra libraries <<<"$(make -s --no-print-directory -C "$build" print-list LIST=SECCOMP_LIBS)"
+read -ra xen <<<"$(make -s --no-print-directory -C "$build" print-list LIST=XEN_LIBS)"
+libraries+=("${xen[@]}")
 
 cd "$src" || exit 1
 # the tests' own stand-ins win over the archive's functions
 cc "${flags[@]}" -o "$tmp/t_execute" tests/fuzz/record_requests.c tests/domain/t_execute.c tests/domain/play.c \
-	"$build/storage-domain/libdomain.a" "$build/common/libcommon.a" -Wl,--wrap=play_call,--wrap=play_submit $(libraries) || exit 1
+	"$build/storage-domain/libdomain.a" "$build/common/libcommon.a" -Wl,--wrap=play_call,--wrap=play_submit "${libraries[@]}" || exit 1
 cc "${flags[@]}" -o "$tmp/farcall-storaged" tests/fuzz/record_messages.c "$build"/storage-domain/farcall_storaged-main.o \
-	"$build/storage-domain/libdomain.a" "$build/common/libcommon.a" -Wl,--wrap=fc_control_recv $(libraries) || exit 1
+	"$build/storage-domain/libdomain.a" "$build/common/libcommon.a" -Wl,--wrap=fc_control_recv "${libraries[@]}" || exit 1
 "$tmp/t_execute" >"$tmp/requests" || exit 1
 "$build/tests/domain/t_control" "$tmp/farcall-storaged" >/dev/null 2>"$tmp/messages" || exit 1
 tests/fuzz/record.py "$tmp/requests" "$tmp/messages" "$tmp/raw" || exit 1

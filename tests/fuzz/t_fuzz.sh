@@ -9,13 +9,15 @@ set -u
 src=$(cd "${FC_SOURCE:-.}" && pwd)
 out=${FC_BUILD:-$src/build}/fuzz
 seconds=${FC_FUZZ_SECONDS:-300}
+# shellcheck source=tests/lib/packages.sh
+. "$src/tests/lib/packages.sh"
 # shellcheck source=tests/fuzz/build.sh
 . "$src/tests/fuzz/build.sh"
 # seconds of a hundred: by how much there is to find
 declare -A share=([request]=50 [control]=20 [supervisor]=25 [status]=5)
 failed=0
 
-fuzz_works || { echo "skipped: no clang with libFuzzer (Debian: $fuzz_packages)"; exit 77; }
+fuzz_works || { echo "skipped: no clang with libFuzzer (Debian: $packages_fuzz)"; exit 77; }
 
 # run_target TARGET: the inputs of the tree alone first, so that what they find is found in any time
 run_target()
