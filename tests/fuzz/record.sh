@@ -31,7 +31,7 @@ for target in $fuzz_targets; do
 	mkdir -p "$tmp/merged/$target" "tests/fuzz/corpus/$target"
 	from=("tests/fuzz/corpus/$target" "$tmp/raw/$target")
 	[[ -z ${1-} ]] || from+=("$1/$target")
-	"$tmp/$target" -merge=1 "$tmp/merged/$target" "${from[@]}" >"$tmp/log" 2>&1 || { tail "$tmp/log"; exit 1; }
+	"$tmp/$target" -merge=1 -use_counters=0 "$tmp/merged/$target" "${from[@]}" >"$tmp/log" 2>&1 || { tail "$tmp/log"; exit 1; }
 	rm -rf "tests/fuzz/corpus/$target"
 	cp -r "$tmp/merged/$target" "tests/fuzz/corpus/$target"
 	echo "$target: $(find "tests/fuzz/corpus/$target" -type f | wc -l) inputs"

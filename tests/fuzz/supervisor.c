@@ -32,6 +32,7 @@
 #include "storage-domain/transport.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/message.h"
+#include "tests/fuzz/supervisor.h"
 
 #define OPTION_ROOTLESS 1u
 #define OPTION_CAPS 2u
@@ -40,7 +41,7 @@
 #define FDS 1024
 #define MAPPINGS 32
 
-enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FILE_TEXT, MEMFD, FOREIGN };
+enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FILE_TEXT, MEMFD, FOREIGN, EVENTS };
 
 struct fd {
 	uint8_t kind;
@@ -100,6 +101,11 @@ static int make(enum kind kind)
 		fuzz_end(); /* a very long life */
 	fd_of[next_fd - FIRST] = (struct fd){ .kind = kind };
 	return next_fd++;
+}
+
+int supervisor_fd(void)
+{
+	return make(EVENTS);
 }
 
 int fuzz_close(int fd);
@@ -283,6 +289,8 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return transmit(a, (void *)b);
 	case SYS_close:
 		return fuzz_close(a);
+	case SYS_futex:
+		return 0;
 	default:
 		fuzz_fail("system call %ld", nr);
 	}
@@ -622,11 +630,15 @@ static void life(void)
 	fc_peer_init(options & OPTION_CAPS);
 	if (fc_supervisor_init(&v))
 		return;
+	if (supervisor_begins)
+		supervisor_begins(&v);
 	fc_supervisor_run(&v);
 	if (v.connections != count(CONNECTION))
 		fuzz_fail("%u connections are open, %u counted", count(CONNECTION), v.connections);
 	check_left();
 	fc_supervisor_fini(&v);
+	if (supervisor_ends)
+		supervisor_ends(&v);
 	if (count(LINK))
 		fuzz_fail("%u links outlive the domain", count(LINK));
 }
@@ -642,6 +654,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	now_ms = 1000000;
 	if (!setjmp(fuzz_over))
 		life();
+	if (supervisor_after)
+		supervisor_after();
 	for (int i = 0; i < MAPPINGS; i++)
 		if (mapping[i].at)
 			unmap(i);
