@@ -157,6 +157,31 @@ int fc_control_recv(int sock, struct fc_packet *p, int flags)
 	return 0;
 }
 
+int fc_control_peek(int sock, bool *brings)
+{
+	/* room for the sender's identity, which comes first, and for nothing else: what does not fit is left where it is */
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} ctl;
+	char byte;
+	struct iovec iov = { &byte, sizeof byte };
+	struct msghdr m = { 0 };
+	long r;
+
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = &ctl;
+	m.msg_controllen = sizeof ctl;
+	do
+		r = fc_call(SYS_recvmsg, sock, &m, MSG_PEEK | MSG_DONTWAIT);
+	while (r == -EINTR);
+	*brings = m.msg_flags & MSG_CTRUNC;
+	if (r < 0)
+		return r == -ECONNRESET ? -EPIPE : (int)r;
+	return r == 0 && !m.msg_controllen ? -EPIPE : 0;
+}
+
 int fc_control_ask(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, struct fc_packet *answer)
 {
 	int r = fc_control_send(sock, head, text, fds, nfds, 0);

@@ -37,6 +37,10 @@ int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *
  * descriptors are closed); else -errno. Received descriptors are close-on-exec. EINTR is retried. */
 int fc_control_recv(int sock, struct fc_packet *p, int flags);
 
+/* Look at the next message without taking it: does it bring descriptors? None is taken into this process' table for that. The
+ * socket must have SO_PASSCRED. Does not wait. Returns 0; -EAGAIN; -EPIPE at the end of the connection; other -errno. */
+int fc_control_peek(int sock, bool *brings);
+
 /* Send a request and wait for its answer (same type). Returns the answer's status (0 or -errno) or a transport error;
  * *answer holds the answer, with whatever descriptors came. */
 int fc_control_ask(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, struct fc_packet *answer);

@@ -14,7 +14,11 @@
 
 #include "libc-shim/transport.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
 
 /* A control request on the session's connection. 0 or -errno; the answer is in s->packet. */
 static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
@@ -82,6 +86,20 @@ static int dial(unsigned domain, struct fc_packet *packet)
 	return sock;
 }
 
+static const char *refusal(int error)
+{
+	switch (error) {
+	case -EPERM:
+		return "it does not admit this user (a domain that does not run as root serves its own user only)";
+	case -EXDEV:
+		return "it does not admit programs in another mount namespace or chroot (farcall serve --any-root would)";
+	case -EAGAIN:
+		return "this user has as many processes there as are for one";
+	default:
+		return "it refused this process";
+	}
+}
+
 static int attach(struct shim_session *s)
 {
 	struct shim_process *p = shim_process();
@@ -103,9 +121,7 @@ static int attach(struct shim_session *s)
 	int r = fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
 	fc_packet_drop(&s->packet);
 	if (r < 0) {
-		shim_session_fail(s, r == -EPERM ? "it does not admit this user (a domain that does not run as root "
-						   "serves its own user only)"
-						 : "it refused this process");
+		shim_session_fail(s, refusal(r));
 		return -EIO;
 	}
 	s->token[0] = s->packet.head.arg[0];
@@ -132,6 +148,15 @@ static long set_size(int fd, size_t size)
 	return r;
 }
 
+/* Touch each page: they are ours, not the domain's, and it takes no others. */
+static void populate(long address, size_t size)
+{
+	if (fc_call(SYS_madvise, address, size, MADV_POPULATE_WRITE) == 0)
+		return;
+	for (size_t i = 0; i < size; i += FC_PAGE_SIZE)
+		*(volatile char *)(address + i) = 0;
+}
+
 /* A sealed memfd of `size` bytes mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
 static long area_make(const char *name, size_t size, void *at, int *fd)
 {
@@ -148,6 +173,7 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
 		if (!shim_is_error(address)) {
 			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
+			populate(address, size);
 			return address;
 		}
 		r = address;
