@@ -66,16 +66,19 @@ static bool is_ours(const struct fc_supervisor *v, const struct fc_peer *p)
 }
 
 /* Without privilege the domain has one identity, its own, and lends it to nobody else. */
+static bool may_come(const struct fc_supervisor *v, const struct fc_peer *p)
+{
+	if (v->privileged)
+		return !is_ours(v, p);
+	return p->euid == geteuid() && p->fsuid == geteuid() && p->egid == getegid() && p->fsgid == getegid();
+}
+
+/* Whom its system shows other files shall not see these through us. */
 static int admit(const struct fc_supervisor *v, const struct fc_peer *p)
 {
-	/* whom its system shows other files shall not see these through us */
-	if (!v->any_root && !(p->proven & FC_LOOKOUT_ROOT))
-		return -EXDEV;
-	if (v->privileged)
-		return is_ours(v, p) ? -EPERM : 0;
-	if (p->euid != geteuid() || p->fsuid != geteuid() || p->egid != getegid() || p->fsgid != getegid())
+	if (!may_come(v, p))
 		return -EPERM;
-	return 0;
+	return v->any_root || p->proven & FC_LOOKOUT_ROOT ? 0 : -EXDEV;
 }
 
 /*
