@@ -38,7 +38,7 @@ enum fc_xen_type {
 		1, /* arg0 = ABI major, arg1 = minor, arg2 = FC_XEN_VERSION. Text out: the exports, as HELLO's in control.h.
 			     Response: value0 = generation, value1 = number of exports | ABI minor << 32.
 			     -EPROTONOSUPPORT: other major or version. */
-	FC_XEN_PING,   /* are you there? */
+	FC_XEN_PING, /* are you there? */
 	FC_XEN_ATTACH, /* session (a free number); arg0 = pid, arg1 = umask, arg2 = RLIMIT_FSIZE soft, arg3 = RLIMIT_NOFILE
 			     hard, arg4 = RLIMIT_NPROC soft, UINT64_MAX where there is none. Text in: struct fc_xen_cred. */
 	FC_XEN_AREAS, /* arg0 = pid of the client. Text in: uint32_t grants of the request area's pages, then of the first

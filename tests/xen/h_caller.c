@@ -33,7 +33,8 @@ static void expect(const char *what, long got, long wanted)
 	if (got == wanted) {
 		printf("PASS xen: %s\n", what);
 	} else {
-		printf("FAIL xen: %s: %ld (%s), not %ld\n", what, got, got < 0 ? strerrorname_np((int)-got) : "", wanted);
+		printf("FAIL xen: %s: %ld (%s), not %ld\n", what, got, got < 0 ? strerrorname_np((int)-got) : "",
+		       wanted);
 		failed = true;
 	}
 	fflush(stdout);
@@ -422,12 +423,6 @@ static void test_budgets(void)
 	set_parameter("sessions_per_user", "256");
 }
 
-static int attach_one(int unused)
-{
-	(void)unused;
-	return attach(device());
-}
-
 /* What began as root's counts as the user's it has become. */
 static void test_change(void)
 {
@@ -440,11 +435,11 @@ static void test_change(void)
 	if (!pid) {
 		for (int i = 0; i < 4; i++)
 			fd[i] = session();
-		expect("a user has what they may have while it is root's", as_user(1003, attach_one, 0), 0);
+		expect("a user has what they may have while it is root's", as_user(1003, attach_here, 0), 0);
 		setresuid(1003, 1003, 1003);
 		for (int i = 0; i < 4; i++)
 			expect("tell", none(fd[i], FC_IOC_CRED), 0);
-		expect("and not once it is theirs", as_user(1003, attach_one, 0), -EAGAIN);
+		expect("and not once it is theirs", as_user(1003, attach_here, 0), -EAGAIN);
 		_exit(failed);
 	}
 	waitpid(pid, &status, 0);
@@ -500,8 +495,9 @@ static void test_requests(void)
 static const struct test {
 	const char *name;
 	void (*run)(void);
-} tests[] = { { "token", test_token },	  { "tree", test_tree },     { "processes", test_processes }, { "figures", test_figures },
-	      { "budgets", test_budgets }, { "change", test_change }, { "limits", test_limits },       { "requests", test_requests } };
+} tests[] = { { "token", test_token },     { "tree", test_tree },        { "processes", test_processes },
+	      { "figures", test_figures }, { "budgets", test_budgets },  { "change", test_change },
+	      { "limits", test_limits },   { "requests", test_requests } };
 
 int main(int argc, char **argv)
 {
