@@ -37,7 +37,7 @@ static struct {
 	size_t size;
 } map[MAPS];
 static unsigned long calls, successes;
-static bool elsewhere;	       /* in a tree of our own, where nobody is to attach */
+static bool elsewhere;         /* in a tree of our own, where nobody is to attach */
 static volatile bool *escaped; /* somebody has; of all processes */
 
 static uint64_t any(void)
