@@ -288,7 +288,8 @@ struct fc_session {
 	struct pid *tgid;		/* whose it is; null after FORK, until somebody comes */
 	struct pid *parent;		/* whose child that is; not who a session from FORK is for */
 	kuid_t uid;			/* real, as the domain was last told; session's lock */
-	kuid_t uid_before;		/* and before that: other threads may still have it */
+	kuid_t uid_before;		/* and before that: other threads may still have it, */
+	unsigned long told;		/* for a moment from then on, in jiffies */
 	bool over;			/* everything is -EIO */
 	bool leaving;			/* DETACH is on its way, or its number is free already */
 	wait_queue_head_t sleepers;

@@ -3,6 +3,7 @@
  * session.c - one process attached to one domain. Whatever the process does, its session can be ended without memory and without
  * waiting; whatever the domain does, the session's memory comes back.
  */
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/pid_namespace.h>
 #include <linux/resource.h>
@@ -13,6 +14,7 @@
 #include "kmod.h"
 
 #define AREAS_PAGES (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES)
+#define CHANGING HZ
 
 static LIST_HEAD(sessions);
 static DEFINE_MUTEX(sessions_lock);
@@ -221,11 +223,14 @@ static bool shares_our_memory(struct pid *tgid)
 	return shares;
 }
 
-/* A real uid that the domain has been told. Root may be anybody. */
+/* A real uid that the domain has been told. Root may be anybody. Threads change one after the other, and the first one tells: until the last
+ * one has, the uid before is good, too.
+ */
 static bool is_told(const struct fc_session *session, kuid_t uid)
 {
-	return uid_eq(uid, READ_ONCE(session->uid)) || uid_eq(uid, READ_ONCE(session->uid_before)) ||
-	       uid_eq(uid, GLOBAL_ROOT_UID);
+	return uid_eq(uid, READ_ONCE(session->uid)) || uid_eq(uid, GLOBAL_ROOT_UID) ||
+	       (uid_eq(uid, READ_ONCE(session->uid_before)) &&
+		time_before(jiffies, READ_ONCE(session->told) + CHANGING));
 }
 
 static bool is_child_of(struct task_struct *task, struct pid *tgid)
@@ -287,7 +292,7 @@ static bool is_of(const struct fc_session *session, const struct question *who)
 
 	return tgid && pid_nr_ns(tgid, who->ns) == who->pid &&
 	       (session->parent == who->asker || uid_eq(who->uid, GLOBAL_ROOT_UID) ||
-		uid_eq(who->uid, READ_ONCE(session->uid)) || uid_eq(who->uid, READ_ONCE(session->uid_before)));
+		uid_eq(who->uid, READ_ONCE(session->uid)));
 }
 
 static bool any_of(const void *which)
@@ -474,6 +479,7 @@ static int tell(struct fc_session *session)
 		return r;
 	}
 	if (!uid_eq(session->uid, current_uid())) {
+		WRITE_ONCE(session->told, jiffies);
 		WRITE_ONCE(session->uid_before, session->uid);
 		WRITE_ONCE(session->uid, current_uid());
 	}
@@ -534,8 +540,7 @@ struct fc_session *fc_session_fork(struct fc_session *session)
 	child = session_make(session->domain, fc_user_of(&session->holding));
 	if (IS_ERR(child))
 		return child;
-	child->uid = READ_ONCE(session->uid);
-	child->uid_before = READ_ONCE(session->uid_before);
+	child->uid = child->uid_before = READ_ONCE(session->uid);
 	child->parent = get_pid(session->tgid); /* it may be a vfork child that asks, for itself */
 	r = run_fork(session, child);
 	if (!r)

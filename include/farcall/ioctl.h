@@ -10,9 +10,9 @@
  *   - Each struct starts with its own size, set by the caller: larger than the module's is fine if the rest is zero (else
  *     E2BIG), smaller is EINVAL. Reserved fields are zero.
  *   - A session belongs to one process, the one that attached or (after FORK) the first other one that uses the file:
- *     anybody else gets EPERM, but for a vfork child that still runs in its memory. And to one user: whose real uid is neither root's nor
- *     one of the last two that the domain was told gets EPERM from everything but CRED, mmap included. A child's file from FORK
- *     is taken up by a process of that user, or by a child of the one that asked for it, with CRED.
+ *     anybody else gets EPERM, but for a vfork child that still runs in its memory. And to one user: whose real uid is neither
+ *     root's nor the one that the domain was told (nor, for a second, the one before that) gets EPERM from everything but CRED and
+ *     WAIT, mmap included. A child's file is taken up by a process of that user, or by a child of the one it was made by, with CRED.
  *   - Errors common to all: ENODEV or EIO (the domain is gone; for a session: it is over), ENOTCONN (no ATTACH yet), EBUSY.
  *   - The identity of the caller, its pid and its limits are never arguments: the module takes them from the task.
  */

@@ -162,6 +162,21 @@ static int change_and_use(int fd)
 	return failed ? -1 : 0;
 }
 
+/* Root as far as the domain knows, and before that was somebody else: whom it is now, untold. */
+static int change_back_and_use(int fd)
+{
+	(void)fd;
+	setresuid(1000, 0, 0);
+	fd = session();
+	setresuid(0, 0, 0);
+	expect("told that it is root", none(fd, FC_IOC_CRED), 0);
+	setresuid(1000, 1000, 1000);
+	expect("the uid before, for a moment", use_areas(fd), 0);
+	sleep(2);
+	expect("and not for longer", use_areas(fd), -EPERM);
+	return failed ? -1 : 0;
+}
+
 static int fork_file(int fd, uint32_t *number)
 {
 	struct fc_ioc_fork f = { .size = sizeof f };
@@ -185,6 +200,7 @@ static void test_token(void)
 	int fd, child;
 
 	failed |= as_user(0, change_and_use, 0) != 0;
+	failed |= as_user(0, change_back_and_use, 0) != 0;
 	fd = session();
 	expect("an inherited session is not the child's", as_user(0, use_areas, fd), -EPERM);
 	expect("nor another user's", as_user(1000, use_areas, fd), -EPERM);
