@@ -60,11 +60,20 @@ static int dial(unsigned domain, struct fc_packet *packet)
 	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
 	int sock = fc_control_connect(path);
+	unsigned uid;
 
 	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM)
 		return sock;
 	if (sock < 0) {
 		shim_say(path, ": cannot reach this storage domain: is it running, and may you connect to it?", NULL);
+		return -EIO;
+	}
+	if (!shim.config.domain[domain].trusted && !fc_control_trusted(sock, &uid)) {
+		shim_say(path,
+			 ": this storage domain is run neither by root nor by you: it is not used without "
+			 "--trust-domain",
+			 NULL);
+		fc_call(SYS_close, sock);
 		return -EIO;
 	}
 	set_timeouts(sock);
