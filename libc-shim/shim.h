@@ -76,6 +76,8 @@ struct shim_session {
 	unsigned domain;
 	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
 	uint64_t token[2];
+	uint32_t serial;         /* of the last control request */
+	uint32_t owed;           /* answers to earlier ones that have not come in time */
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 
@@ -294,9 +296,9 @@ long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int plac
 
 /* ---- path_text.c: paths by their text alone ---- */
 
-const char *shim_path_next(const char *p);      /* behind slashes and "." components */
-size_t shim_path_component(const char *p);      /* length of the one at p */
-const char *shim_path_last(const char *path);   /* the last one, "." too, and the slashes behind it */
+const char *shim_path_next(const char *p);    /* behind slashes and "." components */
+size_t shim_path_component(const char *p);    /* length of the one at p */
+const char *shim_path_last(const char *path); /* the last one, "." too, and the slashes behind it */
 /* What follows the prefix in an absolute path that begins with it, component by component; else null. A `..` on the way means:
  * not by the text. */
 const char *shim_path_behind(const char *path, const char *prefix);
@@ -309,8 +311,8 @@ enum shim_last { SHIM_LAST_FOLLOWED, SHIM_LAST_LOOKED_AT, SHIM_LAST_NAMED };
  * hostile one chooses `to`, and whatever the call does is then done to files of this machine: so it gets no more than it could get
  * natively with a symbolic link (if the call goes through any: `links`) in the place of a component that the call would go through, or
  * with a `..` in the root of an export. */
-bool shim_path_may_go_on(const struct fc_config *c, unsigned domain, const char *from, const char *to, enum shim_last last,
-			 bool links);
+bool shim_path_may_go_on(const struct fc_config *c, unsigned domain, const char *from, const char *to,
+			 enum shim_last last, bool links);
 
 /* ---- route.c ---- */
 
