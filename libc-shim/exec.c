@@ -151,6 +151,7 @@ void shim_exec_restore(const char *value)
 		if (st.session[d].sock < 0)
 			continue;
 		s->sock = shim_hide_fd(p, st.session[d].sock);
+		s->ruid = (uint32_t)fc_call(SYS_getuid);
 		s->serial = st.session[d].serial;
 		s->owed = st.session[d].owed;
 		s->token[0] = st.session[d].token[0];

@@ -76,6 +76,7 @@ struct shim_session {
 	unsigned domain;
 	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
 	uint64_t token[2];
+	uint32_t ruid;           /* real user id of the process, as far as the domain knows */
 	uint32_t serial;         /* of the last control request */
 	uint32_t owed;           /* answers to earlier ones that have not come in time */
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
@@ -197,6 +198,13 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 bool shim_session_alive(struct shim_session *s);
 void shim_session_fail(struct shim_session *s, const char *why);
 void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
+/* Lock one session, or all that a process has, to send control messages. The domain takes none from anybody whose real user id is not
+ * the session's (nor 0). A thread may have another one, while the C library changes them in one thread after the other, by a
+ * signal: it is waited for. */
+void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved);
+void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHIM_DOMAINS]);
+void shim_sessions_unlock(struct shim_process *p, const struct shim_lock_state saved[SHIM_DOMAINS]);
+bool shim_session_speaks(const struct shim_session *s); /* would it take a message from this thread? */
 
 /* areas.c */
 int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the session locked */
