@@ -154,6 +154,7 @@ void shim_exec_restore(const char *value)
 		s->ruid = (uint32_t)fc_call(SYS_getuid);
 		s->serial = st.session[d].serial;
 		s->owed = st.session[d].owed;
+		s->told = true; /* for all we know */
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];
 		s->state = SHIM_SESSION_BARE;

@@ -12,6 +12,14 @@
 
 #include "libc-shim/transport.h"
 
+static void lock(struct shim_session *s, struct shim_lock_state *saved)
+{
+	shim_lock(&s->lock, saved);
+	/* a thread that only follows the others has said nothing since they have changed */
+	if (shim_is_attached(s) && shim_session_speaks(s))
+		shim_transport(s)->settle(s);
+}
+
 static void tell_all(struct shim_process *p, long nr)
 {
 	uint64_t fsuid = UINT64_MAX, fsgid = UINT64_MAX;
@@ -37,7 +45,7 @@ long shim_do_ids(long nr, long a[6])
 	if (!p)
 		return -EAGAIN;
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		shim_lock(&p->session[d].lock, &saved[d]);
+		lock(&p->session[d], &saved[d]);
 	long r = shim_native(nr, a);
 	if (r >= 0)
 		tell_all(p, nr);

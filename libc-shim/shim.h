@@ -79,6 +79,7 @@ struct shim_session {
 	uint32_t ruid;           /* real user id of the process, as far as the domain knows */
 	uint32_t serial;         /* of the last control request */
 	uint32_t owed;           /* answers to earlier ones that have not come in time */
+	bool told;               /* something has been said since the last answer */
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 

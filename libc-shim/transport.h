@@ -42,6 +42,8 @@ struct shim_transport {
 	int (*fork)(struct shim_session *s, struct shim_offspring *o);
 	void (*forked)(struct shim_session *s, uint64_t id, int pid);
 
+	/* Return when the domain has taken all that has been said in this session: before the ids of the caller change. */
+	void (*settle)(struct shim_session *s);
 	/* The ids of the caller have changed (fsuid, fsgid: to what, or -1); its RLIMIT_FSIZE has. */
 	int (*cred)(struct shim_session *s, uint64_t fsuid, uint64_t fsgid);
 	int (*rlimit)(struct shim_session *s, uint64_t soft, uint64_t hard);

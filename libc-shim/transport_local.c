@@ -34,6 +34,8 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, in
 			return -EPROTO;
 		s->owed--;
 	}
+	if (r == 0)
+		s->told = false; /* it has read that far */
 	if (r != -EAGAIN)
 		return r;
 	s->owed++;
@@ -67,6 +69,7 @@ static int tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t a
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 
+	s->told = true;
 	return fc_control_send(s->sock, &m, NULL, NULL, 0, 0);
 }
 
@@ -276,6 +279,15 @@ static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 	return r < 0 ? -EIO : 0;
 }
 
+/* By a request that changes nothing. What the domain met only after the change would be from somebody else. */
+static void settle(struct shim_session *s)
+{
+	struct rlimit64 size;
+
+	if ((s->told || s->owed) && fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size) == 0)
+		ask(s, FC_MSG_RLIMIT, size.rlim_cur, size.rlim_max, NULL, 0);
+}
+
 static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
 {
 	int r = ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
@@ -308,7 +320,8 @@ static void bye(struct shim_session *s)
 
 static const char *lost(struct shim_session *s)
 {
-	struct pollfd p = { .fd = s->sock, .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
+	struct pollfd p = { .fd = s->sock,
+			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
 	long r = fc_call(SYS_poll, &p, 1, 0);
 
 	return r > 0 ? "it has ended the session" : NULL;
@@ -322,6 +335,7 @@ const struct shim_transport shim_transport_local = {
 	.shrink = shrink,
 	.fork = fork_session,
 	.forked = forked,
+	.settle = settle,
 	.cred = cred,
 	.rlimit = rlimit,
 	.gone = gone,

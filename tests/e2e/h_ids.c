@@ -21,7 +21,7 @@ static void *reads(void *arg)
 	unsigned n = 0;
 
 	(void)arg;
-	while (!stop) {
+	while (!stop && !e2e_failures) {
 		EQUAL(pread(fd, buf, SIZE, 0), SIZE);
 		CHECK(buf[n % SIZE] == (char)pattern(n % SIZE, 1));
 		for (int i = 0; i < 40; i++) /* little by little, until memory is given back */
@@ -34,7 +34,7 @@ static void *reads(void *arg)
 static void *forks(void *arg)
 {
 	(void)arg;
-	while (!stop) {
+	while (!stop && !e2e_failures) {
 		pid_t pid = fork();
 		char byte;
 
@@ -55,7 +55,7 @@ static void *spawns(void *arg)
 	(void)arg;
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_RESETIDS);
-	while (!stop) {
+	while (!stop && !e2e_failures) {
 		pid_t pid;
 
 		EQUAL(posix_spawn(&pid, "/bin/true", NULL, &attr, argv, environ), 0);
@@ -70,7 +70,7 @@ static void *limits(void *arg)
 
 	(void)arg;
 	EQUAL(getrlimit(RLIMIT_FSIZE, &l), 0);
-	while (!stop)
+	while (!stop && !e2e_failures)
 		EQUAL(setrlimit(RLIMIT_FSIZE, &l), 0);
 	return NULL;
 }
@@ -93,7 +93,7 @@ static void *changes(void *arg)
 	int n = 0;
 
 	(void)arg;
-	for (; seconds() < end && !e2e_failures; n++) {
+	for (; (n < 4 || seconds() < end) && !e2e_failures; n++) {
 		EQUAL(setresuid(OTHER, OTHER, 0), 0);
 		owned_by(OTHER);
 		EQUAL(seteuid(0), 0);
@@ -110,7 +110,6 @@ static void *changes(void *arg)
 		owned_by(0);
 	}
 	printf("# %d rounds\n", n);
-	CHECK(n > 3);
 	stop = true;
 	return NULL;
 }
