@@ -291,8 +291,10 @@ static int64_t take_continuation(struct path_call *pc, int k, const char *to)
 	char *copy = pc->scratch + 3 * FC_PATH_MAX; /* the domain can change its text at any time */
 
 	memcpy(copy, to, FC_PATH_MAX);
+	char end = copy[FC_PATH_MAX - 1];
 	copy[FC_PATH_MAX - 1] = 0;
-	if ((resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_NO_XDEV)) ||
+	if ((end && strlen(copy) == FC_PATH_MAX - 1) ||
+	    (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_NO_XDEV)) ||
 	    !shim_path_may_go_on(&shim.config, (unsigned)pc->route[k].domain, pc->path[k], copy, last,
 				 !(resolve & RESOLVE_NO_SYMLINKS)))
 		return SHIM_IMPOSSIBLE;
@@ -611,6 +613,21 @@ long shim_do_fchdir(long nr, long a[6])
 	return r;
 }
 
+/* Is it a directory of that domain that stands at `user`, as the kernel would write it? Programs make paths of it. */
+static bool is_directory_of(struct shim_process *p, int domain, const char *user, long size)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_route r = { .domain = -1 };
+
+	if (!f)
+		return false;
+	char *path = shim_scratch(f);
+	if (fc_strncpy_from_user(path, user, FC_PATH_MAX) == size - 1 && path[0] == '/' && !shim_path_goes_up(path))
+		shim_route_text(p, AT_FDCWD, path, &r);
+	shim_frame_end(f);
+	return r.domain == domain;
+}
+
 long shim_do_getcwd(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -619,7 +636,11 @@ long shim_do_getcwd(long nr, long a[6])
 		return shim_native(nr, a);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
-	return shim_simple(p, (unsigned)p->cwd_domain, SYS_getcwd, a[0], a[1], 0);
+	int domain = p->cwd_domain;
+	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
+	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
+		return r;
+	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }
 
 /* Calls on paths that no domain offers: the argument `a[1]` or `a[0]` is a path. */

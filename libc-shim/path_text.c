@@ -56,6 +56,23 @@ const char *shim_path_behind(const char *path, const char *prefix)
 	}
 }
 
+static bool is_up(const char *component, size_t n)
+{
+	return n == 2 && component[0] == '.' && component[1] == '.';
+}
+
+bool shim_path_goes_up(const char *path)
+{
+	for (path = shim_path_next(path); *path; path = shim_path_next(path)) {
+		size_t n = shim_path_component(path);
+
+		if (is_up(path, n))
+			return true;
+		path += n;
+	}
+	return false;
+}
+
 static const char *behind_slashes(const char *p)
 {
 	while (*p == '/')
@@ -73,11 +90,6 @@ const char *shim_path_last(const char *path)
 }
 
 /* ---- where a domain may send us ---- */
-
-static bool is_up(const char *component, size_t n)
-{
-	return n == 2 && component[0] == '.' && component[1] == '.';
-}
 
 /* Is there a component in front of `end` that could be a symbolic link? */
 static bool has_name(const char *p, const char *end)

@@ -308,6 +308,7 @@ long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int plac
 const char *shim_path_next(const char *p);    /* behind slashes and "." components */
 size_t shim_path_component(const char *p);    /* length of the one at p */
 const char *shim_path_last(const char *path); /* the last one, "." too, and the slashes behind it */
+bool shim_path_goes_up(const char *path);     /* has it a `..`? */
 /* What follows the prefix in an absolute path that begins with it, component by component; else null. A `..` on the way means:
  * not by the text. */
 const char *shim_path_behind(const char *path, const char *prefix);
