@@ -57,6 +57,20 @@ int fc_control_connect(const char *path)
 	return (int)fd;
 }
 
+bool fc_control_trusted(int sock, unsigned *uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	unsigned real, effective, saved;
+
+	*uid = ~0u;
+	if (fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    fc_call(SYS_getresuid, &real, &effective, &saved) < 0)
+		return false;
+	*uid = peer.uid;
+	return peer.uid == 0 || (peer.uid == real && peer.uid == effective && peer.uid == saved);
+}
+
 int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags)
 {
 	union {

@@ -29,6 +29,10 @@ struct fc_packet {
  * (-ENAMETOOLONG for a path over 107 bytes). */
 int fc_control_connect(const char *path);
 
+/* May this process hand its files to whoever listens at the other end? To root, and to itself: the user who called listen(2) is 0, or all
+ * three user ids that the process has. Fills in *uid, that user. */
+bool fc_control_trusted(int sock, unsigned *uid);
+
 /* Send one message; `head->size` bytes of text. The magic is filled in. flags: MSG_DONTWAIT or 0. EINTR is retried.
  * Returns 0 or -errno (-EPIPE: the peer is gone; no SIGPIPE). Descriptors stay the caller's. */
 int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags);
