@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* attack.c - the frame of the tests in which a client attacks a domain, see attack.h. */
+#define _GNU_SOURCE
+#include "tests/attack/attack.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/attack/cgroup.h"
+#include "tests/attack/honest.h"
+
+#define STEP_SECONDS 120 /* after which an attack has hung */
+#define QUIET_MS 1500
+#define SETTLE_MS 15000 /* how long what an attack has left may take to go */
+#define END_MS 6000     /* how long the daemon may take to end */
+
+struct daemon attack_domain = { .uid = (uid_t)-1 };
+
+static struct attack_setup setup;
+static pid_t main_process;
+static _Atomic unsigned *wrongs;
+static struct honest *good[2];
+static struct honest_speed quiet[2];
+static const char *program = "attack";
+
+/* ---- verdicts ---- */
+
+void attack_wrong(const char *format, ...)
+{
+	char line[1024];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(line, sizeof line, format, list);
+	va_end(list);
+	printf("FAIL: %s\n", line);
+	atomic_fetch_add(wrongs, 1);
+}
+
+double attack_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void attack_sleep_ms(int ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
+/* ---- files ---- */
+
+const char *attack_file(const char *name)
+{
+	static char path[8][512];
+	static unsigned next;
+	char *p = path[next++ % 8];
+
+	snprintf(p, sizeof path[0], "%s/%s", attack_domain.export, name);
+	return p;
+}
+
+void attack_make_file(const char *name, const char *text, uid_t owner, mode_t mode)
+{
+	int fd = open(attack_file(name), O_CREAT | O_RDWR | O_TRUNC, 0600);
+
+	CHECK(fd >= 0);
+	CHECK_IS(write(fd, text, strlen(text)), strlen(text));
+	CHECK(!fchown(fd, owner, owner) && !fchmod(fd, mode));
+	close(fd);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path) && 0;
+}
+
+/* ---- what there is of the domain ---- */
+
+struct figures {
+	unsigned processes, threads;
+	int descriptors;
+	long kb;
+};
+
+struct task {
+	pid_t pid, parent;
+	unsigned threads;
+};
+
+static bool read_task(pid_t pid, struct task *t)
+{
+	char path[64], text[1024], *p;
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	p = strrchr(text, ')');
+	t->pid = pid;
+	return p && sscanf(p + 1, " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %u", &t->parent,
+			   &t->threads) == 2;
+}
+
+static unsigned read_tasks(struct task *list, unsigned room)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+	unsigned n = 0;
+
+	CHECK(proc);
+	while (n < room && (d = readdir(proc)))
+		if (d->d_name[0] >= '1' && d->d_name[0] <= '9' && read_task(atoi(d->d_name), &list[n]))
+			n++;
+	closedir(proc);
+	return n;
+}
+
+unsigned attack_processes(pid_t *list, unsigned room, unsigned *threads)
+{
+	static struct task task[32768];
+	unsigned tasks = read_tasks(task, 32768), n = 0, sum = 0;
+
+	list[n++] = attack_domain.pid;
+	for (unsigned at = 0; at < n; at++)
+		for (unsigned i = 0; i < tasks; i++) {
+			if (task[i].pid == list[at])
+				sum += task[i].threads;
+			if (task[i].parent == list[at] && n < room)
+				list[n++] = task[i].pid;
+		}
+	if (threads)
+		*threads = sum;
+	return n;
+}
+
+static int descriptors(pid_t pid)
+{
+	char path[64];
+	int n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", pid);
+	d = opendir(path);
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* What of a process' memory is nobody else's. */
+static long own_kb(pid_t pid)
+{
+	char path[64], line[256];
+	long kb = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "RssAnon: %ld", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static struct figures look(void)
+{
+	static pid_t list[8192];
+	struct figures f = { 0 };
+
+	f.processes = attack_processes(list, 8192, &f.threads);
+	f.descriptors = descriptors(attack_domain.pid);
+	for (unsigned i = 0; i < f.processes; i++)
+		f.kb += own_kb(list[i]);
+	return f;
+}
+
+static bool more_than(const struct figures *a, const struct figures *b)
+{
+	return a->processes > b->processes || a->threads > b->threads || a->descriptors > b->descriptors ||
+	       a->kb > b->kb + 2048;
+}
+
+/* The figures once they do not change any more. */
+static struct figures settled(void)
+{
+	struct figures f = look(), before;
+
+	for (int i = 0; i < 50; i++) {
+		before = f;
+		attack_sleep_ms(60);
+		f = look();
+		if (!more_than(&f, &before) && !more_than(&before, &f))
+			break;
+	}
+	return f;
+}
+
+static bool alive(void)
+{
+	int status;
+
+	if (attack_domain.pid <= 0)
+		return false;
+	if (waitpid(attack_domain.pid, &status, WNOHANG) == 0)
+		return true;
+	attack_wrong("the domain has ended, status %x", status);
+	attack_domain.pid = 0;
+	return false;
+}
+
+static void see_what_is_left(const char *name, const struct figures *before)
+{
+	double end = attack_now() + SETTLE_MS / 1000.0;
+	struct figures after = look();
+
+	while (more_than(&after, before) && attack_now() < end) {
+		attack_sleep_ms(100);
+		after = look();
+	}
+	printf("# %s: processes %u -> %u, threads %u -> %u, descriptors %d -> %d, memory %ld -> %ld kB\n", name,
+	       before->processes, after.processes, before->threads, after.threads, before->descriptors,
+	       after.descriptors, before->kb, after.kb);
+	EXPECT(!more_than(&after, before), "%s: something is left", name);
+}
+
+/* ---- the honest ones ---- */
+
+static void honest_go(void)
+{
+	for (int i = 0; i < 2; i++)
+		EXPECT(honest_start(good[i]), "user %u's honest program does not start", good[i]->uid);
+}
+
+static void honest_rest(void)
+{
+	for (int i = 0; i < 2; i++)
+		EXPECT(honest_stop(good[i]), "user %u's honest program does not stop", good[i]->uid);
+}
+
+static double limit(double quiet_ms, int at_least)
+{
+	return quiet_ms * ATTACK_SLOWER > at_least ? quiet_ms * ATTACK_SLOWER : at_least;
+}
+
+static void judge(const char *name)
+{
+	for (int i = 0; i < 2; i++) {
+		struct honest_speed s = honest_speed(good[i]);
+		double attach = limit(quiet[i].attach_ms, ATTACK_ATTACH_MS),
+		       call = limit(quiet[i].call_ms, ATTACK_CALL_MS);
+		/* whose every attach has been refused, rightly */
+		bool none = setup.greedy && good[i]->uid == ATTACKER && good[i]->refused;
+
+		printf("# %s: user %u beside it: attach %.1f ms (%u), calls %.2f ms (%u), refused %u; quiet %.1f and "
+		       "%.2f ms\n",
+		       name, good[i]->uid, s.attach_ms, s.attaches, s.call_ms, s.calls, good[i]->refused,
+		       quiet[i].attach_ms, quiet[i].call_ms);
+		EXPECT(!good[i]->errors, "%s: user %u's honest program saw %u errors", name, good[i]->uid,
+		       good[i]->errors);
+		EXPECT(s.attaches || none, "%s: user %u's honest program could not attach", name, good[i]->uid);
+		EXPECT(s.calls, "%s: user %u's honest program could not call", name, good[i]->uid);
+		EXPECT(s.attach_ms <= attach, "%s: user %u: attach took %.1f ms, not %.1f", name, good[i]->uid,
+		       s.attach_ms, attach);
+		EXPECT(s.call_ms <= call, "%s: user %u: calls took %.2f ms, not %.2f", name, good[i]->uid, s.call_ms,
+		       call);
+	}
+}
+
+static void measure(void)
+{
+	honest_go();
+	attack_sleep_ms(QUIET_MS);
+	honest_rest();
+	for (int i = 0; i < 2; i++) {
+		quiet[i] = honest_speed(good[i]);
+		EXPECT(!good[i]->errors && quiet[i].attaches && quiet[i].calls, "an honest program fails by itself");
+	}
+}
+
+/* ---- start and end ---- */
+
+static void clean_up(void)
+{
+	if (getpid() != main_process)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (good[i])
+			honest_end(good[i]);
+	if (attack_domain.pid > 0) {
+		kill(attack_domain.pid, SIGKILL);
+		waitpid(attack_domain.pid, NULL, 0);
+	}
+	if (*attack_domain.directory)
+		nftw(attack_domain.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	cgroup_remove();
+}
+
+static const char *daemon_path(char *room, size_t size)
+{
+	const char *given = getenv("FARCALL_STORAGED"), *build = getenv("FC_BUILD");
+
+	if (given)
+		return given;
+	snprintf(room, size, "%s/farcall-storaged", build ? build : ".");
+	return room;
+}
+
+static void make_directory(void)
+{
+	struct daemon *d = &attack_domain;
+
+	strcpy(d->directory, "/tmp/farcall-attack-XXXXXX");
+	CHECK(mkdtemp(d->directory) && !chmod(d->directory, 0755));
+	snprintf(d->export, sizeof d->export, "%s/export", d->directory);
+	snprintf(d->socket, sizeof d->socket, "%s/socket", d->directory);
+	CHECK(!mkdir(d->export, 0777) && !chmod(d->export, 01777));
+}
+
+static void start_daemon(void)
+{
+	const char *options[12] = { "--mode", "0666", "--log-level", "error", "--die-with-parent" };
+	char path[512], helper[512];
+	const char *daemon = daemon_path(path, sizeof path), *build = getenv("FC_BUILD");
+	int n = 5;
+
+	if (access(daemon, X_OK)) {
+		printf("SKIP: no %s\n", daemon);
+		exit(77);
+	}
+	for (const char *const *o = setup.options; o && *o; o++)
+		options[n++] = *o;
+	options[n] = NULL;
+	if (setup.under) {
+		setenv("FARCALL_STORAGED", daemon, 1);
+		snprintf(helper, sizeof helper, "%s/tests/attack/%s", build ? build : ".", setup.under);
+		daemon = helper;
+	}
+	if (setup.pids || setup.memory_mb)
+		cgroup_enter(setup.pids, setup.memory_mb);
+	daemon_again(&attack_domain, daemon, options);
+	if (setup.pids || setup.memory_mb)
+		cgroup_leave();
+}
+
+void attack_begin(const struct attack_setup *s)
+{
+	struct rlimit files;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (geteuid() != 0) {
+		printf("SKIP: attacks on a domain run by root need root\n");
+		exit(77);
+	}
+	program = program_invocation_short_name;
+	if (s)
+		setup = *s;
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	wrongs = mmap(NULL, sizeof *wrongs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(wrongs != MAP_FAILED);
+	main_process = getpid();
+	make_directory();
+	atexit(clean_up);
+	if (setup.prepare)
+		setup.prepare();
+	start_daemon();
+	good[0] = honest_begin(ATTACKER, setup.greedy);
+	good[1] = honest_begin(NEIGHBOUR, false);
+	measure();
+}
+
+/* Until the process has ended by itself, or has hung. */
+static void await(pid_t pid, const char *name)
+{
+	double end = attack_now() + STEP_SECONDS;
+	siginfo_t info = { 0 };
+
+	while (!waitid(P_PID, pid, &info, WEXITED | WNOWAIT | WNOHANG) && !info.si_pid) {
+		if (attack_now() > end) {
+			attack_wrong("%s: not over after %d s", name, STEP_SECONDS);
+			break;
+		}
+		attack_sleep_ms(5);
+	}
+	/* also what it has left running: it leads a process group */
+	kill(-pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	EXPECT(info.si_pid != pid || (info.si_code == CLD_EXITED && info.si_status == 0),
+	       "%s: ended with code %d, status %d", name, info.si_code, info.si_status);
+}
+
+static void run(uid_t uid, const char *name, void (*what)(void))
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		setpgid(0, 0);
+		become(uid);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		what();
+		exit(0);
+	}
+	setpgid(pid, pid);
+	await(pid, name);
+}
+
+void attack_natively(uid_t uid, const char *name, void (*what)(void))
+{
+	printf("# natively: %s\n", name);
+	run(uid, name, what);
+}
+
+void attack_by(uid_t uid, const char *name, void (*what)(void))
+{
+	struct figures before;
+
+	if (!alive())
+		return;
+	printf("# user %u: %s\n", uid, name);
+	before = settled();
+	honest_go();
+	run(uid, name, what);
+	honest_rest();
+	if (!alive())
+		return;
+	judge(name);
+	see_what_is_left(name, &before);
+}
+
+static void end_daemon(void)
+{
+	double end = attack_now() + END_MS / 1000.0;
+	int status = 0;
+	pid_t pid;
+
+	if (!alive())
+		return;
+	kill(attack_domain.pid, SIGTERM);
+	while ((pid = waitpid(attack_domain.pid, &status, WNOHANG)) == 0 && attack_now() < end)
+		attack_sleep_ms(10);
+	EXPECT(pid, "SIGTERM has not ended the domain within %d ms", END_MS);
+	EXPECT(!pid || (WIFEXITED(status) && !WEXITSTATUS(status)), "the domain ended with status %x", status);
+	if (pid)
+		attack_domain.pid = 0;
+}
+
+int attack_end(void)
+{
+	end_daemon();
+	printf("%s: %s\n", program, *wrongs ? "failed" : "passed");
+	return *wrongs ? 1 : 0;
+}
