@@ -23,6 +23,7 @@
 #include "tests/attack/honest.h"
 
 #define STEP_SECONDS 120 /* after which an attack has hung */
+#define LEAST_MS 600     /* for as long the honest programs are watched, however short an attack */
 #define QUIET_MS 1500
 #define SETTLE_MS 15000 /* how long what an attack has left may take to go */
 #define END_MS 6000     /* how long the daemon may take to end */
@@ -446,17 +447,23 @@ void attack_natively(uid_t uid, const char *name, void (*what)(void))
 void attack_by(uid_t uid, const char *name, void (*what)(void))
 {
 	struct figures before;
+	double end;
 
 	if (!alive())
 		return;
 	printf("# user %u: %s\n", uid, name);
 	before = settled();
 	honest_go();
+	end = attack_now() + LEAST_MS / 1000.0;
 	run(uid, name, what);
+	while (attack_now() < end)
+		attack_sleep_ms(10);
 	honest_rest();
+	judge(name);
+	if (setup.after)
+		setup.after();
 	if (!alive())
 		return;
-	judge(name);
 	see_what_is_left(name, &before);
 }
 

@@ -36,6 +36,7 @@ struct attack_setup {
 	const char *const *options; /* more options for the daemon, up to a null pointer; or null */
 	const char *under;          /* a helper in tests/attack that executes the daemon; or null */
 	void (*prepare)(void);      /* the directory to export is there, the daemon not yet; or null */
+	void (*after)(void);        /* an attack is over and judged: take away what holds its remains; or null */
 	unsigned pids;              /* the most tasks the daemon's cgroup may have, 0: no cgroup of its own */
 	unsigned memory_mb;         /* the same for memory */
 	bool greedy; /* the attack takes what its user may have: EAGAIN, EMFILE, ENFILE are right for this user's honest program */

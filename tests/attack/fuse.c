@@ -56,7 +56,14 @@ static void lookup(int dev, const struct fuse_in_header *in, const char *name)
 		answer(dev, in, 0, &e, sizeof e);
 }
 
-static void serve_one(int dev, const struct fuse_in_header *in, const void *arg, const _Atomic bool *silent)
+static bool silent_to(pid_t pid, const _Atomic pid_t *spared)
+{
+	pid_t group = atomic_load(spared);
+
+	return group && getpgid(pid) != group;
+}
+
+static void serve_one(int dev, const struct fuse_in_header *in, const void *arg, const _Atomic pid_t *spared)
 {
 	struct fuse_init_out init = { .major = FUSE_KERNEL_VERSION,
 				      .minor = FUSE_KERNEL_MINOR_VERSION,
@@ -86,7 +93,7 @@ static void serve_one(int dev, const struct fuse_in_header *in, const void *arg,
 		break;
 	case FUSE_FLUSH:
 	case FUSE_RELEASE:
-		if (!atomic_load(silent))
+		if (!silent_to((pid_t)in->pid, spared))
 			answer(dev, in, 0, NULL, 0);
 		break;
 	case FUSE_FORGET:
@@ -98,7 +105,7 @@ static void serve_one(int dev, const struct fuse_in_header *in, const void *arg,
 	}
 }
 
-static void serve(int dev, const _Atomic bool *silent)
+static void serve(int dev, const _Atomic pid_t *spared)
 {
 	static char buffer[BUFFER] __attribute__((aligned(8)));
 
@@ -109,7 +116,7 @@ static void serve(int dev, const _Atomic bool *silent)
 			continue;
 		if (n < (ssize_t)sizeof(struct fuse_in_header))
 			_exit(0);
-		serve_one(dev, (void *)buffer, buffer + sizeof(struct fuse_in_header), silent);
+		serve_one(dev, (void *)buffer, buffer + sizeof(struct fuse_in_header), spared);
 	}
 }
 
@@ -125,20 +132,20 @@ void fuse_start(struct fuse *f, const char *directory, bool for_all)
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0%s", dev,
 		 for_all ? ",allow_other" : "");
 	CHECK(!mount("attack", directory, "fuse", MS_NOSUID | MS_NODEV, options));
-	f->silent = mmap(NULL, sizeof *f->silent, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(f->silent != MAP_FAILED);
+	f->spared = mmap(NULL, sizeof *f->spared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(f->spared != MAP_FAILED);
 	f->server = fork();
 	CHECK(f->server >= 0);
 	if (!f->server) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(dev, f->silent);
+		serve(dev, f->spared);
 	}
 	close(dev);
 }
 
 void fuse_silence(struct fuse *f)
 {
-	atomic_store(f->silent, true);
+	atomic_store(f->spared, getpgrp());
 }
 
 void fuse_stop(struct fuse *f)
