@@ -23,8 +23,9 @@
 #include "tests/attack/honest.h"
 
 #define STEP_SECONDS 120 /* after which an attack has hung */
-#define LEAST_MS 600     /* for as long the honest programs are watched, however short an attack */
-#define QUIET_MS 1500
+#define LEAST_MS 1000    /* for as long the honest programs are watched, however short an attack */
+#define QUIET_MS 500
+#define TIMES 3         /* that an attack must have delayed others before it counts: the machine is not ours alone */
 #define SETTLE_MS 15000 /* how long what an attack has left may take to go */
 #define END_MS 6000     /* how long the daemon may take to end */
 
@@ -34,7 +35,7 @@ static struct attack_setup setup;
 static pid_t main_process;
 static _Atomic unsigned *wrongs;
 static struct honest *good[2];
-static struct honest_speed quiet[2];
+static struct honest_speed quiet; /* the slower one's */
 static const char *program = "attack";
 
 /* ---- verdicts ---- */
@@ -211,6 +212,18 @@ static bool more_than(const struct figures *a, const struct figures *b)
 	       a->kb > b->kb + 2048;
 }
 
+/* What the domain has at rest: shadows that it could not make just now are none that are left later. */
+static struct figures at_rest;
+
+static struct figures larger(struct figures a, struct figures b)
+{
+	a.processes = a.processes > b.processes ? a.processes : b.processes;
+	a.threads = a.threads > b.threads ? a.threads : b.threads;
+	a.descriptors = a.descriptors > b.descriptors ? a.descriptors : b.descriptors;
+	a.kb = a.kb > b.kb ? a.kb : b.kb;
+	return a;
+}
+
 /* The figures once they do not change any more. */
 static struct figures settled(void)
 {
@@ -223,7 +236,7 @@ static struct figures settled(void)
 		if (!more_than(&f, &before) && !more_than(&before, &f))
 			break;
 	}
-	return f;
+	return at_rest = larger(f, at_rest);
 }
 
 static bool alive(void)
@@ -273,38 +286,44 @@ static double limit(double quiet_ms, int at_least)
 	return quiet_ms * ATTACK_SLOWER > at_least ? quiet_ms * ATTACK_SLOWER : at_least;
 }
 
-static void judge(const char *name)
-{
-	for (int i = 0; i < 2; i++) {
-		struct honest_speed s = honest_speed(good[i]);
-		double attach = limit(quiet[i].attach_ms, ATTACK_ATTACH_MS),
-		       call = limit(quiet[i].call_ms, ATTACK_CALL_MS);
-		/* whose every attach has been refused, rightly */
-		bool none = setup.greedy && good[i]->uid == ATTACKER && good[i]->refused;
-
-		printf("# %s: user %u beside it: attach %.1f ms (%u), calls %.2f ms (%u), refused %u; quiet %.1f and "
-		       "%.2f ms\n",
-		       name, good[i]->uid, s.attach_ms, s.attaches, s.call_ms, s.calls, good[i]->refused,
-		       quiet[i].attach_ms, quiet[i].call_ms);
-		EXPECT(!good[i]->errors, "%s: user %u's honest program saw %u errors", name, good[i]->uid,
-		       good[i]->errors);
-		EXPECT(s.attaches || none, "%s: user %u's honest program could not attach", name, good[i]->uid);
-		EXPECT(s.calls, "%s: user %u's honest program could not call", name, good[i]->uid);
-		EXPECT(s.attach_ms <= attach, "%s: user %u: attach took %.1f ms, not %.1f", name, good[i]->uid,
-		       s.attach_ms, attach);
-		EXPECT(s.call_ms <= call, "%s: user %u: calls took %.2f ms, not %.2f", name, good[i]->uid, s.call_ms,
-		       call);
-	}
-}
-
+/* What they take without an attack, right now: the machine has others to serve. */
 static void measure(void)
 {
 	honest_go();
 	attack_sleep_ms(QUIET_MS);
 	honest_rest();
 	for (int i = 0; i < 2; i++) {
-		quiet[i] = honest_speed(good[i]);
-		EXPECT(!good[i]->errors && quiet[i].attaches && quiet[i].calls, "an honest program fails by itself");
+		struct honest_speed s = honest_speed(good[i]);
+
+		EXPECT(!good[i]->errors && s.attaches && s.calls, "user %u's honest program fails without an attack",
+		       good[i]->uid);
+		quiet.attach_ms = s.attach_ms > quiet.attach_ms ? s.attach_ms : quiet.attach_ms;
+		quiet.call_ms = s.call_ms > quiet.call_ms ? s.call_ms : quiet.call_ms;
+	}
+}
+
+static bool in_time(const struct honest_speed *s)
+{
+	return s->attach_ms <= limit(quiet.attach_ms, ATTACK_ATTACH_MS) &&
+	       s->call_ms <= limit(quiet.call_ms, ATTACK_CALL_MS);
+}
+
+/* What they saw during an attack. */
+static void judge(const char *name, struct honest_speed speed[2])
+{
+	for (int i = 0; i < 2; i++) {
+		struct honest_speed s = speed[i] = honest_speed(good[i]);
+		/* whose every attach has been refused, rightly */
+		bool none = setup.greedy && good[i]->uid == ATTACKER && good[i]->refused;
+
+		printf("# %s: user %u beside it: attach %.1f ms (%u), calls %.2f ms (%u), refused %u; quiet %.1f and "
+		       "%.2f ms\n",
+		       name, good[i]->uid, s.attach_ms, s.attaches, s.call_ms, s.calls, good[i]->refused,
+		       quiet.attach_ms, quiet.call_ms);
+		EXPECT(!good[i]->errors, "%s: user %u's honest program saw %u errors", name, good[i]->uid,
+		       good[i]->errors);
+		EXPECT(s.attaches || none, "%s: user %u's honest program could not attach", name, good[i]->uid);
+		EXPECT(s.calls, "%s: user %u's honest program could not call", name, good[i]->uid);
 	}
 }
 
@@ -397,9 +416,9 @@ void attack_begin(const struct attack_setup *s)
 	if (setup.prepare)
 		setup.prepare();
 	start_daemon();
+	settled();
 	good[0] = honest_begin(ATTACKER, setup.greedy);
 	good[1] = honest_begin(NEIGHBOUR, false);
-	measure();
 }
 
 /* Until the process has ended by itself, or has hung. */
@@ -444,27 +463,44 @@ void attack_natively(uid_t uid, const char *name, void (*what)(void))
 	run(uid, name, what);
 }
 
-void attack_by(uid_t uid, const char *name, void (*what)(void))
+/* Once. False: the honest programs had to wait. */
+static bool attack_once(uid_t uid, const char *name, void (*what)(void))
 {
-	struct figures before;
+	struct figures before = settled();
+	struct honest_speed speed[2];
 	double end;
 
-	if (!alive())
-		return;
-	printf("# user %u: %s\n", uid, name);
-	before = settled();
+	quiet = (struct honest_speed){ 0 };
+	measure();
 	honest_go();
 	end = attack_now() + LEAST_MS / 1000.0;
 	run(uid, name, what);
 	while (attack_now() < end)
 		attack_sleep_ms(10);
 	honest_rest();
-	judge(name);
+	judge(name, speed);
 	if (setup.after)
 		setup.after();
 	if (!alive())
-		return;
+		return true;
 	see_what_is_left(name, &before);
+	if (in_time(&speed[0]) && in_time(&speed[1]))
+		return true;
+	measure(); /* perhaps the machine has become slower meanwhile */
+	return in_time(&speed[0]) && in_time(&speed[1]);
+}
+
+void attack_by(uid_t uid, const char *name, void (*what)(void))
+{
+	const char *only = getenv("FC_ATTACK");
+
+	if ((only && !strstr(name, only)) || !alive())
+		return;
+	printf("# user %u: %s\n", uid, name);
+	for (int i = 0; i < TIMES; i++)
+		if (attack_once(uid, name, what))
+			return;
+	attack_wrong("%s: honest programs have to wait, each of %d times", name, TIMES);
 }
 
 static void end_daemon(void)

@@ -12,8 +12,8 @@
  *	}
  *
  * The honest programs belong to ATTACKER and NEIGHBOUR. Each holds a session for as long as an attack lasts, calls on it all the
- * time, and attaches again and again. How long that takes is measured first without attack, and a slow machine may be as many
- * times slower with one as ATTACK_SLOWER says.
+ * time, and attaches again and again. How long that takes is measured without attack too, and a slow machine may be as many
+ * times slower with one as ATTACK_SLOWER says. An attack that seems to have delayed them is run again to make sure.
  */
 #ifndef FC_TESTS_ATTACK_H
 #define FC_TESTS_ATTACK_H
@@ -42,11 +42,11 @@ struct attack_setup {
 	bool greedy; /* the attack takes what its user may have: EAGAIN, EMFILE, ENFILE are right for this user's honest program */
 };
 
-/* Start the domain and the honest programs, measure them. Exits with 77 if this is not root. */
+/* Start the domain and the honest programs. Exits with 77 if this is not root. */
 void attack_begin(const struct attack_setup *s);
 
 /* Run `what` in a process of `uid` beside the honest programs, then see what is left. It is killed, with all that it has started, when
- * it returns. */
+ * it returns. FC_ATTACK in the environment: only those with this text in their names. */
 void attack_by(uid_t uid, const char *name, void (*what)(void));
 
 /* Run `what` as `uid` without a look at the domain: for what is normal without farcall. */

@@ -186,7 +186,7 @@ static double percentile_ms(uint32_t *us, unsigned n)
 	if (!n)
 		return 0;
 	qsort(us, n, sizeof *us, by_size);
-	return us[n - 1 - n / 100] / 1000.0;
+	return us[n - 1 - (n >= 100 ? n / 100 : n >= 20)] / 1000.0;
 }
 
 struct honest_speed honest_speed(struct honest *h)

@@ -26,7 +26,7 @@ struct honest {
 	uint32_t attach_us[HONEST_SAMPLES], call_us[HONEST_SAMPLES];
 };
 
-/* At the 99th percentile; of fewer than 100, the worst. */
+/* At the 99th percentile; of fewer than 100 the second worst, of fewer than 20 the worst. */
 struct honest_speed {
 	unsigned attaches, calls;
 	double attach_ms, call_ms;
