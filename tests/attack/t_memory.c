@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * t_memory.c - memory that is charged to the domain: areas that are sparse, whose pages belong to whoever touches them first, or become so;
- * what is left of a segment that is taken away during a read; record locks without end. The domain may have 120 MB. It lives on,
- * and so do the sessions of others.
+ * what is left of a segment that is taken away during a read. The domain may have 120 MB. It lives on, and so do the sessions of
+ * others.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,8 +21,6 @@
 #define MEMORY_MB 120
 #define SESSIONS 12
 #define FILE_BYTES (FC_DATA_MAX / 2) /* the largest segment's size */
-#define LOCKS 1500000
-#define LOCK_SECONDS 12
 
 #if FC_ABI_MAJOR >= 2
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -194,11 +192,11 @@ static void shrink_once(struct session *s, int64_t fd)
 
 static void shrink(void)
 {
-	static struct session s[SESSIONS];
+	static struct session s[2 * SESSIONS];
 	unsigned n;
 
 	allocated = true;
-	for (n = 0; n < SESSIONS && open_large(&s[n]) == 0; n++)
+	for (n = 0; n < 2 * SESSIONS && open_large(&s[n]) == 0; n++)
 		;
 	for (unsigned i = 0; i < n; i++)
 		shrink_once(&s[i], attack_open_file(&s[i], "/data/zeroes", O_RDONLY, 0));
@@ -206,31 +204,6 @@ static void shrink(void)
 	attack_sleep_ms(300);
 	while (n)
 		session_close(&s[--n]);
-}
-
-/* ---- locks ---- */
-
-static void lock(void)
-{
-	double end = attack_now() + LOCK_SECONDS;
-	struct session s;
-	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1 };
-	int64_t fd, r = 0;
-	unsigned n;
-
-	allocated = true;
-	CHECK_IS(attack_open(&s), 0);
-	fd = attack_open_file(&s, "/data/zeroes", O_RDONLY, 0);
-	CHECK(fd >= 0);
-	for (n = 0; n < LOCKS && r == 0 && attack_now() < end; n++) {
-		/* from the end to the beginning, so that the kernel's list is short to where each goes */
-		l.l_start = 2l * (LOCKS - n);
-		memcpy(s.data + 8192, &l, sizeof l);
-		r = ATTEMPT(&s, SYS_fcntl, fd, F_SETLK, 8192);
-	}
-	printf("# %u locks, the last: %lld\n", n, (long long)r);
-	attack_sleep_ms(200);
-	session_close(&s);
 }
 
 int main(void)
@@ -244,6 +217,5 @@ int main(void)
 	attack_by(ATTACKER, "areas whose pages are taken away", holes);
 	attack_by(ATTACKER, "areas that are all there", full);
 	attack_by(ATTACKER, "segments that go during a read", shrink);
-	attack_by(ATTACKER, "locks", lock);
 	return attack_end();
 }
