@@ -39,7 +39,8 @@ struct attack_setup {
 	void (*after)(void);        /* an attack is over and judged: take away what holds its remains; or null */
 	unsigned pids;              /* the most tasks the daemon's cgroup may have, 0: no cgroup of its own */
 	unsigned memory_mb;         /* the same for memory */
-	bool greedy; /* the attack takes what its user may have: EAGAIN, EMFILE, ENFILE are right for this user's honest program */
+	bool greedy; /* the attack takes all that its user may have: to be refused more (EAGAIN, EMFILE, ENFILE, a connection that is
+			closed) is right for this user's honest program */
 };
 
 /* Start the domain and the honest programs. Exits with 77 if this is not root. */

@@ -94,7 +94,7 @@ static int attach(struct honest *h, struct session *s)
 
 	if (!r)
 		sample(&h->attaches, h->attach_us, began);
-	else if (over_budget(h, r) && attack_now() - began < 1)
+	else if ((over_budget(h, r) || (h->greedy && r == -EPIPE)) && attack_now() - began < 1)
 		atomic_fetch_add(&h->refused, 1);
 	else
 		error_seen(h, "attach", r);

@@ -16,7 +16,7 @@
 
 #include "tests/attack/attack.h"
 
-#define SECONDS 2.0
+#define SECONDS 1.5
 #define INSIDE "inside"
 
 enum { PATH = 0, HOW = 8192, VECTOR = 12288, LOCK = 20480, BUFFER = 65536, BUFFER_BYTES = 4096 };
@@ -46,22 +46,45 @@ static void *flip_paths(void *arg)
 	return arg;
 }
 
-static void *flip_structures(void *arg)
+/* One right vector, and another one. */
+static void flip_vectors(const uint64_t offsets[6], const uint64_t lengths[6])
 {
-	static const uint64_t lengths[] = { 16, UINT64_MAX, 1ull << 40, BUFFER_BYTES, 1ull << 63, FC_DATA_MIN };
-	static const uint64_t offsets[] = {
-		BUFFER, UINT64_MAX - 4096, FC_DATA_MIN - 8, FC_DATA_MAX, 1ull << 47, BUFFER
-	};
-	struct open_how inside = { .flags = O_RDONLY, .resolve = RESOLVE_BENEATH }, outside = { .flags = O_RDWR };
-	struct flock lock = { .l_type = F_RDLCK }, none = { .l_type = 99, .l_whence = 99, .l_len = -1 };
-
 	for (unsigned i = 0; !atomic_load(&stop); i++) {
 		struct fc_iovec one = { BUFFER, 16 }, other = { offsets[i % 6], lengths[i / 6 % 6] };
 
 		flip(VECTOR + i % 4 * sizeof one, &one, &other, sizeof one);
+	}
+}
+
+static void *flip_structures(void *arg)
+{
+	struct open_how inside = { .flags = O_RDONLY, .resolve = RESOLVE_BENEATH }, outside = { .flags = O_RDWR };
+	struct flock lock = { .l_type = F_RDLCK }, none = { .l_type = 99, .l_whence = 99, .l_len = -1 };
+
+	while (!atomic_load(&stop)) {
 		flip(HOW, &inside, &outside, sizeof inside);
 		flip(LOCK, &lock, &none, sizeof lock);
 	}
+	return arg;
+}
+
+static void *flip_lengths(void *arg)
+{
+	static const uint64_t offsets[6] = { BUFFER, BUFFER + 1, 0, BUFFER, FC_DATA_MIN - 4096, BUFFER };
+	static const uint64_t lengths[6] = { 16, 0, 1, BUFFER_BYTES, 8, 4096 };
+
+	flip_vectors(offsets, lengths);
+	return arg;
+}
+
+static void *flip_limits(void *arg)
+{
+	static const uint64_t offsets[6] = {
+		BUFFER, UINT64_MAX - 4096, FC_DATA_MIN - 8, FC_DATA_MAX, 1ull << 47, BUFFER
+	};
+	static const uint64_t lengths[6] = { 16, UINT64_MAX, 1ull << 40, BUFFER_BYTES, 1ull << 63, FC_DATA_MIN };
+
+	flip_vectors(offsets, lengths);
 	return arg;
 }
 
@@ -100,53 +123,74 @@ static void ask_paths(int64_t fd)
 static void ask_structures(int64_t fd)
 {
 	session_put(&s, PATH, "file");
-	ATTEMPT(&s, SYS_preadv2, fd, VECTOR, 4, 0, 0, 0);
-	ATTEMPT(&s, SYS_pwritev2, fd, VECTOR, 4, 0, 0, 0);
 	ATTEMPT(&s, SYS_fcntl, fd, F_SETLK, LOCK);
 	ATTEMPT(&s, SYS_close, ATTEMPT(&s, SYS_openat2, fd, PATH, HOW, sizeof(struct open_how)));
 }
 
-/* Whatever comes of it may break the session, for the client's own entry is nonsense; not more. */
+static void ask_vectors(int64_t fd)
+{
+	ATTEMPT(&s, SYS_preadv2, fd, VECTOR, 4, 0, 0, 0);
+	ATTEMPT(&s, SYS_pwritev2, fd, VECTOR, 4, 0, 0, 0);
+}
+
 static void ask_entries(int64_t fd)
 {
 	for (int i = 0; i < 8; i++)
 		ATTEMPT(&s, SYS_pread64, fd, BUFFER, 16, 0);
 }
 
-static void race(void *(*change)(void *), void (*ask)(int64_t), const char *what, bool may_break)
+/* A session that is cut off for nonsense, in order, is one thing; a shadow that dies of it is another. */
+static void race(void *(*change)(void *), void (*ask)(int64_t), bool may_be_cut_off)
 {
 	double end = attack_now() + SECONDS;
-	unsigned rounds = 0;
+	unsigned rounds = 0, cut_off = 0;
 	pthread_t thread;
 	int64_t fd;
 
-	CHECK_IS(attack_open(&s), 0);
-	fd = attack_open_file(&s, "/data/own", O_CREAT | O_RDWR, 0600);
-	CHECK(fd >= 0);
-	atomic_store(&stop, false);
-	CHECK(!pthread_create(&thread, NULL, change, NULL));
-	for (; attack_now() < end && !attack_lost(&s); rounds++)
-		ask(fd);
-	atomic_store(&stop, true);
-	pthread_join(thread, NULL);
-	printf("# %s: %u rounds\n", what, rounds);
-	EXPECT(!attack_lost(&s) || may_break, "%s: the session is over", what);
-	session_close(&s);
+	while (attack_now() < end) {
+		CHECK_IS(attack_open(&s), 0);
+		fd = attack_open_file(&s, "/data/own", O_CREAT | O_RDWR, 0600);
+		CHECK(fd >= 0);
+		atomic_store(&stop, false);
+		CHECK(!pthread_create(&thread, NULL, change, NULL));
+		for (; attack_now() < end && !attack_lost(&s); rounds++)
+			ask(fd);
+		atomic_store(&stop, true);
+		pthread_join(thread, NULL);
+		if (attack_lost(&s)) {
+			cut_off++;
+			peer_hangs_up(s.sock, 1000);
+			EXPECT(s.area->header.poisoned, "a shadow has died");
+			EXPECT(may_be_cut_off, "the session is over");
+		}
+		session_close(&s);
+	}
+	printf("# %u rounds, %u times cut off\n", rounds, cut_off);
 }
 
 static void paths(void)
 {
-	race(flip_paths, ask_paths, "paths", false);
+	race(flip_paths, ask_paths, false);
 }
 
 static void structures(void)
 {
-	race(flip_structures, ask_structures, "structures", false);
+	race(flip_structures, ask_structures, false);
+}
+
+static void lengths(void)
+{
+	race(flip_lengths, ask_vectors, false);
+}
+
+static void limits(void)
+{
+	race(flip_limits, ask_vectors, true);
 }
 
 static void entries(void)
 {
-	race(flip_entries, ask_entries, "entries", true);
+	race(flip_entries, ask_entries, true);
 }
 
 static void make_tree(void)
@@ -170,6 +214,8 @@ int main(void)
 	make_tree();
 	attack_by(ATTACKER, "paths that change", paths);
 	attack_by(ATTACKER, "structures that change", structures);
+	attack_by(ATTACKER, "vectors that change", lengths);
+	attack_by(ATTACKER, "vectors that come to lie outside", limits);
 	attack_by(ATTACKER, "requests that change", entries);
 	return attack_end();
 }

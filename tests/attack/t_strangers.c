@@ -220,7 +220,9 @@ static pid_t hold_on(int (*kind)(void), unsigned connections)
 
 int main(void)
 {
-	static const struct attack_setup setup = { .under = "h_old_kernel", .prepare = prepare, .after = remount };
+	static const struct attack_setup setup = {
+		.under = "h_old_kernel", .prepare = prepare, .after = remount, .greedy = true
+	};
 	pid_t holder[2];
 	int status;
 
