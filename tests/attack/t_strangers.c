@@ -106,6 +106,7 @@ static void give(int sock, const void *bytes, size_t size, int n)
 }
 
 static const struct fc_msg hello = { .magic = FC_MSG_MAGIC, .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR } };
+static const struct fc_msg figures = { .magic = FC_MSG_MAGIC, .type = FC_MSG_STAT }; /* takes a while to answer */
 
 /* With a request, the connection held open. */
 static void held(void)
@@ -128,7 +129,7 @@ static void closed(void)
 		int sock = connect_anyhow();
 
 		for (int before = i % 4; before; before--)
-			attack_send(sock, &hello, sizeof hello, NULL, 0);
+			attack_send(sock, i % 8 < 4 ? &hello : &figures, sizeof hello, NULL, 0);
 		if (i % 3)
 			give(sock, &hello, sizeof hello, 1);
 		else
@@ -223,7 +224,7 @@ int main(void)
 	static const struct attack_setup setup = {
 		.under = "h_old_kernel", .prepare = prepare, .after = remount, .greedy = true
 	};
-	pid_t holder[2];
+	pid_t holder[4];
 	int status;
 
 	attack_begin(&setup);
@@ -234,9 +235,15 @@ int main(void)
 	holder[0] = hold_on(fuse_file, 4);
 	holder[1] = hold_on(lingering_socket, 4);
 	attack_sleep_ms(300);
+	/* and some that it has not even accepted when it is told to end */
+	kill(attack_domain.pid, SIGSTOP);
+	holder[2] = hold_on(fuse_file, 30);
+	holder[3] = hold_on(lingering_socket, 30);
+	kill(attack_domain.pid, SIGTERM);
+	kill(attack_domain.pid, SIGCONT);
 	status = attack_end();
 	fuse_stop(&fuse);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		kill(holder[i], SIGKILL);
 		waitpid(holder[i], NULL, 0);
 	}

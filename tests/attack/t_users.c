@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * t_users.c - whose the domain's processes are: no thread of a domain that root has started is root's, or any client's, by its real,
- * effective or saved ids, whomever it serves. `ps -eo user,comm` shows none of root.
+ * effective or saved ids, whomever it serves: `ps -eo user,comm` shows none of root. With --user it is that user's, who is no client.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/attack/attack.h"
 
+#define USER 61999u
+
+static bool with_user; /* --user has been given */
+
 static bool is_nobody_here(const unsigned id[3])
 {
 	for (int i = 0; i < 3; i++)
-		if (!id[i] || id[i] == ATTACKER || id[i] == NEIGHBOUR)
+		if (!id[i] || (with_user && id[i] != USER) || id[i] == ATTACKER || id[i] == NEIGHBOUR)
 			return false;
 	return true;
 }
@@ -79,9 +85,40 @@ static void serving(void)
 	session_close(&s);
 }
 
+/* Its processes would be this user's to trace and to signal. */
+static void itself(void)
+{
+	struct session s;
+	int r = attack_open(&s);
+
+	EXPECT(r == -EPERM, "the domain's own user attaches: %s", r ? strerror(-r) : "admitted");
+}
+
+static int with(bool user)
+{
+	static const char *const options[] = { "--user", "61999", NULL };
+	const struct attack_setup setup = { .options = user ? options : NULL };
+
+	with_user = user;
+	attack_begin(&setup);
+	attack_by(0, "whose the domain's processes are", serving);
+	if (user)
+		attack_by(USER, "a client that is the domain's user", itself);
+	return attack_end();
+}
+
 int main(void)
 {
-	attack_begin(NULL);
-	attack_by(0, "whose the domain's processes are", serving);
-	return attack_end();
+	int worst = 0, status;
+
+	for (int user = 0; user < 2 && !worst; user++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (!pid)
+			exit(with(user));
+		CHECK(waitpid(pid, &status, 0) == pid);
+		worst = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	}
+	return worst;
 }
