@@ -179,14 +179,18 @@ static void full(void)
 
 /* ---- segments that go while they are read into ---- */
 
+/* As soon as the first byte has been read: the rest goes to what has taken the segment's place. */
 static void shrink_once(struct session *s, int64_t fd)
 {
-	for (unsigned i = 1; i < 5; i++)
-		attack_post(s, i, SYS_pread64, (uint64_t[6]){ fd, FILE_BYTES, FILE_BYTES, 0 });
-	attack_sleep_ms(1);
+	volatile char *first = s->data + FILE_BYTES;
+	double end = attack_now() + 1;
+
+	*first = 1;
+	attack_post(s, 1, SYS_pread64, (uint64_t[6]){ fd, FILE_BYTES, FILE_BYTES, 0 });
+	while (*first && attack_now() < end)
+		;
 	attack_tell(s->sock, FC_MSG_SHRINK, FC_DATA_MIN, 0, NULL, 0);
-	for (unsigned i = 1; i < 5; i++)
-		attack_result(s, i, 5000);
+	attack_result(s, 1, 5000);
 	s->length = FC_DATA_MIN;
 }
 
