@@ -137,6 +137,7 @@ int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request)
 		return 0;
 	/* the parent's own answer would lose the reason */
 	s->slot = parent;
+	s->area = NULL; /* has not come along */
 	fc_shadow_answer(s, request, r, NULL, -1);
 	wake_parent(parent);
 	_exit(1);

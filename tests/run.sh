@@ -204,7 +204,7 @@ build_or_finish() # LABEL ARGUMENTS OF build_in
 }
 
 packages=$packages_build\ $packages_test
-[[ -z $all ]] || packages+=" $packages_lint $packages_relinked"
+[[ -z $all ]] || packages+=" $packages_lint $packages_relinked $packages_fuzz"
 # shellcheck disable=SC2086 # a list of words
 if [[ $install ]] && ! packages_install $packages; then
 	count FAIL 1 "installing packages"

@@ -12,6 +12,8 @@ packages_test="libcriterion-dev sysbench strace python3 git procps e2fsprogs uti
 packages_lint="clang-format cppcheck shellcheck mandoc"
 # shellcheck disable=SC2034 # what the relinked libraries and programs are built from
 packages_relinked="uclibc-source bzip2 xz-utils"
+# shellcheck disable=SC2034 # libFuzzer and the address sanitizer
+packages_fuzz="clang libclang-rt-14-dev binutils"
 
 # packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does. Sets
 # packages_changed if it installed anything: what configure did not find, it may find now.

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+# build.sh - sourced: compiles the fuzz targets with clang. The shipped sources are compiled as they are; their system calls go to
+# the models (seam.h, seam.syms).
+# shellcheck disable=SC2034 # used by who sources this, and by name below
+
+fuzz_targets="request control supervisor status"
+fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all -D_GNU_SOURCE)
+
+# what each target links: of the product, and of tests/fuzz besides fuzz.c
+fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
+	storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
+	storage-domain/exec_ioctl.c storage-domain/exec_open.c storage-domain/exec_stream.c storage-domain/execute.c
+	storage-domain/interrupt.c storage-domain/path.c storage-domain/roster.c storage-domain/worker.c"
+fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
+fuzz_link_request=(-Wl,--wrap=fc_execute -Wl,--wrap=fc_entry_complete -Wl,--wrap=fc_queue_dequeue)
+
+fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c
+	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/roster.c storage-domain/shadow.c
+	storage-domain/transport_local.c"
+fuzz_own_control="control.c given.c message.c"
+fuzz_link_control=()
+
+fuzz_product_supervisor="common/control.c storage-domain/connection.c storage-domain/exports.c storage-domain/log.c
+	storage-domain/page.c storage-domain/peer.c storage-domain/pool.c storage-domain/roster.c storage-domain/session.c
+	storage-domain/stat.c storage-domain/supervisor.c"
+fuzz_own_supervisor="message.c supervisor.c"
+fuzz_link_supervisor=()
+
+fuzz_product_status="storage-domain/peer.c"
+fuzz_own_status="status.c"
+fuzz_link_status=()
+
+# fuzz_build PRODUCT-SOURCE TEST-SOURCE DIRECTORY TARGET: DIRECTORY/TARGET
+fuzz_build()
+{
+	local product=$1 tests=$2 out=$3 target=$4 file object objects=()
+	local reads=() renames=("--redefine-syms=$tests/tests/fuzz/seam.syms")
+	local -n shipped=fuzz_product_$target own=fuzz_own_$target link=fuzz_link_$target
+
+	mkdir -p "$out/$target.d" || return 1
+	if [[ $target == request ]]; then
+		reads=(-fsanitize-coverage=trace-loads)
+		renames+=("--redefine-syms=$tests/tests/fuzz/reads.syms")
+	fi
+	[[ $target != status ]] || renames=() # it makes no calls
+	for file in $shipped; do
+		object=$out/$target.d/${file//\//_}.o
+		objects+=("$object")
+		clang "${fuzz_flags[@]}" "-I$product" "-I$product/include" "-I$tests" -include tests/fuzz/seam.h \
+			-fsanitize=fuzzer-no-link,address "${reads[@]}" -c -o "$object" "$product/$file" &&
+			objcopy "${renames[@]}" "$object" || return 1
+	done
+	for file in fuzz.c $own; do
+		object=$out/$target.d/$file.o
+		objects+=("$object")
+		clang "${fuzz_flags[@]}" "-I$product" "-I$product/include" "-I$tests" -fsanitize=fuzzer-no-link,address -c -o "$object" \
+			"$tests/tests/fuzz/$file" || return 1
+	done
+	clang "${fuzz_flags[@]}" -fsanitize=fuzzer,address "${link[@]}" -o "$out/$target" "${objects[@]}"
+}
+
+# one input takes milliseconds; a dictionary would not help: there are no words in these inputs
+fuzz_options=(-timeout=5 -max_len=4096 -rss_limit_mb=1500 -verbosity=1)
+
+# Is there a clang that can link a fuzz target?
+fuzz_works()
+{
+	local dir status
+
+	command -v clang objcopy >/dev/null || return 1
+	dir=$(mktemp -d) || return 1
+	echo 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return 0; }' >"$dir/t.c"
+	clang -fsanitize=fuzzer,address -o "$dir/t" "$dir/t.c" 2>/dev/null
+	status=$?
+	rm -rf "$dir"
+	return "$status"
+}

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * control.c - fuzz target: a shadow's control thread from its first breath (fc_shadow_main), with what its client and its supervisor
+ * send, and the memory and other descriptors that come along. Memory is real, so that a page that is not there is a SIGBUS here too;
+ * sockets, forks and everything about the process are modelled. Workers are a stand-in that touches all the memory they would.
+ *
+ * An input: a byte of options; then for each wakeup who speaks (even: the client, odd: the supervisor) and the message
+ * (message.c); from the end, what the system calls answer.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/region.h"
+#include "storage-domain/confine.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/link.h"
+#include "storage-domain/roster.h"
+#include "storage-domain/shadow_main.h"
+#include "storage-domain/transport.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/given.h"
+#include "tests/fuzz/message.h"
+
+#define OPTION_OWN_START 1u /* also CRED and SESSION are the input's */
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449
+#endif
+#define SLOT 5
+#define SUPERVISOR 77
+#define LINK 40        /* as fc_shadow_main gets it */
+#define CONNECTION 900 /* as SESSION brings it */
+#define FAKES 64
+#define MAPPINGS 16
+
+static struct fc_domain_shared roster;
+static struct fc_exports exports;
+static struct fc_transport transport;
+static struct fc_shadow *shadow;
+static unsigned options, greeted, answers, expected;
+static bool workers;
+static struct message client, link_;
+static int fake[FAKES], fakes, next_fake;
+static struct {
+	char *at;
+	size_t size;
+} mapping[MAPPINGS];
+
+/* ---- descriptors that are only numbers ---- */
+
+static int fake_open(void)
+{
+	if (fakes == FAKES)
+		fuzz_fail("%d descriptors are open", fakes);
+	fake[fakes++] = next_fake;
+	return next_fake++;
+}
+
+static bool fake_close(int fd)
+{
+	for (int i = 0; i < fakes; i++) {
+		if (fake[i] != fd)
+			continue;
+		fake[i] = fake[--fakes];
+		return true;
+	}
+	return false;
+}
+
+static bool fake_has(int fd)
+{
+	for (int i = 0; i < fakes; i++)
+		if (fake[i] == fd)
+			return true;
+	return false;
+}
+
+static int error(int number)
+{
+	errno = number;
+	return -1;
+}
+
+/* Some call does not succeed, rarely. */
+static bool unlucky(void)
+{
+	return (fuzz_back(1) & 15) == 15;
+}
+
+int fuzz_close(int fd);
+int fuzz_close(int fd)
+{
+	if (!given_close(fd) && !fake_close(fd))
+		fuzz_fail("closes %d, which is not open", fd);
+	return 0;
+}
+
+int fuzz_close_range(unsigned first, unsigned last, int flags);
+int fuzz_close_range(unsigned first, unsigned last, int flags)
+{
+	(void)flags;
+	if (first != FC_DOMAIN_FD_FIRST || last != ~0u)
+		fuzz_fail("close_range(%u, %u)", first, last);
+	given_end();
+	fakes = 0;
+	return 0;
+}
+
+int fuzz_dup3(int from, int to, int flags);
+int fuzz_dup3(int from, int to, int flags)
+{
+	(void)flags;
+	if (to < 0 || to >= FC_DOMAIN_FD_FIRST)
+		fuzz_fail("dup3 to %d", to);
+	if (from >= FC_DOMAIN_FD_FIRST && !fake_has(from) && !given_has(from))
+		return error(EBADF);
+	return unlucky() ? error(EBUSY) : to;
+}
+
+int fuzz_fcntl(int fd, int cmd, ...);
+int fuzz_fcntl(int fd, int cmd, ...)
+{
+	va_list args;
+	long arg;
+
+	va_start(args, cmd);
+	arg = va_arg(args, long);
+	va_end(args);
+	if (cmd == F_DUPFD_CLOEXEC)
+		return fake_open();
+	return given_has(fd) ? fcntl(fd, cmd, arg) : error(EBADF);
+}
+
+int fuzz_fstat(int fd, struct stat *st);
+int fuzz_fstat(int fd, struct stat *st)
+{
+	return given_has(fd) ? fstat(fd, st) : error(EBADF);
+}
+
+int fuzz_fstatfs(int fd, struct statfs *fs);
+int fuzz_fstatfs(int fd, struct statfs *fs)
+{
+	return given_has(fd) ? fstatfs(fd, fs) : error(EBADF);
+}
+
+int fuzz_socketpair(int domain, int type, int protocol, int pair[2]);
+int fuzz_socketpair(int domain, int type, int protocol, int pair[2])
+{
+	(void)domain, (void)type, (void)protocol;
+	if (unlucky())
+		return error(EMFILE);
+	pair[0] = fake_open();
+	pair[1] = fake_open();
+	return 0;
+}
+
+int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	(void)fd, (void)level, (void)name, (void)value, (void)size;
+	return unlucky() ? error(ENOPROTOOPT) : 0;
+}
+
+/* ---- memory: real, but known; not by the C library's names, which the sanitizer follows with its own bookkeeping ---- */
+
+static char *raw_map(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	return (char *)syscall(SYS_mmap, at, size, protection, flags, fd, offset);
+}
+
+static int mapping_of(const char *at, size_t size)
+{
+	for (int i = 0; i < MAPPINGS; i++)
+		if (mapping[i].size && at >= mapping[i].at && fc_region_ok(mapping[i].size, at - mapping[i].at, size))
+			return i;
+	return -1;
+}
+
+void *fuzz_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *fuzz_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	char *m;
+	int i = 0;
+
+	if (fd >= 0 && !given_has(fd))
+		fuzz_fail("maps descriptor %d", fd);
+	if (flags & MAP_FIXED && mapping_of(at, size) < 0)
+		fuzz_fail("maps %zu bytes at %p over something else", size, at);
+	if (unlucky())
+		return error(ENOMEM), MAP_FAILED;
+	m = raw_map(at, size, protection, flags, fd, offset);
+	if (m == MAP_FAILED || flags & MAP_FIXED)
+		return m;
+	while (i < MAPPINGS && mapping[i].size)
+		i++;
+	if (i == MAPPINGS)
+		fuzz_fail("%d mappings", i);
+	mapping[i].at = m;
+	mapping[i].size = (size + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1);
+	return m;
+}
+
+int fuzz_munmap(void *at, size_t size);
+int fuzz_munmap(void *at, size_t size)
+{
+	int i = mapping_of(at, size);
+
+	if (i < 0)
+		fuzz_fail("unmaps %zu bytes at %p, which are not mapped", size, at);
+	if (at == mapping[i].at)
+		mapping[i].size = 0;
+	return (int)syscall(SYS_munmap, at, size);
+}
+
+int fuzz_madvise(void *at, size_t size, int advice);
+int fuzz_madvise(void *at, size_t size, int advice)
+{
+	(void)advice;
+	if (mapping_of(at, size) < 0)
+		fuzz_fail("madvise on %zu bytes at %p", size, at);
+	return unlucky() ? error(EAGAIN) : 0;
+}
+
+static void unmap_all(void)
+{
+	for (int i = 0; i < MAPPINGS; i++) {
+		if (mapping[i].size)
+			syscall(SYS_munmap, mapping[i].at, mapping[i].size);
+		mapping[i].size = 0;
+	}
+}
+
+/* ---- the process ---- */
+
+void fuzz__exit(int status);
+void fuzz__exit(int status)
+{
+	(void)status;
+	fuzz_end();
+}
+
+/* 0: the rest of this input happens to the child, which has none of its parent's memory. */
+pid_t fuzz_fork(void);
+pid_t fuzz_fork(void)
+{
+	unsigned b = fuzz_back(1);
+
+	if (b & 1)
+		return b & 2 ? 4711 : error(EAGAIN);
+	unmap_all();
+	workers = false;
+	return 0;
+}
+
+pid_t fuzz_waitpid(pid_t pid, int *status, int flags);
+pid_t fuzz_waitpid(pid_t pid, int *status, int flags)
+{
+	(void)pid, (void)status, (void)flags;
+	if (fuzz_back(1) & 1) {
+		shadow->slot->forked++;
+		answers++; /* the child's */
+	}
+	return error(ECHILD);
+}
+
+int fuzz_clock_gettime(clockid_t clock, struct timespec *ts);
+int fuzz_clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	(void)clock;
+	*ts = (struct timespec){ 1, 0 };
+	return 0;
+}
+
+pid_t fuzz_getppid(void);
+pid_t fuzz_getppid(void)
+{
+	return unlucky() ? 1 : SUPERVISOR;
+}
+
+int fuzz_prctl(int option, ...);
+int fuzz_prctl(int option, ...)
+{
+	(void)option;
+	return 0;
+}
+
+void (*fuzz_signal(int sig, void (*handler)(int)))(int);
+void (*fuzz_signal(int sig, void (*handler)(int)))(int)
+{
+	(void)sig, (void)handler;
+	return SIG_DFL;
+}
+
+int fuzz_sigprocmask(int how, const sigset_t *set, sigset_t *old);
+int fuzz_sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	(void)how, (void)set, (void)old;
+	return 0;
+}
+
+mode_t fuzz_umask(mode_t mask);
+mode_t fuzz_umask(mode_t mask)
+{
+	if (mask & ~0777u)
+		fuzz_fail("umask %o", mask);
+	return 022;
+}
+
+int fuzz_getrlimit(int resource, struct rlimit *limit);
+int fuzz_getrlimit(int resource, struct rlimit *limit)
+{
+	(void)resource;
+	*limit = (struct rlimit){ 1 << 20, 1ull << 40 };
+	return 0;
+}
+
+int fuzz_setrlimit(int resource, const struct rlimit *limit);
+int fuzz_setrlimit(int resource, const struct rlimit *limit)
+{
+	if (resource != RLIMIT_FSIZE || limit->rlim_max != 1ull << 40 || limit->rlim_cur > limit->rlim_max)
+		fuzz_fail("limit %d becomes %lu, %lu", resource, limit->rlim_cur, limit->rlim_max);
+	return 0;
+}
+
+ssize_t fuzz_write(int fd, const void *data, size_t size);
+ssize_t fuzz_write(int fd, const void *data, size_t size)
+{
+	(void)fd, (void)data;
+	return size;
+}
+
+/* ---- messages ---- */
+
+static int open_fake(const struct message *m, int n)
+{
+	(void)m, (void)n;
+	return fake_open();
+}
+
+/* AREAS brings the request area first; what else a message promises is in its first argument. */
+static int open_given(const struct message *m, int n)
+{
+	bool area = m->head.type == FC_MSG_AREAS && n == 0;
+
+	return given_open(m->fd_kind[n], area ? sizeof(struct fc_request_area) : m->head.arg[0]);
+}
+
+static void start(struct message *m)
+{
+	message_usual(m, greeted ? FC_LINK_SESSION : FC_LINK_CRED);
+	m->head.arg[3] = greeted ? 022 : 0;
+	m->head.arg[4] = -1ull;
+	m->fd_count = greeted;
+}
+
+static void next_link(void)
+{
+	if (greeted < 2 && !(options & OPTION_OWN_START))
+		start(&link_);
+	else
+		message_make(&link_);
+	greeted++;
+}
+
+/* Which answers the client is owed for what it says, if its session goes on. */
+static unsigned owed(unsigned type)
+{
+	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK;
+}
+
+static long receive(int sock, struct msghdr *to, int flags)
+{
+	struct message *m = sock == FC_FD_CLIENT ? &client : &link_;
+	long r;
+
+	if (sock != FC_FD_CLIENT && sock != FC_FD_LINK && !fake_has(sock))
+		fuzz_fail("receives from %d", sock);
+	if (!m->pending && flags & MSG_DONTWAIT)
+		return -EAGAIN;
+	if (!m->pending && m == &link_ && fuzz_left())
+		next_link();
+	if (!m->pending) { /* the other end has gone */
+		to->msg_controllen = 0;
+		to->msg_flags = 0;
+		return 0;
+	}
+	r = message_deliver(m, to, flags, m == &client ? open_given : open_fake);
+	if (m == &client && !m->pending)
+		expected = owed(m->head.type);
+	return r;
+}
+
+static long deliver_answer(int sock, const struct msghdr *from)
+{
+	int fd[FC_MSG_FDS], fds;
+	struct fc_msg head;
+
+	message_sent(from, &head, fd, &fds);
+	for (int i = 0; i < fds; i++)
+		if (!fake_has(fd[i]))
+			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
+	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_ATTACH) {
+		if (given_left())
+			fuzz_fail("answers with %u of the client's descriptors open", given_left());
+		answers++;
+	}
+	return unlucky() ? -(fuzz_back(1) & 1 ? EAGAIN : EPIPE) : (long)sizeof head;
+}
+
+long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
+{
+	(void)d, (void)e, (void)f;
+	switch (nr) {
+	case SYS_recvmsg:
+		return receive(a, (void *)b, c);
+	case SYS_sendmsg:
+		return deliver_answer(a, (void *)b);
+	case SYS_close:
+		return fuzz_close(a);
+	case SYS_futex:
+	case SYS_futex_waitv:
+		return 0;
+	default:
+		fuzz_fail("system call %ld", nr);
+	}
+}
+
+/* Whatever the session's memory is said to be is there, and stays there. */
+static void touch_memory(void)
+{
+	uint64_t length = shadow->data_length;
+
+	if (shadow->area) {
+		shadow->area->header.credit++;
+		shadow->area->stream[FC_ENTRIES - 1].domain.pad[5]++;
+	}
+	for (uint64_t at = 0; at < length; at = fc_segment_end(fc_segment_of(at))) {
+		volatile char *segment = shadow->segment[fc_segment_of(at)];
+
+		segment[0]++;
+		segment[fc_segment_end(fc_segment_of(at)) - at - 1]++;
+	}
+}
+
+int fuzz_poll(struct pollfd *fds, nfds_t n, int ms);
+int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	bool speaks = fuzz_front(1) & 1; /* the supervisor */
+
+	(void)ms;
+	if (given_left())
+		fuzz_fail("%u of the client's descriptors stay open", given_left());
+	if (answers != expected)
+		fuzz_fail("%u answers to a message of type %u", answers, client.head.type);
+	answers = expected = 0;
+	given_strike();
+	if (shadow)
+		touch_memory();
+	if (!fuzz_left())
+		fuzz_end();
+	if (speaks)
+		next_link();
+	else
+		message_make(&client);
+	for (nfds_t i = 0; i < n; i++)
+		fds[i].revents = fds[i].fd == (speaks ? FC_FD_LINK : FC_FD_CLIENT) ? POLLIN : 0;
+	return 1;
+}
+
+/* ---- stand-ins ---- */
+
+int fc_fence_enter(void)
+{
+	return 0;
+}
+
+int fc_workers_start(struct fc_shadow *s)
+{
+	if (workers)
+		fuzz_fail("workers are started twice");
+	if (unlucky())
+		return -EAGAIN;
+	given_strike();
+	touch_memory();
+	s->workers = (void *)&workers;
+	workers = true;
+	return 0;
+}
+
+int fc_workers_stop(struct fc_shadow *s)
+{
+	touch_memory();
+	if (unlucky())
+		return -ETIMEDOUT;
+	s->workers = NULL;
+	workers = false;
+	return 0;
+}
+
+void fc_workers_forget(struct fc_shadow *s)
+{
+	s->workers = NULL;
+}
+
+static int begin(struct fc_shadow *s, const struct fc_packet *session)
+{
+	shadow = s;
+	return fc_transport_local.begin(s, session);
+}
+
+/* ---- */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_input(data, size);
+	options = fuzz_front(1);
+	transport = fc_transport_local;
+	transport.begin = begin;
+	greeted = answers = expected = fakes = 0;
+	next_fake = CONNECTION;
+	workers = client.pending = link_.pending = false;
+	memset(&roster.slot[SLOT], 0, sizeof roster.slot[SLOT]);
+	roster.slot[SLOT].client_pid = 500;
+	if (!setjmp(fuzz_over))
+		fc_shadow_main(&exports, &transport, &roster, SLOT, LINK, SUPERVISOR);
+	if (shadow)
+		memset(shadow, 0, sizeof *shadow);
+	shadow = NULL;
+	fc_memory_local.forget();
+	unmap_all();
+	given_end();
+	return 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * request.c - fuzz target: a worker of the storage domain, from the request queue to the system call and back, with a client that
+ * writes what it likes where it likes and a kernel that looks closely (kernel.c). One thread: while the worker would sleep, and
+ * between any two of its reads, it is the client's turn.
+ *
+ * An input: a byte of options; the client's moves, see move(); at the end, read backwards, the kernel's answers and the changes that the
+ * client makes while the worker runs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "common/queue.h"
+#include "common/region.h"
+#include "storage-domain/crew.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/roster.h"
+#include "tests/fuzz/client.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/kernel.h"
+
+#define OPTION_POLICY 3u
+#define OPTION_NESTED 4u /* one export below another */
+#define OPTION_REAL_IDS 8u
+#define OTHER_TID 7777
+#define NAPS_MAX 40    /* before what waits is interrupted */
+#define EMPTY_MAX 9000 /* dequeues without a find; more than one hostile setting of head and tail can explain */
+
+enum { MOVE_ENTRY, MOVE_DATA, MOVE_AREA, MOVE_REST, MOVE_CRED, MOVE_OTHER, MOVE_STREAM, MOVE_LENGTH, MOVES };
+
+static struct fc_shadow shadow;
+static struct fc_domain_shared roster;
+static struct fc_workers pool;
+static struct fc_worker *worker;
+static unsigned naps, empty, queued, completed;
+static bool in_request, cut_short, in_use[FC_ENTRIES];
+
+static struct fc_exports plain = {
+	.count = 2,
+	.skeleton_dev = KERNEL_SKELETON,
+	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
+		    { "/mnt/other", false, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+};
+static struct fc_exports nested = {
+	.count = 2,
+	.skeleton_dev = KERNEL_SKELETON,
+	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
+		    { "/data/deep", true, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+};
+
+/* ---- the client's moves ---- */
+
+static void move_entry(void)
+{
+	unsigned index = fuzz_front(1) % FC_ENTRIES, flags = fuzz_front(1);
+	struct fc_entry *e = &shadow.area->entry[index];
+	bool again = in_use[index];
+
+	e->state = flags & 1 ? FC_ASLEEP : FC_QUEUED;
+	e->nr = fuzz_front(2);
+	e->nonce = fuzz_front(2);
+	for (int i = 0; i < 6; i++)
+		e->arg[i] = fuzz_front(8);
+	in_use[index] = true;
+	if (again || flags & 0x80) {
+		client_scribbled = true; /* no honest client queues an entry twice */
+		e->state = flags;
+	}
+	if (!fc_queue_enqueue(&shadow.area->queue, index))
+		queued++;
+	else if (!client_scribbled)
+		fuzz_fail("an honest client cannot queue a request");
+}
+
+static void move_data(void)
+{
+	uint64_t at = fuzz_front(3);
+	size_t n = fuzz_front(2);
+	unsigned i = fc_segment_of(at);
+
+	if (i >= CLIENT_SEGMENTS)
+		return;
+	if (n > fc_segment_end(i) - at)
+		n = fc_segment_end(i) - at;
+	fuzz_take(client_at(at), n);
+}
+
+static void move_area(void)
+{
+	size_t at = fuzz_front(2) % sizeof(struct fc_request_area), n = fuzz_front(1);
+
+	client_scribbled = true;
+	if (n > sizeof(struct fc_request_area) - at)
+		n = sizeof(struct fc_request_area) - at;
+	fuzz_take((char *)shadow.area + at, n);
+}
+
+static void move_cred(void)
+{
+	struct fc_cred *c = &shadow.cred;
+
+	c->fsuid = fuzz_front(1);
+	c->ruid = fuzz_front(1);
+	c->caps = fuzz_front(1);
+	c->ngroups = (int)fuzz_front(1) - 1;
+	shadow.cred_generation++;
+}
+
+/* Some other worker runs the call in that entry. */
+static void move_other(void)
+{
+	unsigned index = fuzz_front(1) % FC_ENTRIES;
+
+	pool.run[index].key = fuzz_front(2) << 32 | OTHER_TID;
+	shadow.area->entry[index].state = FC_QUEUED;
+}
+
+static void move_stream(void)
+{
+	struct fc_progress *p = &shadow.area->stream[fuzz_front(1) % FC_ENTRIES].client;
+
+	p->chunks = fuzz_front(4);
+	p->end = fuzz_front(8);
+	p->asleep = fuzz_front(1);
+}
+
+/* False: the worker goes on. */
+static bool move(void)
+{
+	switch (fuzz_front(1) % MOVES) {
+	case MOVE_ENTRY:
+		move_entry();
+		return true;
+	case MOVE_DATA:
+		move_data();
+		return true;
+	case MOVE_AREA:
+		move_area();
+		return true;
+	case MOVE_CRED:
+		move_cred();
+		return true;
+	case MOVE_OTHER:
+		move_other();
+		return true;
+	case MOVE_STREAM:
+		move_stream();
+		return true;
+	case MOVE_LENGTH:
+		client_length(FC_DATA_MIN << fuzz_front(1) % CLIENT_SEGMENTS);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void turn(void)
+{
+	client_armed(false);
+	while (fuzz_left() && move())
+		;
+	client_armed(true);
+}
+
+/* ---- what the worker's surroundings do ---- */
+
+/* In the middle of a call. There is an end to it. */
+static void nap(void)
+{
+	client_strike();
+	if (fuzz_left() && ++naps < NAPS_MAX)
+		return;
+	pool.stop = true;
+	cut_short = true;
+}
+
+/* A sleep on the bell, or in the middle of a stream. */
+static int bell_wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+	(void)b;
+	(void)seen;
+	(void)deadline_ns;
+	if (client_owns(word, sizeof *word) != CLIENT_AREA)
+		fuzz_fail("a worker sleeps on a word outside the request area");
+	if (word == &shadow.area->header.bell)
+		pool.stop = !fuzz_left();
+	else
+		nap();
+	turn();
+	return 0;
+}
+
+static void bell_wake(const struct fc_bell *b, uint32_t *word, int n)
+{
+	(void)b;
+	(void)n;
+	if (client_owns(word, sizeof *word) != CLIENT_AREA)
+		fuzz_fail("a worker wakes a word outside the request area");
+}
+
+static const struct fc_bell_ops bell_ops = { bell_wait, bell_wake, bell_wake };
+static const struct fc_bell bell = { &bell_ops };
+
+int fuzz_nanosleep(const struct timespec *ts, struct timespec *left);
+int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
+{
+	(void)ts;
+	(void)left;
+	nap();
+	if (fuzz_back(1) & 1)
+		for (unsigned i = 0; i < FC_ENTRIES; i++)
+			if ((uint32_t)pool.run[i].key == OTHER_TID)
+				pool.run[i].key = 0;
+	return 0;
+}
+
+long fuzz_syscall(long nr, long a, long b, long c);
+long fuzz_syscall(long nr, long a, long b, long c)
+{
+	(void)a;
+	if (nr == SYS_gettid)
+		return 4242;
+	if (nr != SYS_tgkill || (b != OTHER_TID && b != 4242) || c != FC_WORKER_SIGNAL)
+		fuzz_fail("syscall(%ld, .., %ld, %ld)", nr, b, c);
+	return 0;
+}
+
+void fc_shadow_poison(struct fc_shadow *s, const char *why)
+{
+	(void)s;
+	if (!in_request && !client_scribbled)
+		fuzz_fail("an honest client is cut off: %s", why);
+	fuzz_end();
+}
+
+/* The crew: this worker and nobody else. */
+bool fc_crew_sleep(struct fc_worker *w)
+{
+	return !w->pool->stop;
+}
+
+void fc_crew_wake(struct fc_worker *w)
+{
+	(void)w;
+}
+
+void fc_crew_unstick(struct fc_worker *w)
+{
+	(void)w;
+}
+
+void fc_crew_leave(struct fc_worker *w)
+{
+	(void)w;
+}
+
+void fc_crew_set_eager(struct fc_workers *p, bool eager)
+{
+	(void)p;
+	(void)eager;
+}
+
+bool fc_crew_has(struct fc_workers *p, const struct fc_worker *but, uint64_t call)
+{
+	(void)p;
+	(void)but;
+	(void)call;
+	return fuzz_back(1) & 1;
+}
+
+void fc_block_begin(struct fc_worker *w)
+{
+	(void)w;
+}
+
+void fc_worker_move_apart(struct fc_worker *w)
+{
+	(void)w;
+}
+
+/* ---- around the shipped functions (--wrap) ---- */
+
+int64_t __real_fc_execute(struct fc_exec *x);
+int64_t __wrap_fc_execute(struct fc_exec *x);
+int64_t __wrap_fc_execute(struct fc_exec *x)
+{
+	int64_t r;
+
+	kernel_request();
+	in_request = true;
+	r = __real_fc_execute(x);
+	in_request = false;
+	kernel_result(r);
+	return r;
+}
+
+bool __real_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
+bool __wrap_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
+bool __wrap_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result)
+{
+	completed++;
+	if (client_owns(e, sizeof *e) != CLIENT_AREA)
+		fuzz_fail("an entry outside the request area");
+	in_use[e - shadow.area->entry] = false;
+	return __real_fc_entry_complete(b, e, result);
+}
+
+int __real_fc_queue_dequeue(struct fc_queue *q);
+int __wrap_fc_queue_dequeue(struct fc_queue *q);
+int __wrap_fc_queue_dequeue(struct fc_queue *q)
+{
+	int r = __real_fc_queue_dequeue(q);
+
+	empty = r == FC_QUEUE_EMPTY ? empty + 1 : 0;
+	if (empty > EMPTY_MAX)
+		fuzz_fail("a worker finds nothing in the queue again and again");
+	return r;
+}
+
+/* ---- */
+
+static void set_up(unsigned options)
+{
+	if (!worker) {
+		worker = malloc(sizeof *worker);
+		fc_tsc_per_us = UINT32_MAX; /* no call takes long */
+		fc_spin_policy = FC_SPIN_NEVER;
+		fc_interrupt_init();
+	}
+	memset(&pool, 0, sizeof pool);
+	memset(worker, 0, sizeof *worker);
+	worker->pool = pool.worker[0] = NULL;
+	worker->pool = &pool;
+	worker->run = &pool.run[0];
+	pool.worker[0] = worker;
+	pool.s = &shadow;
+	shadow.bell = &bell;
+	shadow.cost = &fc_spin_local;
+	shadow.exports = options & OPTION_NESTED ? &nested : &plain;
+	shadow.shared = &roster;
+	shadow.slot = &roster.slot[0];
+	shadow.workers = &pool;
+	shadow.cred = (struct fc_cred){
+		.fsuid = 1000, .fsgid = 1000, .ruid = options & OPTION_REAL_IDS ? 1001 : 1000, .rgid = 1000
+	};
+	shadow.cred_generation = 1;
+	client_begin(&shadow, options & OPTION_POLICY);
+	client_length(FC_DATA_MIN << (options >> 4) % CLIENT_SEGMENTS);
+	fc_queue_init(&shadow.area->queue);
+	kernel_begin(worker);
+	memset(in_use, 0, sizeof in_use);
+	naps = empty = queued = completed = 0;
+	in_request = cut_short = false;
+	fc_signal_taken();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz_input(data, size);
+	set_up(fuzz_front(1));
+	if (!setjmp(fuzz_over)) {
+		turn();
+		fc_worker_main(worker);
+		client_armed(false);
+		if (!client_scribbled && !cut_short && completed != queued)
+			fuzz_fail("%u requests queued, %u completed", queued, completed);
+	}
+	client_armed(false);
+	return 0;
+}
