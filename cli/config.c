@@ -54,6 +54,8 @@ static int write_config(int fd, const struct fc_domain *domains, unsigned ndomai
 	fprintf(f, FC_CONFIG_FIRST_LINE "\n");
 	for (unsigned d = 0; d < ndomains; d++) {
 		fprintf(f, "%s %s\n", domains[d].xen ? "xen" : "domain", domains[d].address);
+		if (domains[d].trusted && !domains[d].xen)
+			fprintf(f, "trust %u\n", d);
 		for (unsigned e = 0; e < domains[d].nexports; e++)
 			fprintf(f, "mount %u %s %s\n", d, domains[d].export[e].read_only ? "ro" : "rw",
 				domains[d].export[e].prefix);

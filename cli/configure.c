@@ -7,10 +7,11 @@
 #include "cli/cli.h"
 #include "cli/launch.h"
 
-enum { OPT_DOMAIN = 256, OPT_VERSION };
+enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "trust-domain", no_argument, NULL, OPT_TRUST },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -18,7 +19,7 @@ static const struct option options[] = {
 
 static void print_help(void)
 {
-	printf("Usage: farcall config --domain DOMAIN [--domain ...] DIR\n"
+	printf("Usage: farcall config --domain DOMAIN [--domain ...] [--trust-domain] DIR\n"
 	       "Asks running domains what they serve and writes it into the directory DIR, an absolute path, which is "
 	       "made if\n"
 	       "need be. Programs relinked with farcall's uClibc-ng or musl use it if " FC_CONFIG_SYSTEM
@@ -26,6 +27,7 @@ static void print_help(void)
 	       "FARCALL_DIR names it.\n\n"
 	       "      --domain DOMAIN     the socket of a `farcall serve`, or the name of an attached Xen domain; "
 	       "repeatable\n"
+	       "      --trust-domain      use them even if neither root nor the program's user runs them\n"
 	       "      --help, --version\n\n"
 	       "Exit status: 0, 2 for wrong usage, 125 if it cannot be done.\n");
 }
@@ -40,6 +42,9 @@ int fc_cmd_config(int argc, char **argv)
 		switch (got) {
 		case OPT_DOMAIN:
 			fc_launch_add_domain(&launch, "config", optarg);
+			break;
+		case OPT_TRUST:
+			launch.trust = true;
 			break;
 		case 'h':
 			print_help();

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,17 +230,35 @@ static bool read_exports(struct fc_domain *domain, const char *at, size_t size, 
 	return domain->nexports == count && count;
 }
 
+static const char *trust_problem(const char *socket, unsigned uid)
+{
+	static char text[400];
+	const struct passwd *user = getpwuid(uid);
+
+	snprintf(text, sizeof(text),
+		 "%s: this domain is run by user %u (%.64s), neither root nor you, who then has in hand what the "
+		 "command does with "
+		 "its files; if you trust that user, give --trust-domain",
+		 socket, uid, user ? user->pw_name : "no name");
+	return text;
+}
+
 static const char *ask_socket(struct fc_domain *domain)
 {
 	static char text[300];
 	struct fc_packet answer = { .nfds = 0 };
 	struct fc_msg hello = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
 	int sock = connect_to(domain->address);
+	unsigned uid;
 	bool good;
 	int err;
 
 	if (sock < 0)
 		return connect_problem(domain->address, sock);
+	if (!domain->trusted && !fc_control_trusted(sock, &uid)) {
+		close(sock);
+		return trust_problem(domain->address, uid);
+	}
 	err = fc_control_ask(sock, &hello, NULL, NULL, 0, &answer);
 	close(sock);
 	good = !err && read_exports(domain, answer.text, answer.head.size, answer.head.arg[3]);

@@ -15,6 +15,7 @@
 
 struct fc_domain {
 	bool xen;
+	bool trusted;      /* set by the caller: whoever runs it, if neither root nor we do */
 	char address[108]; /* of a socket the path, of a Xen domain the name */
 	unsigned nexports;
 	struct {

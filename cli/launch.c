@@ -107,7 +107,7 @@ static void die_export_missing(const struct fc_launch *launch)
 }
 
 /* Learn a domain's exports; its prefixes must not overlap those before it. */
-static void add_domain(const char *path)
+static void add_domain(const char *path, bool trusted)
 {
 	struct fc_domain *domain = &run.domains[run.ndomains];
 	const char *wrong;
@@ -115,6 +115,7 @@ static void add_domain(const char *path)
 	wrong = fc_domain_address(domain, path);
 	if (wrong)
 		fc_die(FC_EXIT_OWN, "%s", wrong);
+	domain->trusted = trusted;
 	wrong = fc_domain_ask(domain);
 	if (wrong)
 		fc_die(FC_EXIT_OWN, "%s", wrong);
@@ -132,7 +133,7 @@ static void add_domain(const char *path)
 static void add_shared_domains(const struct fc_launch *launch)
 {
 	for (unsigned i = 0; i < launch->ndomains; i++)
-		add_domain(launch->domains[i]);
+		add_domain(launch->domains[i], launch->trust);
 }
 
 static void add_private_domain(const struct fc_launch *launch)
@@ -144,7 +145,7 @@ static void add_private_domain(const struct fc_launch *launch)
 	if (!pid)
 		exit(FC_EXIT_OWN);
 	run.daemon = pid;
-	add_domain(run.runtime.socket);
+	add_domain(run.runtime.socket, false);
 }
 
 static void check_mounts(void)

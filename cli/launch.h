@@ -6,6 +6,8 @@
 #ifndef FC_CLI_LAUNCH_H
 #define FC_CLI_LAUNCH_H
 
+#include <stdbool.h>
+
 #include "farcall/abi.h"
 #include "libc-shim/config.h"
 
@@ -14,6 +16,7 @@ struct fc_launch {
 	unsigned nexports;
 	char *domains[FC_CONFIG_DOMAINS]; /* arguments of --domain */
 	unsigned ndomains;
+	bool trust;   /* --trust-domain: them, whoever runs them */
 	int trace_fd; /* inherited by the command; -1 = no trace */
 	char **argv;  /* the command, ended by null */
 };

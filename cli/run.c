@@ -9,17 +9,22 @@
 
 #include "cli/cli.h"
 
-enum { OPT_DOMAIN = 256, OPT_VERSION };
+enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },    { "domain", required_argument, NULL, OPT_DOMAIN },
-	{ "output", required_argument, NULL, 'o' },    { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },
+	{ "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "trust-domain", no_argument, NULL, OPT_TRUST },
+	{ "output", required_argument, NULL, 'o' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain DOMAIN ...] [--] COMMAND [ARGUMENT...]\n",
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro] [-v ...] [--domain DOMAIN ...] [--trust-domain] [--] COMMAND "
+	       "[ARGUMENT...]\n",
 	       noun);
 	if (trace)
 		printf("Runs COMMAND as `farcall run` does, and prints its remote system calls.\n\n");
@@ -28,7 +33,8 @@ static void print_help(const char *noun, bool trace)
 	printf("  -v, --volume DIR:PREFIX[:ro]  start a private domain that serves DIR at PREFIX; with :ro, read-only\n"
 	       "      --domain DOMAIN           use this one: the socket of a `farcall serve`, or the name of a Xen "
 	       "domain that\n"
-	       "                                `farcall domain attach` has attached; repeatable\n");
+	       "                                `farcall domain attach` has attached; repeatable\n"
+	       "      --trust-domain            use them even if neither root nor you run them\n");
 	if (trace)
 		printf("  -o, --output FILE             print to FILE, not to standard error\n");
 	printf("      --help, --version\n\n"
@@ -49,6 +55,9 @@ void fc_run_parse(struct fc_launch *launch, const char *noun, const char **outpu
 			break;
 		case OPT_DOMAIN:
 			fc_launch_add_domain(launch, noun, optarg);
+			break;
+		case OPT_TRUST:
+			launch->trust = true;
 			break;
 		case 'o':
 			if (!output)

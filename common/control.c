@@ -57,6 +57,20 @@ int fc_control_connect(const char *path)
 	return (int)fd;
 }
 
+bool fc_control_trusted(int sock, unsigned *uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	unsigned real, effective, saved;
+
+	*uid = ~0u;
+	if (fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+	    fc_call(SYS_getresuid, &real, &effective, &saved) < 0)
+		return false;
+	*uid = peer.uid;
+	return peer.uid == 0 || (peer.uid == real && peer.uid == effective && peer.uid == saved);
+}
+
 int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags)
 {
 	union {
@@ -155,6 +169,31 @@ int fc_control_recv(int sock, struct fc_packet *p, int flags)
 	}
 	p->text[p->head.size] = 0;
 	return 0;
+}
+
+int fc_control_peek(int sock, bool *brings)
+{
+	/* room for the sender's identity, which comes first, and for nothing else: what does not fit is left where it is */
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred))];
+	} ctl;
+	char byte;
+	struct iovec iov = { &byte, sizeof byte };
+	struct msghdr m = { 0 };
+	long r;
+
+	m.msg_iov = &iov;
+	m.msg_iovlen = 1;
+	m.msg_control = &ctl;
+	m.msg_controllen = sizeof ctl;
+	do
+		r = fc_call(SYS_recvmsg, sock, &m, MSG_PEEK | MSG_DONTWAIT);
+	while (r == -EINTR);
+	*brings = m.msg_flags & MSG_CTRUNC;
+	if (r < 0)
+		return r == -ECONNRESET ? -EPIPE : (int)r;
+	return r == 0 && !m.msg_controllen ? -EPIPE : 0;
 }
 
 int fc_control_ask(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, struct fc_packet *answer)

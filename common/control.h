@@ -29,6 +29,10 @@ struct fc_packet {
  * (-ENAMETOOLONG for a path over 107 bytes). */
 int fc_control_connect(const char *path);
 
+/* May this process hand its files to whoever listens at the other end? To root, and to itself: the user who called listen(2) is 0, or all
+ * three user ids that the process has. Fills in *uid, that user. */
+bool fc_control_trusted(int sock, unsigned *uid);
+
 /* Send one message; `head->size` bytes of text. The magic is filled in. flags: MSG_DONTWAIT or 0. EINTR is retried.
  * Returns 0 or -errno (-EPIPE: the peer is gone; no SIGPIPE). Descriptors stay the caller's. */
 int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags);
@@ -36,6 +40,10 @@ int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *
 /* Receive one message into *p. Returns 0; -EPIPE at the end of the connection; -EPROTO if it is not a message (its
  * descriptors are closed); else -errno. Received descriptors are close-on-exec. EINTR is retried. */
 int fc_control_recv(int sock, struct fc_packet *p, int flags);
+
+/* Look at the next message without taking it: does it bring descriptors? None is taken into this process' table for that. The
+ * socket must have SO_PASSCRED. Does not wait. Returns 0; -EAGAIN; -EPIPE at the end of the connection; other -errno. */
+int fc_control_peek(int sock, bool *brings);
 
 /* Send a request and wait for its answer (same type). Returns the answer's status (0 or -errno) or a transport error;
  * *answer holds the answer, with whatever descriptors came. */

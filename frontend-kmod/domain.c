@@ -184,7 +184,7 @@ static void pinged(struct fc_request *request)
 
 static void ping(struct fc_domain *domain)
 {
-	struct fc_request *request = fc_request_make(domain, FC_XEN_PING, 0, 0, false);
+	struct fc_request *request = fc_request_make(domain, NULL, FC_XEN_PING, 0, 0, false);
 
 	if (IS_ERR(request))
 		return;
@@ -299,7 +299,7 @@ out:
 
 static void greet(struct fc_domain *domain)
 {
-	struct fc_request *request = fc_request_make(domain, FC_XEN_HELLO, 0, FC_IOC_TEXT_MAX, true);
+	struct fc_request *request = fc_request_make(domain, NULL, FC_XEN_HELLO, 0, FC_IOC_TEXT_MAX, true);
 
 	if (IS_ERR(request)) {
 		fc_domain_die(domain, "no memory for HELLO");

@@ -8,6 +8,7 @@
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
 
+#include "farcall/farcall.h"
 #include "kmod.h"
 
 static int list(struct fc_ioc_list *a)
@@ -44,6 +45,8 @@ static int attach(struct fc_file *f, struct fc_ioc_attach *a)
 
 	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || a->reserved)
 		return -EINVAL;
+	if (!fc_caller_is_at_home())
+		return -EPERM;
 	domain = fc_domain_find(a->name);
 	if (!domain)
 		return -ENOENT;
@@ -90,20 +93,36 @@ static struct fc_request *stat_request(struct fc_domain *domain, size_t room)
 {
 	struct fc_user *user = fc_user_find(domain, current_uid());
 	struct fc_request *request;
-	int r;
 
 	if (!user)
 		return ERR_PTR(-ENOMEM);
-	request = fc_request_make(domain, FC_XEN_STAT, 0, room, true);
-	if (!IS_ERR(request)) {
-		r = fc_request_charge(request, user);
-		if (r) {
-			fc_request_put(request);
-			request = ERR_PTR(r);
-		}
-	}
-	fc_user_put(user);
+	request = fc_request_make(domain, user, FC_XEN_STAT, 0, room, true);
+	if (!IS_ERR(request))
+		request->wire.arg[0] = fc_caller_is_root() ? U64_MAX : from_kuid(&init_user_ns, current_uid());
 	return request;
+}
+
+/* Leave of the sessions in @text only the caller's: what others do is for the administrator to know. Returns how many bytes there are
+ * then. Sizes are the domain's to say, and believed if they can be.
+ */
+static int keep_own_sessions(void *text, size_t size)
+{
+	struct fc_stat_domain *d = text;
+	struct fc_stat_session *s;
+	u32 i, kept = 0, uid = from_kuid(&init_user_ns, current_uid());
+	size_t each, sessions;
+
+	if (size < sizeof(*d) || d->size < sizeof(*d) || d->size > size || d->session_size < offsetofend(typeof(*s), uid))
+		return -EIO;
+	each = d->session_size;
+	sessions = min_t(size_t, d->sessions, (size - d->size) / each);
+	for (i = 0; i < sessions; i++) {
+		s = text + d->size + i * each;
+		if (s->uid == uid)
+			memmove(text + d->size + kept++ * each, s, each);
+	}
+	d->sessions = kept;
+	return d->size + kept * each;
 }
 
 static int stat_of(struct fc_domain *domain, struct fc_ioc_stat *a)
@@ -120,7 +139,12 @@ static int stat_of(struct fc_domain *domain, struct fc_ioc_stat *a)
 	r = fc_request_run(domain, request);
 	if (!r) {
 		a->length = min_t(u64, request->value[0], room);
-		if (copy_to_user(u64_to_user_ptr(a->buffer), request->reply, a->length))
+		if (!fc_caller_is_root()) {
+			r = keep_own_sessions(request->reply, a->length);
+			a->length = max(r, 0);
+			r = min(r, 0);
+		}
+		if (!r && copy_to_user(u64_to_user_ptr(a->buffer), request->reply, a->length))
 			r = -EFAULT;
 	}
 	fc_request_put(request);
@@ -235,7 +259,8 @@ static int dispatch(struct fc_file *f, unsigned int request, union argument *a)
 	session = READ_ONCE(f->session);
 	if (!session)
 		return -ENOTCONN;
-	r = fc_session_enter(session);
+	/* WAIT says what is in memory that the caller has before it */
+	r = fc_session_enter(session, request == FC_IOC_CRED || request == FC_IOC_WAIT);
 	return r ? r : on_session(session, request, a);
 }
 

@@ -4,6 +4,7 @@
  *
  *   main.c      the module and /dev/syscall: files, memory maps
  *   ioctl.c     the ioctls: copying and checking what comes from user space
+ *   caller.c    where the calling process stands
  *   session.c   one process attached to one domain
  *   domain.c    a storage domain: Xenbus, life and death
  *   ring.c      process management: requests to the domain and their responses
@@ -39,6 +40,8 @@
 #include "farcall/xen.h"
 
 DEFINE_RING_TYPES(fc_xen, struct fc_xen_request, struct fc_xen_response);
+
+#define FC_RING_PLACES __CONST_RING_SIZE(fc_xen, PAGE_SIZE)
 
 /* ---- counters.c ---- */
 
@@ -143,7 +146,7 @@ struct fc_domain {
 	unsigned int ring_irq;
 	struct work_struct responses;
 	struct list_head pending;	/* requests that wait for a place in the ring */
-	struct fc_request *sent[64];
+	struct fc_request *sent[FC_RING_PLACES];
 	unsigned long free_ids;
 	unsigned long heard;		/* when the last response came, in jiffies */
 
@@ -188,17 +191,39 @@ static inline struct fc_domain_page *fc_domain_page(const struct fc_domain *doma
 	return page_address(domain->page);
 }
 
+/* ---- caller.c ---- */
+
+/* Does it see the files that the first process sees, or need it not (parameter any_root)? */
+bool fc_caller_is_at_home(void);
+
+/* Is it the administrator of this machine? */
+bool fc_caller_is_root(void);
+
+/* The process that @task is a child of: a reference. */
+struct pid *fc_parent_of(struct task_struct *task);
+
 /* ---- users.c ---- */
 
 struct fc_user;
 
+/* What a session has, and on whose account. */
+struct fc_holding {
+	struct fc_user *user;		/* a reference; users.c's lock */
+	unsigned int sessions, pages;
+};
+
 /* The account of that user with @domain, a reference for the caller; null: no memory. */
 struct fc_user *fc_user_find(const struct fc_domain *domain, kuid_t uid);
-void fc_user_get(struct fc_user *user);
 void fc_user_put(struct fc_user *user);
-/* May the caller have so many more on this user's account? If so they count from now. 0, -EAGAIN (sessions) or -ENOSPC (pages). */
-int fc_user_take(struct fc_user *user, unsigned int sessions, unsigned int pages);
-void fc_user_give(struct fc_user *user, unsigned int sessions, unsigned int pages);
+/* Whose account that is now: a reference for the caller. */
+struct fc_user *fc_user_of(struct fc_holding *holding);
+/* May the caller have so many more? If so they count from now. 0, -EAGAIN (sessions) or -ENOSPC (pages). */
+int fc_user_take(struct fc_holding *holding, unsigned int sessions, unsigned int pages);
+void fc_user_give(struct fc_holding *holding, unsigned int sessions, unsigned int pages);
+/* All of it goes to the account of @user, whose reference is taken over. */
+void fc_user_move(struct fc_holding *holding, struct fc_user *user);
+/* Has its user only a few sessions? */
+bool fc_user_has_few(struct fc_holding *holding);
 /* Waits while the user has too many in flight. 0 or -EINTR: the caller is being killed. */
 int fc_user_begin_request(struct fc_user *user);
 void fc_user_end_request(struct fc_user *user);
@@ -223,12 +248,12 @@ struct fc_request {
 
 extern unsigned int fc_answer_ms;
 
-/* A request with room for @size bytes of text. Null: no memory or no grants. */
-struct fc_request *fc_request_make(struct fc_domain *domain, u16 type, u32 session, size_t size, bool out);
+/* A request with room for @size bytes of text. If there is a @user (a reference that is taken over), it counts as one of theirs until it
+ * is freed, and they may have to wait for those they have. -ENOMEM, -ENOSPC: no grants, -EINTR: the caller is being killed.
+ */
+struct fc_request *fc_request_make(struct fc_domain *domain, struct fc_user *user, u16 type, u32 session, size_t size,
+				   bool out);
 void fc_request_put(struct fc_request *request);
-
-/* It counts as one of @user's until it is freed. Waits while there are too many. 0 or -EINTR. */
-int fc_request_charge(struct fc_request *request, struct fc_user *user);
 
 /* Send it; its reference is taken over. done() runs when the response is there, or the domain is dead (status -EIO). */
 void fc_request_post(struct fc_domain *domain, struct fc_request *request);
@@ -259,9 +284,12 @@ struct fc_session {
 	struct list_head link;		/* in the list of all sessions */
 	struct fc_domain *domain;
 	u32 number;
-	struct fc_user *user;		/* whose limits it counts against */
+	struct fc_holding holding;	/* what counts against its user's limits */
 	struct pid *tgid;		/* whose it is; null after FORK, until somebody comes */
-	struct pid *parent;		/* of a session from FORK: who it is not for */
+	struct pid *parent;		/* whose child that is; not who a session from FORK is for */
+	kuid_t uid;			/* real, as the domain was last told; session's lock */
+	kuid_t uid_before;		/* and before that: other threads may still have it, */
+	unsigned long told;		/* for a moment from then on, in jiffies */
 	bool over;			/* everything is -EIO */
 	bool leaving;			/* DETACH is on its way, or its number is free already */
 	wait_queue_head_t sleepers;
@@ -279,8 +307,10 @@ struct fc_session {
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask);
 void fc_session_put(struct fc_session *session);
 
-/* May the calling process use it? 0, -EPERM or -EIO. */
-int fc_session_enter(struct fc_session *session);
+/* May the calling process use it? 0, -EPERM or -EIO. What only @tells who the caller is, or acts for nobody, may come from one whose
+ * real uid the domain has not been told.
+ */
+int fc_session_enter(struct fc_session *session, bool tells);
 
 int fc_session_areas(struct fc_session *session);
 int fc_session_offer(struct fc_session *session);

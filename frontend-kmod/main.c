@@ -72,7 +72,7 @@ static int file_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!session)
 		return -ENOTCONN;
-	r = fc_session_enter(session);
+	r = fc_session_enter(session, false);
 	if (r)
 		return r;
 	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)

@@ -15,7 +15,7 @@ unsigned int fc_answer_ms = 10000;
 module_param_named(answer_ms, fc_answer_ms, uint, 0644);
 MODULE_PARM_DESC(answer_ms, "a domain that does not answer a control request for so many ms is dead");
 
-#define IDS 64
+#define IDS FC_RING_PLACES
 
 /* ---- requests ---- */
 
@@ -39,49 +39,54 @@ void fc_request_put(struct fc_request *request)
 	kref_put(&request->kref, request_free);
 }
 
-struct fc_request *fc_request_make(struct fc_domain *domain, u16 type, u32 session, size_t size, bool out)
+static int make_text(struct fc_domain *domain, struct fc_request *request, size_t size, bool out)
+{
+	unsigned int i, pages = DIV_ROUND_UP(size, PAGE_SIZE);
+	struct fc_pages *text;
+
+	if (out) {
+		request->reply = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+		if (!request->reply)
+			return -ENOMEM;
+	}
+	text = fc_pages_make(domain->domid, pages, !out);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	request->text = text;
+	for (i = 0; i < pages; i++)
+		request->wire.text[i] = text->ref[i];
+	return 0;
+}
+
+struct fc_request *fc_request_make(struct fc_domain *domain, struct fc_user *user, u16 type, u32 session, size_t size,
+				   bool out)
 {
 	struct fc_request *request = kzalloc(sizeof(*request), GFP_KERNEL_ACCOUNT);
-	unsigned int i, pages = DIV_ROUND_UP(size, PAGE_SIZE);
+	int r = 0;
 
-	if (!request)
+	if (!request) {
+		fc_user_put(user);
 		return ERR_PTR(-ENOMEM);
+	}
 	kref_init(&request->kref);
 	init_completion(&request->completed);
 	request->wire.type = type;
 	request->wire.session = session;
 	request->wire.text_size = size;
-	if (out && size) {
-		request->reply = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-		if (!request->reply) {
-			fc_request_put(request);
-			return ERR_PTR(-ENOMEM);
-		}
-	}
-	if (pages) {
-		request->text = fc_pages_make(domain->domid, pages, !out);
-		if (IS_ERR(request->text)) {
-			int r = PTR_ERR(request->text);
-
-			request->text = NULL;
-			fc_request_put(request);
-			return ERR_PTR(r);
-		}
-		for (i = 0; i < pages; i++)
-			request->wire.text[i] = request->text->ref[i];
+	/* first: who waits holds no grants yet: as many as a user has threads may wait */
+	if (user)
+		r = fc_user_begin_request(user);
+	if (r)
+		fc_user_put(user);
+	else
+		request->user = user;
+	if (!r && size)
+		r = make_text(domain, request, size, out);
+	if (r) {
+		fc_request_put(request);
+		return ERR_PTR(r);
 	}
 	return request;
-}
-
-int fc_request_charge(struct fc_request *request, struct fc_user *user)
-{
-	int r = fc_user_begin_request(user);
-
-	if (!r) {
-		fc_user_get(user);
-		request->user = user;
-	}
-	return r;
 }
 
 /* The response is there, or will never be. */
@@ -111,7 +116,7 @@ static bool push_one(struct fc_domain *domain)
 	/* the last place is for what is urgent */
 	if (hweight_long(domain->free_ids) < (request->urgent ? 1 : 2))
 		return false;
-	id = __ffs64(domain->free_ids);
+	id = __ffs(domain->free_ids);
 	domain->free_ids &= ~(1ul << id);
 	domain->sent[id] = request;
 	request->wire.id = id;
@@ -276,8 +281,8 @@ int fc_ring_init(struct fc_domain *domain)
 
 	INIT_LIST_HEAD(&domain->pending);
 	INIT_WORK(&domain->responses, responses);
-	domain->free_ids = ~0ul;
-	BUILD_BUG_ON(IDS != 8 * sizeof(domain->free_ids) || IDS != ARRAY_SIZE(domain->sent));
+	domain->free_ids = GENMASK(IDS - 1, 0);
+	BUILD_BUG_ON(IDS > 8 * sizeof(domain->free_ids));
 	domain->ring_page = fc_pages_make(domain->domid, 1, false);
 	if (IS_ERR(domain->ring_page)) {
 		r = PTR_ERR(domain->ring_page);

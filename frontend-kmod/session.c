@@ -3,15 +3,18 @@
  * session.c - one process attached to one domain. Whatever the process does, its session can be ended without memory and without
  * waiting; whatever the domain does, the session's memory comes back.
  */
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/pid_namespace.h>
 #include <linux/resource.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "kmod.h"
 
 #define AREAS_PAGES (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES)
+#define CHANGING HZ
 
 static LIST_HEAD(sessions);
 static DEFINE_MUTEX(sessions_lock);
@@ -23,7 +26,7 @@ static void session_free(struct kref *kref)
 {
 	struct fc_session *session = container_of(kref, struct fc_session, kref);
 
-	fc_user_put(session->user);
+	fc_user_put(session->holding.user);
 	put_pid(session->tgid);
 	put_pid(session->parent);
 	fc_domain_put(session->domain);
@@ -79,11 +82,12 @@ static struct fc_session *session_make(struct fc_domain *domain, struct fc_user 
 	spin_lock_init(&session->pointers);
 	fc_domain_get(domain);
 	session->domain = domain;
-	session->user = user;
-	r = fc_user_take(user, 1, 0);
+	session->holding.user = user;
+	session->uid = session->uid_before = current_uid();
+	r = fc_user_take(&session->holding, 1, 0);
 	counted = !r;
 	if (!r) {
-		session->detach = fc_request_make(domain, FC_XEN_DETACH, 0, 0, false);
+		session->detach = fc_request_make(domain, NULL, FC_XEN_DETACH, 0, 0, false);
 		r = PTR_ERR_OR_ZERO(session->detach);
 	}
 	if (!r) {
@@ -93,7 +97,7 @@ static struct fc_session *session_make(struct fc_domain *domain, struct fc_user 
 	}
 	if (r) {
 		if (counted)
-			fc_user_give(user, 1, 0);
+			fc_user_give(&session->holding, 1, 0);
 		fc_session_put(session);
 		return ERR_PTR(r);
 	}
@@ -110,7 +114,7 @@ static struct fc_session *session_make(struct fc_domain *domain, struct fc_user 
 static void areas_drop(struct fc_session *session, struct fc_areas *areas)
 {
 	if (areas)
-		fc_user_give(session->user, 0, fc_areas_count(areas));
+		fc_user_give(&session->holding, 0, fc_areas_count(areas));
 	fc_areas_end(areas);
 }
 
@@ -145,7 +149,7 @@ static void session_bury(struct fc_session *session)
 	mutex_lock(&sessions_lock);
 	list_del_init(&session->link);
 	mutex_unlock(&sessions_lock);
-	fc_user_give(session->user, 1, 0);
+	fc_user_give(&session->holding, 1, 0);
 	fc_count_add(FC_COUNT_SESSIONS, -1);
 	wake_up_all(&buried);
 	fc_session_put(session); /* the number's */
@@ -219,34 +223,76 @@ static bool shares_our_memory(struct pid *tgid)
 	return shares;
 }
 
-int fc_session_enter(struct fc_session *session)
+/* A real uid that the domain has been told. Root may be anybody. Threads change one after the other, and the first one tells: until the last
+ * one has, the uid before is good, too.
+ */
+static bool is_told(const struct fc_session *session, kuid_t uid)
+{
+	return uid_eq(uid, READ_ONCE(session->uid)) || uid_eq(uid, GLOBAL_ROOT_UID) ||
+	       (uid_eq(uid, READ_ONCE(session->uid_before)) &&
+		time_before(jiffies, READ_ONCE(session->told) + CHANGING));
+}
+
+static bool is_child_of(struct task_struct *task, struct pid *tgid)
+{
+	struct pid *parent = fc_parent_of(task);
+
+	put_pid(parent); /* the number is all that counts */
+	return parent == tgid;
+}
+
+/* May the caller, who has the file of a session that was made for a child, be that child? One that has changed its user first, to say so. */
+static bool may_take_up(const struct fc_session *session, bool tells)
+{
+	return task_tgid(current) != session->parent && fc_caller_is_at_home() &&
+	       (is_told(session, current_uid()) || (tells && is_child_of(current, session->parent)));
+}
+
+static int take_up(struct fc_session *session, bool tells)
+{
+	if (mutex_lock_killable(&session->lock))
+		return -EINTR;
+	if (!session->tgid && may_take_up(session, tells))
+		WRITE_ONCE(session->tgid, get_pid(task_tgid(current)));
+	mutex_unlock(&session->lock);
+	return 0;
+}
+
+int fc_session_enter(struct fc_session *session, bool tells)
 {
 	struct pid *me = task_tgid(current);
+	int r;
 
 	if (READ_ONCE(session->over))
 		return -EIO;
 	if (unlikely(!READ_ONCE(session->tgid))) {
-		if (mutex_lock_killable(&session->lock))
-			return -EINTR;
-		if (!session->tgid && me != session->parent)
-			WRITE_ONCE(session->tgid, get_pid(me));
-		mutex_unlock(&session->lock);
+		r = take_up(session, tells);
+		if (r)
+			return r;
 	}
+	if (unlikely(!tells && !is_told(session, current_uid())))
+		return -EPERM;
 	if (likely(READ_ONCE(session->tgid) == me))
 		return 0;
 	return session->tgid && shares_our_memory(session->tgid) ? 0 : -EPERM;
 }
 
-struct namesake {
+/* Sessions of a process, for somebody who asks after them. */
+struct question {
 	pid_t pid;
 	struct pid_namespace *ns;
+	struct pid *asker;
+	kuid_t uid;
 };
 
-static bool is_of(const struct fc_session *session, const struct namesake *who)
+/* Only the process's parent and its user may ask. */
+static bool is_of(const struct fc_session *session, const struct question *who)
 {
 	struct pid *tgid = READ_ONCE(session->tgid);
 
-	return tgid && pid_nr_ns(tgid, who->ns) == who->pid;
+	return tgid && pid_nr_ns(tgid, who->ns) == who->pid &&
+	       (session->parent == who->asker || uid_eq(who->uid, GLOBAL_ROOT_UID) ||
+		uid_eq(who->uid, READ_ONCE(session->uid)));
 }
 
 static bool any_of(const void *which)
@@ -275,7 +321,7 @@ static bool is_alive(struct pid *tgid)
 }
 
 /* A session of that process that has not been told to leave, though the process is dead: somebody else holds the file. */
-static struct fc_session *orphan_of(const struct namesake *who, bool *alive)
+static struct fc_session *orphan_of(const struct question *who, bool *alive)
 {
 	struct fc_session *session, *found = NULL;
 
@@ -297,7 +343,7 @@ static struct fc_session *orphan_of(const struct namesake *who, bool *alive)
 
 int fc_session_gone(pid_t pid)
 {
-	struct namesake who = { pid, task_active_pid_ns(current) };
+	struct question who = { pid, task_active_pid_ns(current), task_tgid(current), current_uid() };
 	struct fc_session *orphan;
 	bool alive = false;
 
@@ -329,14 +375,10 @@ static struct fc_request *request_for(struct fc_session *session, u16 type, size
 
 	if (READ_ONCE(session->over))
 		return ERR_PTR(-EIO);
-	request = fc_request_make(session->domain, type, session->number, size, false);
+	request = fc_request_make(session->domain, fc_user_of(&session->holding), type, session->number, size, false);
 	if (!IS_ERR(request)) {
 		kref_get(&session->kref);
 		request->session = session;
-		if (fc_request_charge(request, session->user)) {
-			fc_request_put(request);
-			return ERR_PTR(-EINTR);
-		}
 	}
 	return request;
 }
@@ -356,11 +398,13 @@ static void ends_on_error(struct fc_request *request)
 		fc_session_end(request->session);
 }
 
-static u64 file_limit(void)
+/* What the caller may not exceed, for ATTACH and RLIMIT. RLIM_INFINITY is UINT64_MAX already. */
+static void write_limits(struct fc_xen_request *wire)
 {
-	unsigned long limit = rlimit(RLIMIT_FSIZE);
-
-	return limit == RLIM_INFINITY ? U64_MAX : limit;
+	BUILD_BUG_ON(RLIM_INFINITY != U64_MAX);
+	wire->arg[2] = rlimit(RLIMIT_FSIZE);
+	wire->arg[3] = rlimit_max(RLIMIT_NOFILE);
+	wire->arg[4] = rlimit(RLIMIT_NPROC);
 }
 
 /* A request that carries the caller's identity. */
@@ -402,6 +446,7 @@ struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 	if (IS_ERR(session))
 		return session;
 	session->tgid = get_pid(task_tgid(current));
+	session->parent = fc_parent_of(current);
 	request = cred_request(session, FC_XEN_ATTACH);
 	if (IS_ERR(request)) {
 		session->leaving = true;
@@ -412,21 +457,43 @@ struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 	}
 	request->wire.arg[0] = pid_nr(session->tgid);
 	request->wire.arg[1] = mask & 0777;
-	request->wire.arg[2] = file_limit();
+	write_limits(&request->wire);
 	request->done = ends_on_error;
 	fc_request_post(domain, request);
 	return session;
 }
 
+/* What it has is its new user's from then on, even if it is more than they would get. */
+static int tell(struct fc_session *session)
+{
+	struct fc_user *user = fc_user_find(session->domain, current_uid());
+	struct fc_request *request;
+	int r;
+
+	if (!user)
+		return -ENOMEM;
+	request = cred_request(session, FC_XEN_CRED);
+	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	if (r) {
+		fc_user_put(user);
+		return r;
+	}
+	if (!uid_eq(session->uid, current_uid())) {
+		WRITE_ONCE(session->told, jiffies);
+		WRITE_ONCE(session->uid_before, session->uid);
+		WRITE_ONCE(session->uid, current_uid());
+	}
+	fc_user_move(&session->holding, user);
+	return 0;
+}
+
 int fc_session_cred(struct fc_session *session)
 {
-	struct fc_request *request;
 	int r;
 
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
-	request = cred_request(session, FC_XEN_CRED);
-	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	r = tell(session);
 	mutex_unlock(&session->lock);
 	return r;
 }
@@ -439,8 +506,10 @@ int fc_session_rlimit(struct fc_session *session)
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
 	request = request_for(session, FC_XEN_RLIMIT, 0);
-	if (!IS_ERR(request))
-		request->wire.arg[0] = file_limit();
+	if (!IS_ERR(request)) {
+		write_limits(&request->wire);
+		request->wire.arg[0] = request->wire.arg[2];
+	}
 	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
 	mutex_unlock(&session->lock);
 	return r;
@@ -468,10 +537,10 @@ struct fc_session *fc_session_fork(struct fc_session *session)
 	struct fc_session *child;
 	int r;
 
-	fc_user_get(session->user);
-	child = session_make(session->domain, session->user);
+	child = session_make(session->domain, fc_user_of(&session->holding));
 	if (IS_ERR(child))
 		return child;
+	child->uid = child->uid_before = READ_ONCE(session->uid);
 	child->parent = get_pid(session->tgid); /* it may be a vfork child that asks, for itself */
 	r = run_fork(session, child);
 	if (!r)
@@ -495,6 +564,25 @@ static bool is_child(const struct fc_session *session, u32 number)
 	return is;
 }
 
+/* A process that the caller may name: a child of it, or of whoever it shares its memory with; or, cloned as a sibling, one of its user. */
+static bool is_offspring(const struct fc_session *session, struct pid *pid)
+{
+	struct task_struct *task = get_pid_task(pid, PIDTYPE_TGID);
+	struct pid *parent, *ours;
+	bool is;
+
+	if (!task)
+		return false;
+	parent = fc_parent_of(task);
+	ours = fc_parent_of(current);
+	is = parent == task_tgid(current) || parent == session->tgid ||
+	     (parent == ours && uid_eq(task_uid(task), current_uid()));
+	put_pid(ours);
+	put_pid(parent);
+	put_task_struct(task);
+	return is;
+}
+
 int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
 {
 	struct fc_request *request;
@@ -505,6 +593,10 @@ int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
 	child = find_get_pid(pid);
 	if (!child)
 		return -ESRCH;
+	if (!is_offspring(session, child)) {
+		put_pid(child);
+		return -EPERM;
+	}
 	request = request_for(session, FC_XEN_FORKED, 0);
 	if (!IS_ERR(request)) {
 		request->wire.session = number;
@@ -517,11 +609,14 @@ int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
 
 /* ---- memory ---- */
 
-/* One made ahead, if there is one. */
-static struct fc_areas *areas_take(struct fc_domain *domain)
+/* One made ahead, if there is one. Its pages are charged to nobody: only the first sessions of a user get such. */
+static struct fc_areas *areas_take(struct fc_session *session)
 {
+	struct fc_domain *domain = session->domain;
 	struct fc_areas *areas;
 
+	if (!fc_user_has_few(&session->holding))
+		return fc_areas_make(domain->domid);
 	mutex_lock(&domain->lock);
 	areas = domain->ready;
 	domain->ready = NULL;
@@ -533,13 +628,13 @@ static struct fc_areas *areas_take(struct fc_domain *domain)
 int fc_session_areas(struct fc_session *session)
 {
 	struct fc_areas *areas;
-	int r = fc_user_take(session->user, 0, AREAS_PAGES);
+	int r = fc_user_take(&session->holding, 0, AREAS_PAGES);
 
 	if (r)
 		return r;
-	areas = areas_take(session->domain);
+	areas = areas_take(session);
 	if (IS_ERR(areas)) {
-		fc_user_give(session->user, 0, AREAS_PAGES);
+		fc_user_give(&session->holding, 0, AREAS_PAGES);
 		return PTR_ERR(areas);
 	}
 	spin_lock(&session->pointers);
@@ -629,7 +724,7 @@ int fc_session_offer(struct fc_session *session)
 static void segment_drop(struct fc_session *session, struct fc_pages *segment)
 {
 	if (segment)
-		fc_user_give(session->user, 0, segment->count);
+		fc_user_give(&session->holding, 0, segment->count);
 	fc_pages_end(segment);
 }
 
@@ -655,13 +750,13 @@ static struct fc_request *grow_request(struct fc_session *session, u64 length)
 	unsigned int count = length / PAGE_SIZE;
 	struct fc_pages *segment;
 	struct fc_request *request;
-	int r = fc_user_take(session->user, 0, count);
+	int r = fc_user_take(&session->holding, 0, count);
 
 	if (r)
 		return ERR_PTR(r);
 	segment = fc_pages_make(session->domain->domid, count, false);
 	if (IS_ERR(segment)) {
-		fc_user_give(session->user, 0, count);
+		fc_user_give(&session->holding, 0, count);
 		return ERR_CAST(segment);
 	}
 	request = request_for(session, FC_XEN_GROW, count * sizeof(u32));

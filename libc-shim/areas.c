@@ -74,7 +74,7 @@ int shim_grow(struct shim_session *s)
 	size_t size = (size_t)had * FC_CHUNK; /* as large as all before it */
 	int r = -ENOMEM;
 
-	shim_lock(&s->lock, &saved);
+	shim_session_lock(s, &saved);
 	if (s->chunks != had)
 		r = 0; /* another thread was faster */
 	else if (s->state == SHIM_SESSION_READY && size + size <= FC_DATA_MAX) {
@@ -90,7 +90,7 @@ void shim_shrink(struct shim_session *s)
 {
 	struct shim_lock_state saved;
 
-	shim_lock(&s->lock, &saved);
+	shim_session_lock(s, &saved);
 	uint32_t half = s->chunks / 2; /* the last segment */
 	if (s->state == SHIM_SESSION_READY && half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;

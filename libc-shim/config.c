@@ -32,7 +32,7 @@ static bool line_word(struct line *l, const char *word)
 	return true;
 }
 
-/* A decimal number below `limit`, and the space behind it. */
+/* A decimal number below `limit`. */
 static bool line_index(struct line *l, unsigned limit, unsigned *value)
 {
 	unsigned n = 0;
@@ -42,10 +42,10 @@ static bool line_index(struct line *l, unsigned limit, unsigned *value)
 		return false;
 	for (; p != l->end && *p >= '0' && *p <= '9' && n < limit; p++)
 		n = n * 10 + (unsigned)(*p - '0');
-	if (n >= limit || p == l->end || *p != ' ')
+	if (n >= limit)
 		return false;
 	*value = n;
-	l->at = p + 1;
+	l->at = p;
 	return true;
 }
 
@@ -79,11 +79,23 @@ static int config_domain(struct fc_config *c, const struct line *l, bool xen)
 	if (c->ndomains == FC_CONFIG_DOMAINS)
 		return -EINVAL;
 	c->domain[c->ndomains].xen = xen;
+	c->domain[c->ndomains].trusted = false;
 	length = xen ? line_text(l, c->domain[c->ndomains].address, FC_IOC_NAME_MAX)
 		     : line_path(l, c->domain[c->ndomains].address, sizeof(c->domain[0].address));
 	if (length > 0)
 		c->ndomains++;
 	return length < 0 ? length : 0;
+}
+
+static int config_trust(struct fc_config *c, struct line *l)
+{
+	unsigned domain;
+
+	if (!line_index(l, c->ndomains, &domain) || l->at != l->end || c->domain[domain].xen ||
+	    c->domain[domain].trusted)
+		return -EINVAL;
+	c->domain[domain].trusted = true;
+	return 0;
 }
 
 static int config_mount(struct fc_config *c, struct line *l)
@@ -92,7 +104,7 @@ static int config_mount(struct fc_config *c, struct line *l)
 
 	if (c->nmounts == FC_CONFIG_MOUNTS)
 		return -EINVAL;
-	if (!line_index(l, c->ndomains, &c->mount[c->nmounts].domain))
+	if (!line_index(l, c->ndomains, &c->mount[c->nmounts].domain) || !line_word(l, ""))
 		return -EINVAL;
 	if (line_word(l, "ro"))
 		c->mount[c->nmounts].read_only = true;
@@ -117,6 +129,8 @@ static int config_line(struct fc_config *c, struct line *l)
 		return config_domain(c, l, false);
 	if (line_word(l, "xen"))
 		return config_domain(c, l, true);
+	if (line_word(l, "trust"))
+		return config_trust(c, l);
 	if (line_word(l, "mount"))
 		return config_mount(c, l);
 	if (line_word(l, "covers")) {

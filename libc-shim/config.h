@@ -6,13 +6,15 @@
  *      farcall-config 1
  *      domain <path of a domain's socket>
  *      xen <name of a domain that /dev/syscall leads to>
+ *      trust <index of a domain line>
  *      mount <index of a domain or xen line, from 0> <rw|ro> <prefix>
  *      sites <directory with the site tables>
  *      preload <path of libfarcall.so, for LD_PRELOAD>
  *      covers local files
  *
  * One item a line; a path goes from the one space before it to the end of its line, so it may hold anything but a
- * newline. The first line comes first; a mount comes after its domain; the rest in any order, `sites` exactly once, `preload` at
+ * newline. The first line comes first; a mount and a trust come after their domain; the rest in any order, `trust` if a domain
+ * is to be used whoever runs it (else only root and the process' own user), `sites` exactly once, `preload` at
  * most once (without it no program for glibc that this one starts gets the shim), `covers` if
  * something exists locally where a prefix is: no local call can then be trusted to fail when it walks into a mount.
  * Prefixes are absolute, in normal form (no `.`, `..`, double or trailing slash), not "/", and none lies in another.
@@ -39,6 +41,7 @@ struct fc_config {
 	unsigned ndomains;
 	struct {
 		bool xen;
+		bool trusted;      /* whoever runs it */
 		char address[108]; /* path of a socket; with `xen`, a name */
 	} domain[FC_CONFIG_DOMAINS];
 	bool covers;

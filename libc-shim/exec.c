@@ -16,7 +16,7 @@
 #include "common/elfkind.h"
 #include "libc-shim/shim.h"
 
-#define STATE_MAGIC 0x31636578656c6c61ull
+#define STATE_MAGIC 0x32636578656c6c61ull
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
 #define SCRIPT_DEPTH 4
 
@@ -31,6 +31,7 @@ struct exec_state {
 	struct {
 		int32_t sock; /* -1 = none */
 		uint32_t dead;
+		uint32_t serial, owed;
 		uint64_t token[2];
 	} session[SHIM_DOMAINS];
 };
@@ -90,6 +91,8 @@ static int save_state(const struct shim_process *p)
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		st.session[d].sock = shim_is_attached(&p->session[d]) ? p->session[d].sock : -1;
 		st.session[d].dead = p->session[d].state == SHIM_SESSION_DEAD;
+		st.session[d].serial = p->session[d].serial;
+		st.session[d].owed = p->session[d].owed;
 		st.session[d].token[0] = p->session[d].token[0];
 		st.session[d].token[1] = p->session[d].token[1];
 	}
@@ -148,6 +151,10 @@ void shim_exec_restore(const char *value)
 		if (st.session[d].sock < 0)
 			continue;
 		s->sock = shim_hide_fd(p, st.session[d].sock);
+		s->ruid = (uint32_t)fc_call(SYS_getuid);
+		s->serial = st.session[d].serial;
+		s->owed = st.session[d].owed;
+		s->told = true; /* for all we know */
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];
 		s->state = SHIM_SESSION_BARE;

@@ -57,8 +57,10 @@ static void adopt(struct shim_process *p, unsigned domain, const struct shim_off
 {
 	struct shim_session *s = &p->session[domain];
 	int old = s->sock;
+	uint32_t ruid = s->ruid;
 
 	shim_session_reset(s, domain);
+	s->ruid = ruid;
 	if (old >= 0)
 		shim_hidden_close(p, old);
 	if (o->sock >= 0) {
@@ -147,10 +149,9 @@ long shim_do_fork(long nr, long a[6])
 
 	if (shares_memory(nr, a))
 		return shim_native(nr, a);
-	for (d = 0; d < shim.config.ndomains && r == 0; d++) {
-		shim_lock(&p->session[d].lock, &saved[d]);
+	shim_sessions_lock(p, saved);
+	for (d = 0; d < shim.config.ndomains && r == 0; d++)
 		r = beget(p, d, &o[d]);
-	}
 	if (r == 0)
 		r = shim_native(nr, a);
 	if (r == 0)
@@ -162,8 +163,7 @@ long shim_do_fork(long nr, long a[6])
 			shim_transport(&p->session[i])->forked(&p->session[i], o[i].id, (int)r);
 		fc_call(SYS_close, o[i].sock);
 	}
-	while (d-- > 0)
-		shim_unlock(&p->session[d].lock, &saved[d]);
+	shim_sessions_unlock(p, saved);
 	return r;
 }
 
@@ -193,7 +193,10 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
 
 		shim_lock(&parent->session[d].lock, &saved);
-		beget(parent, d, &o);
+		o.sock = -1;
+		if (shim_session_speaks(
+			    &parent->session[d])) /* else our parent's ids are being changed, ours are not */
+			beget(parent, d, &o);
 		shim_unlock(&parent->session[d].lock, &saved);
 		adopt(p, d, &o, dead);
 	}
@@ -276,7 +279,7 @@ static void wait_gone(int pid)
 		struct shim_session *s = &p->session[d];
 		struct shim_lock_state saved;
 
-		shim_lock(&s->lock, &saved);
+		shim_session_lock(s, &saved);
 		if (s->state != SHIM_SESSION_DEAD)
 			shim_transport(s)->gone(s, pid);
 		shim_unlock(&s->lock, &saved);
@@ -336,7 +339,7 @@ long shim_do_rlimit(long nr, long a[6])
 
 		if (!shim_is_attached(&p->session[d]) || !(p = shim_process_own()))
 			continue;
-		shim_lock(&p->session[d].lock, &saved);
+		shim_session_lock(&p->session[d], &saved);
 		shim_transport(&p->session[d])->rlimit(&p->session[d], now.rlim_cur, now.rlim_max);
 		shim_unlock(&p->session[d].lock, &saved);
 	}

@@ -2,44 +2,54 @@
 /*
  * ids.c - calls that change who the process is. The local kernel decides whether it may; then every attached domain is
  * told, in a way in which a kernel vouches for it, and only then does the call return.
+ *
+ * From before the change until the domains know, the sessions are locked: a control message in between would come from somebody who
+ * is not the session's, which ends it. Threads that the C library has make the call too, do it in a signal handler; signals are
+ * blocked while a session is locked, so none of them holds what another waits for.
  */
 #include <errno.h>
 #include <sys/syscall.h>
 
 #include "libc-shim/transport.h"
 
-static void sync_one(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
+static void lock(struct shim_session *s, struct shim_lock_state *saved)
 {
-	struct shim_lock_state saved;
-
-	shim_lock(&s->lock, &saved);
-	shim_transport(s)->cred(s, fsuid, fsgid);
-	shim_unlock(&s->lock, &saved);
+	shim_lock(&s->lock, saved);
+	/* a thread that only follows the others has said nothing since they have changed */
+	if (shim_is_attached(s) && shim_session_speaks(s))
+		shim_transport(s)->settle(s);
 }
 
-long shim_do_ids(long nr, long a[6])
+static void tell_all(struct shim_process *p, long nr)
 {
-	long r = shim_native(nr, a);
-	struct shim_process *p = shim_process();
-	bool fs = nr == SYS_setfsuid || nr == SYS_setfsgid;
 	uint64_t fsuid = UINT64_MAX, fsgid = UINT64_MAX;
 
-	if (r < 0)
-		return r;
-	if (fs) { /* these two never fail: ask what holds now */
+	if (nr == SYS_setfsuid || nr == SYS_setfsgid) { /* these two never fail: ask what holds now */
 		fsuid = (uint64_t)fc_call(SYS_setfsuid, -1);
 		fsgid = (uint64_t)fc_call(SYS_setfsgid, -1);
 	}
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
-		if (!shim_is_attached(&p->session[d]))
-			continue;
-		if (fc_in_vfork_child() && !shim_holds_state(p, d))
-			continue; /* the child will attach by itself, as whoever it is then */
-		if ((p = shim_process_own()))
-			sync_one(&p->session[d], fsuid, fsgid);
-		else
-			return r;
+		struct shim_session *s = &p->session[d];
+
+		if (shim_is_attached(s) && shim_transport(s)->cred(s, fsuid, fsgid) == 0)
+			s->ruid = (uint32_t)fc_call(SYS_getuid);
 	}
+}
+
+long shim_do_ids(long nr, long a[6])
+{
+	/* a vfork child gets sessions of its own while it still is who its parent is, for it asks on its parent's */
+	struct shim_process *p = shim_process_own();
+	struct shim_lock_state saved[SHIM_DOMAINS];
+
+	if (!p)
+		return -EAGAIN;
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		lock(&p->session[d], &saved[d]);
+	long r = shim_native(nr, a);
+	if (r >= 0)
+		tell_all(p, nr);
+	shim_sessions_unlock(p, saved);
 	return r;
 }
 

@@ -91,6 +91,21 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
+/* Is the last component of path k what the call makes, removes or renames? A second path is a new name in all rows that have one. */
+static bool is_named(const struct path_call *pc, int k)
+{
+	switch (pc->row->nr) {
+	case SYS_mkdirat:
+	case SYS_mknodat:
+	case SYS_symlinkat:
+	case SYS_unlinkat:
+	case SYS_renameat2:
+		return true;
+	default:
+		return k == 1;
+	}
+}
+
 /* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
 static int take_number(const char *s, const char **end)
 {
@@ -255,17 +270,47 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 	return shim_native(pc->row->nr, a);
 }
 
-static uint64_t open_flags(const struct path_call *pc)
+static struct open_how open_how(const struct path_call *pc)
 {
 	struct open_how how = { 0 };
 
 	if (pc->row->nr == SYS_openat)
-		return (uint64_t)(uint32_t)pc->a[2];
-	fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
-	return how.flags;
+		how.flags = (uint32_t)pc->a[2];
+	else if (pc->row->nr == SYS_openat2)
+		fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+	return how;
 }
 
-/* Run on the domain of route 0. The answer may be FC_CONTINUE - i. */
+/* The domain has answered that path k goes on at `to`. Put it there, if that can be. */
+static int64_t take_continuation(struct path_call *pc, int k, const char *to)
+{
+	uint64_t resolve = open_how(pc).resolve;
+	enum shim_last last = is_named(pc, k) ? SHIM_LAST_NAMED
+			      : pc->follow[k] ? SHIM_LAST_FOLLOWED
+					      : SHIM_LAST_LOOKED_AT;
+	char *copy = pc->scratch + 3 * FC_PATH_MAX; /* the domain can change its text at any time */
+
+	memcpy(copy, to, FC_PATH_MAX);
+	char end = copy[FC_PATH_MAX - 1];
+	copy[FC_PATH_MAX - 1] = 0;
+	if ((end && strlen(copy) == FC_PATH_MAX - 1) ||
+	    (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_NO_XDEV)) ||
+	    !shim_path_may_go_on(&shim.config, (unsigned)pc->route[k].domain, pc->path[k], copy, last,
+				 !(resolve & RESOLVE_NO_SYMLINKS)))
+		return SHIM_IMPOSSIBLE;
+	memcpy(pc->path[k], copy, FC_PATH_MAX);
+	pc->rewritten[k] = true;
+	pc->descriptor[k] = false;
+	pc->dirfd[k] = AT_FDCWD;
+	return FC_CONTINUE;
+}
+
+static bool is_continuation(int64_t r)
+{
+	return r <= FC_CONTINUE && r >= FC_CONTINUE - 5;
+}
+
+/* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
 static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 {
 	struct shim_call c;
@@ -275,7 +320,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 
 	if (!(pc->p = shim_process_own()))
 		return -ENOMEM;
-	uint64_t flags = pc->row->effect == FC_EFFECT_OPENS ? open_flags(pc) : 0;
+	uint64_t flags = open_how(pc).flags;
 	if (pc->row->effect == FC_EFFECT_OPENS && (placeholder = shim_placeholder(pc->p, flags & O_CLOEXEC, 0)) < 0)
 		return placeholder;
 	for (int i = 0; i < 6; i++)
@@ -290,11 +335,14 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	if (r == 0) {
 		c.shown = pc->a;
 		r = shim_call_row(&c, a);
-		for (int k = 0; k < pc->paths; k++)
-			if (r == FC_CONTINUE - pc->arg[k] && pc->path[k]) {
-				memcpy(pc->path[k], shim_call_at(&c, c.wire[pc->arg[k]]), FC_PATH_MAX);
-				pc->path[k][FC_PATH_MAX - 1] = 0;
+		int64_t answer = r;
+		for (int k = 0; k < pc->paths && is_continuation(answer); k++) {
+			r = SHIM_IMPOSSIBLE;
+			if (answer == FC_CONTINUE - pc->arg[k] && pc->path[k]) {
+				r = take_continuation(pc, k, shim_call_at(&c, c.wire[pc->arg[k]]));
+				break;
 			}
+		}
 		shim_call_end(&c);
 	}
 	if (placeholder >= 0)
@@ -304,62 +352,69 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	return r;
 }
 
-/* The domain says that path k goes on elsewhere, at the absolute path now in pc->path[k]. */
-static bool follow_answer(struct path_call *pc, int64_t r)
+/* The directory of path k, in scratch memory; "" if the path is a name alone. */
+static char *parent(const struct path_call *pc, int k)
 {
-	for (int k = 0; k < pc->paths; k++) {
-		if (r != FC_CONTINUE - pc->arg[k] || !pc->path[k] || pc->path[k][0] != '/')
-			continue;
-		pc->rewritten[k] = true;
-		pc->descriptor[k] = false;
-		pc->dirfd[k] = AT_FDCWD;
-		return true;
-	}
-	return false;
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
+
+	memcpy(copy, pc->path[k], n);
+	copy[n] = 0;
+	return copy;
 }
 
-/* Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. */
-static bool leaves(struct path_call *pc, int k, struct shim_frame *f)
+/*
+ * Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. Asked by a stat, of its directory if
+ * the name is the call's: a stat would follow a link before a slash, and `..`.
+ */
+static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
 {
+	bool named = is_named(pc, k);
 	struct path_call q = *pc;
 	struct stat st;
+	size_t n;
 
-	if (pc->route[k].domain < 0 || !pc->path[k][0])
-		return false;
+	q.path[0] = named ? parent(pc, k) : pc->path[k];
+	if (pc->route[k].domain < 0 || !q.path[0][0])
+		return 0;
 	q.row = fc_row_by_nr(SYS_newfstatat);
 	q.paths = 1;
 	q.arg[0] = 1;
-	q.path[0] = pc->path[k];
 	q.descriptor[0] = pc->descriptor[k];
 	q.route[0] = pc->route[k];
+	q.follow[0] = named || pc->follow[k];
 	q.a[0] = pc->dirfd[k];
-	q.a[1] = (long)pc->path[k];
+	q.a[1] = (long)q.path[0];
 	q.a[2] = (long)&st;
-	q.a[3] = pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW;
-	if (!follow_answer(&q, run_remote(&q, f)))
-		return false;
+	q.a[3] = q.follow[0] ? 0 : AT_SYMLINK_NOFOLLOW;
+	int64_t r = run_remote(&q, f);
+	if (r != FC_CONTINUE)
+		return r == SHIM_IMPOSSIBLE ? r : 0;
+	if (named) {
+		const char *name = shim_path_last(pc->path[k]);
+
+		n = strlen(q.path[0]);
+		if (n + 1 + strlen(name) >= FC_PATH_MAX)
+			return -ENAMETOOLONG;
+		q.path[0][n] = '/';
+		memcpy(q.path[0] + n + 1, name, strlen(name) + 1);
+		memcpy(pc->path[k], q.path[0], FC_PATH_MAX);
+	}
 	pc->rewritten[k] = true;
 	pc->descriptor[k] = false;
 	pc->dirfd[k] = AT_FDCWD;
-	return true;
+	return r;
 }
 
 /* Does the directory of path k exist? Its own errors come before the pair's. */
 static long probe_parent(const struct path_call *pc, int k)
 {
-	char *copy = pc->scratch + 2 * FC_PATH_MAX;
-	size_t n = strlen(pc->path[k]);
+	char *directory = parent(pc, k);
 	struct stat st;
 
-	if (!n)
+	if (!pc->path[k][0])
 		return -ENOENT;
-	memcpy(copy, pc->path[k], n + 1);
-	while (n > 1 && copy[n - 1] == '/')
-		n--;
-	while (n && copy[n - 1] != '/')
-		n--;
-	copy[n] = 0;
-	long a[6] = { pc->dirfd[k], (long)(n ? copy : "."), (long)&st, 0 };
+	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
 	long r = fc_dispatch(SYS_newfstatat, a);
 	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
@@ -416,18 +471,20 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
 			return -ELOOP;
 		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain) {
-			if (leaves(pc, 0, f) || leaves(pc, 1, f))
-				continue;
-			return refuse_mixed(pc);
+			int k = 0;
+
+			r = leaves(pc, 0, f);
+			if (r == 0)
+				r = leaves(pc, k = 1, f);
+			if (r == 0)
+				return refuse_mixed(pc);
+			*domain = pc->route[k].domain;
+		} else {
+			*domain = pc->route[0].domain;
+			r = run_remote(pc, f);
 		}
-		*domain = pc->route[0].domain;
-		r = run_remote(pc, f);
-		if (r >= FC_CONTINUE - 5 && r <= FC_CONTINUE) {
-			if (follow_answer(pc, r))
-				continue;
-			r = SHIM_IMPOSSIBLE;
-		}
-		return shim_result(&pc->p->session[*domain], r);
+		if (r != FC_CONTINUE)
+			return shim_result(&pc->p->session[*domain], r);
 	}
 	return -ELOOP;
 }
@@ -556,6 +613,21 @@ long shim_do_fchdir(long nr, long a[6])
 	return r;
 }
 
+/* Is it a directory of that domain that stands at `user`, as the kernel would write it? Programs make paths of it. */
+static bool is_directory_of(struct shim_process *p, int domain, const char *user, long size)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_route r = { .domain = -1 };
+
+	if (!f)
+		return false;
+	char *path = shim_scratch(f);
+	if (fc_strncpy_from_user(path, user, FC_PATH_MAX) == size - 1 && path[0] == '/' && !shim_path_goes_up(path))
+		shim_route_text(p, AT_FDCWD, path, &r);
+	shim_frame_end(f);
+	return r.domain == domain;
+}
+
 long shim_do_getcwd(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -564,7 +636,11 @@ long shim_do_getcwd(long nr, long a[6])
 		return shim_native(nr, a);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
-	return shim_simple(p, (unsigned)p->cwd_domain, SYS_getcwd, a[0], a[1], 0);
+	int domain = p->cwd_domain;
+	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
+	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
+		return r;
+	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }
 
 /* Calls on paths that no domain offers: the argument `a[1]` or `a[0]` is a path. */

@@ -287,6 +287,29 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
 	return done ? (int64_t)done : -EFAULT;
 }
 
+/*
+ * Are these a directory's entries, as they are in the application's memory now? It walks along their lengths, and puts their names
+ * behind the path of the directory: a kernel gives none whose name is empty or a path.
+ */
+static bool entries_valid(struct shim_call *c, const char *user, size_t n)
+{
+	struct linux_dirent *e = (struct linux_dirent *)shim_scratch(c->frame);
+	const size_t head = offsetof(struct linux_dirent, name);
+	size_t length;
+
+	for (; n; user += e->length, n -= e->length) {
+		if (n < head || fc_copy_from_user(e, user, head) || e->length <= head || e->length > n ||
+		    e->length > SHIM_SCRATCH_SIZE || fc_copy_from_user(e->name, user + head, e->length - head))
+			return false;
+		for (length = 0; e->name[length]; length++)
+			if (e->name[length] == '/' || head + length + 1 == e->length)
+				return false;
+		if (!length)
+			return false;
+	}
+	return true;
+}
+
 static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 {
 	for (int i = 0; i < 6; i++) {
@@ -306,8 +329,12 @@ static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 			n = arg->extra;
 		}
 		size_t left = n ? fc_copy_to_user((void *)a[i], shim_call_at(c, c->wire[i]), n) : 0;
+		if (left && c->row->nr != SYS_getdents64)
+			return -EFAULT;
 		if (left)
-			return c->row->nr == SYS_getdents64 ? unread_entries(c, i, n - left) : -EFAULT;
+			result = unread_entries(c, i, n - left);
+		if (c->row->nr == SYS_getdents64 && result > 0 && !entries_valid(c, (const char *)a[i], (size_t)result))
+			return SHIM_IMPOSSIBLE;
 	}
 	return result;
 }

@@ -16,28 +16,6 @@
 
 #define LINKS_MAX 40
 
-/* Skip slashes and "." components. */
-static const char *next_component(const char *p)
-{
-	for (;;) {
-		while (*p == '/')
-			p++;
-		if (p[0] == '.' && (p[1] == '/' || !p[1]))
-			p++;
-		else
-			return p;
-	}
-}
-
-static size_t component_length(const char *p)
-{
-	size_t n = 0;
-
-	while (p[n] && p[n] != '/')
-		n++;
-	return n;
-}
-
 static bool same(const char *a, const char *b, size_t n)
 {
 	while (n--)
@@ -46,26 +24,10 @@ static bool same(const char *a, const char *b, size_t n)
 	return true;
 }
 
-/* Does the absolute `path` begin with `prefix`, component by component? A `..` on the way means: not by the text. */
-static bool text_has_prefix(const char *path, const char *prefix)
-{
-	for (;;) {
-		path = next_component(path);
-		prefix = next_component(prefix);
-		if (!*prefix)
-			return true;
-		size_t n = component_length(prefix);
-		if (component_length(path) != n || !same(path, prefix, n))
-			return false;
-		path += n;
-		prefix += n;
-	}
-}
-
 static int mount_by_text(const char *path)
 {
 	for (unsigned i = 0; i < shim.config.nmounts; i++)
-		if (text_has_prefix(path, shim.config.mount[i].prefix))
+		if (shim_path_behind(path, shim.config.mount[i].prefix))
 			return (int)i;
 	return -1;
 }
@@ -189,8 +151,8 @@ static int enter(const struct walk *w, int m, const char *left, char *path, stru
 	memcpy(path, w->at, n);
 	path[n] = 0;
 	for (const char *p = left; *p;) { /* without "." and double slashes, for it may be as long as a path can be */
-		const char *next = next_component(p);
-		size_t k = component_length(next);
+		const char *next = shim_path_next(p);
+		size_t k = shim_path_component(next);
 
 		if (!k) { /* slashes at the end say that it must be a directory; a dot that nothing can be made of it */
 			bool dot = false;
@@ -249,10 +211,10 @@ int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct sh
 	for (const char *p = w.rest;;) {
 		bool above;
 
-		p = next_component(p);
+		p = shim_path_next(p);
 		if (!*p)
 			return 0;
-		n = component_length(p);
+		n = shim_path_component(p);
 		if (n == 2 && p[0] == '.' && p[1] == '.') {
 			go_up(&w);
 			p += n;

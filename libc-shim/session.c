@@ -6,11 +6,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "common/doorbell.h"
 #include "libc-shim/transport.h"
 
 #define ABANDON_WAIT_NS 50000000ull
+#define IDS_WAIT_NS 100000 /* for a change of ids in progress, between looks */
+#define IDS_LOOKS 10000
 #define ABANDONED UINT32_MAX /* owner of an entry whose call will never be waited for */
 
 void shim_session_reset(struct shim_session *s, unsigned domain)
@@ -23,10 +26,58 @@ void shim_session_reset(struct shim_session *s, unsigned domain)
 		s->slot[i].chunk = s->slot[i].extra = s->slot[i].about = -1;
 }
 
+bool shim_session_speaks(const struct shim_session *s)
+{
+	uint32_t uid = (uint32_t)fc_call(SYS_getuid);
+
+	return !uid || !shim_is_attached(s) || uid == s->ruid;
+}
+
+static void wait_for_ids(void)
+{
+	const struct timespec ts = { .tv_nsec = IDS_WAIT_NS };
+
+	fc_call(SYS_nanosleep, &ts, 0);
+}
+
+void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved)
+{
+	for (int looks = 0;; looks++) {
+		shim_lock(&s->lock, saved);
+		if (likely(shim_session_speaks(s)) || looks == IDS_LOOKS)
+			return;
+		shim_unlock(&s->lock, saved); /* the signal that changes this thread's ids is let in here */
+		wait_for_ids();
+	}
+}
+
+void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHIM_DOMAINS])
+{
+	for (int looks = 0;; looks++) {
+		bool all = true;
+
+		for (unsigned d = 0; d < shim.config.ndomains; d++) {
+			shim_lock(&p->session[d].lock, &saved[d]);
+			all = all && shim_session_speaks(&p->session[d]);
+		}
+		if (likely(all) || looks == IDS_LOOKS)
+			return;
+		shim_sessions_unlock(p, saved);
+		wait_for_ids();
+	}
+}
+
+void shim_sessions_unlock(struct shim_process *p, const struct shim_lock_state saved[SHIM_DOMAINS])
+{
+	for (unsigned d = shim.config.ndomains; d-- > 0;)
+		shim_unlock(&p->session[d].lock, &saved[d]);
+}
+
 static int attach(struct shim_session *s)
 {
 	int r = shim_transport(s)->attach(s);
 
+	s->ruid = (uint32_t)fc_call(SYS_getuid);
 	if (r == 0)
 		fc_store_release(&s->state, SHIM_SESSION_BARE);
 	return r;
@@ -37,7 +88,7 @@ static int session_make_ready(struct shim_session *s)
 	struct shim_lock_state saved;
 	int r = 0;
 
-	shim_lock(&s->lock, &saved);
+	shim_session_lock(s, &saved);
 	if (s->state == SHIM_SESSION_NONE)
 		r = attach(s);
 	if (r == 0 && s->state == SHIM_SESSION_BARE)

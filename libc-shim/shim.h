@@ -76,6 +76,10 @@ struct shim_session {
 	unsigned domain;
 	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
 	uint64_t token[2];
+	uint32_t ruid;           /* real user id of the process, as far as the domain knows */
+	uint32_t serial;         /* of the last control request */
+	uint32_t owed;           /* answers to earlier ones that have not come in time */
+	bool told;               /* something has been said since the last answer */
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 
@@ -195,6 +199,13 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 bool shim_session_alive(struct shim_session *s);
 void shim_session_fail(struct shim_session *s, const char *why);
 void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
+/* Lock one session, or all that a process has, to send control messages. The domain takes none from anybody whose real user id is not
+ * the session's (nor 0). A thread may have another one, while the C library changes them in one thread after the other, by a
+ * signal: it is waited for. */
+void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved);
+void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHIM_DOMAINS]);
+void shim_sessions_unlock(struct shim_process *p, const struct shim_lock_state saved[SHIM_DOMAINS]);
+bool shim_session_speaks(const struct shim_session *s); /* would it take a message from this thread? */
 
 /* areas.c */
 int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the session locked */
@@ -291,6 +302,27 @@ long shim_refuse(struct shim_process *p, uint64_t w, int error);
 long shim_result(struct shim_session *s, int64_t r);
 /* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */
 long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags);
+
+/* ---- path_text.c: paths by their text alone ---- */
+
+const char *shim_path_next(const char *p);    /* behind slashes and "." components */
+size_t shim_path_component(const char *p);    /* length of the one at p */
+const char *shim_path_last(const char *path); /* the last one, "." too, and the slashes behind it */
+bool shim_path_goes_up(const char *path);     /* has it a `..`? */
+/* What follows the prefix in an absolute path that begins with it, component by component; else null. A `..` on the way means:
+ * not by the text. */
+const char *shim_path_behind(const char *path, const char *prefix);
+
+/* What a call does with the last component of a path: follows a symbolic link there; takes it for what it is (lstat, O_NOFOLLOW), but
+ * follows it before a slash; makes, removes or renames what is called so. */
+enum shim_last { SHIM_LAST_FOLLOWED, SHIM_LAST_LOOKED_AT, SHIM_LAST_NAMED };
+
+/* May the domain say that the path `from`, which is in one of its mounts or begins at one of its descriptors, goes on at `to`? A
+ * hostile one chooses `to`, and whatever the call does is then done to files of this machine: so it gets no more than it could get
+ * natively with a symbolic link (if the call goes through any: `links`) in the place of a component that the call would go through, or
+ * with a `..` in the root of an export. */
+bool shim_path_may_go_on(const struct fc_config *c, unsigned domain, const char *from, const char *to,
+			 enum shim_last last, bool links);
 
 /* ---- route.c ---- */
 

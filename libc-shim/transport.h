@@ -4,7 +4,8 @@
  * (/dev/syscall; ioctl.h). Everything else of the shim knows neither.
  *
  * All are called with the session's lock held and signals blocked, and return 0 or -errno unless said otherwise. One that
- * finds the domain gone or not keeping to the protocol says so with shim_session_fail and returns -EIO.
+ * finds the domain gone or not keeping to the protocol says so with shim_session_fail and returns -EIO. One whose answer does not
+ * come in time fails, and the session goes on; but for `cred`, after which it must not.
  */
 #ifndef FC_SHIM_TRANSPORT_H
 #define FC_SHIM_TRANSPORT_H
@@ -37,15 +38,18 @@ struct shim_transport {
 	/* The domain is to let go of what lies behind `length`; the caller unmaps it next. */
 	void (*shrink)(struct shim_session *s, size_t length);
 
-	/* A copy of the session for a child; and which process that has become. */
+	/* A copy of the session for a child (-EAGAIN: not in time); and which process that has become. */
 	int (*fork)(struct shim_session *s, struct shim_offspring *o);
 	void (*forked)(struct shim_session *s, uint64_t id, int pid);
 
+	/* Return when the domain has taken all that has been said in this session: before the ids of the caller change. */
+	void (*settle)(struct shim_session *s);
 	/* The ids of the caller have changed (fsuid, fsgid: to what, or -1); its RLIMIT_FSIZE has. */
 	int (*cred)(struct shim_session *s, uint64_t fsuid, uint64_t fsgid);
 	int (*rlimit)(struct shim_session *s, uint64_t soft, uint64_t hard);
 
-	/* Return when the domain holds nothing of the dead process `pid` any more. Also for a session that is not attached. */
+	/* Return when the domain holds nothing of the dead process `pid` any more, or has not said so in time. Also for a session that is
+	 * not attached. */
 	void (*gone)(struct shim_session *s, int pid);
 	/* Return when it holds nothing of this session: the process ends. */
 	void (*bye)(struct shim_session *s);

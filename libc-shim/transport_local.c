@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,24 +15,53 @@
 
 #include "libc-shim/transport.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
-/* A control request on the session's connection. 0 or -errno; the answer is in s->packet. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+/*
+ * Send a request and wait for its answer, which is in s->packet then. -ETIMEDOUT: it has not come in time, and whenever it comes it is
+ * passed over, with what it brings. Else 0 or -errno, of the connection.
+ */
+static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, int nfds)
+{
+	m->serial = ++s->serial;
+	int r = fc_control_send(s->sock, m, NULL, fds, nfds, 0);
+
+	if (r < 0)
+		return r;
+	while ((r = fc_control_recv(s->sock, &s->packet, 0)) == 0 && s->packet.head.serial != m->serial) {
+		fc_packet_drop(&s->packet);
+		if (!s->owed) /* no end of answers to what nobody has asked */
+			return -EPROTO;
+		s->owed--;
+	}
+	if (r == 0)
+		s->told = false; /* it has read that far */
+	if (r != -EAGAIN)
+		return r;
+	s->owed++;
+	return -ETIMEDOUT;
+}
+
+/* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late. */
 static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
-	int r = fc_control_send(s->sock, &m, NULL, fds, nfds, 0);
+	int r = exchange(s, &m, fds, nfds);
 
-	if (r == 0)
-		r = fc_control_recv(s->sock, &s->packet, 0);
+	if (r == -ETIMEDOUT)
+		return r;
 	if (r < 0) { /* of the connection, not an answer */
-		shim_session_fail(s, r == -EAGAIN ? "it does not answer" : "it has ended the session");
+		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
 	if (type != FC_MSG_FORK)
 		fc_packet_drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
-	if (s->packet.head.type != type || status > 0 || status < -4095) {
+	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
 		shim_session_fail(s, "it sent an answer that cannot be");
 		return -EIO;
 	}
@@ -39,11 +69,12 @@ static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t ar
 }
 
 /* The same without an answer. */
-static void tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
+static int tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 
-	fc_control_send(s->sock, &m, NULL, NULL, 0, 0);
+	s->told = true;
+	return fc_control_send(s->sock, &m, NULL, NULL, 0, 0);
 }
 
 static void set_timeouts(int sock)
@@ -54,12 +85,13 @@ static void set_timeouts(int sock)
 	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-/* A fresh connection to a domain that has said HELLO, or -errno (with one line on stderr). */
+/* A fresh connection to a domain that has said HELLO, or -errno: -EAGAIN if it does not answer in time, -EIO after one line on stderr. */
 static int dial(unsigned domain, struct fc_packet *packet)
 {
 	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
 	int sock = fc_control_connect(path);
+	unsigned uid;
 
 	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM)
 		return sock;
@@ -67,9 +99,21 @@ static int dial(unsigned domain, struct fc_packet *packet)
 		shim_say(path, ": cannot reach this storage domain: is it running, and may you connect to it?", NULL);
 		return -EIO;
 	}
+	if (!shim.config.domain[domain].trusted && !fc_control_trusted(sock, &uid)) {
+		shim_say(path,
+			 ": this storage domain is run neither by root nor by you: it is not used without "
+			 "--trust-domain",
+			 NULL);
+		fc_call(SYS_close, sock);
+		return -EIO;
+	}
 	set_timeouts(sock);
 	int r = fc_control_ask(sock, &m, NULL, NULL, 0, packet);
 	fc_packet_drop(packet); /* the domain page: the connection itself says when the domain is gone */
+	if (r == -EAGAIN) {
+		fc_call(SYS_close, sock);
+		return r;
+	}
 	if (r < 0) {
 		shim_say(path,
 			 r == -EPROTONOSUPPORT ? ": this storage domain speaks another version: restart it with this "
@@ -80,6 +124,20 @@ static int dial(unsigned domain, struct fc_packet *packet)
 		return -EIO;
 	}
 	return sock;
+}
+
+static const char *refusal(int error)
+{
+	switch (error) {
+	case -EPERM:
+		return "it does not admit this user (a domain that does not run as root serves its own user only)";
+	case -EXDEV:
+		return "it does not admit programs in another mount namespace or chroot (farcall serve --any-root would)";
+	case -EAGAIN:
+		return "this user has as many processes there as are for one";
+	default:
+		return "it refused this process";
+	}
 }
 
 static int attach(struct shim_session *s)
@@ -93,21 +151,23 @@ static int attach(struct shim_session *s)
 		s->state = SHIM_SESSION_DEAD;
 	if (sock < 0)
 		return sock;
-	s->sock = shim_hide_fd(p, sock);
-	if (s->sock < 0)
-		return s->sock;
 	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size);
 	m.arg[0] = p->umask;
 	m.arg[1] = size.rlim_cur;
 	m.arg[2] = size.rlim_max;
-	int r = fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
+	int r = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
 	fc_packet_drop(&s->packet);
+	if (r < 0)
+		fc_call(SYS_close, sock);
+	if (r == -EAGAIN) /* late, or there is no room for one more now: a later call may have more luck */
+		return r;
 	if (r < 0) {
-		shim_session_fail(s, r == -EPERM ? "it does not admit this user (a domain that does not run as root "
-						   "serves its own user only)"
-						 : "it refused this process");
+		shim_session_fail(s, refusal(r));
 		return -EIO;
 	}
+	s->sock = shim_hide_fd(p, sock);
+	if (s->sock < 0)
+		return s->sock;
 	s->token[0] = s->packet.head.arg[0];
 	s->token[1] = s->packet.head.arg[1];
 	return 0;
@@ -132,6 +192,15 @@ static long set_size(int fd, size_t size)
 	return r;
 }
 
+/* Touch each page: they are ours, not the domain's, and it takes no others. */
+static void populate(long address, size_t size)
+{
+	if (fc_call(SYS_madvise, address, size, MADV_POPULATE_WRITE) == 0)
+		return;
+	for (size_t i = 0; i < size; i += FC_PAGE_SIZE)
+		*(volatile char *)(address + i) = 0;
+}
+
 /* A sealed memfd of `size` bytes mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
 static long area_make(const char *name, size_t size, void *at, int *fd)
 {
@@ -148,6 +217,7 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
 		if (!shim_is_error(address)) {
 			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
+			populate(address, size);
 			return address;
 		}
 		r = address;
@@ -168,11 +238,11 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 	long r = area_make("farcall-data", FC_DATA_MIN, s->data, &fd[1]);
 	if (!shim_is_error(r)) {
 		init(s->area);
-		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2);
+		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
 		fc_call(SYS_close, fd[1]);
 	}
 	fc_call(SYS_close, fd[0]);
-	return (int)r;
+	return r == -ETIMEDOUT ? -EIO : (int)r;
 }
 
 static int grow(struct shim_session *s, size_t length)
@@ -184,7 +254,12 @@ static int grow(struct shim_session *s, size_t length)
 		return (int)r;
 	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
 	fc_call(SYS_close, fd);
-	return (int)r;
+	if (r != -ETIMEDOUT)
+		return (int)r;
+	if (tell(s, FC_MSG_SHRINK, length, 0) <
+	    0) /* whether it has grown or not, or still will: this comes after that */
+		shim_session_fail(s, "it takes no messages any more");
+	return -EIO;
 }
 
 static void shrink(struct shim_session *s, size_t length)
@@ -204,7 +279,7 @@ static int fork_session(struct shim_session *s, struct shim_offspring *o)
 		o->id = s->packet.head.arg[2];
 	}
 	fc_packet_drop(&s->packet);
-	return r;
+	return r == -ETIMEDOUT ? -EAGAIN : r;
 }
 
 static void forked(struct shim_session *s, uint64_t id, int pid)
@@ -230,9 +305,20 @@ static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 	return r < 0 ? -EIO : 0;
 }
 
+/* By a request that changes nothing. What the domain met only after the change would be from somebody else. */
+static void settle(struct shim_session *s)
+{
+	struct rlimit64 size;
+
+	if ((s->told || s->owed) && fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size) == 0)
+		ask(s, FC_MSG_RLIMIT, size.rlim_cur, size.rlim_max, NULL, 0);
+}
+
 static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
 {
-	return ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
+	int r = ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
+
+	return r == -ETIMEDOUT ? 0 : r; /* it is on its way */
 }
 
 static void gone(struct shim_session *s, int pid)
@@ -255,16 +341,16 @@ static void bye(struct shim_session *s)
 {
 	struct fc_msg m = { .type = FC_MSG_BYE };
 
-	fc_control_ask(s->sock, &m, NULL, NULL, 0, &s->packet);
-	fc_packet_drop(&s->packet);
+	exchange(s, &m, NULL, 0);
 }
 
 static const char *lost(struct shim_session *s)
 {
-	char byte;
-	long r = fc_call(SYS_recvfrom, s->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT, 0, 0);
+	struct pollfd p = { .fd = s->sock,
+			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
+	long r = fc_call(SYS_poll, &p, 1, 0);
 
-	return r == 0 || (r < 0 && r != -EAGAIN && r != -EINTR) ? "it has ended the session" : NULL;
+	return r > 0 ? "it has ended the session" : NULL;
 }
 
 const struct shim_transport shim_transport_local = {
@@ -275,6 +361,7 @@ const struct shim_transport shim_transport_local = {
 	.shrink = shrink,
 	.fork = fork_session,
 	.forked = forked,
+	.settle = settle,
 	.cred = cred,
 	.rlimit = rlimit,
 	.gone = gone,

@@ -126,6 +126,11 @@ static void forked(struct shim_session *s, uint64_t id, int pid)
 	control(s->sock, FC_IOC_FORKED, &a);
 }
 
+static void settle(struct shim_session *s)
+{
+	(void)s; /* the module has seen who said what */
+}
+
 static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 {
 	(void)fsuid; /* the module sees for itself */
@@ -213,6 +218,7 @@ const struct shim_transport shim_transport_xen = {
 	.shrink = shrink,
 	.fork = fork_session,
 	.forked = forked,
+	.settle = settle,
 	.cred = cred,
 	.rlimit = rlimit,
 	.gone = gone,

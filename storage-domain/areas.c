@@ -43,9 +43,11 @@ static void clear(struct fc_shadow *s)
 static void drop(struct fc_shadow *s)
 {
 	s->memory->unmap_all(s->area, s->segment, s->data_length);
+	fc_budget_give(s->slot, FC_BYTES, s->data_length);
 	clear(s);
 }
 
+/* What they held is held by the parent's slot. */
 void fc_areas_forget(struct fc_shadow *s)
 {
 	s->memory->forget();
@@ -57,10 +59,15 @@ static int add_segment(struct fc_shadow *s, const struct fc_packet *p, unsigned 
 {
 	uint64_t length = s->data_length;
 	void *at;
-	int r = s->memory->map_segment(p, part, length, size, &at);
+	int r;
 
-	if (r < 0)
+	if (!fc_budget_take(s->shared, s->slot, FC_BYTES, size))
+		return -ENOMEM;
+	r = s->memory->map_segment(p, part, length, size, &at);
+	if (r < 0) {
+		fc_budget_give(s->slot, FC_BYTES, size);
 		return r;
+	}
 	s->segment[fc_segment_of(length)] = at;
 	set_length(s, length + size);
 	return 0;
@@ -108,6 +115,7 @@ int fc_areas_shrink(struct fc_shadow *s, uint64_t length)
 	if (!s->area || !fc_segment_boundary(length) || length > had)
 		return -EPROTO;
 	set_length(s, length);
+	fc_budget_give(s->slot, FC_BYTES, had - length);
 	for (uint64_t at = length; at < had && r == 0; at += at)
 		r = s->memory->unmap_segment(s->segment[fc_segment_of(at)], at, at);
 	return r;

@@ -100,7 +100,7 @@ void fc_calls_stat(struct fc_supervisor *v)
 		if (f->state != FC_FRONT_CONNECTED || !c->used || c->q.type != FC_XEN_STAT)
 			continue;
 		if (!bytes)
-			bytes = fc_stat_fill(v, &figures.domain);
+			bytes = fc_stat_fill(v, 0, &figures.domain);
 		size = bytes < c->q.text_size ? (uint32_t)bytes : c->q.text_size;
 		finish_with(v, f, c, fc_gntdev_write(f->domid, c->q.text, &figures, size), bytes, 0);
 	}
@@ -392,6 +392,8 @@ static int attach(struct fc_supervisor *v, struct fc_front *f, struct fc_remote 
 		.comm = comm,
 		.umask = c->q.arg[1],
 		.file_size = c->q.arg[2],
+		.files = UINT64_MAX,
+		.threads = UINT64_MAX,
 		.text = &place,
 		.text_size = sizeof place,
 	};
@@ -400,7 +402,7 @@ static int attach(struct fc_supervisor *v, struct fc_front *f, struct fc_remote 
 
 	if (status < 0)
 		return status;
-	if (fc_sessions_of(v, cred.fsuid) >= FC_SESSIONS_PER_UID)
+	if (!fc_session_fits(v, cred.ruid, 0))
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * confine.c - the file tree the domain lives in: a read-only tmpfs with the exports mounted at their prefixes, and nothing
- * else; and the capabilities it keeps. The kernel, not a comparison of strings, keeps clients inside.
+ * else. The kernel, not a comparison of strings, keeps clients inside.
  */
 #define _GNU_SOURCE
 #include "storage-domain/confine.h"
@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -330,22 +328,4 @@ close_trees:
 	if (skeleton >= 0)
 		close(skeleton);
 	return r;
-}
-
-/* ---- capabilities ---- */
-
-int fc_confine_caps(void)
-{
-	uint64_t keep = (FC_CAPS_FILES | FC_CAPS_IDENTITY) & fc_caps_permitted();
-
-	/* without CAP_SETPCAP the bounding set stays, which matters little: no_new_privs, and nothing here may exec */
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (!(keep >> cap & 1))
-			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
-	    fc_caps_set(keep, keep))
-		return fail("capabilities");
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }))
-		return fail("dumping");
-	return 0;
 }

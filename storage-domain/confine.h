@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * confine.h - what the kernel lets the domain's processes see and do: their file tree (confine.c), their capabilities and
- * their system calls (fence.c). It starts no process.
+ * confine.h - what the kernel lets the domain's processes see and do: their file tree (confine.c) and their system calls
+ * (fence.c). Whom they run as is identity.h's. It starts no process.
  */
 #ifndef FC_DOMAIN_CONFINE_H
 #define FC_DOMAIN_CONFINE_H
@@ -18,10 +18,6 @@ bool fc_confine_privileged(void);
  * prefixes; into a user namespace of its own too if not `privileged`. Fills *exports; their roots become descriptors
  * FC_FD_EXPORT..., FC_FD_PROC and FC_FD_PROC_OWN are opened. Returns 0, or -1 after logging one line that says what to do. */
 int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool privileged, struct fc_exports *exports);
-
-/* Give up for good every capability but those of caps.h, the right to gain any, being traced and dumping core. Returns 0, or
- * -1 after logging. */
-int fc_confine_caps(void);
 
 /* Build the shadows' system call filter, with the transport's `ioctls` in it. Once, in the supervisor. Returns 0, or -1 after
  * logging. */

@@ -14,19 +14,26 @@
 #include "storage-domain/exports.h"
 #include "storage-domain/link.h"
 #include "storage-domain/log.h"
+#include "storage-domain/stranger.h"
 #include "storage-domain/supervisor.h"
+#include "storage-domain/lookout.h"
 
-void fc_connection_close(struct fc_supervisor *v, struct fc_connection *c)
+/* Its place is free, and the caller has its socket. */
+static int let_go(struct fc_supervisor *v, struct fc_connection *c)
 {
-	if (c->watch.fd < 0)
-		return;
 	if (c->waiting == FC_WAIT_CRED)
 		for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
 			if (v->session[i].cred == c)
 				v->session[i].cred = NULL;
 	c->waiting = FC_WAIT_NOTHING;
 	v->connections--;
-	fc_watch_close(v, &c->watch);
+	return fc_watch_take(v, &c->watch);
+}
+
+void fc_connection_close(struct fc_supervisor *v, struct fc_connection *c)
+{
+	if (c->watch.fd >= 0)
+		fc_stranger_close(let_go(v, c));
 }
 
 void fc_connection_answer(struct fc_supervisor *v, struct fc_connection *c, struct fc_msg *m, const char *text,
@@ -50,14 +57,28 @@ static void answer_status(struct fc_supervisor *v, struct fc_connection *c, cons
 
 /* ---- who may ---- */
 
+/* Who runs as the domain's own user could signal it: that is nobody's client. */
+static bool is_ours(const struct fc_supervisor *v, const struct fc_peer *p)
+{
+	const struct fc_identity *id = &v->identity;
+
+	return id->own && (p->ruid == id->uid || p->euid == id->uid || p->suid == id->uid || p->fsuid == id->uid);
+}
+
 /* Without privilege the domain has one identity, its own, and lends it to nobody else. */
-static int admit(const struct fc_supervisor *v, const struct fc_peer *p)
+static bool may_come(const struct fc_supervisor *v, const struct fc_peer *p)
 {
 	if (v->privileged)
-		return 0;
-	if (p->euid != geteuid() || p->fsuid != geteuid() || p->egid != getegid() || p->fsgid != getegid())
+		return !is_ours(v, p);
+	return p->euid == geteuid() && p->fsuid == geteuid() && p->egid == getegid() && p->fsgid == getegid();
+}
+
+/* Whom its system shows other files shall not see these through us. */
+static int admit(const struct fc_supervisor *v, const struct fc_peer *p)
+{
+	if (!may_come(v, p))
 		return -EPERM;
-	return 0;
+	return v->any_root || p->proven & FC_LOOKOUT_ROOT ? 0 : -EXDEV;
 }
 
 /*
@@ -134,6 +155,8 @@ static int hand_over(struct fc_supervisor *v, struct fc_connection *c, const str
 		.serial = p->head.serial,
 		.umask = p->head.arg[0],
 		.file_size = p->head.arg[1],
+		.files = peer->files,
+		.threads = peer->threads,
 	};
 	struct fc_session *s = fc_pool_take(v);
 	int r;
@@ -158,7 +181,7 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		/* the file-system ids as they are: a client that has changed them apart from the effective ones
 		 * stays with what its kernel would check */
 		r = make_cred(v, c->watch.fd, &peer, peer.fsuid, peer.fsgid, &cred);
-		if (r == 0 && fc_sessions_of(v, c->uid) >= FC_SESSIONS_PER_UID)
+		if (r == 0 && !fc_session_fits(v, cred.ruid, 0))
 			r = -EAGAIN;
 		if (r < 0)
 			close(peer.pidfd);
@@ -170,7 +193,7 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		answer_status(v, c, p, r);
 		return;
 	}
-	fc_connection_close(v, c);
+	close(let_go(v, c)); /* the shadow has it */
 }
 
 /* The client has changed its identity: its shadow follows, and says when it has. */
@@ -216,7 +239,8 @@ static void credentials(struct fc_supervisor *v, struct fc_connection *c, const 
 
 static void gone(struct fc_supervisor *v, struct fc_connection *c, const struct fc_packet *p)
 {
-	int r = fc_gone(v, (pid_t)p->head.arg[0]);
+	const struct fc_asker asker = { .uid = c->uid };
+	int r = fc_gone(v, &asker, (pid_t)p->head.arg[0]);
 
 	if (r <= 0) {
 		answer_status(v, c, p, r);
@@ -229,7 +253,7 @@ static void gone(struct fc_supervisor *v, struct fc_connection *c, const struct 
 
 static void stop(struct fc_supervisor *v, struct fc_connection *c, const struct fc_packet *p)
 {
-	bool may = c->uid == geteuid() || (v->privileged && c->uid == 0);
+	bool may = c->uid == (v->privileged ? 0 : geteuid());
 
 	answer_status(v, c, p, may ? 0 : -EPERM);
 	v->stop = v->stop || may;
@@ -268,8 +292,8 @@ static void request(struct fc_supervisor *v, struct fc_connection *c, const stru
 static void connection_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
 {
 	struct fc_connection *c = fc_owner(w, struct fc_connection, watch);
-	struct fc_packet p;
-	int r = fc_control_recv(w->fd, &p, MSG_DONTWAIT);
+	struct fc_packet p = { .nfds = 0 };
+	int r = fc_stranger_recv(w->fd, &p);
 
 	(void)events;
 	if (r == -EAGAIN)
@@ -278,8 +302,8 @@ static void connection_ready(struct fc_supervisor *v, struct fc_watch *w, uint32
 		fc_connection_close(v, c);
 		return;
 	}
-	/* no request of a fresh connection carries text or descriptors, and there is one at a time */
-	if (r == 0 && (p.nfds || p.head.size || c->waiting != FC_WAIT_NOTHING))
+	/* no request of a fresh connection carries text, and there is one at a time */
+	if (r == 0 && (p.head.size || c->waiting != FC_WAIT_NOTHING))
 		r = -EPROTO;
 	if (r == 0) {
 		request(v, c, &p);
@@ -289,7 +313,6 @@ static void connection_ready(struct fc_supervisor *v, struct fc_watch *w, uint32
 		p.head = (struct fc_msg){ 0 };
 	fc_log(FC_LOG_INFO, "user %u: not a request: hanging up", c->uid);
 	answer_status(v, c, &p, -EPROTO);
-	fc_packet_drop(&p);
 }
 
 static struct fc_connection *place(struct fc_supervisor *v, uid_t uid)
@@ -305,7 +328,8 @@ static struct fc_connection *place(struct fc_supervisor *v, uid_t uid)
 		else if (c->uid == uid)
 			same++;
 	}
-	return same < FC_CONNECTIONS_PER_UID ? free : NULL;
+	/* as with everything: no more than what is then left for others (budget.h) */
+	return same < FC_CONNECTIONS_PER_UID && same < FC_CONNECTIONS_MAX - v->connections ? free : NULL;
 }
 
 void fc_connection_open(struct fc_supervisor *v, int fd)
@@ -325,7 +349,7 @@ void fc_connection_open(struct fc_supervisor *v, int fd)
 	v->connections++;
 	return;
 refuse:
-	close(fd);
+	fc_stranger_close(fd);
 }
 
 int fc_connections_expire(struct fc_supervisor *v)

@@ -8,7 +8,8 @@
  *   Few: a worker on a hot queue serves many clients' page-cache calls faster than one worker each would, on fewer
  *   CPUs. But never so few that a request waits behind one that blocks. The `credit` says how many calls in flight will
  *   be served without ringing; each worker is, for that count,
- *     asleep   on the bell. At least one always is (the spare), unless all FC_ENTRIES are up;
+ *     asleep   on the bell. At least one always is (the spare), unless all FC_ENTRIES are up, or the client may have no
+ *              more (budget.h): then a request waits until a call is over;
  *     ready    spinning, or in a call that began less than FC_STUCK_NS ago;
  *     stuck    in a call that it announced as blocking (fc_block_begin), or that was seen to run longer than
  *     FC_STUCK_NS
@@ -120,13 +121,25 @@ static int start_thread(struct fc_worker *w)
 	return -r;
 }
 
+/* The first and the spare come with the session; each one more is paid for as long as it lives. `live`: how many there are besides it. */
+static bool pay(struct fc_workers *p, unsigned live)
+{
+	return live < FC_TASKS_BASE - 1 || fc_budget_take(p->s->shared, p->s->slot, FC_TASKS, 1);
+}
+
+static void pay_back(struct fc_workers *p, unsigned live)
+{
+	if (live >= FC_TASKS_BASE - 1)
+		fc_budget_give(p->s->slot, FC_TASKS, 1);
+}
+
 /* One more worker, asleep at first. 0 or -errno. */
 static int spawn(struct fc_workers *p)
 {
 	struct fc_worker *w = make_room(p);
 	int r;
 
-	if (!w)
+	if (!w || !pay(p, p->live))
 		return -EAGAIN;
 	memset(w, 0, offsetof(struct fc_worker, exec));
 	w->pool = p;
@@ -135,7 +148,10 @@ static int spawn(struct fc_workers *p)
 	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_relaxed);
 	r = start_thread(w);
 	w->live = w->joinable = !r;
-	p->live += !r;
+	if (r)
+		pay_back(p, p->live);
+	else
+		p->live++;
 	return r;
 }
 
@@ -189,7 +205,7 @@ bool fc_crew_sleep(struct fc_worker *w)
 	leave = p->live - p->awake > ASLEEP_MAX;
 	if (leave) {
 		w->live = false;
-		p->live--;
+		pay_back(p, --p->live);
 	}
 	find_stuck(p);
 	publish_credit(p);
@@ -217,7 +233,7 @@ void fc_crew_leave(struct fc_worker *w)
 {
 	pthread_mutex_lock(&w->pool->lock);
 	w->live = false;
-	w->pool->live--;
+	pay_back(w->pool, --w->pool->live);
 	publish_credit(w->pool);
 	pthread_mutex_unlock(&w->pool->lock);
 }

@@ -84,10 +84,10 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 
 	dirfd = fc_exec_descriptor_path(x, 0, dirfd);
 	if (x->descriptor_path)
-		return fc_exec_new_fd(fc_call(SYS_openat2, dirfd, x->path[0], how, sizeof *how));
+		return fc_exec_new_fd(x, fc_call(SYS_openat2, dirfd, x->path[0], how, sizeof *how));
 	inside.resolve |= RESOLVE_NO_MAGICLINKS;
 	if (how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) /* the caller's own confinement is tighter */
-		return fc_exec_new_fd(fc_call(SYS_openat2, dirfd, x->path[0], &inside, sizeof inside));
+		return fc_exec_new_fd(x, fc_call(SYS_openat2, dirfd, x->path[0], &inside, sizeof inside));
 	r = fc_path_start(x->s->exports, dirfd, x->path[0], &start, &rest);
 	if (r)
 		return r;
@@ -97,7 +97,7 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	fd = fc_call(SYS_openat2, start, rest, &inside, sizeof inside);
 	if (fd == -EXDEV && !(how->resolve & RESOLVE_NO_XDEV))
 		fd = open_crossing(x, start, rest, how);
-	return fd <= FC_CONTINUE ? fd : fc_exec_new_fd(fd);
+	return fd <= FC_CONTINUE ? fd : fc_exec_new_fd(x, fd);
 }
 
 int64_t fc_exec_openat(struct fc_exec *x)
@@ -138,7 +138,7 @@ int64_t fc_exec_openat2(struct fc_exec *x)
 
 int64_t fc_exec_dup(struct fc_exec *x)
 {
-	return fc_exec_new_fd(fc_call(SYS_fcntl, fc_exec_fd(x->e.arg[0]), F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST));
+	return fc_exec_new_fd(x, fc_call(SYS_fcntl, fc_exec_fd(x->e.arg[0]), F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST));
 }
 
 int64_t fc_exec_chdir(struct fc_exec *x)

@@ -64,19 +64,18 @@ int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path)
 	return FC_CONTINUE - arg;
 }
 
-int64_t fc_exec_new_fd(int64_t fd)
+int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 {
 	int64_t high = fd;
 
-	if (fd < 0 || (fd >= FC_DOMAIN_FD_FIRST && fd <= FC_DOMAIN_FD_MAX))
-		return fd;
-	high = fd > FC_DOMAIN_FD_MAX ? -EMFILE : fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
-	fc_call(SYS_close, fd);
-	if (high > FC_DOMAIN_FD_MAX) {
-		fc_call(SYS_close, high);
-		return -EMFILE;
+	if (fd >= 0 && fd < FC_DOMAIN_FD_FIRST) {
+		high = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+		fc_call(SYS_close, fd);
 	}
-	return high;
+	if (high < (int64_t)fc_load(&x->s->descriptors_end) || fc_budget_descriptor(x->s, (int)high))
+		return high;
+	fc_call(SYS_close, high);
+	return -EMFILE;
 }
 
 /* ---- rows ---- */

@@ -20,6 +20,8 @@
 #define FC_FD_EVTCHN 10  /* Xen: /dev/xen/evtchn, one for all, libxenevtchn's; only the supervisor reads */
 #define FC_FD_GNTDEV 11  /* Xen: the device behind FC_FD_GNTTAB (O_PATH), for shadows to open it for themselves */
 #define FC_FD_RINGS 12   /* Xen: eventfd: a shadow has set `rings` in its roster slot */
+#define FC_FD_LOOKOUT 13 /* supervisor and lookout: the way from one to the other */
+#define FC_FD_OOM 14     /* supervisor only: its /proc/self/oom_score_adj */
 #define FC_FD_EXPORT 16  /* .. 31: roots of the exports, O_PATH */
 
 _Static_assert(FC_FD_EXPORT + FC_EXPORTS_MAX <= FC_DOMAIN_FD_FIRST, "no export's root is a client's descriptor");

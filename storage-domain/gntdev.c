@@ -19,6 +19,7 @@
 #include <xen/sys/gntdev.h>
 
 #include "farcall/xen.h"
+#include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/xen_shadow.h"
 
@@ -45,15 +46,28 @@ int fc_gntdev_open(void)
 	return xengnttab_fd(fc_gnttab) == FC_FD_GNTTAB ? 0 : -EBADF;
 }
 
-int fc_gntdev_own(void)
+/* The device is root's, and this is before any worker runs. */
+static int open_again(void)
 {
+	const uint64_t permitted = fc_caps_permitted();
 	char path[32];
-	int fd, r;
+	int fd;
 
 	snprintf(path, sizeof path, "self/fd/%d", FC_FD_GNTDEV);
+	if (fc_caps_set(permitted & FC_CAP(DAC_OVERRIDE), permitted))
+		return -EPERM;
 	fd = openat(FC_FD_PROC, path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		fd = -errno;
+	return fc_caps_set(0, permitted) ? -EPERM : fd;
+}
+
+int fc_gntdev_own(void)
+{
+	int fd = open_again(), r;
+
+	if (fd < 0)
+		return fd;
 	r = dup3(fd, FC_FD_GNTTAB, O_CLOEXEC) < 0 ? -errno : 0;
 	close(fd);
 	return r;

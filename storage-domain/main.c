@@ -10,12 +10,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "storage-domain/caps.h"
 #include "storage-domain/confine.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/listen.h"
+#include "storage-domain/oom.h"
 #include "storage-domain/options.h"
 #include "storage-domain/supervisor.h"
 #include "storage-domain/transport.h"
+#include "storage-domain/lookout.h"
 #include "storage-domain/xen.h"
 
 #ifndef PACKAGE_VERSION
@@ -51,6 +54,13 @@ static const char help[] =
 	"      --mode MODE               file mode of the socket, octal (default: 0666 as root, else 0600)\n"
 	"      --spin POLICY             adaptive (default); for measurements always (a worker of each session never\n"
 	"                                sleeps) or never (every request wakes one)\n"
+	"      --user USER               run as this user, by name or number, if started by root (default: farcall if "
+	"there\n"
+	"                                is such a user, else a number that nobody has); nothing else should run as "
+	"it\n"
+	"      --any-root                also serve programs in other mount namespaces or chroots: they reach the "
+	"exports\n"
+	"                                whatever their own root shows them\n"
 	"      --ready-fd N              write a line to descriptor N when programs can connect\n"
 	"      --die-with-parent         end when the process that started this one ends\n"
 	"      --log-level LEVEL         error, warning (default), info or debug; the log goes to stderr\n"
@@ -85,11 +95,12 @@ static int arrange_fds(int ready_fd)
 	return 0;
 }
 
-/* As many descriptors as may be: they are the clients'. */
+/* As many descriptors as may be: they are the clients'. And as many threads, once the domain's user is one with a limit. */
 static void raise_limits(void)
 {
-	struct rlimit limit = { FC_DOMAIN_FD_MAX, FC_DOMAIN_FD_MAX };
+	struct rlimit limit = { FC_DOMAIN_FD_MAX, FC_DOMAIN_FD_MAX }, threads = { RLIM_INFINITY, RLIM_INFINITY };
 
+	setrlimit(RLIMIT_NPROC, &threads);
 	if (setrlimit(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
@@ -135,6 +146,16 @@ static int check_parent(const struct fc_options *o, pid_t parent)
 	return getppid() == parent ? 0 : -1;
 }
 
+/* What the domain's processes may have from here on: what requests run with, and what it takes to become a client. */
+static int become_ourselves(const struct fc_identity *id)
+{
+	int r = fc_identity_take(id, FC_CAPS_FILES | FC_CAPS_IDENTITY);
+
+	if (r < 0)
+		fc_log(FC_LOG_ERROR, "cannot give up the rights it was started with: %s", strerror(-r));
+	return r;
+}
+
 /* Confined, with `start` to find clients and `leave` to tell them of the end, where the loop alone does not. Returns the exit
  * status. */
 static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent, int (*start)(struct fc_supervisor *),
@@ -142,11 +163,11 @@ static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent
 {
 	int status = 1;
 
-	if (fc_fence_build(v->transport->ioctls, v->transport->ioctl_count) ||
+	if (fc_fence_build(v->transport->ioctls, v->transport->ioctl_count) || fc_lookout_start(&v->identity) ||
 	    fc_confine_tree(o->export, o->exports, v->privileged, &v->exports))
 		return 1;
-	/* after the namespaces: entering them disarms the signal */
-	if (fc_confine_caps() || check_parent(o, parent))
+	/* after namespaces and ids: a change of either disarms the signal */
+	if (become_ourselves(&v->identity) || check_parent(o, parent))
 		return 1;
 	fc_peer_init(v->privileged);
 	if (!fc_supervisor_init(v) && !(start && start(v))) {
@@ -199,6 +220,8 @@ static int serve_local(struct fc_supervisor *v, const struct fc_options *o, pid_
 		return 1;
 	v->listen_fd = listener.fd;
 	status = run(v, o, parent, NULL, NULL);
+	/* the name may be in root's directory */
+	fc_caps_set(fc_caps_permitted(), fc_caps_permitted());
 	fc_listen_close(&listener);
 	return status;
 }
@@ -209,6 +232,12 @@ static int serve(const struct fc_options *o, pid_t parent)
 
 	hold_signals();
 	v.privileged = fc_confine_privileged();
+	v.any_root = o->any_root;
+	if (v.privileged && fc_identity_find(&v.identity, o->user))
+		return 1;
+	raise_limits();
+	fc_capacity_measure(&v.capacity);
+	fc_oom_open();
 	return o->xen ? serve_xen(&v, o, parent) : serve_local(&v, o, parent);
 }
 
@@ -234,6 +263,5 @@ int main(int argc, char **argv)
 		fc_log(FC_LOG_ERROR, "--ready-fd %d: %s", options.ready_fd, strerror(-r));
 		return FC_EXIT_USAGE;
 	}
-	raise_limits();
 	return serve(&options, parent);
 }

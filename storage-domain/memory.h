@@ -11,6 +11,13 @@
 #include "common/doorbell.h"
 
 struct fc_memory {
+	/* The client's next message, as fc_control_recv has it without waiting, but with no descriptor in it that could be used. Memory
+	 * that it brought is kept for the functions below. */
+	int (*receive)(struct fc_packet *p);
+
+	/* Let go of what the last message brought and nobody has mapped. */
+	void (*discard)(void);
+
 	/* What a message with one part (GROW) or two (AREAS) must bring. */
 	bool (*complete)(const struct fc_packet *p, unsigned parts);
 

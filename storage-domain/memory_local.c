@@ -3,7 +3,9 @@
  * memory_local.c - a client's memory on the same machine: memfds.
  *
  * A memfd on tmpfs that is sealed against shrinking can always be read and written up to its size; anything else could
- * raise SIGBUS under a worker, or make it wait for as long as the client likes.
+ * raise SIGBUS under a worker, or make it wait for as long as the client likes. Its pages belong to whoever touches them first: so
+ * the client must have touched all of them, and nobody can make a hole once we have sealed it against writing anew. Then
+ * it is the client, not the domain, whose memory it is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,52 +14,132 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include "storage-domain/fds.h"
 #include "storage-domain/memory.h"
+#include "storage-domain/receive.h"
 
-#define FC_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+#define SEALS_WANTED (F_SEAL_SHRINK | F_SEAL_GROW)
+#define SEALS_ADDED (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+#define PARTS_MAX 2
+
+/* What the last message brought: mapped anywhere; null: none, or taken. */
+static struct {
+	void *at;
+	uint64_t size;
+	int error; /* why it is not mapped */
+} part[PARTS_MAX];
 
 /* Address space for the largest data area and a guard page: what is not mapped in it is not accessible. */
 static char *reserved;
+
+/* ---- judging ---- */
+
+/* Is `fd` memory that stays what it is? Returns its size or -EPROTO. */
+static int64_t check(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & SEALS_WANTED) != SEALS_WANTED || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC ||
+	    fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > FC_DATA_MAX)
+		return -EPROTO;
+	return st.st_size;
+}
+
+/* From here on no page of it can be taken away. Is each there? */
+static int seal(int fd, int64_t size)
+{
+	if (fcntl(fd, F_ADD_SEALS, SEALS_ADDED) || lseek(fd, 0, SEEK_HOLE) != size)
+		return -EPROTO;
+	return 0;
+}
+
+/* Map a memfd that is what it must be. Returns 0 and its size, or -errno. */
+static int map(int fd, void **at, uint64_t *size)
+{
+	int64_t bytes = check(fd);
+	void *m;
+	int r;
+
+	if (bytes < 0)
+		return (int)bytes;
+	m = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (m == MAP_FAILED)
+		return errno == ENOMEM ? -ENOMEM : -EPROTO; /* sealed against writing, or opened for reading only */
+	r = madvise(m, (size_t)bytes, MADV_DONTFORK) ? -errno : seal(fd, bytes);
+	if (r < 0) {
+		munmap(m, (size_t)bytes);
+		return r;
+	}
+	*at = m;
+	*size = (uint64_t)bytes;
+	return 0;
+}
+
+static void discard(void)
+{
+	for (unsigned i = 0; i < PARTS_MAX; i++) {
+		if (part[i].at)
+			munmap(part[i].at, part[i].size);
+		part[i].at = NULL;
+		part[i].error = -EPROTO;
+	}
+}
+
+static void judge(const struct fc_packet *p)
+{
+	discard();
+	for (unsigned i = 0; i < PARTS_MAX && (int)i < p->nfds; i++)
+		part[i].error = map(p->fd[i], &part[i].at, &part[i].size);
+}
+
+static int receive(struct fc_packet *p)
+{
+	bool brings;
+	int r = fc_control_peek(FC_FD_CLIENT, &brings);
+
+	if (r < 0)
+		return r;
+	return brings ? fc_receive_apart(p, judge) : fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
+}
+
+/* ---- placing ---- */
 
 static bool complete(const struct fc_packet *p, unsigned parts)
 {
 	return p->nfds == (int)parts && !p->head.size;
 }
 
-/* Is `fd` memory of exactly `size` bytes that stays that way? Returns 0 or -EPROTO. */
-static int check(int fd, uint64_t size)
+/* Part `n`, which must be of that size, at `at` if that is not null. */
+static int take(unsigned n, uint64_t size, char *at, void **mapped)
 {
-	struct statfs fs;
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
+	void *m = part[n].at;
 
-	if (seals < 0 || (seals & FC_SEALS) != FC_SEALS || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC ||
-	    fstat(fd, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+	if (!m)
+		return part[n].error;
+	if (part[n].size != size)
 		return -EPROTO;
-	return 0;
-}
-
-/* Map all of a memfd that is what it must be, at `at` if that is not null. */
-static int map(int fd, uint64_t size, char *at, void **mapped)
-{
-	int r = check(fd, size);
-	void *m;
-
-	if (r < 0)
-		return r;
-	m = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), fd, 0);
-	if (m == MAP_FAILED)
-		return errno == ENOMEM ? -ENOMEM : -EPROTO; /* sealed against writing, or opened for reading only */
-	if (madvise(m, size, MADV_DONTFORK))
-		return -errno;
+	if (at) {
+		m = mremap(m, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+		if (m == MAP_FAILED)
+			return -errno;
+	}
+	part[n].at = NULL;
 	*mapped = m;
 	return 0;
 }
 
 static int map_area(const struct fc_packet *p, void **at)
 {
-	return map(p->fd[0], sizeof(struct fc_request_area), NULL, at);
+	(void)p;
+	return take(0, sizeof(struct fc_request_area), NULL, at);
 }
 
 static int reserve(void)
@@ -75,11 +157,12 @@ static int reserve(void)
 	return 0;
 }
 
-static int map_segment(const struct fc_packet *p, unsigned part, uint64_t offset, uint64_t size, void **at)
+static int map_segment(const struct fc_packet *p, unsigned n, uint64_t offset, uint64_t size, void **at)
 {
 	int r = reserved ? 0 : reserve();
 
-	return r < 0 ? r : map(p->fd[part], size, reserved + offset, at);
+	(void)p;
+	return r < 0 ? r : take(n, size, reserved + offset, at);
 }
 
 static int unmap_segment(void *at, uint64_t offset, uint64_t size)
@@ -110,6 +193,8 @@ static void unmap_all(void *area, char *const segment[], uint64_t length)
 }
 
 const struct fc_memory fc_memory_local = {
+	.receive = receive,
+	.discard = discard,
 	.complete = complete,
 	.map_area = map_area,
 	.map_segment = map_segment,

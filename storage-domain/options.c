@@ -53,7 +53,19 @@ static int add_export(struct fc_options *o, const char *text, char *wrong, size_
 	return 0;
 }
 
-enum { OPT_SOCKET = 256, OPT_XEN, OPT_SPIN, OPT_READY, OPT_MODE, OPT_DIE, OPT_LOG, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_SOCKET = 256,
+	OPT_XEN,
+	OPT_SPIN,
+	OPT_READY,
+	OPT_MODE,
+	OPT_DIE,
+	OPT_LOG,
+	OPT_USER,
+	OPT_ANY_ROOT,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option table[] = {
 	{ "volume", required_argument, NULL, 'v' },
@@ -63,6 +75,8 @@ static const struct option table[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "die-with-parent", no_argument, NULL, OPT_DIE },
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "any-root", no_argument, NULL, OPT_ANY_ROOT },
 	{ "log-level", required_argument, NULL, OPT_LOG },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
@@ -111,6 +125,12 @@ static int take(struct fc_options *o, int option, char **argv, char *wrong, size
 			return 0;
 		snprintf(wrong, room, "--log-level %s: not one of error, warning, info, debug", optarg);
 		return -1;
+	case OPT_USER:
+		o->user = optarg;
+		return 0;
+	case OPT_ANY_ROOT:
+		o->any_root = true;
+		return 0;
 	case OPT_DIE:
 		o->die_with_parent = true;
 		return 0;

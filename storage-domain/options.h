@@ -16,8 +16,10 @@ struct fc_options {
 	const char *socket; /* null: with `xen` */
 	bool xen;
 	enum fc_spin_policy spin;
-	int ready_fd; /* -1: nobody to tell */
-	mode_t mode;  /* of the socket file; (mode_t)-1: not given */
+	const char *user; /* whom to run as, if root starts it; null: identity.h's choice */
+	bool any_root;    /* serve clients in other mount namespaces and under other roots, too */
+	int ready_fd;     /* -1: nobody to tell */
+	mode_t mode;      /* of the socket file; (mode_t)-1: not given */
 	bool die_with_parent;
 	bool help, version;
 	enum fc_log_level log;

@@ -8,15 +8,14 @@
  *   - the effective ids in the same text must be those of the connection;
  *   - root's count as they are: root gains nothing by executing something;
  *   - anybody else's count only if ambient too: executing a privileged program empties the ambient set;
- *   - those of a process in another user namespace do not count. The namespace is looked at after the capabilities,
- *     for a process can leave ours but not come back.
+ *   - only those of a process count that is proven to be in our own user namespace (lookout.h), whatever its ids are called there. The
+ *     namespace is looked at after the capabilities, for a process can leave ours but not come back.
  */
 #define _GNU_SOURCE
 #include "storage-domain/peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,16 +23,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/lookout.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
 
-#define MAP_TEXT 4096
-
 static bool caps_count;
-static char own_uid_map[MAP_TEXT], own_gid_map[MAP_TEXT];
 
 /* Read /proc/WHO/NAME as a string. Returns 0 or -errno. */
 static int proc_read(const char *who, const char *name, char *text, size_t room)
@@ -55,16 +53,7 @@ static int proc_read(const char *who, const char *name, char *text, size_t room)
 
 void fc_peer_init(bool caps)
 {
-	caps_count = caps && !proc_read("self", "uid_map", own_uid_map, sizeof own_uid_map) &&
-		     !proc_read("self", "gid_map", own_gid_map, sizeof own_gid_map);
-}
-
-static bool same_user_namespace(const char *who)
-{
-	char map[MAP_TEXT];
-
-	return !proc_read(who, "uid_map", map, sizeof map) && !strcmp(map, own_uid_map) &&
-	       !proc_read(who, "gid_map", map, sizeof map) && !strcmp(map, own_gid_map);
+	caps_count = caps;
 }
 
 static const char *field(const char *text, const char *name)
@@ -95,6 +84,31 @@ int fc_status_parse(const char *text, struct fc_peer *p)
 	memset(p->comm, 0, sizeof p->comm);
 	memcpy(p->comm, name, length);
 	return 0;
+}
+
+/* One of a line's two limits, the soft one first. */
+static bool take_limit(const char *line, bool hard, uint64_t *value)
+{
+	unsigned long long number;
+	char text[2][24];
+
+	if (!line || sscanf(line, "%23s %23s", text[0], text[1]) != 2)
+		return false;
+	*value = UINT64_MAX;
+	if (!strcmp(text[hard], "unlimited"))
+		return true;
+	if (sscanf(text[hard], "%llu", &number) != 1)
+		return false;
+	*value = number;
+	return true;
+}
+
+int fc_limits_parse(const char *text, struct fc_peer *p)
+{
+	return take_limit(field(text, "Max open files"), true, &p->files) &&
+			       take_limit(field(text, "Max processes"), false, &p->threads)
+		       ? 0
+		       : -EPROTO;
 }
 
 bool fc_pidfd_dead(int pidfd)
@@ -141,7 +155,8 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	snprintf(who, sizeof who, "%d", u->pid);
 	if (!proc_read(who, "status", text, sizeof text) && !fc_status_parse(text, p) && p->euid == u->uid &&
 	    p->egid == u->gid) {
-		if (!caps_count || !same_user_namespace(who))
+		p->proven = fc_lookout_ask(u->pid);
+		if (!caps_count || !(p->proven & FC_LOOKOUT_USER))
 			p->caps = 0;
 		p->ruid = ruid;
 		p->rgid = rgid;
@@ -151,14 +166,33 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	p->rgid = rgid;
 	p->euid = p->suid = p->fsuid = u->uid;
 	p->egid = p->sgid = p->fsgid = u->gid;
+	p->proven = fc_lookout_ask(u->pid);
 	p->caps = 0;
 	strcpy(p->comm, "?");
+}
+
+/* As its kernel holds it to them: root's threads are not counted, and who may raise its limits has none. */
+static int read_limits(pid_t pid, struct fc_peer *p)
+{
+	char who[16], text[4096];
+	int r;
+
+	snprintf(who, sizeof who, "%d", pid);
+	r = proc_read(who, "limits", text, sizeof text);
+	if (r == 0)
+		r = fc_limits_parse(text, p);
+	if (p->caps & FC_CAP(SYS_RESOURCE))
+		p->files = UINT64_MAX;
+	if (p->ruid == 0 || p->caps & (FC_CAP(SYS_RESOURCE) | FC_CAP(SYS_ADMIN)))
+		p->threads = UINT64_MAX;
+	return r;
 }
 
 int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_peer *p)
 {
 	struct ucred u;
 	socklen_t size = sizeof u;
+	int r;
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &u, &size))
 		return -errno;
@@ -169,13 +203,31 @@ int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_p
 	if (p->pidfd < 0)
 		return p->pidfd;
 	read_status(&u, ruid, rgid, p);
+	r = read_limits(u.pid, p);
 	/* only now: as long as the process lives, its number was nobody else's while we read */
-	if (fc_pidfd_dead(p->pidfd)) {
+	if (r < 0 || fc_pidfd_dead(p->pidfd)) {
 		close(p->pidfd);
 		p->pidfd = -1;
-		return -ESRCH;
+		return r < 0 ? r : -ESRCH;
 	}
 	return 0;
+}
+
+int fc_peer_is_child(pid_t pid, pid_t parent, uid_t uid)
+{
+	char who[16], text[8192];
+	struct fc_peer peer;
+	const char *at;
+	int ppid, r;
+
+	snprintf(who, sizeof who, "%d", pid);
+	r = proc_read(who, "status", text, sizeof text);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	at = field(text, "PPid:\t");
+	if (!at || sscanf(at, "%d", &ppid) != 1 || fc_status_parse(text, &peer))
+		return -EPROTO;
+	return ppid == parent && (peer.ruid == uid || uid == 0);
 }
 
 int fc_peer_groups(int sock, struct fc_cred *cred)

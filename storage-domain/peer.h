@@ -17,11 +17,14 @@ struct fc_peer {
 	int pidfd; /* close-on-exec; the caller's to close */
 	uid_t ruid, euid, suid, fsuid;
 	gid_t rgid, egid, sgid, fsgid;
-	uint64_t caps; /* effective ones that count here; not cut to anything */
+	uint64_t caps;   /* effective ones that count here; not cut to anything */
+	unsigned proven; /* of its namespaces: FC_LOOKOUT_* */
+	uint64_t files,
+		threads; /* its RLIMIT_NOFILE, hard, and its user's RLIMIT_NPROC, soft; UINT64_MAX: none that binds it */
 	char comm[16];
 };
 
-/* Once, when FC_FD_PROC is in place and the namespaces are final. With `caps` false no capability of a client counts. */
+/* Once, before any client. With `caps` false no capability of a client counts. */
 void fc_peer_init(bool caps);
 
 /* The effective uid a connection was made with. Returns 0 or -errno. */
@@ -35,13 +38,20 @@ int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_p
 /* The connection's supplementary groups into cred->group. Returns 0 or -errno (-E2BIG: more than cred has room for). */
 int fc_peer_groups(int sock, struct fc_cred *cred);
 
+/* Is process `pid` a child of process `parent`, and its real uid `uid` (or `uid` 0)? Returns 1 or 0, -ESRCH if there is no such
+ * process, or -errno. */
+int fc_peer_is_child(pid_t pid, pid_t parent, uid_t uid);
+
 /* Has the process of a pidfd ended? */
 bool fc_pidfd_dead(int pidfd);
 
-/* ---- for tests: the parser of /proc/PID/status ---- */
+/* ---- for tests: the parsers of /proc/PID/status and /proc/PID/limits ---- */
 
 /* Fill comm, ids and caps from the text. Capabilities of a process that is not root count only as far as they are ambient.
  * Returns 0 or -EPROTO. */
 int fc_status_parse(const char *text, struct fc_peer *peer);
+
+/* Fill files and threads. Returns 0 or -EPROTO. */
+int fc_limits_parse(const char *text, struct fc_peer *peer);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "storage-domain/log.h"
+#include "storage-domain/oom.h"
 #include "storage-domain/shadow_main.h"
 #include "storage-domain/supervisor.h"
 
@@ -22,10 +23,12 @@ static int pool_add(struct fc_supervisor *v)
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
+	fc_oom_before_fork();
 	pid = fork();
 	if (pid == 0)
 		fc_shadow_main(&v->exports, v->transport, v->shared, s - v->session, pair[1], supervisor);
 	r = -errno;
+	fc_oom_after_fork();
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);

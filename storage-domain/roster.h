@@ -20,9 +20,10 @@ struct fc_licence {
 
 struct fc_domain_shared {
 	uint64_t generation;
-	uint32_t licences;        /* constant: how many of licence[] exist */
-	_Atomic uint32_t used;    /* slots from here on have never been used */
-	_Atomic uint64_t cut_off; /* sessions ended for breaking the protocol */
+	uint32_t licences;           /* constant: how many of licence[] exist */
+	_Atomic uint32_t used;       /* slots from here on have never been used */
+	struct fc_capacity capacity; /* constant: what there is to be shared out */
+	_Atomic uint64_t cut_off;    /* sessions ended for breaking the protocol */
 	struct fc_licence licence[FC_LICENCES_MAX];
 	struct fc_roster_slot slot[FC_SESSIONS_MAX];
 };

@@ -34,13 +34,16 @@ struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t t
 	return NULL;
 }
 
-unsigned fc_sessions_of(const struct fc_supervisor *v, uid_t uid)
+bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files)
 {
-	unsigned n = 0;
+	unsigned all = 0, mine = 0;
 
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
-		n += v->session[i].state >= FC_SESSION_LIVE && v->session[i].uid == uid;
-	return n;
+	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+		all += v->session[i].state != FC_SESSION_NONE;
+		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].uid == uid;
+	}
+	return mine < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, uid, FC_TASKS, FC_TASKS_BASE) &&
+	       fc_budget_fits(v->shared, uid, FC_FILES, files + FC_FILES_STEP);
 }
 
 struct fc_session *fc_session_claim(struct fc_supervisor *v)
@@ -66,7 +69,18 @@ void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 
 /* ---- GONE ---- */
 
-int fc_gone(struct fc_supervisor *v, pid_t pid)
+/* Is this a session of `pid`, as far as that concerns the asker? What `pid` is, others' children included, is the kernel's word; of a
+ * child that was gone too early there is only its parent's. */
+static bool concerns(const struct fc_session *s, const struct fc_asker *a, pid_t pid)
+{
+	if (s->state < FC_SESSION_LIVE)
+		return false;
+	if (s->client_pid == pid)
+		return a->uid == 0 || a->uid == s->uid;
+	return s->claimed_pid == pid && a->id && s->parent == a->id;
+}
+
+int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 {
 	bool waiting = false, alive = false;
 
@@ -75,7 +89,7 @@ int fc_gone(struct fc_supervisor *v, pid_t pid)
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		struct fc_session *s = &v->session[i];
 
-		if (s->state < FC_SESSION_LIVE || s->client_pid != pid)
+		if (!concerns(s, asker, pid))
 			continue;
 		if (s->state == FC_SESSION_LIVE && !fc_pidfd_dead(s->client.fd)) {
 			alive = true;
@@ -87,10 +101,10 @@ int fc_gone(struct fc_supervisor *v, pid_t pid)
 	return waiting ? 1 : alive ? -EBUSY : 0;
 }
 
-static bool gone_left(const struct fc_supervisor *v, pid_t pid)
+static bool gone_left(const struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 {
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
-		if (v->session[i].state == FC_SESSION_DYING && v->session[i].client_pid == pid)
+		if (v->session[i].state == FC_SESSION_DYING && concerns(&v->session[i], asker, pid))
 			return true;
 	return false;
 }
@@ -104,22 +118,22 @@ static void gone_answer_session(struct fc_supervisor *v, struct fc_session *s, i
 		fc_session_kill(v, s);
 }
 
-/* A session of `pid` has been buried: tell whoever waited for the last of them. */
-static void gone_tell(struct fc_supervisor *v, pid_t pid)
+/* A session has been buried: tell whoever waited for it and for no other. */
+static void gone_tell(struct fc_supervisor *v)
 {
-	if (!pid || gone_left(v, pid))
-		return;
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
 		struct fc_connection *c = &v->connection[i];
+		struct fc_asker asker = { .uid = c->uid };
 		struct fc_msg m = { .type = FC_MSG_GONE, .serial = c->serial };
 
-		if (c->watch.fd >= 0 && c->waiting == FC_WAIT_GONE && c->pid == pid)
+		if (c->watch.fd >= 0 && c->waiting == FC_WAIT_GONE && !gone_left(v, &asker, c->pid))
 			fc_connection_answer(v, c, &m, NULL, NULL, 0);
 	}
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		struct fc_session *s = &v->session[i];
+		struct fc_asker asker = { .uid = s->uid, .id = s->id };
 
-		if (s->state == FC_SESSION_LIVE && s->gone_wanted && s->gone_pid == pid)
+		if (s->state == FC_SESSION_LIVE && s->gone_wanted && !gone_left(v, &asker, s->gone_pid))
 			gone_answer_session(v, s, 0);
 	}
 }
@@ -146,8 +160,6 @@ static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int statu
  */
 static void bury(struct fc_supervisor *v, struct fc_session *s)
 {
-	pid_t client = s->owner ? 0 : s->client_pid;
-
 	if (s->shadow.fd >= 0 || s->link.fd >= 0)
 		return;
 	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, s->client_pid);
@@ -159,7 +171,7 @@ static void bury(struct fc_supervisor *v, struct fc_session *s)
 	if (s->owner)
 		s->owner->over(v, s);
 	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
-	gone_tell(v, client);
+	gone_tell(v);
 }
 
 static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
@@ -207,34 +219,79 @@ void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t
 	slot_of(v, s)->client_pid = pid;
 }
 
-/* The session goes live: id, token, and the line in the roster. Returns 0 or -errno. */
-static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid, const char *comm)
+/* The session goes live: id and token. Returns 0 or -errno. */
+static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid)
 {
-	struct fc_roster_slot *slot = slot_of(v, s);
-	struct timespec ts;
-
 	if (getrandom(s->token, sizeof s->token, 0) != sizeof s->token)
 		return -EIO;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	if (!++v->last_id)
 		v->last_id = 1;
 	s->id = v->last_id;
 	s->uid = uid;
 	s->state = FC_SESSION_LIVE;
-	slot->uid = uid;
+	return 0;
+}
+
+/* What its limit on threads allows a user here: each session costs a few besides those that serve, and those that end linger. */
+static uint32_t tasks_max(uint64_t threads)
+{
+	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
+}
+
+/* The first number that the client's descriptors may not have. Paths that are being walked use a few besides its own. */
+static uint32_t descriptors_max(uint64_t files)
+{
+	const uint32_t most = FC_DOMAIN_FD_MAX - FC_DOMAIN_FD_FIRST - FC_FILES_SLACK;
+
+	return FC_DOMAIN_FD_FIRST + FC_FILES_SLACK + (files < most ? (uint32_t)files : most);
+}
+
+/* The session's line in the roster, as far as it is not the same for its parent's. */
+static void fill_slot(struct fc_supervisor *v, struct fc_session *s)
+{
+	struct fc_roster_slot *slot = slot_of(v, s);
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	slot->owner = s->uid;
 	slot->shadow_pid = s->shadow_pid;
 	slot->client_pid = s->client_pid;
 	slot->started_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
-	strncpy(slot->comm, comm, sizeof slot->comm - 1);
+	slot->held[FC_TASKS] = FC_TASKS_BASE;
 	slot->id = s->id;
-	return 0;
+}
+
+static void fill_slot_of_newcomer(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n)
+{
+	struct fc_roster_slot *slot = slot_of(v, s);
+
+	slot->uid = n->cred->fsuid;
+	slot->tasks_max = tasks_max(n->threads);
+	slot->descriptors_max = descriptors_max(n->files);
+	slot->held[FC_FILES] = FC_FILES_STEP;
+	strncpy(slot->comm, n->comm, sizeof slot->comm - 1);
+	fill_slot(v, s);
+}
+
+/* Its descriptors, and what may become of them, are its parent's. */
+static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent)
+{
+	struct fc_roster_slot *slot = slot_of(v, s), *from = slot_of(v, parent);
+
+	slot->uid = from->uid;
+	slot->tasks_max = from->tasks_max;
+	slot->descriptors_max = from->descriptors_max;
+	slot->held[FC_FILES] = from->held[FC_FILES];
+	memcpy(slot->comm, from->comm, sizeof slot->comm);
+	fill_slot(v, s);
 }
 
 int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n)
 {
 	struct fc_msg cred = fc_cred_pack(n->cred), m;
-	int r = name_session(v, s, n->cred->fsuid, n->comm);
+	int r = name_session(v, s, n->cred->ruid);
 
+	fill_slot_of_newcomer(v, s, n);
 	if (r == 0)
 		r = fc_control_send(s->link.fd, &cred, (const char *)n->cred->group, NULL, 0, MSG_DONTWAIT);
 	m = (struct fc_msg){
@@ -261,7 +318,8 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 	r = fc_control_send(s->link.fd, &m, (const char *)cred->group, NULL, 0, MSG_DONTWAIT);
 	if (r < 0)
 		return r;
-	s->uid = cred->fsuid;
+	s->uid = cred->ruid;
+	slot_of(v, s)->owner = cred->ruid;
 	slot_of(v, s)->uid = cred->fsuid;
 	return 0;
 }
@@ -271,7 +329,8 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 /* A process that the sender's own shadow has forked introduces itself: the shadow of a client's child. */
 static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_packet *p)
 {
-	struct fc_session *s = fc_sessions_of(v, parent->uid) < FC_SESSIONS_PER_UID ? fc_session_claim(v) : NULL;
+	uint64_t files = slot_of(v, parent)->held[FC_FILES];
+	struct fc_session *s = fc_session_fits(v, parent->uid, files) ? fc_session_claim(v) : NULL;
 	struct fc_msg m = { .type = FC_LINK_FORK, .status = -EAGAIN };
 	int link = p->fd[0], pidfd = -1, r;
 
@@ -286,7 +345,8 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	r = fc_session_open(v, s, p->sender.pid, pidfd, link);
 	if (r < 0)
 		return r == -EPROTO ? r : 0;
-	r = name_session(v, s, parent->uid, slot_of(v, parent)->comm);
+	r = name_session(v, s, parent->uid);
+	fill_slot_of_child(v, s, parent);
 	s->parent = parent->id;
 	s->owner = parent->owner;
 	m = (struct fc_msg){
@@ -303,7 +363,7 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	return 0;
 }
 
-/* The client of `s` is process `pid`, says its shadow, who has it from the kernel or from the client's parent. */
+/* The client of `s` is process `pid`, by the kernel's word. */
 static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 {
 	int pidfd;
@@ -319,6 +379,22 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 	fc_session_kill(v, s);
 }
 
+/* The client of `parent` says that it has forked process `pid`, which is the client of its child `s`. That is so if it is a child of that
+ * very process; if there is no such process any more, so be it, for all that it means to the parent alone. */
+static void claim_client(struct fc_supervisor *v, const struct fc_session *parent, struct fc_session *s, pid_t pid)
+{
+	int r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
+
+	if (r == 1) {
+		set_client(v, s, pid);
+	} else if (r == -ESRCH) {
+		s->claimed_pid = pid;
+		fc_session_kill(v, s);
+	} else {
+		fc_log(FC_LOG_INFO, "session %u: process %d is no child of its client", parent->id, pid);
+	}
+}
+
 static void forked(struct fc_supervisor *v, const struct fc_session *parent, uint32_t id, pid_t pid)
 {
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
@@ -326,13 +402,14 @@ static void forked(struct fc_supervisor *v, const struct fc_session *parent, uin
 
 		/* once the child has spoken for itself, its parent has no say any more */
 		if (s->state == FC_SESSION_LIVE && s->id == id && s->parent == parent->id && !s->client_pid)
-			set_client(v, s, pid);
+			claim_client(v, parent, s, pid);
 	}
 }
 
 static void session_gone(struct fc_supervisor *v, struct fc_session *s, const struct fc_packet *p)
 {
-	int r = fc_gone(v, (pid_t)p->head.arg[0]);
+	const struct fc_asker asker = { .uid = s->uid, .id = s->id };
+	int r = fc_gone(v, &asker, (pid_t)p->head.arg[0]);
 
 	s->gone_wanted = true;
 	s->gone_pid = (pid_t)p->head.arg[0];

@@ -3,7 +3,8 @@
  * shadow.c - the control thread of a shadow process: makes the process what it must be, then serves the session's control
  * messages until one side goes. Requests for system calls are the workers'.
  *
- * The control thread keeps the daemon's identity, so that its parent-death signal stays armed.
+ * The control thread keeps the domain's own identity, so that its parent-death signal stays armed. It never has a descriptor of the
+ * client's making in the table that it shares with the workers: see memory.h's receive.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -46,6 +47,7 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 {
 	struct fc_request_area *area = s->area;
 
+	atomic_store_explicit(&s->cut_off, true, memory_order_seq_cst);
 	fc_log(FC_LOG_WARNING, "session %u (process %u, user %u) is cut off: %s", s->slot->id, s->slot->client_pid,
 	       s->slot->uid, why);
 	atomic_fetch_add(&s->shared->cut_off, 1);
@@ -69,10 +71,6 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
 
 	if (arg)
 		memcpy(m.arg, arg, 3 * sizeof arg[0]);
-	/* what the request brought must not be held any longer when its sender goes on */
-	for (int i = 0; i < request->nfds; i++)
-		if (request->fd[i] >= 0)
-			close(request->fd[i]);
 	if (fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT) == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
 }
@@ -146,12 +144,20 @@ static void fork_client(struct fc_shadow *s, const struct fc_packet *p)
 		fc_shadow_answer(s, p, r, NULL, -1);
 }
 
+/* A connection can be inherited by, or passed to, somebody who is not its client. Root may be anybody. */
+static bool speaks_for_client(const struct fc_shadow *s, const struct fc_packet *p)
+{
+	return s->foreign || (p->has_sender && (p->sender.uid == s->cred.ruid || p->sender.uid == 0));
+}
+
 static void client_message(struct fc_shadow *s, struct fc_packet *p)
 {
 	static const uint8_t parts[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1 };
 	const uint64_t *arg = p->head.arg;
 	unsigned n = p->head.type < FC_MSG_TYPES ? parts[p->head.type] : 0;
 
+	if (!speaks_for_client(s, p))
+		fc_shadow_poison(s, "a message from another user");
 	if (n ? !s->memory->complete(p, n) : p->nfds || p->head.size)
 		fc_shadow_poison(s, "malformed control message");
 	switch (p->head.type) {
@@ -268,13 +274,15 @@ static void serve(struct fc_shadow *s)
 		/* what was said before the client's message counts for it */
 		serve_link(s);
 		if (fds[1].revents) {
-			r = fc_control_recv(FC_FD_CLIENT, &p, MSG_DONTWAIT);
+			r = s->memory->receive(&p);
 			if (r == -EPROTO)
 				fc_shadow_poison(s, "malformed control message");
 			if (r < 0 && r != -EAGAIN)
 				end(0); /* the client has gone */
-			if (r == 0)
+			if (r == 0) {
 				client_message(s, &p);
+				s->memory->discard();
+			}
 		}
 	}
 }
@@ -296,6 +304,7 @@ static void await_session(struct fc_shadow *s)
 	/* off so far (listen.c): a client's descriptors are its own shadow's affair only. Older kernels have never had it off. */
 	setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
 	close(p.fd[0]);
+	s->descriptors_end = FC_DOMAIN_FD_FIRST + (uint32_t)s->slot->held[FC_FILES];
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
 	r = s->transport->begin(s, &p);

@@ -18,6 +18,7 @@
 #include "common/spin.h"
 #include "farcall/abi.h"
 #include "farcall/farcall.h"
+#include "storage-domain/budget.h"
 
 /* The identity requests run with. Vouched for by the kernel of the client's machine, never by the client. */
 struct fc_cred {
@@ -50,7 +51,10 @@ struct fc_roster_slot {
 	uint32_t id; /* 0 = free */
 	uint32_t client_pid;
 	uint32_t shadow_pid;
-	uint32_t uid;
+	uint32_t uid;             /* file-system uid, for show */
+	uint32_t owner;           /* who pays (budget.h): the client's real uid */
+	uint32_t tasks_max;       /* the client's RLIMIT_NPROC allows its user so many threads here; constant */
+	uint32_t descriptors_max; /* its RLIMIT_NOFILE: no descriptor from here on; constant */
 	uint32_t workers;
 	uint32_t awake;
 	uint32_t queue_depth; /* when the supervisor last asked for a sample */
@@ -62,6 +66,7 @@ struct fc_roster_slot {
 	uint64_t data_bytes;
 	uint64_t started_ns;
 	char comm[16];
+	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
@@ -87,6 +92,9 @@ struct fc_shadow {
 	const struct fc_exports *exports;
 	struct fc_domain_shared *shared;
 	struct fc_roster_slot *slot;
+
+	uint32_t descriptors_end; /* the first descriptor number that has not been paid for; workers change it */
+	_Atomic bool cut_off;     /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* worker.c's own; null while none run */
 };
@@ -121,7 +129,8 @@ static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)
  * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
 int fc_cred_apply(const struct fc_cred *cred);
 
-/* shadow.c: the peer has broken the protocol. Marks the session poisoned, logs one line, ends it (does not return). */
+/* shadow.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
+ * line, ends it (does not return). */
 void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noreturn));
 
 /* roster.c: the client's pid for a shadow's pid (F_GETLK); `shadow_pid` itself if unknown. */

@@ -57,7 +57,7 @@ static void fill_session(const struct fc_roster_slot *slot, uint64_t now, struct
 	memcpy(out->comm, slot->comm, sizeof out->comm - 1);
 }
 
-size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d)
+size_t fc_stat_fill(struct fc_supervisor *v, uid_t uid, struct fc_stat_domain *d)
 {
 	struct fc_stat_session *out = (void *)(d + 1);
 	uint64_t now = now_ns();
@@ -76,6 +76,8 @@ size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d)
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		if (v->session[i].state < FC_SESSION_LIVE || !v->session[i].id)
 			continue;
+		if (v->privileged && uid != 0 && uid != v->session[i].uid)
+			continue;
 		fill_session(&v->shared->slot[i], now, &out[d->sessions]);
 		fc_counters_add(&d->total, &out[d->sessions].count);
 		d->sessions++;
@@ -84,7 +86,7 @@ size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d)
 }
 
 /* A sealed memfd with the figures. Returns the descriptor or -errno. */
-static int make(struct fc_supervisor *v, uint64_t *bytes)
+static int make(struct fc_supervisor *v, uid_t uid, uint64_t *bytes)
 {
 	size_t room = FC_STAT_ROOM;
 	int fd = memfd_create("farcall-stat", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
@@ -95,7 +97,7 @@ static int make(struct fc_supervisor *v, uint64_t *bytes)
 	memory = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		goto failed;
-	*bytes = fc_stat_fill(v, memory);
+	*bytes = fc_stat_fill(v, uid, memory);
 	r = write(fd, memory, *bytes) == (ssize_t)*bytes ? 0 : -1;
 	munmap(memory, room);
 	if (r || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
@@ -120,7 +122,6 @@ int fc_stat_due_ms(const struct fc_supervisor *v)
 void fc_stat_finish(struct fc_supervisor *v)
 {
 	struct fc_msg m = { .type = FC_MSG_STAT };
-	int fd = -1;
 
 	if (!v->stat_wanted || (v->sampling && fc_stat_due_ms(v) > 0))
 		return;
@@ -129,15 +130,15 @@ void fc_stat_finish(struct fc_supervisor *v)
 		v->stat_ready(v);
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
 		struct fc_connection *c = &v->connection[i];
+		int fd;
 
 		if (c->watch.fd < 0 || c->waiting != FC_WAIT_STAT)
 			continue;
-		if (fd == -1)
-			fd = make(v, &m.arg[0]);
+		fd = make(v, c->uid, &m.arg[0]);
 		m.serial = c->serial;
 		m.status = fd < 0 ? fd : 0;
 		fc_connection_answer(v, c, &m, NULL, &fd, fd >= 0);
+		if (fd >= 0)
+			close(fd);
 	}
-	if (fd >= 0)
-		close(fd);
 }

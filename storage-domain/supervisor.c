@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storage-domain/fds.h"
 #include "storage-domain/log.h"
 #include "storage-domain/transport.h"
 
@@ -69,15 +70,21 @@ static void listen_pause(struct fc_supervisor *v)
 		v->listening = false;
 }
 
-void fc_watch_close(struct fc_supervisor *v, struct fc_watch *w)
+int fc_watch_take(struct fc_supervisor *v, struct fc_watch *w)
 {
-	if (w->fd < 0)
-		return;
+	int fd = w->fd;
+
 	/* taken out by hand: others may hold the same open file, and epoll would go on telling about it */
-	epoll_ctl(v->epoll, EPOLL_CTL_DEL, w->fd, NULL);
-	close(w->fd);
+	epoll_ctl(v->epoll, EPOLL_CTL_DEL, fd, NULL);
 	w->fd = -1;
 	listen_again(v);
+	return fd;
+}
+
+void fc_watch_close(struct fc_supervisor *v, struct fc_watch *w)
+{
+	if (w->fd >= 0)
+		close(fc_watch_take(v, w));
 }
 
 /* ---- events ---- */
@@ -163,6 +170,8 @@ int fc_supervisor_init(struct fc_supervisor *v)
 	v->listen.fd = v->signals.fd = v->epoll = v->page_fd = -1;
 	v->started_ns = now_ns(CLOCK_MONOTONIC);
 	v->shared = fc_roster_create(generation, fc_licences_for(usable_cpus(), !v->transport->foreign));
+	if (v->shared)
+		v->shared->capacity = v->capacity;
 	r = v->shared ? sessions_create(v) : -ENOMEM;
 	if (r == 0)
 		r = fc_page_create(v, generation);
@@ -226,6 +235,7 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 
 	if (v->page)
 		fc_page_state(v, FC_DOMAIN_DEAD);
+	close(FC_FD_LOOKOUT); /* it ends */
 	if (v->epoll < 0 || !v->session)
 		return;
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {

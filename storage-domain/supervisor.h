@@ -13,12 +13,13 @@
 #include <sys/types.h>
 
 #include "common/control.h"
+#include "storage-domain/budget.h"
+#include "storage-domain/identity.h"
 #include "storage-domain/peer.h"
 #include "storage-domain/roster.h"
 
 #define FC_CONNECTIONS_MAX 256
 #define FC_CONNECTIONS_PER_UID 64
-#define FC_SESSIONS_PER_UID 512
 #define FC_CONNECTION_MS 5000 /* how long a connection may exist without becoming a session */
 #define FC_SAMPLE_MS 200      /* how long shadows may take to answer before the figures go out without them */
 #define FC_POOL_SIZE 3
@@ -64,8 +65,9 @@ struct fc_session {
 	enum fc_session_state state;
 	uint32_t id;
 	uint64_t token[2];
-	uid_t uid;
+	uid_t uid; /* the client's real uid: whose the session is */
 	pid_t shadow_pid, client_pid;
+	pid_t claimed_pid; /* of a client that was dead before it could be looked at: its parent's word, and for its parent only */
 	struct fc_watch shadow; /* pidfd */
 	struct fc_watch client; /* pidfd; none until the client is known */
 	struct fc_watch link;
@@ -88,7 +90,8 @@ struct fc_newcomer {
 	int connection;
 	uint32_t serial; /* of its ATTACH */
 	uint64_t umask, file_size;
-	const void *text; /* what else its transport has to say to the shadow */
+	uint64_t files, threads; /* what its RLIMIT_NOFILE and RLIMIT_NPROC allow it; UINT64_MAX: no limit */
+	const void *text;        /* what else its transport has to say to the shadow */
 	uint16_t text_size;
 };
 
@@ -96,6 +99,9 @@ struct fc_supervisor {
 	/* set by main.c */
 	struct fc_exports exports;
 	bool privileged;
+	bool any_root;
+	struct fc_identity identity;
+	struct fc_capacity capacity;
 	int listen_fd; /* -1: clients come by `xen` alone */
 	const struct fc_transport *transport;
 	struct fc_xen *xen; /* front ends; null on a domain for this machine */
@@ -138,6 +144,8 @@ void fc_supervisor_fini(struct fc_supervisor *v);
 int fc_watch_add(struct fc_supervisor *v, struct fc_watch *w, int fd,
 		 void (*ready)(struct fc_supervisor *, struct fc_watch *, uint32_t));
 void fc_watch_close(struct fc_supervisor *v, struct fc_watch *w);
+/* The same without closing it: the caller has it now. */
+int fc_watch_take(struct fc_supervisor *v, struct fc_watch *w);
 
 uint64_t fc_now_ms(void);
 
@@ -157,7 +165,9 @@ int fc_connections_expire(struct fc_supervisor *v);
 /* ---- session.c ---- */
 
 struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2]);
-unsigned fc_sessions_of(const struct fc_supervisor *v, uid_t uid);
+
+/* May user `uid` have one more session, with as many files open? See budget.h. */
+bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files);
 
 /* From now on the session is that of process `pid`, and ends with it. The pidfd is taken over also on error. Returns 0 or
  * -errno. */
@@ -179,9 +189,16 @@ void fc_session_kill(struct fc_supervisor *v, struct fc_session *s);
 /* Start watching a shadow. Takes over both descriptors also on error. Returns 0 or -errno (-EPROTO: `link` is no link). */
 int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_pid, int pidfd, int link);
 
-/* End the sessions of the dead process `pid`. Returns 0 (none is left), 1 (whoever waits for FC_WAIT_GONE or has
- * `gone_wanted` is answered when the last one is), -EBUSY (that process lives). */
-int fc_gone(struct fc_supervisor *v, pid_t pid);
+/* Who says that a process is dead. */
+struct fc_asker {
+	uid_t uid;
+	uint32_t id; /* of its session; 0: none */
+};
+
+/* End the sessions of the dead process `pid`, as far as they are the asker's: its user's, its own children's, or anybody's if it is
+ * root. Returns 0 (none is left), 1 (whoever waits for FC_WAIT_GONE or has `gone_wanted` is answered when the last one is), -EBUSY
+ * (that process lives). */
+int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid);
 
 /* ---- pool.c ---- */
 
@@ -202,9 +219,10 @@ void fc_stat_begin(struct fc_supervisor *v);
 /* Answer those who wait, if all samples are in or the time is up. */
 void fc_stat_finish(struct fc_supervisor *v);
 
-/* Fill memory that has room for FC_STAT_ROOM bytes. Returns the bytes used. */
+/* Fill memory that has room for FC_STAT_ROOM bytes, with what `uid` may see: root all, others their own sessions. Returns the bytes
+ * used. */
 #define FC_STAT_ROOM (sizeof(struct fc_stat_domain) + FC_SESSIONS_MAX * sizeof(struct fc_stat_session))
-size_t fc_stat_fill(struct fc_supervisor *v, struct fc_stat_domain *d);
+size_t fc_stat_fill(struct fc_supervisor *v, uid_t uid, struct fc_stat_domain *d);
 
 /* Milliseconds until fc_stat_finish is due, or -1. */
 int fc_stat_due_ms(const struct fc_supervisor *v);

@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/atomic.h"
@@ -149,6 +150,14 @@ static int64_t execute(struct fc_worker *w)
 	return r;
 }
 
+/* The process is about to end; nothing more is done for its client. */
+static void stand_still(void) __attribute__((noreturn, cold));
+static void stand_still(void)
+{
+	for (;;)
+		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+}
+
 static void run(struct fc_worker *w, unsigned index)
 {
 	struct fc_shadow *s = w->pool->s;
@@ -198,6 +207,8 @@ static void serve(struct fc_worker *w)
 		if (slept)
 			fc_spin_slept(&w->spin, fc_tsc_to_ns(fc_tsc() - w->idle_since));
 		slept = false;
+		if (atomic_load_explicit(&s->cut_off, memory_order_acquire))
+			stand_still();
 		run(w, index);
 	}
 }

@@ -15,6 +15,7 @@ all=
 install=1
 build=$source_dir/build
 only=()
+declare -A matched=()
 
 usage()
 {
@@ -65,13 +66,27 @@ count()
 
 wanted() # NAME
 {
-	local text
+	local text found=1
 
 	((${#only[@]})) || return 0
 	for text in "${only[@]}"; do
-		[[ $1 == *"$text"* ]] && return 0
+		[[ $1 == *"$text"* ]] || continue
+		matched["=$text"]=1
+		found=0
 	done
-	return 1
+	return $found
+}
+
+# What was asked for and is no test's name has failed.
+count_unmatched()
+{
+	local text
+
+	for text in "${only[@]}"; do
+		[[ ! ${matched["=$text"]:-} ]] || continue
+		echo "run.sh: no test has '$text' in its name$([[ $all ]] || echo "; those that only --all runs were not looked at")"
+		count FAIL 1 "$text (no such test)"
+	done
 }
 
 # Cases of a Criterion program, from its TAP output; a program that ended without a word about its cases is one failure.
@@ -205,7 +220,7 @@ if [[ $all ]]; then
 	FC_TEST_LONG=1 run_list "long: " "$build" LONG_TESTS 600
 	run_list "" "$build" STRESS_TESTS 600
 	run_list "" "$build" RELINKED_TESTS 1200
-	run_list "" "$build" XEN_TESTS 1200
+	run_list "" "$build" XEN_TESTS 1500
 	for sanitizers in address,undefined thread; do
 		dir=$source_dir/build-${sanitizers%%,*}
 		build_or_finish "build with $sanitizers" "$source_dir" "$dir" "all check-programs" --enable-werror \
@@ -216,4 +231,5 @@ if [[ $all ]]; then
 	run_step "make distcheck" 900 make -C "$build" distcheck TESTS='$(UNIT_TESTS)'
 	run_step "make lint" 600 make -C "$build" lint
 fi
+count_unmatched
 finish

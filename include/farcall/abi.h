@@ -9,6 +9,7 @@
  * Changelog (one line per minor version):
  *   1.0  first version: request area, data area, domain page.
  *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
+ *   2.0  local memory is touched by the client before it is offered, and can be sealed by the domain (control.h, AREAS).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -27,8 +28,8 @@
 #endif
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
-#define FC_ABI_MAJOR 1
-#define FC_ABI_MINOR 1
+#define FC_ABI_MAJOR 2
+#define FC_ABI_MINOR 0
 
 #define FC_CACHE_LINE 64
 #define FC_PAGE_SIZE 4096

@@ -18,6 +18,7 @@
  *   4. FORK makes a shadow for a child: a real fork of this shadow, with its descriptors, directory, umask and
  *      credentials; the answer carries the child's connection (no areas yet).
  *   5. BYE ends the session: the answer comes when every descriptor and lock is gone.
+ * Every message on a session comes from a process with the session's real uid, or 0 (SCM_CREDENTIALS): any other ends it.
  * Ids that change (setuid and its kin): the client makes a fresh connection after the change and sends CRED with the
  * session's token there; the answer comes when every later request runs with the new identity.
  */
@@ -35,24 +36,28 @@ enum fc_msg_type {
 			     arg3 = number of exports; text = for each export its flags ("rw" or "ro"), a space, its
 			     prefix, NUL; 1 fd = the domain page (read-only). -EPROTONOSUPPORT: other major. */
 	FC_MSG_ATTACH,    /* arg0 = umask, arg1, arg2 = RLIMIT_FSIZE soft, hard (-1 = infinity). Answer: arg0, arg1 =
-			     the session's 128-bit token, arg2 = session id */
+			     the session's 128-bit token, arg2 = session id. -EPERM: not this user; -EXDEV: not a process
+			     of another mount namespace or root; -EAGAIN: this user has all that it may. */
 	FC_MSG_AREAS,     /* 2 fds: request area, data segment 0. arg0 = size of the segment; SCM_CREDENTIALS carries
 			     the pid, which may have changed since FORK. Each must be a memfd of exactly the size
-			     promised, sealed against shrinking, growing and further seals. */
+			     promised, sealed against shrinking and growing, every page touched (pages are whose who touches
+			     them first); the domain adds seals against new writable mappings and further seals. */
 	FC_MSG_GROW,      /* 1 fd: the next data segment, arg0 = its size (as FC_SEGMENTS_MAX says). The data area is
 			     one linear range of offsets; the new segment follows the last. */
 	FC_MSG_SHRINK,    /* one-way. arg0 = new length of the data area (a segment boundary) */
 	FC_MSG_FORK,      /* Answer: 1 fd = the child's connection, arg0, arg1 = its token, arg2 = its session id */
-	FC_MSG_FORKED,    /* one-way. arg0 = session id of a child from FORK, arg1 = its pid as its parent sees it */
-	FC_MSG_RLIMIT,    /* arg0, arg1 = RLIMIT_FSIZE soft, hard */
-	FC_MSG_CRED,      /* fresh connection. arg0, arg1 = token; arg2 = fsuid, arg3 = fsgid or -1 for the effective
+	FC_MSG_FORKED, /* one-way. arg0 = session id of a child from FORK, arg1 = its pid as its parent sees it: believed
+			     of a child of the process that this session belongs to */
+	FC_MSG_RLIMIT, /* arg0, arg1 = RLIMIT_FSIZE soft, hard */
+	FC_MSG_CRED,   /* fresh connection. arg0, arg1 = token; arg2 = fsuid, arg3 = fsgid or -1 for the effective
 			     ones (another value only from a client that may choose). */
-	FC_MSG_GONE,      /* arg0 = a pid the caller has reaped. Answer when no session of that process is left;
+	FC_MSG_GONE,   /* arg0 = a pid the caller has reaped. Answer when no session of that process is left, as far
+			     as it is one of the caller's user (or, for root, anybody's);
 			     -EBUSY if the process is still alive. On a session or a fresh connection. */
-	FC_MSG_STAT,      /* fresh connection. Answer: arg0 = bytes, 1 fd = memfd with a struct fc_stat_domain and its
-			     sessions (farcall.h) */
-	FC_MSG_BYE,       /* Answer when the session's descriptors and locks are gone; then the connection ends. */
-	FC_MSG_STOP,      /* fresh connection, from the domain's own uid or root only: shut the domain down */
+	FC_MSG_STAT,   /* fresh connection. Answer: arg0 = bytes, 1 fd = memfd with a struct fc_stat_domain and its
+			     sessions (farcall.h): root's all, anybody else's own */
+	FC_MSG_BYE,    /* Answer when the session's descriptors and locks are gone; then the connection ends. */
+	FC_MSG_STOP,   /* fresh connection, from the domain's own uid or root only: shut the domain down */
 	FC_MSG_TYPES
 };
 

@@ -9,7 +9,11 @@
 #ifndef FARCALL_FARCALL_H
 #define FARCALL_FARCALL_H
 
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 
 #define FC_STAT_MAGIC 0x31746174536c6c61ull
 

@@ -10,7 +10,9 @@
  *   - Each struct starts with its own size, set by the caller: larger than the module's is fine if the rest is zero (else
  *     E2BIG), smaller is EINVAL. Reserved fields are zero.
  *   - A session belongs to one process, the one that attached or (after FORK) the first other one that uses the file:
- *     anybody else gets EPERM, but for a vfork child that still runs in its memory.
+ *     anybody else gets EPERM, but for a vfork child that still runs in its memory. And to one user: whose real uid is neither
+ *     root's nor the one that the domain was told (nor, for a second, the one before that) gets EPERM from everything but CRED and
+ *     WAIT, mmap included. A child's file is taken up by a process of that user, or by a child of the one it was made by, with CRED.
  *   - Errors common to all: ENODEV or EIO (the domain is gone; for a session: it is over), ENOTCONN (no ATTACH yet), EBUSY.
  *   - The identity of the caller, its pid and its limits are never arguments: the module takes them from the task.
  */
@@ -53,7 +55,8 @@ struct fc_ioc_list {
 };
 
 /* ATTACH: become a session with the domain of this name. Does not wait for the domain: if it refuses, the session ends,
- * and everything fails with EIO. EAGAIN: too many sessions of this user or in all; ENOENT: no such domain. */
+ * and everything fails with EIO. EAGAIN: too many sessions of this user or in all; ENOENT: no such domain; EPERM: the caller has another
+ * mount namespace or root directory than the first process (see the module's parameter any_root). */
 struct fc_ioc_attach {
 	uint32_t size;
 	uint32_t umask;
@@ -85,7 +88,7 @@ struct fc_ioc_fork {
 	uint32_t reserved;
 };
 
-/* FORKED: the parent names the process that the child's file (by session number) is for. */
+/* FORKED: the parent names the process that the child's file (by session number) is for. EPERM: not a child of it. */
 struct fc_ioc_forked {
 	uint32_t size;
 	uint32_t session;
@@ -95,7 +98,7 @@ struct fc_ioc_forked {
 
 /* OFFER: the caller has initialised the areas of the last AREAS as abi.h says: the domain maps them. Does not wait for it. */
 /* CRED: the caller's identity has changed; returns when every later request runs with the one it has now. */
-/* RLIMIT: the same for its RLIMIT_FSIZE. */
+/* RLIMIT: the same for its RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC. */
 /* BYE: returns when the session's descriptors and locks are gone; the session is over. */
 /* RING: wake the domain's workers; a word in the areas says why. */
 struct fc_ioc_none {
@@ -103,8 +106,8 @@ struct fc_ioc_none {
 	uint32_t reserved;
 };
 
-/* GONE: the caller has reaped `pid`: returns when the domain holds nothing of its sessions any more. EBUSY: it lives. On any
- * file, also one without session. */
+/* GONE: the caller has reaped `pid`: returns when the domain holds nothing of its sessions any more. EBUSY: it lives. Sessions of
+ * other users count only if `pid` was the caller's child, or for root. On any file, also one without session. */
 struct fc_ioc_gone {
 	uint32_t size;
 	int32_t pid; /* as the caller sees it */
@@ -120,8 +123,8 @@ struct fc_ioc_wait {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 };
 
-/* STAT: what farcall.h describes, as the domain says it, cut off at the room there is (and at FC_XEN_TEXT_MAX of xen.h). On any
- * file, also one without session. */
+/* STAT: what farcall.h describes, as the domain says it, cut off at the room there is (and at FC_XEN_TEXT_MAX of xen.h); of the sessions
+ * only those of the caller's user, but for root. On any file, also one without session. */
 struct fc_ioc_stat {
 	uint32_t size;
 	uint32_t reserved;

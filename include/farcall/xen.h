@@ -25,7 +25,7 @@
 #include "farcall/abi.h"
 
 #define FC_XEN_TYPE "farcall"
-#define FC_XEN_VERSION 1
+#define FC_XEN_VERSION 2
 #define FC_XEN_SESSIONS 1024 /* numbers 0.. of sessions of one domain; the front end hands them out */
 #define FC_XEN_TEXT_PAGES 5
 #define FC_XEN_TEXT_MAX (FC_XEN_TEXT_PAGES * FC_PAGE_SIZE)
@@ -38,21 +38,22 @@ enum fc_xen_type {
 		1, /* arg0 = ABI major, arg1 = minor, arg2 = FC_XEN_VERSION. Text out: the exports, as HELLO's in control.h.
 			     Response: value0 = generation, value1 = number of exports | ABI minor << 32.
 			     -EPROTONOSUPPORT: other major or version. */
-	FC_XEN_PING,   /* are you there? */
-	FC_XEN_ATTACH, /* session (a free number); arg0 = pid, arg1 = umask, arg2 = RLIMIT_FSIZE soft. Text in: struct
-			     fc_xen_cred. */
+	FC_XEN_PING, /* are you there? */
+	FC_XEN_ATTACH, /* session (a free number); arg0 = pid, arg1 = umask, arg2 = RLIMIT_FSIZE soft, arg3 = RLIMIT_NOFILE
+			     hard, arg4 = RLIMIT_NPROC soft, UINT64_MAX where there is none. Text in: struct fc_xen_cred. */
 	FC_XEN_AREAS, /* arg0 = pid of the client. Text in: uint32_t grants of the request area's pages, then of the first
 			     data segment's. Replaces those it had. */
 	FC_XEN_GROW,   /* arg0 = size of the segment, bytes. Text in: uint32_t grants of its pages. */
 	FC_XEN_SHRINK, /* arg0 = new length of the data area. Response: the pages behind it are unmapped. */
 	FC_XEN_FORK,   /* arg0 = the child's session number, a free one. Response: the child has its copy. */
 	FC_XEN_FORKED, /* session = the child's; arg0 = pid */
-	FC_XEN_RLIMIT, /* arg0 = RLIMIT_FSIZE soft */
+	FC_XEN_RLIMIT, /* arg2, arg3, arg4 = as for ATTACH; arg0 = arg2 */
 	FC_XEN_CRED,   /* Text in: struct fc_xen_cred. Response: later requests run with it. */
 	FC_XEN_DETACH, /* Response: the session's process is dead, its locks, descriptors and mappings are gone, the number is
 			     free. Also for a session that the back end has already lost (FC bell `dead`): its number is free
 			     only after this. */
-	FC_XEN_STAT, /* Text out: struct fc_stat_domain and its sessions, cut off at the room there is. Response:
+	FC_XEN_STAT, /* arg0 = uid that asks, UINT64_MAX: the administrator. Text out: struct fc_stat_domain and the asker's
+			     sessions (the module leaves out others itself), cut off at the room there is. Response:
 			     value0 = bytes, had there been room. */
 	FC_XEN_TYPES
 };
@@ -61,7 +62,7 @@ struct fc_xen_request {
 	uint16_t id; /* front end's, echoed */
 	uint16_t type;
 	uint32_t session; /* 0 where there is none */
-	uint64_t arg[3];
+	uint64_t arg[5];
 	uint32_t text_size;               /* in: bytes of text; out: room */
 	uint32_t text[FC_XEN_TEXT_PAGES]; /* grants, as many as text_size needs; read-only for "text in" */
 };
@@ -101,7 +102,7 @@ struct fc_xen_bells {
 };
 
 #ifndef __cplusplus
-FC_ASSERT_LAYOUT(sizeof(struct fc_xen_request) == 56);
+FC_ASSERT_LAYOUT(sizeof(struct fc_xen_request) == 72); /* 32 of them in a ring */
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_response) == 24);
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_bells) == FC_PAGE_SIZE);
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_cred) == 48);

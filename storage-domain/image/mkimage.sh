@@ -50,6 +50,13 @@ ldd "$daemon" | awk '$2 == "=>" { print $3 } $1 ~ /^\// { print $1 }' | while re
 	cp -L "$library" "$tree$library"
 done
 
+# whom farcall-storaged becomes: a number that no distribution gives out, for a client with the same one is refused
+echo 'root:x:0:0:root:/:/bin/sh
+farcall:x:65533:65533:farcall-storaged:/:/bin/false' >"$tree/etc/passwd"
+echo 'root:x:0:
+farcall:x:65533:' >"$tree/etc/group"
+chmod 644 "$tree/etc/passwd" "$tree/etc/group"
+
 # the modules in the order in which they must be loaded
 version=${modules##*/}
 base=${modules%/lib/modules/*}

@@ -24,8 +24,10 @@
 
 void become(uid_t uid)
 {
-	if (uid != (uid_t)-1)
-		CHECK(!setgroups(0, NULL) && !setresgid(uid, uid, uid) && !setresuid(uid, uid, uid));
+	if (uid == (uid_t)-1)
+		return;
+	CHECK(!setgroups(0, NULL) && !setresgid(uid, uid, uid) && !setresuid(uid, uid, uid));
+	CHECK(!prctl(PR_SET_DUMPABLE, 1)); /* as after an execve: an ordinary user's domain could not look at us */
 }
 
 void daemon_start(struct daemon *d, const char *path, const char *const *extra)
@@ -166,8 +168,15 @@ bool peer_hangs_up(int sock, int ms)
 int peer_memfd(uint64_t size)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *m;
 
-	CHECK(fd >= 0 && !ftruncate(fd, size) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL));
+	CHECK(fd >= 0 && !ftruncate(fd, size) && !fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	if (!size)
+		return fd;
+	m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(m != MAP_FAILED);
+	memset(m, 0, size);
+	munmap(m, size);
 	return fd;
 }
 

@@ -76,7 +76,7 @@ struct session {
 	uint64_t length;
 };
 
-/* A memfd of `size` bytes, sealed as it must be. */
+/* A memfd of `size` bytes, sealed, and touched, as it must be. */
 int peer_memfd(uint64_t size);
 /* Map and offer areas on a session that has none. Returns the answer's status. */
 int session_areas(struct session *s);

@@ -62,6 +62,26 @@ Test(config, good)
 	cr_expect_eq(load_text(FIRST "sites /s"), 0); /* no newline at the end */
 }
 
+Test(config, trust)
+{
+	cr_assert_eq(load_text(FIRST "domain /a\ndomain /b\ntrust 1\nsites /s\n"), 0);
+	cr_expect_not(config.domain[0].trusted);
+	cr_expect(config.domain[1].trusted);
+	cr_assert_eq(load_text(FIRST "domain /a\ndomain /b\nsites /s\n"), 0);
+	cr_expect_not(config.domain[1].trusted, "left over from before");
+	cr_expect_eq(load_text(FIRST "trust 0\ndomain /a\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust 1\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust 0 \nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust 0 1\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust 00x\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust -1\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\ntrust 0\ntrust 0\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "xen a\ntrust 0\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\nmount 0rw /x\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "domain /a\nmount 0\nsites /s\n"), -EINVAL);
+}
+
 Test(config, preload)
 {
 	char text[FC_PATH_MAX + 100];

@@ -47,7 +47,7 @@ start_domu()
 	cat >"/run/$domu.cfg" <<-EOF
 	name = "$domu"
 	type = "pv"
-	kernel = "$FC_BUILD/domain-image/vmlinuz"
+	kernel = "$FC_LAB_CACHE/root/vmlinux"
 	ramdisk = "$FC_BUILD/domain-image/initramfs.gz"
 	extra = "console=hvc0 quiet farcall.prefix=$prefix ${DOMU_OPTIONS:-}"
 	memory = 256

@@ -2,13 +2,14 @@
 /*
  * h_fuzz.c SECONDS SEED DOMAIN - an ordinary user who is up to no good with /dev/syscall: open, mmap, fork, kill, every ioctl with
  * half-sensible and with random arguments, several processes at once, some with threads on the same files, scribbling over everything that
- * is mapped. It proves nothing by itself: whoever runs it looks at the kernel's log and at the module's counters afterwards. Exit status
- * 0 unless it cannot begin.
+ * is mapped. It proves little by itself: whoever runs it looks at the kernel's log and at the module's counters afterwards. Exit status
+ * 0 unless it cannot begin, or has attached from another mount namespace.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -36,6 +37,8 @@ static struct {
 	size_t size;
 } map[MAPS];
 static unsigned long calls, successes;
+static bool elsewhere;         /* in a tree of our own, where nobody is to attach */
+static volatile bool *escaped; /* somebody has; of all processes */
 
 static uint64_t any(void)
 {
@@ -103,7 +106,8 @@ static void attach(int fd)
 	struct fc_ioc_attach a = { .size = sizeof a, .umask = (uint32_t)any() };
 
 	own_name(a.name);
-	send_ioctl(fd, FC_IOC_ATTACH, &a);
+	if (!send_ioctl(fd, FC_IOC_ATTACH, &a) && elsewhere)
+		*escaped = true;
 }
 
 static void none(int fd, unsigned long request)
@@ -390,6 +394,7 @@ static void run(uint64_t seed, time_t end)
 
 			if (pid == 0) {
 				any();
+				elsewhere = !below(3) && !unshare(CLONE_NEWUSER | CLONE_NEWNS);
 				for (unsigned n = below(200); n; n--)
 					act();
 				_exit(0);
@@ -415,6 +420,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	domain = argv[3];
+	escaped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (escaped == MAP_FAILED)
+		return 2;
 	srandom((unsigned)seed);
 	while (time(NULL) < end) {
 		for (int i = 0; i < WORKERS; i++) {
@@ -433,6 +441,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < WORKERS; i++)
 		if (worker[i] > 0)
 			waitpid(worker[i], NULL, 0);
+	if (*escaped)
+		fprintf(stderr, "h_fuzz: attached from another mount namespace\n");
 	printf("%lu processes\n", rounds);
-	return rounds > WORKERS ? 0 : 1;
+	return !*escaped && rounds > WORKERS ? 0 : 1;
 }

@@ -17,19 +17,38 @@ check "without warnings" test -z "$(grep -i 'warning\|error:' "$TESTDIR/kmod.out
 check "the domain's image" make -s -C "$FC_BUILD" domain-image DOMAIN_ROOT="$root"
 
 lab_options=() # more for lab.sh
-in_lab() # SECONDS SCRIPT ARGUMENT...
-{
-	local seconds=$1 script=$2 log=$TESTDIR/$2.out
-	shift 2
+labs=0
 
-	mkdir -p "$TESTDIR/$script"
-	"$lab" "${lab_options[@]}" --build "$FC_BUILD" --results "$TESTDIR/$script" --timeout "$seconds" "$FC_SOURCE/tests/xen/$script" "$@" >"$log" 2>&1
-	check "$script ends" test $? = 0
-	check "$script has results" grep -q '^PASS xen' "$log"
+# One machine for all of these scripts.
+in_lab() # SECONDS SCRIPT [ARGUMENT...] [-- SCRIPT [ARGUMENT...]]...
+{
+	local seconds=$1 results word first=1
+	shift
+
+	results=$TESTDIR/lab$((++labs))
+	mkdir -p "$results"
+	"$lab" "${lab_options[@]}" --build "$FC_BUILD" --results "$results" --timeout "$seconds" "$FC_SOURCE/tests/xen/batch.sh" "$@" \
+		>"$results.out" 2>&1
+	check "the lab ends" test $? = 0 || tail -n 20 "$results.out"
+	for word in "$@"; do
+		[[ ! $first ]] || in_lab_result "$results" "$word"
+		first=$([[ $word != -- ]] || echo 1)
+	done
+}
+
+in_lab_result() # RESULTS SCRIPT
+{
+	local status='' took='' log=$1/$2.out
+
+	[[ ! -e $1/$2.end ]] || read -r status took <"$1/$2.end"
+	note "$2: ${took:-?} s"
+	check "$2 ends" test "$status" = 0
+	check "$2 has results" grep -qs '^PASS xen' "$log"
+	[[ -e $log ]] || return
 	grep '^PASS xen' "$log" | sed 's/^PASS/# passed/'
-	if grep -q '^FAIL xen' "$log"; then
-		wrong "$script"
+	if [[ $status != 0 ]] || grep -q '^FAIL xen' "$log"; then
+		wrong "$2"
 		cat "$log"
-		tail -n 5 "$TESTDIR/$script"/guest-*.log
+		tail -n 5 "$1"/*guest-*.log
 	fi
 }

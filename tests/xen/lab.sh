@@ -54,7 +54,7 @@ done
 
 # ---- what is booted ----
 
-packages=(qemu-system-x86 seabios ipxe-qemu busybox-static kmod cpio e2fsprogs xen-utils-4.17 xen-utils-common xenstore-utils
+packages=(qemu-system-x86 seabios ipxe-qemu busybox-static kmod cpio e2fsprogs xz-utils xen-utils-4.17 xen-utils-common xenstore-utils
 	linux-headers-amd64)
 
 need_packages()
@@ -68,6 +68,20 @@ need_packages()
 	say "installing ${missing[*]}"
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 ||
 		{ tail -n 5 "$cache/apt.log" >&2; die "cannot install them; as root: apt-get install ${missing[*]}"; }
+}
+
+# The ELF file in a bzImage, or the emulator spends seconds of each start on unpacking it. Where things are: Documentation/x86/boot.rst.
+unpack_kernel() # FROM TO
+{
+	local setup_sectors offset length
+
+	setup_sectors=$(od -An -v -t u1 -j $((0x1f1)) -N 1 "$1")
+	offset=$(od -An -v -t u4 -j $((0x248)) -N 4 "$1")
+	length=$(od -An -v -t u4 -j $((0x24c)) -N 4 "$1")
+	tail -c +$(((setup_sectors + 1) * 512 + offset + 1)) "$1" | head -c $((length - 4)) | xz -dc >"$2" 2>"$cache/xz.log"
+	[[ $(head -c 4 "$2" | tail -c 3) == ELF ]] && return
+	say "cannot unpack $1: it will do as it is"
+	cp "$1" "$2"
 }
 
 # Xen and the kernel that Debian's linux-image-amd64 stands for, unpacked, not installed.
@@ -94,8 +108,9 @@ exec 9>"$cache/lock"
 flock 9
 need_packages
 fetch
+[[ -e $cache/root/vmlinux ]] || unpack_kernel "$cache"/root/boot/vmlinuz-* "$cache/root/vmlinux"
 version=$(ls "$cache/root/lib/modules")
-kernel=$cache/root/boot/vmlinuz-$version
+kernel=$cache/root/vmlinux
 [[ $fetch_only ]] && exit 0
 
 # The modules that NAME... need, in the order they must be loaded.

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* budget.c - who may have how much, see budget.h. */
+#include "storage-domain/budget.h"
+
+#include <stdatomic.h>
+
+#include "common/atomic.h"
+#include "storage-domain/roster.h"
+
+struct count {
+	uint64_t all, mine;
+};
+
+/* What all sessions hold of it now, and what those of `owner` do. */
+static struct count count(const struct fc_domain_shared *d, uint32_t owner, enum fc_good good)
+{
+	uint32_t used = atomic_load_explicit(&d->used, memory_order_relaxed);
+	struct count c = { 0 };
+
+	for (uint32_t i = 0; i < used && i < FC_SESSIONS_MAX; i++) {
+		uint64_t held = fc_load(&d->slot[i].held[good]);
+
+		c.all += held;
+		if (fc_load(&d->slot[i].owner) == owner)
+			c.mine += held;
+	}
+	return c;
+}
+
+/* The rule. */
+static bool within(const struct fc_domain_shared *d, enum fc_good good, struct count c)
+{
+	return c.all <= d->capacity.of[good] && c.mine <= d->capacity.of[good] - c.all;
+}
+
+bool fc_budget_fits(const struct fc_domain_shared *d, uint32_t owner, enum fc_good good, uint64_t more)
+{
+	struct count c = count(d, owner, good);
+
+	c.all += more;
+	c.mine += more;
+	return within(d, good, c);
+}
+
+bool fc_budget_take(const struct fc_domain_shared *d, struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
+{
+	struct count c;
+
+	/* taken first, then looked at: two who take at once may both be refused, but not both be served */
+	fc_faa(&slot->held[good], n);
+	c = count(d, fc_load(&slot->owner), good);
+	if (within(d, good, c) && (good != FC_TASKS || c.mine <= fc_load(&slot->tasks_max)))
+		return true;
+	fc_budget_give(slot, good, n);
+	return false;
+}
+
+void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
+{
+	fc_faa(&slot->held[good], -n);
+}
+
+bool fc_budget_descriptor(struct fc_shadow *s, int fd)
+{
+	uint32_t end = fc_load(&s->descriptors_end);
+
+	if (fd < FC_DOMAIN_FD_FIRST || (uint32_t)fd >= s->slot->descriptors_max)
+		return false;
+	while ((uint32_t)fd >= end) {
+		if (!fc_budget_take(s->shared, s->slot, FC_FILES, FC_FILES_STEP))
+			return false;
+		/* another worker that does the same at the time takes for itself: both steps are used */
+		end = fc_faa(&s->descriptors_end, FC_FILES_STEP) + FC_FILES_STEP;
+	}
+	return true;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * budget.h - how much of the domain one user may have. There is one rule for everything: a user gets more only as long as he has
+ * no more than what is then left for everybody. So one user alone can have half of it, two a third each, and whoever comes
+ * next always finds something. (Choudhury and Hahne's dynamic thresholds, IEEE/ACM ToN 6(2), 1998, with alpha = 1.)
+ *
+ * What a session holds stands in its roster slot and nowhere else: when the slot is cleared it is free again, whatever its
+ * shadow died of. Which user pays is the real uid of the client, as for RLIMIT_NPROC.
+ */
+#ifndef FC_DOMAIN_BUDGET_H
+#define FC_DOMAIN_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum fc_good {
+	FC_TASKS, /* threads of the domain's processes */
+	FC_FILES, /* descriptors that clients have open */
+	FC_BYTES, /* of clients' memory, mapped */
+	FC_GOODS
+};
+
+#define FC_TASKS_BASE 3   /* of any session: control, the first worker, the spare */
+#define FC_FILES_STEP 256 /* descriptors are taken by so many */
+#define FC_FILES_SLACK 64 /* numbers that a client may reach beyond its limit */
+
+struct fc_capacity {
+	uint64_t of[FC_GOODS];
+};
+
+struct fc_domain_shared;
+struct fc_roster_slot;
+struct fc_shadow;
+
+/* capacity.c: what this machine, and the control groups the domain was started in, have for it. Reads the host's /proc and
+ * /sys. Logs nothing: what cannot be read does not limit. */
+void fc_capacity_measure(struct fc_capacity *c);
+
+/* Would `owner` be within the rule with `more` of it? Others may be faster. */
+bool fc_budget_fits(const struct fc_domain_shared *d, uint32_t owner, enum fc_good good, uint64_t more);
+
+/* Take `n` more for the session of `slot`, or nothing. Any thread of any process of the domain. */
+bool fc_budget_take(const struct fc_domain_shared *d, struct fc_roster_slot *slot, enum fc_good good, uint64_t n);
+void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n);
+
+/* May the client have descriptor `fd`? Takes more for it where it must. Descriptors are numbered from the lowest, so that a
+ * bound on the number is one on how many are open. */
+bool fc_budget_descriptor(struct fc_shadow *s, int fd);
+
+#endif

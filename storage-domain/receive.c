@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* receive.c - a message with descriptors in a table of its own, see receive.h. */
+#define _GNU_SOURCE
+#include "storage-domain/receive.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "farcall/abi.h"
+#include "storage-domain/fds.h"
+
+#define STACK_SIZE (64u * 1024u)
+
+struct reception {
+	struct fc_packet *packet;
+	void (*judge)(const struct fc_packet *p);
+	int result;
+};
+
+static void *receiver(void *arg)
+{
+	struct reception *r = arg;
+
+	/* the domain's own numbers are copied, the client's (there may be a million) are not */
+	if (close_range(FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE)) {
+		r->result = -errno;
+		return NULL;
+	}
+	r->result = fc_control_recv(FC_FD_CLIENT, r->packet, MSG_DONTWAIT);
+	if (r->result < 0)
+		return NULL;
+	r->judge(r->packet);
+	for (int i = 0; i < r->packet->nfds; i++) {
+		close(r->packet->fd[i]);
+		r->packet->fd[i] = -1;
+	}
+	return NULL;
+}
+
+int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *p))
+{
+	struct reception reception = { .packet = p, .judge = judge };
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	r = pthread_create(&thread, &attr, receiver, &reception);
+	pthread_attr_destroy(&attr);
+	if (r)
+		return -r;
+	pthread_join(thread, NULL);
+	return reception.result;
+}
