@@ -9,21 +9,22 @@ fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-
 
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
 fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
-	storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
+	storage-domain/budget.c storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
 	storage-domain/exec_ioctl.c storage-domain/exec_open.c storage-domain/exec_stream.c storage-domain/execute.c
 	storage-domain/interrupt.c storage-domain/path.c storage-domain/roster.c storage-domain/worker.c"
 fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_complete,--wrap=fc_queue_dequeue")
 
-fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c
-	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/roster.c storage-domain/shadow.c
+fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c storage-domain/budget.c
+	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/receive.c storage-domain/roster.c storage-domain/shadow.c
 	storage-domain/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
-fuzz_product_supervisor="common/control.c storage-domain/connection.c storage-domain/exports.c storage-domain/log.c
+fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/connection.c storage-domain/exports.c
+	storage-domain/log.c
 	storage-domain/page.c storage-domain/peer.c storage-domain/pool.c storage-domain/roster.c storage-domain/session.c
-	storage-domain/stat.c storage-domain/supervisor.c"
+	storage-domain/stat.c storage-domain/stranger.c storage-domain/supervisor.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
 
