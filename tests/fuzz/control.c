@@ -423,6 +423,8 @@ static void next_link(void)
 		start(&link_);
 	else
 		message_make(&link_);
+	if (greeted >= 2)
+		link_.fd_count = 0; /* the supervisor passes the connection and nothing else */
 	greeted++;
 }
 

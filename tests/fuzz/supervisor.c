@@ -740,6 +740,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_input(data, size);
 	options = fuzz_front(1);
+	if (supervisor_begins)
+		options &= ~OPTION_ROOTLESS; /* other domains are served by a privileged one only */
 	memset(&v, 0, sizeof v);
 	next_fd = FIRST;
 	next_pid = 600;
