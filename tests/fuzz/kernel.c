@@ -153,9 +153,9 @@ static long do_fiemap(struct fiemap *map)
 
 	kernel_check_private(map, sizeof *map, "fiemap");
 	head = *map;
-	kernel_check_private(map, sizeof *map + head.fm_extent_count * sizeof map->fm_extents[0], "fiemap");
 	if (head.fm_extent_count > FC_FIEMAP_EXTENTS_MAX)
 		fuzz_fail("fiemap with %u extents", head.fm_extent_count);
+	kernel_check_private(map, sizeof *map + head.fm_extent_count * sizeof map->fm_extents[0], "fiemap");
 	kernel_fill(map + 1, head.fm_extent_count * sizeof map->fm_extents[0], "fiemap");
 	map->fm_mapped_extents = head.fm_extent_count ? fuzz_back(2) % (head.fm_extent_count + 1) : fuzz_back(4);
 	return 0;

@@ -101,8 +101,12 @@ void kernel_fill(void *p, size_t n, const char *what)
 /* A path ends within its object; the kernel reads no more than FC_PATH_MAX of it. */
 const char *kernel_check_path(const char *p)
 {
+	const char *copies = (const char *)kernel_worker->exec.path;
 	size_t n = strnlen(p, FC_PATH_MAX);
 
+	/* the rest of a walk may be longer than what the kernel takes, a copied path may not */
+	if (n == FC_PATH_MAX && p >= copies && p < copies + sizeof kernel_worker->exec.path)
+		fuzz_fail("a path without an end");
 	kernel_check_private(p, n < FC_PATH_MAX ? n + 1 : n, "path");
 	return p;
 }
