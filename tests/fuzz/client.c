@@ -233,7 +233,8 @@ void *fuzz_memccpy(void *to, const void *from, int c, size_t n)
 	found = memchr(from, c, n);
 	if (found)
 		n = found + 1 - (const char *)from;
-	read_by_worker(from, n, true);
+	if (armed && fuzz_back(1) & 1)
+		read_by_worker(from, n, true);
 	memcpy(to, from, n);
 	return found ? (char *)to + n : NULL;
 }
