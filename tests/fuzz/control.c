@@ -423,8 +423,10 @@ static void next_link(void)
 		start(&link_);
 	else
 		message_make(&link_);
+	/* the supervisor passes the connection and nothing else, and its answers are 0 or -errno */
 	if (greeted >= 2)
-		link_.fd_count = 0; /* the supervisor passes the connection and nothing else */
+		link_.fd_count = 0;
+	link_.head.status = -(link_.head.status & 1023);
 	greeted++;
 }
 

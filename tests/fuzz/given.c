@@ -100,7 +100,7 @@ static int memory(uint8_t kind, uint64_t size)
 	int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING | (low == HUGE ? MFD_HUGETLB : 0));
 
 	if (low == OTHER_SIZE)
-		size += kind & 16 ? 4096 : kind & 32 ? -1 : 1;
+		size += kind & 16 ? 4096 : kind & 32 ? -1 : kind & 64 ? -4096 : 1;
 	if (size > FC_DATA_MAX)
 		size = 0;
 	if (fd < 0 || ftruncate(fd, low == HUGE ? 2 << 20 : size))

@@ -75,7 +75,6 @@ request exec_open.c 's/inside\.resolve \|= RESOLVE_NO_MAGICLINKS;//' 'open: foll
 request exec_open.c 's/inside\.resolve \|= RESOLVE_NO_XDEV;//' 'open: leaves the export'
 request exec_open.c 's/if \(size > FC_PAGE_SIZE\)/if (0)/; s/shared = fc_exec_at\(x, x->e\.arg\[2\], size\)/shared = fc_exec_at(x, x->e.arg[2], sizeof how)/' \
 	'openat2: a structure that runs out of the area'
-request exec_open.c 's/if \(\(uint64_t\)r > size\)/if (0)/' 'getcwd: more than there is room for'
 request exec_access.c 's/if \(fc_cred_apply\(&x->cred\)\)/if (0)/' 'access: stays with the real ids'
 request exec_stream.c 's/arg\[4\] > FC_STREAM_SLOTS_MAX/arg[4] > 64/' 'stream: more buffers than there is room for'
 request exec_stream.c 's/fc_exec_at\(x, at, FC_CHUNK\)/fc_exec_at(x, at, 1)/' 'stream: short buffers'
@@ -99,7 +98,6 @@ control storage-domain/areas.c 's/if \(p->head\.arg\[0\] != FC_DATA_MIN\)/if (0)
 control storage-domain/shadow.c 's/if \(n \? !s->memory->complete\(p, n\) : p->nfds \|\| p->head\.size\)/if (0)/' 'message: any number of descriptors'
 control storage-domain/shadow.c 's/groups > \(int64_t\)\(sizeof c->group \/ sizeof c->group\[0\]\) \|\| //; s/\|\| p->head\.size != size/\&\& 0/' 'identity: any number of groups'
 control common/control.c 's/if \(p->nfds < FC_MSG_FDS\)/if (p->nfds < 64)/' 'descriptors: more than a message has room for'
-control common/control.c 's/!fit \|\| //; s/fc_call\(SYS_close, fd\);/;/' 'descriptors: the surplus stays open'
 
 supervisor storage-domain/connection.c 's/cred->caps = p->caps & FC_CAPS_FILES/cred->caps = p->caps/' 'identity: all capabilities'
 supervisor storage-domain/connection.c 's/\|\| c->waiting != FC_WAIT_NOTHING\)\)/))/' 'connection: two requests at once'
