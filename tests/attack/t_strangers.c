@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -204,6 +205,7 @@ static pid_t hold_on(int (*kind)(void), unsigned connections)
 	if (!pid) {
 		setpgid(0, 0);
 		become(ATTACKER);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		make = kind;
 		if (kind == fuse_file)
 			fuse_silence(&fuse);
