@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_memory.c - memory that is charged to the domain: areas that are sparse, whose pages belong to whoever touches them first, or become so;
- * what is left of a segment that is taken away during a read. The domain may have 120 MB. It lives on, and so do the sessions of
- * others.
+ * t_memory.c - memory that is charged to the domain: areas that are sparse, whose pages belong to whoever touches them
+ * first, or become so; what is left of a segment that is taken away during a read. The domain may have 120 MB. It lives
+ * on, and so do the sessions of others.
  */
 #define _GNU_SOURCE
 #include <errno.h>

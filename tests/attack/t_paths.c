@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_paths.c - ways out of an export by name: "..", symbolic links, magic links, the flags of openat2, descriptors that are the
- * domain's own, directories that have been moved out. Nothing outside is ever opened.
+ * t_paths.c - ways out of an export by name: "..", symbolic links, magic links, the flags of openat2, descriptors that
+ * are the domain's own, directories that have been moved out. Nothing outside is ever opened.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_strangers.c - descriptors from strangers: whoever connects may send some, and closing one may take for ever: of a file whose FUSE
- * server is silent, of a TCP socket that lingers. The supervisor must never come to close one, on kernels too that let a socket
- * refuse descriptors no more than Linux 6.1 does: who attaches meanwhile is served at once, and SIGTERM ends the domain.
+ * t_strangers.c - descriptors from strangers: whoever connects may send some, and closing one may take for ever: of a
+ * file whose FUSE server is silent, of a TCP socket that lingers. The supervisor must never come to close one, on
+ * kernels too that let a socket refuse descriptors no more than Linux 6.1 does: who attaches meanwhile is served at
+ * once, and SIGTERM ends the domain.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
