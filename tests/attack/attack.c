@@ -347,6 +347,13 @@ static void clean_up(void)
 	cgroup_remove();
 }
 
+/* Told to end, by whoever has lost patience: nothing stays behind. */
+static void ended(int signal)
+{
+	(void)signal;
+	exit(1);
+}
+
 static const char *daemon_path(char *room, size_t size)
 {
 	const char *given = getenv("FARCALL_STORAGED"), *build = getenv("FC_BUILD");
@@ -415,6 +422,8 @@ void attack_begin(const struct attack_setup *s)
 	main_process = getpid();
 	make_directory();
 	atexit(clean_up);
+	signal(SIGTERM, ended);
+	signal(SIGINT, ended);
 	if (setup.prepare)
 		setup.prepare();
 	start_daemon();
