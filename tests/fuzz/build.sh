@@ -4,28 +4,34 @@
 # the models (seam.h, seam.syms).
 # shellcheck disable=SC2034 # used by who sources this, and by name below
 
-fuzz_targets="request control supervisor status"
+fuzz_targets="request control supervisor front status"
 fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-recover=all -D_GNU_SOURCE)
 
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
 fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
-	storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
+	storage-domain/budget.c storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
 	storage-domain/exec_ioctl.c storage-domain/exec_open.c storage-domain/exec_stream.c storage-domain/execute.c
 	storage-domain/interrupt.c storage-domain/path.c storage-domain/roster.c storage-domain/worker.c"
 fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
-fuzz_link_request=(-Wl,--wrap=fc_execute -Wl,--wrap=fc_entry_complete -Wl,--wrap=fc_queue_dequeue)
+fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_complete,--wrap=fc_queue_dequeue")
 
-fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c
-	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/roster.c storage-domain/shadow.c
+fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c storage-domain/budget.c
+	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/receive.c storage-domain/roster.c storage-domain/shadow.c
 	storage-domain/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
-fuzz_product_supervisor="common/control.c storage-domain/connection.c storage-domain/exports.c storage-domain/log.c
+fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/connection.c storage-domain/exports.c
+	storage-domain/log.c
 	storage-domain/page.c storage-domain/peer.c storage-domain/pool.c storage-domain/roster.c storage-domain/session.c
-	storage-domain/stat.c storage-domain/supervisor.c"
+	storage-domain/stat.c storage-domain/stranger.c storage-domain/supervisor.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
+
+fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/futex.c common/queue.c storage-domain/calls.c storage-domain/front.c
+	storage-domain/xen_check.c"
+fuzz_own_front="$fuzz_own_supervisor front.c"
+fuzz_link_front=()
 
 fuzz_product_status="storage-domain/peer.c"
 fuzz_own_status="status.c"
@@ -60,7 +66,7 @@ fuzz_build()
 	clang "${fuzz_flags[@]}" -fsanitize=fuzzer,address "${link[@]}" -o "$out/$target" "${objects[@]}"
 }
 
-# one input takes milliseconds; a dictionary would not help: there are no words in these inputs
+# one input takes milliseconds at most
 fuzz_options=(-timeout=5 -max_len=4096 -rss_limit_mb=1500 -verbosity=1)
 
 # Is there a clang that can link a fuzz target?
@@ -75,4 +81,10 @@ fuzz_works()
 	status=$?
 	rm -rf "$dir"
 	return "$status"
+}
+
+# fuzz_dictionary TEST-SOURCE TARGET: the option that names its dictionary, if it has one
+fuzz_dictionary()
+{
+	[[ ! -f $1/tests/fuzz/$2.dict ]] || echo "-dict=$1/tests/fuzz/$2.dict"
 }

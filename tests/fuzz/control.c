@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -50,7 +51,8 @@ static struct fc_exports exports;
 static struct fc_transport transport;
 static struct fc_shadow *shadow;
 static unsigned options, greeted, answers, expected;
-static bool workers;
+static bool forked;         /* the child's slot is its own, and what it holds */
+static bool workers, apart; /* in a thread with a descriptor table of its own */
 static struct message client, link_;
 static int fake[FAKES], fakes, next_fake;
 static struct {
@@ -110,9 +112,14 @@ int fuzz_close(int fd)
 int fuzz_close_range(unsigned first, unsigned last, int flags);
 int fuzz_close_range(unsigned first, unsigned last, int flags)
 {
-	(void)flags;
 	if (first != FC_DOMAIN_FD_FIRST || last != ~0u)
 		fuzz_fail("close_range(%u, %u)", first, last);
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		if (unlucky())
+			return error(ENOMEM);
+		apart = true;
+		return 0;
+	}
 	given_end();
 	fakes = 0;
 	return 0;
@@ -141,6 +148,12 @@ int fuzz_fcntl(int fd, int cmd, ...)
 	if (cmd == F_DUPFD_CLOEXEC)
 		return fake_open();
 	return given_has(fd) ? fcntl(fd, cmd, arg) : error(EBADF);
+}
+
+off_t fuzz_lseek(int fd, off_t offset, int whence);
+off_t fuzz_lseek(int fd, off_t offset, int whence)
+{
+	return given_has(fd) ? lseek(fd, offset, whence) : error(EBADF);
 }
 
 int fuzz_fstat(int fd, struct stat *st);
@@ -224,6 +237,20 @@ int fuzz_munmap(void *at, size_t size)
 	return (int)syscall(SYS_munmap, at, size);
 }
 
+void *fuzz_mremap(void *at, size_t was, size_t size, int flags, void *to);
+void *fuzz_mremap(void *at, size_t was, size_t size, int flags, void *to)
+{
+	int i = mapping_of(at, was);
+
+	if (i < 0 || at != mapping[i].at || was != size || flags != (MREMAP_MAYMOVE | MREMAP_FIXED) ||
+	    mapping_of(to, size) < 0)
+		fuzz_fail("moves %zu bytes from %p to %p", was, at, to);
+	if (unlucky())
+		return error(ENOMEM), MAP_FAILED;
+	mapping[i].size = 0;
+	return (void *)syscall(SYS_mremap, at, was, size, flags, to);
+}
+
 int fuzz_madvise(void *at, size_t size, int advice);
 int fuzz_madvise(void *at, size_t size, int advice)
 {
@@ -261,6 +288,7 @@ pid_t fuzz_fork(void)
 		return b & 2 ? 4711 : error(EAGAIN);
 	unmap_all();
 	workers = false;
+	forked = true;
 	return 0;
 }
 
@@ -341,6 +369,26 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 	return size;
 }
 
+/* Threads run when they are made. */
+int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
+int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
+{
+	(void)attr;
+	if (unlucky())
+		return EAGAIN;
+	*thread = pthread_self();
+	run(arg);
+	apart = false;
+	return 0;
+}
+
+int fuzz_pthread_join(pthread_t thread, void **result);
+int fuzz_pthread_join(pthread_t thread, void **result)
+{
+	(void)thread, (void)result;
+	return 0;
+}
+
 /* ---- messages ---- */
 
 static int open_fake(const struct message *m, int n)
@@ -352,6 +400,8 @@ static int open_fake(const struct message *m, int n)
 /* AREAS brings the request area first; what else a message promises is in its first argument. */
 static int open_given(const struct message *m, int n)
 {
+	if (!apart)
+		fuzz_fail("what the client passes is in the workers' table");
 	bool area = m->head.type == FC_MSG_AREAS && n == 0;
 
 	return given_open(m->fd_kind[n], area ? sizeof(struct fc_request_area) : m->head.arg[0]);
@@ -360,6 +410,8 @@ static int open_given(const struct message *m, int n)
 static void start(struct message *m)
 {
 	message_usual(m, greeted ? FC_LINK_SESSION : FC_LINK_CRED);
+	if (!greeted)
+		m->head.arg[0] = m->head.arg[1] = 1000 | 1000ull << 32;
 	m->head.arg[3] = greeted ? 022 : 0;
 	m->head.arg[4] = -1ull;
 	m->fd_count = greeted;
@@ -468,12 +520,15 @@ int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
 	given_strike();
 	if (shadow)
 		touch_memory();
+	if (shadow && shadow->slot->held[FC_BYTES] != shadow->data_length && !forked)
+		fuzz_fail("%lu bytes are paid for, %lu used", shadow->slot->held[FC_BYTES], shadow->data_length);
 	if (!fuzz_left())
 		fuzz_end();
 	if (speaks)
 		next_link();
-	else
+	else if (!client.pending)
 		message_make(&client);
+	client.has_sender = true; /* SO_PASSCRED */
 	for (nfds_t i = 0; i < n; i++)
 		fds[i].revents = fds[i].fd == (speaks ? FC_FD_LINK : FC_FD_CLIENT) ? POLLIN : 0;
 	return 1;
@@ -531,14 +586,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	transport.begin = begin;
 	greeted = answers = expected = fakes = 0;
 	next_fake = CONNECTION;
-	workers = client.pending = link_.pending = false;
+	workers = apart = forked = client.pending = link_.pending = false;
+	roster.used = SLOT + 1;
+	for (int i = 0; i < FC_GOODS; i++)
+		roster.capacity.of[i] = 4 << 20;
 	memset(&roster.slot[SLOT], 0, sizeof roster.slot[SLOT]);
 	roster.slot[SLOT].client_pid = 500;
+	roster.slot[SLOT].tasks_max = UINT32_MAX;
 	if (!setjmp(fuzz_over))
 		fc_shadow_main(&exports, &transport, &roster, SLOT, LINK, SUPERVISOR);
 	if (shadow)
 		memset(shadow, 0, sizeof *shadow);
 	shadow = NULL;
+	fc_memory_local.discard();
 	fc_memory_local.forget();
 	unmap_all();
 	given_end();

@@ -51,9 +51,9 @@ static int seals_of(uint8_t kind)
 	case FEWER_SEALS:
 		return which & 1 ? F_SEAL_GROW : which & 2 ? F_SEAL_SHRINK : 0;
 	case WRITE_SEALED:
-		return F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (which & 1 ? F_SEAL_WRITE : F_SEAL_FUTURE_WRITE);
+		return F_SEAL_SHRINK | F_SEAL_GROW | (which & 1 ? F_SEAL_WRITE : F_SEAL_FUTURE_WRITE);
 	default:
-		return F_SEAL_SHRINK | F_SEAL_GROW | (which & 1 ? 0 : F_SEAL_SEAL);
+		return F_SEAL_SHRINK | F_SEAL_GROW | (which & 1 ? F_SEAL_SEAL : 0);
 	}
 }
 

@@ -310,9 +310,15 @@ void kernel_begin(struct fc_worker *w)
 
 void kernel_request(void)
 {
+	struct fc_exec *x = &kernel_worker->exec;
+
 	client_request();
 	kernel_opened_count = kernel_calls_made = 0;
-	kernel_worker->exec.path[0][0] = kernel_worker->exec.path[1][0] = 0;
+	/* what an earlier request may have left there */
+	memset(x->path, 'p', sizeof x->path);
+	memset(x->walk.text, 't', sizeof x->walk.text);
+	memset(x->walk.scratch, 's', sizeof x->walk.scratch);
+	x->path[0][0] = x->path[1][0] = 0;
 }
 
 static bool makes_fd(unsigned nr)

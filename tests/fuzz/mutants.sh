@@ -30,7 +30,8 @@ try_mutant()
 		return
 	fi
 	began=$SECONDS
-	"$dir/out/$target" "${fuzz_options[@]}" "-artifact_prefix=$dir/" "-max_total_time=$seconds" "$dir/found" \
+	# shellcheck disable=SC2046 # one word or none
+	"$dir/out/$target" "${fuzz_options[@]}" $(fuzz_dictionary "$src" "$target") "-artifact_prefix=$dir/" "-max_total_time=$seconds" "$dir/found" \
 		"$src/tests/fuzz/corpus/$target" >"$dir/log" 2>&1
 	if grep -qE '^fuzz: |ERROR: ' "$dir/log"; then
 		printf 'noticed after %3d s: %-55s %s\n' $((SECONDS - began)) "$5" "$(grep -m1 -oE '^fuzz: .*|(Address|Leak)Sanitizer: [a-zA-Z-]*|libFuzzer: .*' "$dir/log")"
@@ -79,15 +80,18 @@ request exec_access.c 's/if \(fc_cred_apply\(&x->cred\)\)/if (0)/' 'access: stay
 request exec_stream.c 's/arg\[4\] > FC_STREAM_SLOTS_MAX/arg[4] > 64/' 'stream: more buffers than there is room for'
 request exec_stream.c 's/fc_exec_at\(x, at, FC_CHUNK\)/fc_exec_at(x, at, 1)/' 'stream: short buffers'
 request path.c "s/target\[0\] == '\/' \? FC_PATH_MAX : sizeof w->text/8 * FC_PATH_MAX/" 'walk: a link longer than its room'
-request path.c '0,/^\t\t\tfc_call\(SYS_close, fd\);/s///' 'walk: a descriptor stays open'
+request path.c '0,/^\t\t\t\tfc_call\(SYS_close, fd\);/s///' 'walk: a descriptor stays open'
+request worker.c '/if \(atomic_load_explicit\(&s->cut_off/,+1d' 'worker: goes on for a session that has been cut off'
 request worker.c 's/fc_exec_fetch\(e, shared, sizeof \*e\);/fc_exec_fetch(e, shared, sizeof *e); e->state = shared->state;/' 'entry: its state is read twice'
 mutant request common/queue.c 's/unsigned i = position & \(FC_QUEUE_SLOTS - 1\)/uint64_t i = position/; s/unsigned i = position/uint64_t i = position/' 'queue: no mask on the position'
 mutant request common/queue.c 's/\(FC_QUEUE_SLOTS - 1\);$/(2 * FC_QUEUE_SLOTS - 1);/' 'queue: a mask too wide'
 mutant request common/wire.c 's/^#define INOUT_OBJ_OPT\(T\).*/#define INOUT_OBJ_OPT(T) { FC_KIND_VAL, 0 }/; s/^#define OUT_OBJ\(T\).*/#define OUT_OBJ(T) { FC_KIND_OUT_OBJ, 8 }/' \
 	'table: an object is smaller than what the kernel writes'
 
-control storage-domain/memory_local.c 's/\(uint64_t\)st\.st_size != size/(uint64_t)st.st_size > size/' 'memory: a memfd that is too short'
-control storage-domain/memory_local.c 's/\(seals & FC_SEALS\) != FC_SEALS/!(seals \& F_SEAL_GROW)/' 'memory: a memfd that can be shrunk'
+control storage-domain/memory_local.c 's/if \(part\[n\]\.size != size\)/if (part[n].size > size)/' 'memory: a memfd that is too short'
+control storage-domain/memory_local.c 's/\(seals & SEALS_WANTED\) != SEALS_WANTED/!(seals \& F_SEAL_GROW)/' 'memory: a memfd that can be shrunk'
+control storage-domain/memory_local.c 's/return brings \? fc_receive_apart\(p, judge\) : /return /' 'memory: descriptors come into the workers'"'"' table'
+control storage-domain/receive.c '/close\(r->packet->fd\[i\]\);/d' 'receiving: descriptors stay open'
 control storage-domain/areas.c 's/size != length \|\| length \+ size > FC_DATA_MAX/size > FC_DATA_MAX/' 'grow: a segment of any size'
 control storage-domain/areas.c 's/\|\| !fc_segment_boundary\(length\) //' 'shrink: to any length'
 control storage-domain/areas.c 's/if \(p->head\.arg\[0\] != FC_DATA_MIN\)/if (0)/; s/add_segment\(s, p, 1, FC_DATA_MIN\)/add_segment(s, p, 1, p->head.arg[0])/' \
@@ -99,7 +103,8 @@ control common/control.c 's/!fit \|\| //; s/fc_call\(SYS_close, fd\);/;/' 'descr
 
 supervisor storage-domain/connection.c 's/cred->caps = p->caps & FC_CAPS_FILES/cred->caps = p->caps/' 'identity: all capabilities'
 supervisor storage-domain/connection.c 's/\|\| c->waiting != FC_WAIT_NOTHING\)\)/))/' 'connection: two requests at once'
-supervisor storage-domain/connection.c 's/if \(r == 0 && \(p\.nfds \|\| /if (r == 0 \&\& (/' 'connection: descriptors stay open'
+supervisor storage-domain/stranger.c 's/return brings \? -EPROTO : /return /' 'stranger: the supervisor takes descriptors'
+supervisor storage-domain/stranger.c 's/!\(shutdown\(sock, SHUT_RD\) == 0 && drain\(sock\)\)/0/' 'stranger: the supervisor closes a socket with descriptors in it'
 supervisor storage-domain/connection.c 's/if \(v->privileged\)$/if (1)/; s/if \(!v->privileged && \(fsuid/if (0 \&\& (fsuid/' 'identity: a rootless domain lends others'
 supervisor storage-domain/connection.c '0,/\tif \(c->waiting == FC_WAIT_CRED\)/s//\tif (0)/' 'connection: is remembered after its end'
 supervisor storage-domain/session.c 's/fc_packet_drop\(&p\);//' 'link: descriptors stay open'

@@ -9,6 +9,7 @@ import sys
 
 LISTEN, LINK_OF_SESSION = 7, 8  # watched descriptors, counted from the youngest (supervisor.c)
 STATUS = "Name:\t%s\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\nCapEff:\t%016x\nCapAmb:\t0000000000000000\n"
+LIMITS = b"Max processes             100                  200                  processes\nMax open files            1024                 4096                 files\n"
 ATTACH, AREAS, LINK_FIRST = 2, 3, 256
 
 
@@ -59,7 +60,7 @@ def shadows(messages, directory):
 
 def status(user, name, caps=0):
     text = (STATUS % ((name,) + (user,) * 8 + (caps,))).encode()
-    return struct.pack("<H", len(text)) + text
+    return b"".join(struct.pack("<H", len(t)) + t for t in (text, LIMITS))
 
 
 def supervisors(messages, directory):
@@ -80,6 +81,7 @@ def main():
     shadows(messages, sys.argv[3])
     supervisors(messages, sys.argv[3])
     save(sys.argv[3], "status", open("/proc/self/status", "rb").read())
+    save(sys.argv[3], "status", open("/proc/self/limits", "rb").read())
     save(sys.argv[3], "status", status(1000, "peer", 0x1ff)[2:])
 
 

@@ -17,6 +17,21 @@ read -ra libraries <<<"$(make -s --no-print-directory -C "$build" print-list LIS
 read -ra xen <<<"$(make -s --no-print-directory -C "$build" print-list LIST=XEN_LIBS)"
 libraries+=("${xen[@]}")
 
+# merge TARGET FOLDER...: into merged/TARGET. The largest first, which cover most: so fewer are enough
+merge()
+{
+	local target=$1 part
+	shift
+
+	rm -rf "$tmp/parts" && mkdir "$tmp/parts" || return
+	find "$@" -type f -printf '%s %p\n' | sort -rn | awk -F / '!seen[$NF]++' | cut -d ' ' -f 2- >"$tmp/list" && split -a 1 -n l/6 "$tmp/list" "$tmp/parts/" || return
+	for part in "$tmp"/parts/?; do
+		[[ -s $part ]] || continue
+		mkdir "$part.d" && xargs -a "$part" cp -t "$part.d" &&
+			"$tmp/$target" -merge=1 -use_counters=0 "$tmp/merged/$target" "$part.d" >"$tmp/log" 2>&1 || return
+	done
+}
+
 cd "$src" || exit 1
 # the tests' own stand-ins win over the archive's functions
 cc "${flags[@]}" -o "$tmp/t_execute" tests/fuzz/record_requests.c tests/domain/t_execute.c tests/domain/play.c \
@@ -28,10 +43,10 @@ cc "${flags[@]}" -o "$tmp/farcall-storaged" tests/fuzz/record_messages.c "$build
 tests/fuzz/record.py "$tmp/requests" "$tmp/messages" "$tmp/raw" || exit 1
 for target in $fuzz_targets; do
 	fuzz_build "$src" "$src" "$tmp" "$target" || exit 1
-	mkdir -p "$tmp/merged/$target" "tests/fuzz/corpus/$target"
+	mkdir -p "$tmp/merged/$target" "$tmp/raw/$target" "tests/fuzz/corpus/$target"
 	from=("tests/fuzz/corpus/$target" "$tmp/raw/$target")
 	[[ -z ${1-} ]] || from+=("$1/$target")
-	"$tmp/$target" -merge=1 "$tmp/merged/$target" "${from[@]}" >"$tmp/log" 2>&1 || { tail "$tmp/log"; exit 1; }
+	merge "$target" "${from[@]}" || { tail "$tmp/log"; exit 1; }
 	rm -rf "tests/fuzz/corpus/$target"
 	cp -r "$tmp/merged/$target" "tests/fuzz/corpus/$target"
 	echo "$target: $(find "tests/fuzz/corpus/$target" -type f | wc -l) inputs"

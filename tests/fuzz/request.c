@@ -29,7 +29,18 @@
 #define NAPS_MAX 40    /* before what waits is interrupted */
 #define EMPTY_MAX 9000 /* dequeues without a find; more than one hostile setting of head and tail can explain */
 
-enum { MOVE_ENTRY, MOVE_DATA, MOVE_AREA, MOVE_REST, MOVE_CRED, MOVE_OTHER, MOVE_STREAM, MOVE_LENGTH, MOVES };
+enum {
+	MOVE_ENTRY,
+	MOVE_DATA,
+	MOVE_AREA,
+	MOVE_REST,
+	MOVE_CRED,
+	MOVE_OTHER,
+	MOVE_STREAM,
+	MOVE_LENGTH,
+	MOVE_CUT_OFF,
+	MOVES
+};
 
 static struct fc_shadow shadow;
 static struct fc_domain_shared roster;
@@ -149,6 +160,9 @@ static bool move(void)
 	case MOVE_STREAM:
 		move_stream();
 		return true;
+	case MOVE_CUT_OFF: /* by the control thread */
+		shadow.cut_off = true;
+		return true;
 	case MOVE_LENGTH:
 		client_length(FC_DATA_MIN << fuzz_front(1) % CLIENT_SEGMENTS);
 		return true;
@@ -209,6 +223,8 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 {
 	(void)ts;
 	(void)left;
+	if (shadow.cut_off)
+		fuzz_end(); /* it stands still until the process ends */
 	nap();
 	if (fuzz_back(1) & 1)
 		for (unsigned i = 0; i < FC_ENTRIES; i++)
@@ -289,6 +305,8 @@ int64_t __wrap_fc_execute(struct fc_exec *x)
 {
 	int64_t r;
 
+	if (shadow.cut_off)
+		fuzz_fail("a request runs for a session that is cut off");
 	kernel_request();
 	in_request = true;
 	r = __real_fc_execute(x);
@@ -341,7 +359,15 @@ static void set_up(unsigned options)
 	shadow.cost = &fc_spin_local;
 	shadow.exports = options & OPTION_NESTED ? &nested : &plain;
 	shadow.shared = &roster;
+	memset(&roster.slot[0], 0, sizeof roster.slot[0]);
+	roster.used = 1;
+	for (int i = 0; i < FC_GOODS; i++)
+		roster.capacity.of[i] = 4 * FC_FILES_STEP; /* two steps for one user */
 	shadow.slot = &roster.slot[0];
+	shadow.slot->descriptors_max = FC_DOMAIN_FD_MAX + 1;
+	shadow.slot->tasks_max = UINT32_MAX;
+	shadow.descriptors_end = FC_DOMAIN_FD_FIRST;
+	shadow.cut_off = false;
 	shadow.workers = &pool;
 	shadow.cred = (struct fc_cred){
 		.fsuid = 1000, .fsgid = 1000, .ruid = options & OPTION_REAL_IDS ? 1001 : 1000, .rgid = 1000
@@ -366,7 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		turn();
 		fc_worker_main(worker);
 		client_armed(false);
-		if (!client_scribbled && !cut_short && completed != queued)
+		if (!client_scribbled && !cut_short && !shadow.cut_off && completed != queued)
 			fuzz_fail("%u requests queued, %u completed", queued, completed);
 	}
 	client_armed(false);

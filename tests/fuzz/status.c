@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* status.c - fuzz target: the parser of /proc/PID/status, which decides about capabilities. The input is the text. */
+/* status.c - fuzz target: the parsers of /proc/PID/status and limits, which decide about capabilities and budgets. The input is the text. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "storage-domain/peer.h"
 #include "tests/fuzz/fuzz.h"
+
+unsigned fc_lookout_ask(pid_t pid)
+{
+	(void)pid;
+	return 0;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -24,6 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_fail("the parser says %d", r);
 	if (r == 0 && (memchr(p.comm, 0, sizeof p.comm) == NULL || strchr(p.comm, '\n')))
 		fuzz_fail("a name that does not end");
+	r = fc_limits_parse(text, &p);
+	if (r != 0 && r != -EPROTO)
+		fuzz_fail("the parser of limits says %d", r);
+	r = fc_status_parse(text, &p);
 	/* capabilities of others than root are those in two sets: with an empty one there is none */
 	if (r == 0 && p.euid && p.caps && strstr(text, "CapAmb:\t0000000000000000\n") &&
 	    !strstr(strstr(text, "CapAmb:") + 1, "CapAmb:"))

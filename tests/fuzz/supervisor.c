@@ -27,24 +27,28 @@
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/link.h"
+#include "storage-domain/lookout.h"
 #include "storage-domain/shadow_main.h"
 #include "storage-domain/supervisor.h"
 #include "storage-domain/transport.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/message.h"
+#include "tests/fuzz/supervisor.h"
 
 #define OPTION_ROOTLESS 1u
 #define OPTION_CAPS 2u
-#define OPTION_OLD_KERNEL 4u /* no SO_PEERPIDFD */
-#define FIRST 100            /* descriptor numbers */
+#define OPTION_OLD_KERNEL 4u /* no SO_PEERPIDFD, no SO_PASSRIGHTS */
+#define OPTION_ANY_ROOT 8u
+#define FIRST 100 /* descriptor numbers */
 #define FDS 1024
 #define MAPPINGS 32
 
-enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FILE_TEXT, MEMFD, FOREIGN };
+enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FILE_TEXT, MEMFD, FOREIGN, EVENTS, PIPE };
 
 struct fd {
 	uint8_t kind;
-	bool watched, dead;
+	bool watched, dead, shut;
+	bool held;   /* somebody else has it too, and will close it */
 	void *watch; /* epoll's data */
 	pid_t pid;   /* PIDFD, CONNECTION */
 	uid_t uid;   /* CONNECTION */
@@ -58,6 +62,7 @@ static int next_fd;
 static unsigned options;
 static uint64_t now_ms;
 static pid_t next_pid;
+static struct fd *receiving;
 static struct fd *current; /* from which the message at hand has come */
 static struct {
 	void *at;
@@ -82,6 +87,15 @@ static struct fd *need(int fd, const char *what)
 	return f;
 }
 
+static unsigned count(enum kind kind)
+{
+	unsigned n = 0;
+
+	for (int fd = FIRST; fd < next_fd; fd++)
+		n += fd_of[fd - FIRST].kind == kind;
+	return n;
+}
+
 static int fail(int number)
 {
 	errno = number;
@@ -102,13 +116,24 @@ static int make(enum kind kind)
 	return next_fd++;
 }
 
+int supervisor_fd(void)
+{
+	return make(EVENTS);
+}
+
 int fuzz_close(int fd);
 int fuzz_close(int fd)
 {
-	struct fd *f = need(fd, "close");
+	struct fd *f;
+
+	if (fd == FC_FD_LOOKOUT)
+		return 0;
+	f = need(fd, "close");
 
 	if (f->watched)
 		fuzz_fail("%d is closed while epoll watches it", fd);
+	if (f->kind == CONNECTION && f->last.pending && f->last.fd_count && !f->held)
+		fuzz_fail("connection %d is closed with a stranger's descriptor in it", fd);
 	f->kind = CLOSED;
 	return 0;
 }
@@ -146,6 +171,9 @@ static void ready_connection(struct fd *f, bool link)
 	if (f->last.pending)
 		return;
 	message_make(&f->last);
+	f->last.has_sender = true; /* SO_PASSCRED */
+	if (!link && !(options & OPTION_OLD_KERNEL))
+		f->last.fd_count = 0;
 	if (link || f->last.sender.pid != 500)
 		return;
 	/* by default who has connected speaks */
@@ -204,6 +232,9 @@ static int open_kind(const struct message *m, int n)
 {
 	int fd = make(m->fd_kind[n] & 7 ? LINK : FOREIGN);
 
+	if (receiving->kind == CONNECTION)
+		fuzz_fail("the supervisor takes a stranger's descriptor");
+
 	get(fd)->pid = 600;
 	return fd;
 }
@@ -214,12 +245,21 @@ static long receive(int sock, struct msghdr *to, int flags)
 
 	if (f->kind != CONNECTION && f->kind != LINK)
 		return -ENOTSOCK;
-	if (!f->last.pending)
+	receiving = f;
+	if (!f->last.pending && !f->shut)
 		return -EAGAIN;
+	if (!f->last.pending) {
+		to->msg_controllen = 0;
+		to->msg_flags = 0;
+		return 0;
+	}
 	if (f->last.head.type == 0 && f->last.size == sizeof f->last.head && !f->last.fd_count) { /* hung up */
 		to->msg_controllen = 0;
 		to->msg_flags = 0;
-		f->last.pending = false;
+		if (!(flags & MSG_PEEK)) {
+			f->last.pending = false;
+			f->shut = true;
+		}
 		return 0;
 	}
 	return message_deliver(&f->last, to, flags, open_kind);
@@ -228,8 +268,10 @@ static long receive(int sock, struct msghdr *to, int flags)
 ssize_t fuzz_read(int fd, void *to, size_t size);
 ssize_t fuzz_read(int fd, void *to, size_t size)
 {
-	struct fd *f = need(fd, "read");
 	struct signalfd_siginfo *info = to;
+	struct fd *f;
+
+	f = need(fd, "read");
 
 	memset(to, 0, size);
 	if (f->kind != SIGNALS)
@@ -263,7 +305,7 @@ static long transmit(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		need(fd[i], "passing");
+		need(fd[i], "passing")->held = true;
 	if (f->kind != CONNECTION && f->kind != LINK)
 		return -ENOTSOCK;
 	if (f->kind == CONNECTION && (fds > 1 || (fds && get(fd[0])->kind != MEMFD)))
@@ -283,6 +325,8 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return transmit(a, (void *)b);
 	case SYS_close:
 		return fuzz_close(a);
+	case SYS_futex:
+		return 0;
 	default:
 		fuzz_fail("system call %ld", nr);
 	}
@@ -316,6 +360,9 @@ int fuzz_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 			group[i] = i;
 		*size = n * sizeof *group;
 		return 0;
+	case 83: /* SO_PASSRIGHTS */
+		*(int *)value = 0;
+		return options & OPTION_OLD_KERNEL ? fail(ENOPROTOOPT) : 0;
 	case 77: /* SO_PEERPIDFD */
 		if (options & OPTION_OLD_KERNEL || unlucky())
 			return fail(options & OPTION_OLD_KERNEL ? ENOPROTOOPT : ESRCH);
@@ -352,7 +399,64 @@ int fuzz_socketpair(int domain, int type, int protocol, int pair[2])
 pid_t fuzz_fork(void);
 pid_t fuzz_fork(void)
 {
-	return unlucky() ? fail(EAGAIN) : next_pid++;
+	if (unlucky())
+		return fail(EAGAIN);
+	/* with a pipe it is a child that holds a connection until the supervisor has let go of it */
+	for (int fd = FIRST; fd < next_fd && count(PIPE); fd++)
+		fd_of[fd - FIRST].held |= fd_of[fd - FIRST].kind == CONNECTION;
+	return next_pid++;
+}
+
+int fuzz_pipe(int pair[2]);
+int fuzz_pipe(int pair[2])
+{
+	if (unlucky())
+		return fail(EMFILE);
+	pair[0] = make(PIPE);
+	pair[1] = make(PIPE);
+	return 0;
+}
+
+int fuzz_shutdown(int fd, int how);
+int fuzz_shutdown(int fd, int how)
+{
+	(void)how;
+	need(fd, "shutdown")->shut = true;
+	return 0;
+}
+
+int fuzz_dup2(int from, int to);
+int fuzz_dup2(int from, int to)
+{
+	fuzz_fail("dup2(%d, %d) in the supervisor", from, to);
+}
+
+int fuzz_close_range(unsigned first, unsigned last, int flags);
+int fuzz_close_range(unsigned first, unsigned last, int flags)
+{
+	(void)last, (void)flags;
+	fuzz_fail("close_range(%u) in the supervisor", first);
+}
+
+void fuzz__exit(int status);
+void fuzz__exit(int status)
+{
+	fuzz_fail("the supervisor exits with %d", status);
+}
+
+/* By default everything is proven. */
+unsigned fc_lookout_ask(pid_t pid)
+{
+	(void)pid;
+	return ~fuzz_back(1) & (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT);
+}
+
+void fc_oom_before_fork(void)
+{
+}
+
+void fc_oom_after_fork(void)
+{
 }
 
 int fuzz_pidfd_open(pid_t pid, unsigned flags);
@@ -593,20 +697,11 @@ static void check_left(void)
 		const struct fd *f = &fd_of[fd - FIRST];
 
 		if (f->kind == PIDFD || f->kind == LINK || f->kind == CONNECTION)
-			if (!f->watched)
+			if (!f->watched && f->kind != CONNECTION)
 				fuzz_fail("descriptor %d of kind %u is open, and nobody watches it", fd, f->kind);
-		if (f->kind == FAR_END || f->kind == FILE_TEXT || f->kind == FOREIGN)
+		if (f->kind == FAR_END || f->kind == FILE_TEXT || f->kind == FOREIGN || f->kind == PIPE)
 			fuzz_fail("descriptor %d of kind %u is left open", fd, f->kind);
 	}
-}
-
-static unsigned count(enum kind kind)
-{
-	unsigned n = 0;
-
-	for (int fd = FIRST; fd < next_fd; fd++)
-		n += fd_of[fd - FIRST].kind == kind;
-	return n;
 }
 
 static void life(void)
@@ -617,16 +712,25 @@ static void life(void)
 	v.exports.count = 1;
 	v.exports.export[0] = (struct fc_export){ prefix, false, FC_FD_EXPORT, 100, 0x801, 2 };
 	v.privileged = !(options & OPTION_ROOTLESS);
+	v.any_root = options & OPTION_ANY_ROOT;
+	v.identity = (struct fc_identity){ v.privileged, 996, 996 };
+	for (int i = 0; i < FC_GOODS; i++)
+		v.capacity.of[i] = 4096;
 	v.transport = &transport;
 	v.listen_fd = make(LISTEN);
 	fc_peer_init(options & OPTION_CAPS);
 	if (fc_supervisor_init(&v))
 		return;
+	if (supervisor_begins)
+		supervisor_begins(&v);
 	fc_supervisor_run(&v);
-	if (v.connections != count(CONNECTION))
+	/* those that could not be closed in a child stay open */
+	if (v.connections > count(CONNECTION))
 		fuzz_fail("%u connections are open, %u counted", count(CONNECTION), v.connections);
 	check_left();
 	fc_supervisor_fini(&v);
+	if (supervisor_ends)
+		supervisor_ends(&v);
 	if (count(LINK))
 		fuzz_fail("%u links outlive the domain", count(LINK));
 }
@@ -642,6 +746,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	now_ms = 1000000;
 	if (!setjmp(fuzz_over))
 		life();
+	if (supervisor_after)
+		supervisor_after();
 	for (int i = 0; i < MAPPINGS; i++)
 		if (mapping[i].at)
 			unmap(i);

@@ -14,7 +14,7 @@ seconds=${FC_FUZZ_SECONDS:-300}
 # shellcheck source=tests/fuzz/build.sh
 . "$src/tests/fuzz/build.sh"
 # seconds of a hundred: by how much there is to find
-declare -A share=([request]=50 [control]=20 [supervisor]=25 [status]=5)
+declare -A share=([request]=45 [control]=20 [supervisor]=15 [front]=15 [status]=5)
 failed=0
 
 fuzz_works || { echo "skipped: no clang with libFuzzer (Debian: $packages_fuzz)"; exit 77; }
@@ -24,6 +24,8 @@ run_target()
 {
 	local target=$1 corpus=$src/tests/fuzz/corpus/$1 log=$out/$1.log
 	local options=("${fuzz_options[@]}" "-artifact_prefix=$out/reproducers/$target-")
+	# shellcheck disable=SC2207 # one word or none
+	options+=($(fuzz_dictionary "$src" "$target"))
 
 	mkdir -p "$out/found/$target"
 	"$out/$target" "${options[@]}" -runs=0 "$corpus" >"$log" 2>&1 &&
