@@ -35,7 +35,7 @@ static void expect(int r, const char *where)
 	if (any_root)
 		EXPECT(r == 0, "%s: attach with --any-root: %s", where, strerror(-r));
 	else
-		EXPECT(r == -EPERM, "%s: attach: %s", where, r ? strerror(-r) : "admitted");
+		EXPECT(r == -EXDEV, "%s: attach: %s", where, r ? strerror(-r) : "admitted");
 }
 
 static void enter_jail(void)
