@@ -59,10 +59,10 @@ static const char *enter_directory(const char *socket)
 	return strrchr(socket, '/') + 1;
 }
 
-static void exec_daemon(const char *daemon, char *const *exports, const char *socket, int ready,
+static void exec_daemon(const char *daemon, char *const *exports, const char *socket, bool any_root, int ready,
 			const struct fc_forward *forward)
 {
-	char *argv[2 * FC_EXPORTS_MAX + 10];
+	char *argv[2 * FC_EXPORTS_MAX + 11];
 	char number[16];
 	int n = 0, null = open("/dev/null", O_RDWR);
 
@@ -78,6 +78,8 @@ static void exec_daemon(const char *daemon, char *const *exports, const char *so
 	argv[n++] = number;
 	argv[n++] = (char *)"--mode";
 	argv[n++] = (char *)"0666";
+	if (any_root)
+		argv[n++] = (char *)"--any-root";
 	for (; *exports; exports++) {
 		argv[n++] = (char *)"-v";
 		argv[n++] = absolute_export(*exports);
@@ -112,7 +114,7 @@ static int wait_ready(int ready, struct fc_forward *forward)
 	}
 }
 
-pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forward *forward)
+pid_t fc_domain_start(char *const *exports, const char *socket, bool any_root, struct fc_forward *forward)
 {
 	const char *daemon = fc_locate_daemon();
 	int ready[2], state;
@@ -124,7 +126,7 @@ pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forwar
 	if (pid < 0)
 		fc_die(FC_EXIT_OWN, "fork: %s", strerror(errno));
 	if (!pid)
-		exec_daemon(daemon, exports, socket, ready[1], forward);
+		exec_daemon(daemon, exports, socket, any_root, ready[1], forward);
 	close(ready[1]);
 	state = wait_ready(ready[0], forward);
 	close(ready[0]);

@@ -27,7 +27,7 @@ struct fc_domain {
 /* Start a private daemon that serves `exports` (the texts of -v, ended by null) on `socket` and dies with us. Waits until
  * it is ready or a fatal signal comes in. Returns its pid, the negated signal number, or 0 if it did not start (it has
  * said why on stderr). */
-pid_t fc_domain_start(char *const *exports, const char *socket, struct fc_forward *forward);
+pid_t fc_domain_start(char *const *exports, const char *socket, bool any_root, struct fc_forward *forward);
 
 /* End a daemon of ours and wait for it; SIGKILL after three seconds. */
 void fc_domain_stop(pid_t pid);

@@ -138,7 +138,7 @@ static void add_shared_domains(const struct fc_launch *launch)
 
 static void add_private_domain(const struct fc_launch *launch)
 {
-	pid_t pid = fc_domain_start(launch->exports, run.runtime.socket, &run.forward);
+	pid_t pid = fc_domain_start(launch->exports, run.runtime.socket, launch->any_root, &run.forward);
 
 	if (pid < 0)
 		die_of(-pid);

@@ -16,9 +16,10 @@ struct fc_launch {
 	unsigned nexports;
 	char *domains[FC_CONFIG_DOMAINS]; /* arguments of --domain */
 	unsigned ndomains;
-	bool trust;   /* --trust-domain: them, whoever runs them */
-	int trace_fd; /* inherited by the command; -1 = no trace */
-	char **argv;  /* the command, ended by null */
+	bool trust;    /* --trust-domain: them, whoever runs them */
+	bool any_root; /* --any-root: the private domain serves programs in other mount namespaces, too */
+	int trace_fd;  /* inherited by the command; -1 = no trace */
+	char **argv;   /* the command, ended by null */
 };
 
 /* Add the argument of -v or --domain; wrong ones end the command with exit 2. */

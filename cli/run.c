@@ -9,16 +9,13 @@
 
 #include "cli/cli.h"
 
-enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_VERSION };
+enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_ANY_ROOT, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },
-	{ "domain", required_argument, NULL, OPT_DOMAIN },
-	{ "trust-domain", no_argument, NULL, OPT_TRUST },
-	{ "output", required_argument, NULL, 'o' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },       { "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "trust-domain", no_argument, NULL, OPT_TRUST }, { "any-root", no_argument, NULL, OPT_ANY_ROOT },
+	{ "output", required_argument, NULL, 'o' },       { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },    { NULL, 0, NULL, 0 },
 };
 
 static void print_help(const char *noun, bool trace)
@@ -34,7 +31,9 @@ static void print_help(const char *noun, bool trace)
 	       "      --domain DOMAIN           use this one: the socket of a `farcall serve`, or the name of a Xen "
 	       "domain that\n"
 	       "                                `farcall domain attach` has attached; repeatable\n"
-	       "      --trust-domain            use them even if neither root nor you run them\n");
+	       "      --trust-domain            use them even if neither root nor you run them\n"
+	       "      --any-root                have -v's domain serve programs in other mount namespaces or chroots, "
+	       "too\n");
 	if (trace)
 		printf("  -o, --output FILE             print to FILE, not to standard error\n");
 	printf("      --help, --version\n\n"
@@ -58,6 +57,9 @@ void fc_run_parse(struct fc_launch *launch, const char *noun, const char **outpu
 			break;
 		case OPT_TRUST:
 			launch->trust = true;
+			break;
+		case OPT_ANY_ROOT:
+			launch->any_root = true;
 			break;
 		case 'o':
 			if (!output)

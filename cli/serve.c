@@ -12,22 +12,35 @@
 #include "cli/launch.h"
 #include "cli/locate.h"
 
-enum { OPT_SOCKET = 256, OPT_MODE, OPT_VERSION };
+enum { OPT_SOCKET = 256, OPT_MODE, OPT_USER, OPT_ANY_ROOT, OPT_VERSION };
+
+/* What the daemon is started with besides its exports; null: not given. */
+struct serve {
+	const char *socket, *mode, *user;
+	bool any_root;
+};
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },    { "socket", required_argument, NULL, OPT_SOCKET },
-	{ "mode", required_argument, NULL, OPT_MODE }, { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION }, { NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },      { "socket", required_argument, NULL, OPT_SOCKET },
+	{ "mode", required_argument, NULL, OPT_MODE },   { "user", required_argument, NULL, OPT_USER },
+	{ "any-root", no_argument, NULL, OPT_ANY_ROOT }, { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },   { NULL, 0, NULL, 0 },
 };
 
 static void print_help(void)
 {
-	printf("Usage: farcall serve -v DIR:PREFIX[:ro] [-v ...] --socket PATH [--mode OCTAL]\n"
+	printf("Usage: farcall serve -v DIR:PREFIX[:ro] [-v ...] --socket PATH [--mode OCTAL] [--user USER]\n"
+	       "                     [--any-root]\n"
 	       "Runs a storage domain in the foreground, for any number of `farcall run --domain PATH`.\n\n"
 	       "  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX; with :ro, read-only\n"
 	       "      --socket PATH             listen here\n"
 	       "      --mode OCTAL              mode of the socket: who may connect (default: 0666 as root, else "
 	       "0600)\n"
+	       "      --user USER               as root: serve as this user, which nothing else should use (default: "
+	       "farcall, "
+	       "if there\n"
+	       "                                is such a user, else a number that nobody has)\n"
+	       "      --any-root                also serve programs in other mount namespaces or chroots\n"
 	       "      --help, --version\n\n"
 	       "Ends on SIGTERM or SIGINT. Exit status: 0, 2 for wrong usage, 1 if it cannot serve.\n");
 }
@@ -41,19 +54,25 @@ static void check_mode(const char *text)
 		fc_die_usage("serve", "--mode %s: expected an octal number up to 0777", text);
 }
 
-static void become_daemon(const struct fc_launch *launch, const char *socket, const char *mode)
+static void become_daemon(const struct fc_launch *launch, const struct serve *serve)
 {
 	const char *daemon = fc_locate_daemon();
-	const char *argv[2 * FC_EXPORTS_MAX + 6];
+	const char *argv[2 * FC_EXPORTS_MAX + 9];
 	int n = 0;
 
 	argv[n++] = "farcall-storaged";
 	argv[n++] = "--socket";
-	argv[n++] = socket;
-	if (mode) {
+	argv[n++] = serve->socket;
+	if (serve->mode) {
 		argv[n++] = "--mode";
-		argv[n++] = mode;
+		argv[n++] = serve->mode;
 	}
+	if (serve->user) {
+		argv[n++] = "--user";
+		argv[n++] = serve->user;
+	}
+	if (serve->any_root)
+		argv[n++] = "--any-root";
 	for (unsigned i = 0; i < launch->nexports; i++) {
 		argv[n++] = "-v";
 		argv[n++] = launch->exports[i];
@@ -66,7 +85,7 @@ static void become_daemon(const struct fc_launch *launch, const char *socket, co
 int fc_cmd_serve(int argc, char **argv)
 {
 	struct fc_launch launch = { .trace_fd = -1 };
-	const char *socket = NULL, *mode = NULL;
+	struct serve serve = { 0 };
 	int got;
 
 	opterr = 0;
@@ -76,11 +95,17 @@ int fc_cmd_serve(int argc, char **argv)
 			fc_launch_add_export(&launch, "serve", optarg);
 			break;
 		case OPT_SOCKET:
-			socket = optarg;
+			serve.socket = optarg;
 			break;
 		case OPT_MODE:
 			check_mode(optarg);
-			mode = optarg;
+			serve.mode = optarg;
+			break;
+		case OPT_USER:
+			serve.user = optarg;
+			break;
+		case OPT_ANY_ROOT:
+			serve.any_root = true;
 			break;
 		case 'h':
 			print_help();
@@ -96,8 +121,8 @@ int fc_cmd_serve(int argc, char **argv)
 		fc_die_usage("serve", "unexpected argument %s", argv[optind]);
 	if (!launch.nexports)
 		fc_die_usage("serve", "nothing to serve: give -v DIR:PREFIX");
-	if (!socket)
+	if (!serve.socket)
 		fc_die_usage("serve", "--socket PATH is missing");
-	become_daemon(&launch, socket, mode);
+	become_daemon(&launch, &serve);
 	return FC_EXIT_OWN;
 }

@@ -9,6 +9,7 @@
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/task.h>
+#include <linux/user_namespace.h>
 
 #include "kmod.h"
 
@@ -40,6 +41,17 @@ bool fc_caller_is_at_home(void)
 bool fc_caller_is_root(void)
 {
 	return uid_eq(current_uid(), GLOBAL_ROOT_UID) || ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
+}
+
+kuid_t fc_caller_account(void)
+{
+	const struct user_namespace *ns = current_user_ns();
+
+	if (ns == &init_user_ns)
+		return current_uid();
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	return ns->owner;
 }
 
 struct pid *fc_parent_of(struct task_struct *task)

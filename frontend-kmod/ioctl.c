@@ -91,7 +91,7 @@ static int fork_session(struct fc_session *session, struct fc_ioc_fork *a)
 /* The request that asks @domain for its figures. */
 static struct fc_request *stat_request(struct fc_domain *domain, size_t room)
 {
-	struct fc_user *user = fc_user_find(domain, current_uid());
+	struct fc_user *user = fc_user_find(domain, fc_caller_account());
 	struct fc_request *request;
 
 	if (!user)

@@ -199,6 +199,9 @@ bool fc_caller_is_at_home(void);
 /* Is it the administrator of this machine? */
 bool fc_caller_is_root(void);
 
+/* On whose account it is: a user namespace's uids are all on the account of whoever made it, or they would be as many users. */
+kuid_t fc_caller_account(void);
+
 /* The process that @task is a child of: a reference. */
 struct pid *fc_parent_of(struct task_struct *task);
 

@@ -440,7 +440,7 @@ static struct fc_request *cred_request(struct fc_session *session, u16 type)
 
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 {
-	struct fc_session *session = session_make(domain, fc_user_find(domain, current_uid()));
+	struct fc_session *session = session_make(domain, fc_user_find(domain, fc_caller_account()));
 	struct fc_request *request;
 
 	if (IS_ERR(session))
@@ -466,7 +466,7 @@ struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask)
 /* What it has is its new user's from then on, even if it is more than they would get. */
 static int tell(struct fc_session *session)
 {
-	struct fc_user *user = fc_user_find(session->domain, current_uid());
+	struct fc_user *user = fc_user_find(session->domain, fc_caller_account());
 	struct fc_request *request;
 	int r;
 

@@ -2,7 +2,7 @@
 /*
  * users.c - what one user of this machine may hold, so that nobody takes all there is: sessions and pages, of all domains together; and
  * requests that wait for their response, of each domain, or one that does not answer would keep its users from all others. A user is
- * a uid of the initial user namespace.
+ * a uid of the initial user namespace; who makes another namespace pays for all uids in it.
  *
  * Besides the administrator's limits there is one rule: a user may have more only while that is no more than what is then left for
  * everybody. The first one gets half at most, a second one a quarter, and so on: how much one has taken is never a reason for another

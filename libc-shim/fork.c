@@ -189,11 +189,10 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
-		struct shim_offspring o;
+		struct shim_offspring o = { .sock = -1 };
 		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
 
 		shim_lock(&parent->session[d].lock, &saved);
-		o.sock = -1;
 		if (shim_session_speaks(
 			    &parent->session[d])) /* else our parent's ids are being changed, ours are not */
 			beget(parent, d, &o);

@@ -333,7 +333,8 @@ static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 			return -EFAULT;
 		if (left)
 			result = unread_entries(c, i, n - left);
-		if (c->row->nr == SYS_getdents64 && result > 0 && !entries_valid(c, (const char *)a[i], (size_t)result))
+		if (n && c->row->nr == SYS_getdents64 && result > 0 &&
+		    !entries_valid(c, (const char *)a[i], (size_t)result))
 			return SHIM_IMPOSSIBLE;
 	}
 	return result;

@@ -132,7 +132,8 @@ static const char *refusal(int error)
 	case -EPERM:
 		return "it does not admit this user (a domain that does not run as root serves its own user only)";
 	case -EXDEV:
-		return "it does not admit programs in another mount namespace or chroot (farcall serve --any-root would)";
+		return "it does not admit programs in another mount namespace or chroot (farcall serve --any-root "
+		       "would)";
 	case -EAGAIN:
 		return "this user has as many processes there as are for one";
 	default:

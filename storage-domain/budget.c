@@ -62,15 +62,18 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
 
 bool fc_budget_descriptor(struct fc_shadow *s, int fd)
 {
+	const uint32_t most = s->slot->descriptors_max;
 	uint32_t end = fc_load(&s->descriptors_end);
 
-	if (fd < FC_DOMAIN_FD_FIRST || (uint32_t)fd >= s->slot->descriptors_max)
+	if (fd < FC_DOMAIN_FD_FIRST || (uint32_t)fd >= most)
 		return false;
-	while ((uint32_t)fd >= end) {
+	for (; (uint32_t)fd >= end; end = fc_load(&s->descriptors_end)) {
+		uint32_t next = most - end > FC_FILES_STEP ? end + FC_FILES_STEP : most;
+
 		if (!fc_budget_take(s->shared, s->slot, FC_FILES, FC_FILES_STEP))
 			return false;
-		/* another worker that does the same at the time takes for itself: both steps are used */
-		end = fc_faa(&s->descriptors_end, FC_FILES_STEP) + FC_FILES_STEP;
+		if (!fc_cas(&s->descriptors_end, end, next)) /* another worker has done it */
+			fc_budget_give(s->slot, FC_FILES, FC_FILES_STEP);
 	}
 	return true;
 }

@@ -22,7 +22,6 @@ enum fc_good {
 
 #define FC_TASKS_BASE 3   /* of any session: control, the first worker, the spare */
 #define FC_FILES_STEP 256 /* descriptors are taken by so many */
-#define FC_FILES_SLACK 64 /* numbers that a client may reach beyond its limit */
 
 struct fc_capacity {
 	uint64_t of[FC_GOODS];

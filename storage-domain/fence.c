@@ -28,9 +28,11 @@
 #include "common/rawcall.h"
 #include "storage-domain/confine.h"
 #include "storage-domain/log.h"
+#include "storage-domain/worker.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FC_FENCE_OTHERS SCMP_ACT_ERRNO(EPERM) /* the sanitizers' runtime makes calls of its own */
+#define FC_FENCE_SANITIZED /* the sanitizers' runtime makes calls of its own */
+#define FC_FENCE_OTHERS SCMP_ACT_ERRNO(EPERM)
 #else
 #define FC_FENCE_OTHERS SCMP_ACT_KILL_PROCESS
 #endif
@@ -41,14 +43,8 @@ static const int allowed[] = {
 #include "farcall/syscalls.def"
 	SYS_dup3,
 	SYS_close_range,
-	SYS_readv,
-	SYS_writev,
-	SYS_preadv,
-	SYS_pwritev,
 	/* memory and threads */
-	SYS_mmap,
 	SYS_munmap,
-	SYS_mprotect,
 	SYS_madvise,
 	SYS_mremap,
 	SYS_brk,
@@ -56,50 +52,47 @@ static const int allowed[] = {
 	SYS_futex_waitv,
 	SYS_set_robust_list,
 	SYS_rseq,
-	SYS_set_tid_address,
 	SYS_exit,
 	SYS_exit_group,
 	SYS_getrandom,
-	SYS_membarrier,
 	SYS_getpid,
-	SYS_getppid,
 	SYS_gettid,
 	SYS_wait4,
-	SYS_sched_yield,
 	SYS_sched_getaffinity,
-	SYS_sched_setaffinity,
-	SYS_sched_setattr,
-	SYS_sched_getattr,
 	SYS_getcpu,
 	/* time */
 	SYS_clock_gettime,
-	SYS_clock_getres,
 	SYS_clock_nanosleep,
 	SYS_nanosleep,
-	SYS_gettimeofday,
 	/* signals: a worker is interrupted by one */
 	SYS_rt_sigaction,
 	SYS_rt_sigprocmask,
 	SYS_rt_sigreturn,
-	SYS_rt_sigtimedwait,
-	SYS_rt_sigpending,
-	SYS_rt_sigsuspend,
-	SYS_sigaltstack,
-	SYS_tgkill,
 	SYS_restart_syscall,
 	/* control */
 	SYS_sendmsg,
 	SYS_recvmsg,
 	SYS_poll,
-	SYS_ppoll,
 	SYS_setsockopt,
-	SYS_prlimit64,
 	/* identity */
 	SYS_setfsuid,
 	SYS_setfsgid,
 	SYS_setgroups,
 	SYS_capget,
 	SYS_capset,
+#ifdef FC_FENCE_SANITIZED
+	SYS_gettimeofday,
+	SYS_membarrier,
+	SYS_getppid,
+	SYS_ppoll,
+	SYS_readv,
+	SYS_rt_sigpending,
+	SYS_rt_sigsuspend,
+	SYS_rt_sigtimedwait,
+	SYS_sched_yield,
+	SYS_sigaltstack,
+	SYS_writev,
+#endif
 };
 
 static const unsigned allowed_ioctl[] = {
@@ -124,6 +117,32 @@ static int add_ioctls(scmp_filter_ctx ctx, const unsigned *request, size_t count
 	return r;
 }
 
+/* Calls that are allowed with one argument as it must be. */
+static int add_conditional(scmp_filter_ctx ctx)
+{
+	const struct {
+		int nr;
+		struct scmp_arg_cmp when;
+	} rule[] = {
+		/* no code but what was here from the start */
+		{ SYS_mmap, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		{ SYS_mprotect, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) },
+		/* the domain's processes have one user: one may do nothing to another but wake its workers */
+		{ SYS_tgkill, SCMP_A2(SCMP_CMP_EQ, FC_WORKER_SIGNAL) },
+		{ SYS_prlimit64, SCMP_A0(SCMP_CMP_EQ, 0) },
+		{ SYS_sched_setaffinity, SCMP_A0(SCMP_CMP_EQ, 0) },
+		{ SYS_clone, SCMP_A0(SCMP_CMP_MASKED_EQ, FC_CLONE_NAMESPACES, 0) },
+		{ SYS_socketpair, SCMP_A0(SCMP_CMP_EQ, AF_UNIX) },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof rule / sizeof rule[0] && r == 0; i++)
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rule[i].nr, 1, &rule[i].when);
+	for (size_t i = 0; i < sizeof allowed_prctl / sizeof allowed_prctl[0] && r == 0; i++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_prctl, 1, SCMP_A0(SCMP_CMP_EQ, allowed_prctl[i]));
+	return r;
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
 	int r = 0;
@@ -133,16 +152,11 @@ static int add_rules(scmp_filter_ctx ctx)
 			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (r == 0)
 		r = add_ioctls(ctx, allowed_ioctl, sizeof allowed_ioctl / sizeof allowed_ioctl[0]);
-	for (size_t i = 0; i < sizeof allowed_prctl / sizeof allowed_prctl[0] && r == 0; i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_prctl, 1, SCMP_A0(SCMP_CMP_EQ, allowed_prctl[i]));
 	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_clone, 1,
-				     SCMP_A0(SCMP_CMP_MASKED_EQ, FC_CLONE_NAMESPACES, 0));
+		r = add_conditional(ctx);
 	/* its arguments are in memory, out of the filter's sight; the C library then uses clone */
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SYS_clone3, 0);
-	if (r == 0)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SYS_socketpair, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
 	return r;
 }
 

@@ -176,6 +176,6 @@ void fc_listen_close(struct fc_listen *l)
 	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == l->dev && st.st_ino == l->ino)
 		unlinkat(l->directory, l->name, 0);
 	close(l->directory);
-	close(l->fd);
-	l->fd = l->directory = -1;
+	l->directory = -1;
+	/* the socket is left to the end of the process: what those who have not been accepted have sent may linger (stranger.h) */
 }

@@ -17,7 +17,7 @@ struct fc_listen {
  * says what to do. */
 int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode);
 
-/* Remove the name, if it is still ours, and close. */
+/* Remove the name, if it is still ours; the process ends next. */
 void fc_listen_close(struct fc_listen *l);
 
 #endif

@@ -93,8 +93,8 @@ static int map_segment(const struct fc_packet *p, unsigned part, uint64_t offset
 
 static int unmap_segment(void *at, uint64_t offset, uint64_t size)
 {
-	if (mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-		    MAP_FAILED ||
+	/* nothing that could be written to: it would be memory of the domain's */
+	if (mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ||
 	    madvise(at, size, MADV_DONTFORK))
 		return -errno;
 	return fc_gntdev_release(segment_index[fc_segment_of(offset)], (uint32_t)(size / FC_PAGE_SIZE));

@@ -238,12 +238,13 @@ static uint32_t tasks_max(uint64_t threads)
 	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
 }
 
-/* The first number that the client's descriptors may not have. Paths that are being walked use a few besides its own. */
+/* The first number that the client's descriptors may not have. Paths that are being walked use a few, too; but of those that a process
+ * may have some are always its own: standard input, the connection to us. */
 static uint32_t descriptors_max(uint64_t files)
 {
-	const uint32_t most = FC_DOMAIN_FD_MAX - FC_DOMAIN_FD_FIRST - FC_FILES_SLACK;
+	const uint32_t most = FC_DOMAIN_FD_MAX - FC_DOMAIN_FD_FIRST;
 
-	return FC_DOMAIN_FD_FIRST + FC_FILES_SLACK + (files < most ? (uint32_t)files : most);
+	return FC_DOMAIN_FD_FIRST + (files < most ? (uint32_t)files : most);
 }
 
 /* The session's line in the roster, as far as it is not the same for its parent's. */

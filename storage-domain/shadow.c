@@ -305,6 +305,8 @@ static void await_session(struct fc_shadow *s)
 	setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on);
 	close(p.fd[0]);
 	s->descriptors_end = FC_DOMAIN_FD_FIRST + (uint32_t)s->slot->held[FC_FILES];
+	if (s->descriptors_end > s->slot->descriptors_max)
+		s->descriptors_end = s->slot->descriptors_max;
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
 	r = s->transport->begin(s, &p);

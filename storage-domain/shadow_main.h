@@ -27,7 +27,7 @@ int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p);
 int fc_areas_grow(struct fc_shadow *s, const struct fc_packet *p);
 
 /* SHRINK: give up what lies behind `length`, which must be a segment boundary. Requests that still use it, against the
- * client's own word, see zeroes. Returns as fc_areas_set. */
+ * client's own word, end the session. Returns as fc_areas_set. */
 int fc_areas_shrink(struct fc_shadow *s, uint64_t length);
 
 /* The areas are gone already, with a fork: forget them. */

@@ -53,10 +53,8 @@ static void last_holder(int sock, int let_go)
 {
 	char byte;
 
-	/* the numbers of stdin and stdout are placeholders; nothing else is kept, or others' ends would not be seen */
-	if (dup2(sock, 0) == 0 && dup2(let_go, 1) == 1 && close_range(2, ~0u, 0) == 0 && read(1, &byte, 1) == 0)
-		close(0);
-	_exit(0);
+	/* closed by the end: what ends does not linger. The numbers of stdin and stdout are placeholders; nothing else is kept, or others' ends would not be seen */
+	_exit(dup2(sock, 0) || dup2(let_go, 1) != 1 || close_range(2, ~0u, 0) || read(1, &byte, 1));
 }
 
 static void close_in_child(int sock)

@@ -337,13 +337,21 @@ static void clean_up(void)
 	for (int i = 0; i < 2; i++)
 		if (good[i])
 			honest_end(good[i]);
-	if (attack_domain.pid > 0) {
+	if (attack_domain.pid > 0)
 		kill(attack_domain.pid, SIGKILL);
-		waitpid(attack_domain.pid, NULL, 0);
-	}
+	/* not for ever: it may hang in what a server keeps from it that ends only with us */
+	for (int i = 0; attack_domain.pid > 0 && i < 100 && !waitpid(attack_domain.pid, NULL, WNOHANG); i++)
+		attack_sleep_ms(20);
 	if (*attack_domain.directory)
 		nftw(attack_domain.directory, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	cgroup_remove();
+}
+
+/* Told to end, by whoever has lost patience: nothing stays behind. */
+static void ended(int signal)
+{
+	(void)signal;
+	exit(1);
 }
 
 static const char *daemon_path(char *room, size_t size)
@@ -414,6 +422,8 @@ void attack_begin(const struct attack_setup *s)
 	main_process = getpid();
 	make_directory();
 	atexit(clean_up);
+	signal(SIGTERM, ended);
+	signal(SIGINT, ended);
 	if (setup.prepare)
 		setup.prepare();
 	start_daemon();

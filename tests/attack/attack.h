@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * attack.h - what the tests have in common in which a client attacks a domain: a domain run by root, two honest programs beside
- * the attack, and the verdict: they saw no error and no delay, and nothing is left afterwards. What an attack must not
- * achieve is its own test's to say.
+ * attack.h - what the tests have in common in which a client attacks a domain: a domain run by root, two honest
+ * programs beside the attack, and the verdict: they saw no error and no delay, and nothing is left afterwards. What an
+ * attack must not achieve is its own test's to say.
  *
  *	int main(void)
  *	{
@@ -11,9 +11,10 @@
  *		return attack_end();
  *	}
  *
- * The honest programs belong to ATTACKER and NEIGHBOUR. Each holds a session for as long as an attack lasts, calls on it all the
- * time, and attaches again and again. How long that takes is measured without attack too, and a slow machine may be as many
- * times slower with one as ATTACK_SLOWER says. An attack that seems to have delayed them is run again to make sure.
+ * The honest programs belong to ATTACKER and NEIGHBOUR. Each holds a session for as long as an attack lasts, calls on
+ * it all the time, and attaches again and again. How long that takes is measured without attack too, and a slow machine
+ * may be as many times slower with one as ATTACK_SLOWER says. An attack that seems to have delayed them is run again to
+ * make sure.
  */
 #ifndef FC_TESTS_ATTACK_H
 #define FC_TESTS_ATTACK_H
@@ -39,15 +40,15 @@ struct attack_setup {
 	void (*after)(void);        /* an attack is over and judged: take away what holds its remains; or null */
 	unsigned pids;              /* the most tasks the daemon's cgroup may have, 0: no cgroup of its own */
 	unsigned memory_mb;         /* the same for memory */
-	bool greedy; /* the attack takes all that its user may have: to be refused more (EAGAIN, EMFILE, ENFILE, a connection that is
-			closed) is right for this user's honest program */
+	bool greedy;                /* the attack takes all that its user may have: to be refused more (EAGAIN, EMFILE,
+				       ENFILE, a closed connection) is right for this user's honest program */
 };
 
 /* Start the domain and the honest programs. Exits with 77 if this is not root. */
 void attack_begin(const struct attack_setup *s);
 
-/* Run `what` in a process of `uid` beside the honest programs, then see what is left. It is killed, with all that it has started, when
- * it returns. FC_ATTACK in the environment: only those with this text in their names. */
+/* Run `what` in a process of `uid` beside the honest programs, then see what is left. It is killed, with all that it
+ * has started, when it returns. FC_ATTACK in the environment: only those with this text in their names. */
 void attack_by(uid_t uid, const char *name, void (*what)(void));
 
 /* Run `what` as `uid` without a look at the domain: for what is normal without farcall. */

@@ -122,12 +122,26 @@ static void serve(int dev, const _Atomic pid_t *spared)
 
 /* ---- seen from outside ---- */
 
+static struct fuse *running; /* the one of this process */
+static pid_t starter;
+
+/* Before anything else is cleaned up, which might hang in it. */
+static void stop_at_exit(void)
+{
+	if (running && getpid() == starter)
+		fuse_stop(running);
+}
+
 void fuse_start(struct fuse *f, const char *directory, bool for_all)
 {
 	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char options[128];
 
 	CHECK(dev >= 0);
+	if (!starter)
+		atexit(stop_at_exit);
+	starter = getpid();
+	running = f;
 	snprintf(f->directory, sizeof f->directory, "%s", directory);
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0%s", dev,
 		 for_all ? ",allow_other" : "");
@@ -155,5 +169,6 @@ void fuse_stop(struct fuse *f)
 	kill(f->server, SIGKILL);
 	waitpid(f->server, NULL, 0);
 	f->server = 0;
+	running = NULL;
 	umount2(f->directory, MNT_DETACH);
 }

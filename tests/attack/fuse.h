@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fuse.h - a FUSE file system of one file whose server can stop answering: from then on whoever closes a descriptor of the file
- * hangs, whatever signals come, until the server is ended. Only the process group of whoever said so is spared.
+ * fuse.h - a FUSE file system of one file whose server can stop answering: from then on whoever closes a descriptor of
+ * the file hangs, whatever signals come, until the server is ended. Only the process group of whoever said so is
+ * spared.
  */
 #ifndef FC_TESTS_FUSE_H
 #define FC_TESTS_FUSE_H
@@ -19,8 +20,8 @@ struct fuse {
 	_Atomic pid_t *spared; /* the process group that is still answered; 0: all are */
 };
 
-/* Mount it at an existing directory, in this process' mount namespace; for all users, or (as is usual) for this one alone. Root only. The
- * server ends with this process, and the mount with the server. */
+/* Mount it at an existing directory, in this process' mount namespace; for all users, or (as is usual) for this one
+ * alone. Root only. The server ends with this process, and the mount with the server. */
 void fuse_start(struct fuse *f, const char *directory, bool for_all);
 
 /* From now on closing is not answered, but to this process' group. */

@@ -19,10 +19,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -418,6 +420,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || strlen(argv[1]) >= sizeof sa.sun_path)
 		return 2;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the shell that has started us is all that the test can end */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	prefix = argv[2];
 	rules = argv + 3;

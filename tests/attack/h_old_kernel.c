@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * h_old_kernel.c - executes the program in FARCALL_STORAGED on a kernel that answers like Linux 6.1: it knows no SO_PASSRIGHTS, with
- * which a socket refuses descriptors, and no SO_PEERPIDFD.
+ * h_old_kernel.c - executes the program in FARCALL_STORAGED on a kernel that answers like Linux 6.1: it knows no
+ * SO_PASSRIGHTS, with which a socket refuses descriptors, and no SO_PEERPIDFD.
  */
 #include <errno.h>
 #include <seccomp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * honest.h - a program that uses the domain as it should, and measures what that costs: it holds one session, on which it calls,
- * and attaches again and again.
+ * honest.h - a program that uses the domain as it should, and measures what that costs: it holds one session, on which
+ * it calls, and attaches again and again.
  */
 #ifndef FC_TESTS_HONEST_H
 #define FC_TESTS_HONEST_H

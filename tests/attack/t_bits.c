@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_bits.c - what a write and a change of owner take from a file, what directories with set-id and sticky bits do, devices, and attributes
- * in security.*: for a user without capabilities the domain does what the kernel does natively. Everything here runs twice, natively
- * and in a session, with the same expectation.
+ * t_bits.c - what a write and a change of owner take from a file, what directories with set-id and sticky bits do,
+ * devices, and attributes in security.*: for a user without capabilities the domain does what the kernel does natively.
+ * Everything here runs twice, natively and in a session, with the same expectation.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -178,7 +178,8 @@ static void make_set_id(void)
 
 /* ---- directories ---- */
 
-/* In a directory of another group: what is made there has that group, and no set-gid bit that its maker could not set. */
+/* In a directory of another group: what is made there has that group, and no set-gid bit that its maker could not
+ * set. */
 static void sgid(void)
 {
 	char name[64];

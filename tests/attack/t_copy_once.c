@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_copy_once.c - arguments that change while they are used: paths, vectors, structures in the shared areas. Whatever is checked is a
- * copy, and the copy is what is used: nothing outside is opened, nothing beside a buffer is touched, no shadow dies of it.
+ * t_copy_once.c - arguments that change while they are used: paths, vectors, structures in the shared areas. Whatever
+ * is checked is a copy, and the copy is what is used: nothing outside is opened, nothing beside a buffer is touched, no
+ * shadow dies of it.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_descriptors.c - poisoned descriptors: a client sends descriptors and at the same time floods the workers with requests that
- * use them, by the numbers that they would get. What the client may not do with such a descriptor itself (write a sysctl that it
- * can name only, be somebody else in a message) no worker does for it; nor does one ever see a descriptor that is all right.
+ * t_descriptors.c - poisoned descriptors: a client sends descriptors and at the same time floods the workers with
+ * requests that use them, by the numbers that they would get. What the client may not do with such a descriptor itself
+ * (write a sysctl that it can name only, be somebody else in a message) no worker does for it; nor does one ever see a
+ * descriptor that is all right.
  *
  *   t_descriptors [TRIES]        default: FC_ATTACK_TRIES, or 2500
  */

@@ -141,8 +141,8 @@ attack "rm of a name that is there" "unlinkat=>$victim/secret newfstatat=file" r
 attack "rm in the current directory" "unlinkat=>$victim/secret newfstatat=file" sh -c 'cd /data && exec rm -f secret'
 attack "rm through .." "unlinkat=>$victim/secret newfstatat=file" rm -f /data/../secret
 attack "rm of the neighbour" "unlinkat=>$victim/secret newfstatat=file" rm -f /data/d/other
-attack "rm -r, a path for a name" "newfstatat=dir fstat=dir getdents64=entry:a/secret unlinkat,a/secret=>$victim/secret" rm -rf /data/d
-attack "rm -r, a path for a name, upwards" "newfstatat=dir fstat=dir getdents64=entry:../../a/secret unlinkat,../../a/secret=>$victim/secret" rm -rf /data/d
+attack "rm -r, a path for a name" "newfstatat,a/secret=file newfstatat=dir fstat=dir getdents64=entry:a/secret unlinkat,a/secret=>$victim/secret" rm -rf /data/d
+attack "rm -r, a path for a name, upwards" "newfstatat,../../a/secret=file newfstatat=dir fstat=dir getdents64=entry:../../a/secret unlinkat,../../a/secret=>$victim/secret" rm -rf /data/d
 attack "rmdir" "unlinkat=>$victim/empty" rmdir /data/empty
 attack "mkdir" "mkdirat=>$victim/new" mkdir /data/new
 attack "mkdir of another name" "mkdirat=>$victim/other" mkdir /data/d/new

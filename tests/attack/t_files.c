@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_files.c - open files without bound: a process that may have 64 open files has no more in a session, by whatever call they are
- * made; and one that may have many does not take those that others need.
+ * t_files.c - open files without bound: a process that may have 64 open files has no more in a session, by whatever
+ * call they are made; and one that may have many does not take those that others need.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_forged_pids.c - a client that says its child is a process of somebody else: the other's wait for it must not become a wait for the
- * forger's session, which cannot end because its shadow holds a descriptor that nobody can close. The victim is a real program
- * under the shim: it forks, kills and waits for children, in no time, and afterwards its session lives.
+ * t_forged_pids.c - a client that says its child is a process of somebody else: the other's wait for it must not become
+ * a wait for the forger's session, which cannot end because its shadow holds a descriptor that nobody can close. The
+ * victim is a real program under the shim: it forks, kills and waits for children, in no time, and afterwards its
+ * session lives.
  *
  *   t_forged_pids DIRECTORY      the victim itself: its remote directory is DIRECTORY
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_fuse.c - a FUSE file system in an export that root has mounted for itself alone: the kernel lets in who has the mounter's real,
- * effective and saved ids, and no others, with root's capabilities or without. Through the domain it is the same.
+ * t_fuse.c - a FUSE file system in an export that root has mounted for itself alone: the kernel lets in who has the
+ * mounter's real, effective and saved ids, and no others, with root's capabilities or without. Through the domain it is
+ * the same.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_memory.c - memory that is charged to the domain: areas that are sparse, whose pages belong to whoever touches them first, or become so;
- * what is left of a segment that is taken away during a read. The domain may have 120 MB. It lives on, and so do the sessions of
- * others.
+ * t_memory.c - memory that is charged to the domain: areas that are sparse, whose pages belong to whoever touches them
+ * first, or become so; what is left of a segment that is taken away during a read. The domain may have 120 MB. It lives
+ * on, and so do the sessions of others.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,6 +20,7 @@
 
 #define MEMORY_MB 120
 #define SESSIONS 12
+#define SHRINK_SECONDS 6
 #define FILE_BYTES (FC_DATA_MAX / 2) /* the largest segment's size */
 
 #if FC_ABI_MAJOR >= 2
@@ -190,19 +191,20 @@ static void shrink_once(struct session *s, int64_t fd)
 	while (*first && attack_now() < end)
 		;
 	attack_tell(s->sock, FC_MSG_SHRINK, FC_DATA_MIN, 0, NULL, 0);
-	attack_result(s, 1, 5000);
+	attack_result(s, 1, 500);
 	s->length = FC_DATA_MIN;
 }
 
 static void shrink(void)
 {
 	static struct session s[2 * SESSIONS];
+	double end = attack_now() + SHRINK_SECONDS;
 	unsigned n;
 
 	allocated = true;
 	for (n = 0; n < 2 * SESSIONS && open_large(&s[n]) == 0; n++)
 		;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n && attack_now() < end; i++)
 		shrink_once(&s[i], attack_open_file(&s[i], "/data/zeroes", O_RDONLY, 0));
 	printf("# %u sessions\n", n);
 	attack_sleep_ms(300);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_namespaces.c - clients in user namespaces of their own: one whose maps are those of the host, and one that a user makes for
- * himself. Capabilities that count there do not count here: no device, no attribute of the host's root, no file of others.
+ * t_namespaces.c - clients in user namespaces of their own: one whose maps are those of the host, and one that a user
+ * makes for himself. Capabilities that count there do not count here: no device, no attribute of the host's root, no
+ * file of others.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_page.c - what the domain gives away to be looked at: its page, by which everybody sees whether it lives, and the figures. No client can
- * write to either, by whatever way, cut it short or take its pages.
+ * t_page.c - what the domain gives away to be looked at: its page, by which everybody sees whether it lives, and the
+ * figures. No client can write to either, by whatever way, cut it short or take its pages.
  */
 #define _GNU_SOURCE
 #include <errno.h>

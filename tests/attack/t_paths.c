@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_paths.c - ways out of an export by name: "..", symbolic links, magic links, the flags of openat2, descriptors that are the
- * domain's own, directories that have been moved out. Nothing outside is ever opened.
+ * t_paths.c - ways out of an export by name: "..", symbolic links, magic links, the flags of openat2, descriptors that
+ * are the domain's own, directories that have been moved out. Nothing outside is ever opened.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -273,11 +274,13 @@ static void moving(void)
 	rename(beside("moved/deep"), attack_file("in/deep")); /* where it was left, if this has run before */
 	pid = fork();
 	CHECK(pid >= 0);
-	if (!pid)
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;) {
 			CHECK(!rename(attack_file("in/deep"), beside("moved/deep")));
 			CHECK(!rename(beside("moved/deep"), attack_file("in/deep")));
 		}
+	}
 	CHECK_IS(attack_open(&s), 0);
 	while (attack_now() < end) {
 		r = attack_open_file(&s, "/data/in/deep/deeper/../../file", O_RDONLY, 0);

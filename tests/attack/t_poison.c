@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_poison.c - a session that has been cut off: what its client asks for once it can see that it has been, no worker does any more, however
- * busy they are.
+ * t_poison.c - a session that has been cut off: what its client asks for once it can see that it has been, no worker
+ * does any more, however busy they are.
  */
 #define _GNU_SOURCE
 #include <errno.h>

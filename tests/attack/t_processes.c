@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_processes.c - the domain's processes and threads: those that serve a user are not his to signal, trace, slow down or look into, while
- * they wear his file-system ids and afterwards.
+ * t_processes.c - the domain's processes and threads: those that serve a user are not his to signal, trace, slow down
+ * or look into, while they wear his file-system ids and afterwards.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

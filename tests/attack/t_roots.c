@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_roots.c - clients whose files are others than the domain's: in another root (chroot) or another mount namespace. What confines
- * them there does not follow them into the domain, so that it does not take them, unless it has been told to with --any-root.
+ * t_roots.c - clients whose files are others than the domain's: in another root (chroot) or another mount namespace.
+ * What confines them there does not follow them into the domain, so that it does not take them, unless it has been told
+ * to with --any-root.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,7 +35,7 @@ static void expect(int r, const char *where)
 	if (any_root)
 		EXPECT(r == 0, "%s: attach with --any-root: %s", where, strerror(-r));
 	else
-		EXPECT(r == -EPERM, "%s: attach: %s", where, r ? strerror(-r) : "admitted");
+		EXPECT(r == -EXDEV, "%s: attach: %s", where, r ? strerror(-r) : "admitted");
 }
 
 static void enter_jail(void)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* t_stat.c - whose sessions there are, and which processes and commands they are of, is told to root; to others, what is their own. */
+/*
+ * t_stat.c - whose sessions there are, and which processes and commands they are of, is told to root; to others, what
+ * is their own.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <string.h>

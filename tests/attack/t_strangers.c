@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_strangers.c - descriptors from strangers: whoever connects may send some, and closing one may take for ever: of a file whose FUSE
- * server is silent, of a TCP socket that lingers. The supervisor must never come to close one, on kernels too that let a socket
- * refuse descriptors no more than Linux 6.1 does: who attaches meanwhile is served at once, and SIGTERM ends the domain.
+ * t_strangers.c - descriptors from strangers: whoever connects may send some, and closing one may take for ever: of a
+ * file whose FUSE server is silent, of a TCP socket that lingers. The supervisor must never come to close one, on
+ * kernels too that let a socket refuse descriptors no more than Linux 6.1 does: who attaches meanwhile is served at
+ * once, and SIGTERM ends the domain.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -204,6 +206,7 @@ static pid_t hold_on(int (*kind)(void), unsigned connections)
 	if (!pid) {
 		setpgid(0, 0);
 		become(ATTACKER);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		make = kind;
 		if (kind == fuse_file)
 			fuse_silence(&fuse);

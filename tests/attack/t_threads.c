@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_threads.c - threads without bound: every open of a FIFO that nobody writes to keeps a worker. A process that may have no more than a
- * few tasks gets no thousands of them in the domain; and one that may does not take the last ones of a domain which may have 2,000:
- * others go on attaching.
+ * t_threads.c - threads without bound: every open of a FIFO that nobody writes to keeps a worker. A process that may
+ * have no more than a few tasks gets no thousands of them in the domain; and one that may does not take the last ones
+ * of a domain which may have 2,000: others go on attaching.
  */
 #define _GNU_SOURCE
 #include <errno.h>

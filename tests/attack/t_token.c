@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_token.c - the connection as a bearer token: a child of root that has become somebody else, without its shim noticing, has its
- * parent's connection, and asks there for what root may. Each message's sender counts: the session ends, or refuses. A client
- * that changes its ids as the protocol wants it, and root in somebody else's session, go on.
+ * t_token.c - the connection as a bearer token: a child of root that has become somebody else, without its shim
+ * noticing, has its parent's connection, and asks there for what root may. Each message's sender counts: the session
+ * ends, or refuses. A client that changes its ids as the protocol wants it, and root in somebody else's session, go on.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * t_users.c - whose the domain's processes are: no thread of a domain that root has started is root's, or any client's, by its real,
- * effective or saved ids, whomever it serves: `ps -eo user,comm` shows none of root. With --user it is that user's, who is no client.
+ * t_users.c - whose the domain's processes are: no thread of a domain that root has started is root's, or any client's,
+ * by its real, effective or saved ids, whomever it serves: `ps -eo user,comm` shows none of root. With --user it is
+ * that user's, who is no client.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

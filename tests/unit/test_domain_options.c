@@ -36,7 +36,10 @@ Test(domain_options, good)
 	cr_assert_eq(
 		PARSE("--socket", "s", "-v", "d:/x", "--mode", "0660", "--log-level", "debug", "--die-with-parent"), 0);
 	cr_assert(o.mode == 0660 && o.log == FC_LOG_DEBUG && o.die_with_parent);
-	cr_assert(o.spin == FC_SPIN_ADAPTIVE && !o.xen);
+	cr_assert(o.spin == FC_SPIN_ADAPTIVE && !o.xen && !o.user && !o.any_root);
+	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/x", "--user", "somebody", "--any-root"), 0);
+	cr_assert_str_eq(o.user, "somebody");
+	cr_assert(o.any_root);
 	cr_assert(PARSE("--xen", "-v", "d:/x", "--spin", "always") == 0 && o.xen && !o.socket &&
 		  o.spin == FC_SPIN_ALWAYS);
 	cr_assert(PARSE("--help") == 0 && o.help);
@@ -99,6 +102,25 @@ Test(peer, status)
 	cr_assert_eq(p.caps, 0x1ffffffffff);
 	cr_assert(fc_status_parse("", &p) < 0);
 	cr_assert(fc_status_parse("Name:\tx\nUid:\t1\n", &p) < 0);
+}
+
+#define LIMITS(files, processes)                                                           \
+	"Limit                     Soft Limit           Hard Limit           Units     \n" \
+	"Max file size             unlimited            unlimited            bytes     \n" \
+	"Max processes             " processes "            processes \n"                  \
+	"Max open files            " files "              files     \n"
+
+Test(peer, limits_hard_for_files_soft_for_processes)
+{
+	struct fc_peer p;
+
+	cr_assert_eq(fc_limits_parse(LIMITS("1024    4096", "20    30"), &p), 0);
+	cr_assert(p.files == 4096 && p.threads == 20);
+	cr_assert_eq(fc_limits_parse(LIMITS("64    unlimited", "unlimited    unlimited"), &p), 0);
+	cr_assert(p.files == UINT64_MAX && p.threads == UINT64_MAX);
+	cr_assert(fc_limits_parse("", &p) < 0);
+	cr_assert(fc_limits_parse("Max open files            64\n", &p) < 0);
+	cr_assert(fc_limits_parse(LIMITS("64    many", "20    30"), &p) < 0);
 }
 
 Test(caps, none_that_opens_the_machine)

@@ -41,6 +41,16 @@ Test(path_text, behind)
 	cr_expect_null(shim_path_behind("/a/../data", "/data"));
 }
 
+Test(path_text, goes_up)
+{
+	cr_expect(shim_path_goes_up(".."));
+	cr_expect(shim_path_goes_up("/a/../b"));
+	cr_expect(shim_path_goes_up("/a/.//.."));
+	cr_expect_not(shim_path_goes_up("/a/...//..b/b../."));
+	cr_expect_not(shim_path_goes_up("/"));
+	cr_expect_not(shim_path_goes_up(""));
+}
+
 enum { FOLLOWED = 1 << SHIM_LAST_FOLLOWED, LOOKED_AT = 1 << SHIM_LAST_LOOKED_AT, NAMED = 1 << SHIM_LAST_NAMED };
 
 /* what may go on where, all with links allowed; `by` is the set of calls for which it may */

@@ -27,6 +27,15 @@ counters_zero() { counters_become 'n["domains"] + n["sessions"] + n["pages"] + n
 # The same, but for the dead domain itself (its ring and bells).
 counters_only_domain() { counters_become 'n["sessions"] + n["set_aside"] + n["requests"] == 0 && n["pages"] <= 2'; }
 
+# How long the toolstack takes for nothing here and now, in ms: what limits in seconds are stretched by.
+yardstick()
+{
+	local began
+	began=$(date +%s%3N)
+	xl list >/dev/null
+	echo $(($(date +%s%3N) - began))
+}
+
 kernel_clean()
 {
 	! dmesg | grep -E 'BUG|Oops|WARNING|hung task|rcu.*stall|general protection|allocation failure|leak|g\.e\.'

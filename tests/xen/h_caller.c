@@ -463,6 +463,47 @@ static void test_change(void)
 	set_parameter("sessions_per_user", "256");
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		expect(path, -errno, 0);
+	close(fd);
+}
+
+/* A user who has been given other uids for a namespace is still one user: attaches twice as one of them, then once as themselves. */
+static void test_namespace(void)
+{
+	int made[2], mapped[2];
+	char path[64], byte;
+	pid_t pid;
+	int status;
+
+	if (pipe(made) || pipe(mapped))
+		exit(1);
+	set_parameter("sessions_per_user", "2");
+	pid = fork();
+	if (!pid) {
+		setresuid(1005, 1005, 1005);
+		if (unshare(CLONE_NEWUSER) || write(made[1], "", 1) != 1 || read(mapped[0], &byte, 1) != 1 ||
+		    setresuid(1, 1, 1))
+			_exit(errno);
+		session();
+		session();
+		_exit(attach(device()) == -EAGAIN ? 0 : 1);
+	}
+	if (read(made[0], &byte, 1) != 1)
+		exit(1);
+	snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
+	write_file(path, "0 1005 1\n1 5000 1");
+	if (write(mapped[1], "", 1) != 1)
+		exit(1);
+	waitpid(pid, &status, 0);
+	expect("a namespace's uids are on the account of its maker", status, 0);
+	set_parameter("sessions_per_user", "256");
+}
+
 /* ---- limits, for h_backend to say what came ---- */
 
 static int attach_with_limits(int unused)
@@ -511,9 +552,9 @@ static void test_requests(void)
 static const struct test {
 	const char *name;
 	void (*run)(void);
-} tests[] = { { "token", test_token },     { "tree", test_tree },        { "processes", test_processes },
-	      { "figures", test_figures }, { "budgets", test_budgets },  { "change", test_change },
-	      { "limits", test_limits },   { "requests", test_requests } };
+} tests[] = { { "token", test_token },         { "tree", test_tree },       { "processes", test_processes },
+	      { "figures", test_figures },     { "budgets", test_budgets }, { "change", test_change },
+	      { "namespace", test_namespace }, { "limits", test_limits },   { "requests", test_requests } };
 
 int main(int argc, char **argv)
 {
@@ -522,9 +563,15 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	domain = argv[1];
-	for (int i = 2; i < argc; i++)
-		for (size_t t = 0; t < sizeof tests / sizeof *tests; t++)
-			if (!strcmp(argv[i], tests[t].name))
-				tests[t].run();
+	for (int i = 2; i < argc; i++) {
+		size_t t = 0;
+
+		while (t < sizeof tests / sizeof *tests && strcmp(argv[i], tests[t].name) != 0)
+			t++;
+		if (t == sizeof tests / sizeof *tests)
+			expect(argv[i], -ENOENT, 0);
+		else
+			tests[t].run();
+	}
 	return failed;
 }

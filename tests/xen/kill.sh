@@ -16,15 +16,6 @@ loader() # N: until it fails, or hangs
 	timeout 120 "$FARCALL" run --domain one -- "$FC_BUILD/tests/xen/h_load" "/far/load$1" /run/begun >"$LAB/load$1" 2>"$LAB/load$1.err" &
 }
 
-# How long the toolstack takes for nothing, in ms.
-yardstick()
-{
-	local began
-	began=$(date +%s%3N)
-	xl list one >/dev/null
-	echo $(($(date +%s%3N) - began))
-}
-
 round() # NUMBER
 {
 	local how='xl destroy one' n error waited limit bad=0 longest=0
