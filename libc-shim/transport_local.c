@@ -193,7 +193,7 @@ static long set_size(int fd, size_t size)
 	return r;
 }
 
-/* Touch each page: they are ours, not the domain's, and it takes no others. */
+/* Touch each page: they are ours, not the domain's, and it takes no others once a session has grown. */
 static void populate(long address, size_t size)
 {
 	if (fc_call(SYS_madvise, address, size, MADV_POPULATE_WRITE) == 0)
@@ -218,7 +218,6 @@ static long area_make(const char *name, size_t size, void *at, int *fd)
 			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
 		if (!shim_is_error(address)) {
 			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
-			populate(address, size);
 			return address;
 		}
 		r = address;
@@ -253,6 +252,7 @@ static int grow(struct shim_session *s, size_t length)
 
 	if (shim_is_error(r))
 		return (int)r;
+	populate(r, length);
 	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
 	fc_call(SYS_close, fd);
 	if (r != -ETIMEDOUT)

@@ -12,6 +12,9 @@
 #include "storage-domain/memory.h"
 #include "storage-domain/shadow_main.h"
 
+/* What a session begins with, which the domain may come to pay for: memory.h */
+#define FC_BYTES_BASE (sizeof(struct fc_request_area) + FC_DATA_MIN)
+
 bool fc_segment_boundary(uint64_t length)
 {
 	return length >= FC_DATA_MIN && length <= FC_DATA_MAX && (length & (length - 1)) == 0;
@@ -43,7 +46,8 @@ static void clear(struct fc_shadow *s)
 static void drop(struct fc_shadow *s)
 {
 	s->memory->unmap_all(s->area, s->segment, s->data_length);
-	fc_budget_give(s->slot, FC_BYTES, s->data_length);
+	if (s->area)
+		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE);
 	clear(s);
 }
 
@@ -59,15 +63,10 @@ static int add_segment(struct fc_shadow *s, const struct fc_packet *p, unsigned 
 {
 	uint64_t length = s->data_length;
 	void *at;
-	int r;
+	int r = s->memory->map_segment(p, part, length, size, &at);
 
-	if (!fc_budget_take(s->shared, s->slot, FC_BYTES, size))
-		return -ENOMEM;
-	r = s->memory->map_segment(p, part, length, size, &at);
-	if (r < 0) {
-		fc_budget_give(s->slot, FC_BYTES, size);
+	if (r < 0)
 		return r;
-	}
 	s->segment[fc_segment_of(length)] = at;
 	set_length(s, length + size);
 	return 0;
@@ -85,9 +84,13 @@ int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p)
 	if (r < 0)
 		return r;
 	drop(s);
+	if (!fc_budget_take(s->shared, s->slot, FC_BYTES, FC_BYTES_BASE))
+		return -ENOMEM;
 	r = s->memory->map_area(p, &area);
-	if (r < 0)
+	if (r < 0) {
+		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE);
 		return r;
+	}
 	s->area = area;
 	r = header_valid(&s->area->header) ? add_segment(s, p, 1, FC_DATA_MIN) : -EPROTO;
 	if (r == 0)
@@ -115,7 +118,6 @@ int fc_areas_shrink(struct fc_shadow *s, uint64_t length)
 	if (!s->area || !fc_segment_boundary(length) || length > had)
 		return -EPROTO;
 	set_length(s, length);
-	fc_budget_give(s->slot, FC_BYTES, had - length);
 	for (uint64_t at = length; at < had && r == 0; at += at)
 		r = s->memory->unmap_segment(s->segment[fc_segment_of(at)], at, at);
 	return r;

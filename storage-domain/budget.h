@@ -16,7 +16,7 @@
 enum fc_good {
 	FC_TASKS, /* threads of the domain's processes */
 	FC_FILES, /* descriptors that clients have open */
-	FC_BYTES, /* of clients' memory, mapped */
+	FC_BYTES, /* of clients' memory that the domain may have to pay for */
 	FC_GOODS
 };
 

@@ -4,8 +4,9 @@
  *
  * A memfd on tmpfs that is sealed against shrinking can always be read and written up to its size; anything else could
  * raise SIGBUS under a worker, or make it wait for as long as the client likes. Its pages belong to whoever touches them first: so
- * the client must have touched all of them, and nobody can make a hole once we have sealed it against writing anew. Then
- * it is the client, not the domain, whose memory it is.
+ * of what a session grows by, the client must have touched each, and nobody can make a hole once we have sealed it against writing
+ * anew. The little that every session begins with may be ours: touching it all would cost the client more than the rest of
+ * attaching, and areas.c counts it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,8 +62,8 @@ static int seal(int fd, int64_t size)
 	return 0;
 }
 
-/* Map a memfd that is what it must be. Returns 0 and its size, or -errno. */
-static int map(int fd, void **at, uint64_t *size)
+/* Map a memfd that is what it must be, with all its pages if it is to be `whole`. Returns 0 and its size, or -errno. */
+static int map(int fd, bool whole, void **at, uint64_t *size)
 {
 	int64_t bytes = check(fd);
 	void *m;
@@ -73,7 +74,9 @@ static int map(int fd, void **at, uint64_t *size)
 	m = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (m == MAP_FAILED)
 		return errno == ENOMEM ? -ENOMEM : -EPROTO; /* sealed against writing, or opened for reading only */
-	r = madvise(m, (size_t)bytes, MADV_DONTFORK) ? -errno : seal(fd, bytes);
+	r = madvise(m, (size_t)bytes, MADV_DONTFORK) ? -errno : 0;
+	if (r == 0 && whole)
+		r = seal(fd, bytes);
 	if (r < 0) {
 		munmap(m, (size_t)bytes);
 		return r;
@@ -97,7 +100,7 @@ static void judge(const struct fc_packet *p)
 {
 	discard();
 	for (unsigned i = 0; i < PARTS_MAX && (int)i < p->nfds; i++)
-		part[i].error = map(p->fd[i], &part[i].at, &part[i].size);
+		part[i].error = map(p->fd[i], p->head.type != FC_MSG_AREAS, &part[i].at, &part[i].size);
 }
 
 static int receive(struct fc_packet *p)

@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "farcall/abi.h"
 #include "storage-domain/fds.h"
 
 #define STACK_SIZE (64u * 1024u)
+#define TRIES 100 /* when there are no threads to be had: a second */
 
 struct reception {
 	struct fc_packet *packet;
@@ -48,10 +50,11 @@ int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *
 
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	r = pthread_create(&thread, &attr, receiver, &reception);
+	for (int i = 0; (r = pthread_create(&thread, &attr, receiver, &reception)) == EAGAIN && i < TRIES; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	pthread_attr_destroy(&attr);
 	if (r)
-		return -r;
+		return -ENOMEM;
 	pthread_join(thread, NULL);
 	return reception.result;
 }

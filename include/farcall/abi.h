@@ -9,7 +9,7 @@
  * Changelog (one line per minor version):
  *   1.0  first version: request area, data area, domain page.
  *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
- *   2.0  local memory is touched by the client before it is offered, and can be sealed by the domain (control.h, AREAS).
+ *   2.0  local memory that a session grows by is touched by the client first, and can be sealed by the domain (control.h, GROW).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

@@ -40,10 +40,11 @@ enum fc_msg_type {
 			     of another mount namespace or root; -EAGAIN: this user has all that it may. */
 	FC_MSG_AREAS,     /* 2 fds: request area, data segment 0. arg0 = size of the segment; SCM_CREDENTIALS carries
 			     the pid, which may have changed since FORK. Each must be a memfd of exactly the size
-			     promised, sealed against shrinking and growing, every page touched (pages are whose who touches
-			     them first); the domain adds seals against new writable mappings and further seals. */
+			     promised, sealed against shrinking and growing. */
 	FC_MSG_GROW,      /* 1 fd: the next data segment, arg0 = its size (as FC_SEGMENTS_MAX says). The data area is
-			     one linear range of offsets; the new segment follows the last. */
+			     one linear range of offsets; the new segment follows the last. A memfd as in AREAS, every
+			     page touched (pages are whose who touches them first); the domain adds seals against new
+			     writable mappings and further seals. */
 	FC_MSG_SHRINK,    /* one-way. arg0 = new length of the data area (a segment boundary) */
 	FC_MSG_FORK,      /* Answer: 1 fd = the child's connection, arg0, arg1 = its token, arg2 = its session id */
 	FC_MSG_FORKED, /* one-way. arg0 = session id of a child from FORK, arg1 = its pid as its parent sees it: believed
