@@ -62,7 +62,7 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
 
 bool fc_budget_descriptor(struct fc_shadow *s, int fd)
 {
-	const uint32_t most = s->slot->descriptors_max;
+	const uint32_t most = fc_load(&s->slot->descriptors_max);
 	uint32_t end = fc_load(&s->descriptors_end);
 
 	if (fd < FC_DOMAIN_FD_FIRST || (uint32_t)fd >= most)

@@ -90,17 +90,16 @@ void fc_calls_stat(struct fc_supervisor *v)
 		struct fc_stat_domain domain;
 		char room[FC_STAT_ROOM];
 	} figures;
-	size_t bytes = 0;
 
 	for (unsigned i = 0; i < FC_FRONTS_MAX * FC_CALLS_MAX; i++) {
 		struct fc_front *f = &v->xen->front[i / FC_CALLS_MAX];
 		struct fc_call *c = &f->call[i % FC_CALLS_MAX];
+		size_t bytes;
 		uint32_t size;
 
 		if (f->state != FC_FRONT_CONNECTED || !c->used || c->q.type != FC_XEN_STAT)
 			continue;
-		if (!bytes)
-			bytes = fc_stat_fill(v, 0, &figures.domain);
+		bytes = fc_stat_fill(v, c->q.arg[0] == UINT64_MAX ? 0 : (uid_t)c->q.arg[0], &figures.domain);
 		size = bytes < c->q.text_size ? (uint32_t)bytes : c->q.text_size;
 		finish_with(v, f, c, fc_gntdev_write(f->domid, c->q.text, &figures, size), bytes, 0);
 	}
@@ -160,9 +159,17 @@ static void change_cred(struct fc_supervisor *v, struct fc_front *f, struct fc_r
 		finish(v, f, c, status);
 }
 
+/* Of ATTACH and RLIMIT. Root's are not limits (peer.c has the same for clients on this machine). */
+static void read_limits(const struct fc_call *c, uid_t uid, uint64_t *files, uint64_t *threads)
+{
+	*files = uid ? c->q.arg[3] : UINT64_MAX;
+	*threads = uid ? c->q.arg[4] : UINT64_MAX;
+}
+
 static void to_shadow(struct fc_supervisor *v, struct fc_front *f, struct fc_remote *r, struct fc_call *c)
 {
 	struct fc_msg m = { .arg = { c->q.arg[0], c->q.arg[0] } };
+	uint64_t files, threads;
 
 	switch (c->q.type) {
 	case FC_XEN_AREAS:
@@ -177,6 +184,8 @@ static void to_shadow(struct fc_supervisor *v, struct fc_front *f, struct fc_rem
 		pass(v, r, &m, NULL);
 		break;
 	case FC_XEN_RLIMIT:
+		read_limits(c, r->session->uid, &files, &threads);
+		fc_session_limit(v, r->session, files, threads);
 		m.type = FC_MSG_RLIMIT;
 		pass(v, r, &m, NULL);
 		break;
@@ -392,8 +401,6 @@ static int attach(struct fc_supervisor *v, struct fc_front *f, struct fc_remote 
 		.comm = comm,
 		.umask = c->q.arg[1],
 		.file_size = c->q.arg[2],
-		.files = UINT64_MAX,
-		.threads = UINT64_MAX,
 		.text = &place,
 		.text_size = sizeof place,
 	};
@@ -402,6 +409,7 @@ static int attach(struct fc_supervisor *v, struct fc_front *f, struct fc_remote 
 
 	if (status < 0)
 		return status;
+	read_limits(c, cred.ruid, &n.files, &n.threads);
 	if (!fc_session_fits(v, cred.ruid, 0))
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))

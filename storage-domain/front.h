@@ -24,7 +24,9 @@
 DEFINE_RING_TYPES(fc_xen, struct fc_xen_request, struct fc_xen_response);
 
 #define FC_FRONTS_MAX 8
-#define FC_CALLS_MAX 64 /* as many as the ring holds */
+#define FC_CALLS_MAX 32 /* as many as the ring holds */
+
+_Static_assert(FC_CALLS_MAX == __CONST_RING_SIZE(fc_xen, FC_PAGE_SIZE), "one call for each place in the ring");
 
 enum fc_front_state {
 	FC_FRONT_NONE,      /* this place is free */

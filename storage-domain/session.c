@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "storage-domain/link.h"
 #include "storage-domain/log.h"
 #include "storage-domain/supervisor.h"
@@ -247,6 +248,14 @@ static uint32_t descriptors_max(uint64_t files)
 	return FC_DOMAIN_FD_FIRST + (files < most ? (uint32_t)files : most);
 }
 
+void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint64_t files, uint64_t threads)
+{
+	struct fc_roster_slot *slot = slot_of(v, s);
+
+	fc_store(&slot->tasks_max, tasks_max(threads));
+	fc_store(&slot->descriptors_max, descriptors_max(files));
+}
+
 /* The session's line in the roster, as far as it is not the same for its parent's. */
 static void fill_slot(struct fc_supervisor *v, struct fc_session *s)
 {
@@ -267,8 +276,7 @@ static void fill_slot_of_newcomer(struct fc_supervisor *v, struct fc_session *s,
 	struct fc_roster_slot *slot = slot_of(v, s);
 
 	slot->uid = n->cred->fsuid;
-	slot->tasks_max = tasks_max(n->threads);
-	slot->descriptors_max = descriptors_max(n->files);
+	fc_session_limit(v, s, n->files, n->threads);
 	slot->held[FC_FILES] = FC_FILES_STEP;
 	strncpy(slot->comm, n->comm, sizeof slot->comm - 1);
 	fill_slot(v, s);

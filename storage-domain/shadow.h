@@ -53,8 +53,8 @@ struct fc_roster_slot {
 	uint32_t shadow_pid;
 	uint32_t uid;             /* file-system uid, for show */
 	uint32_t owner;           /* who pays (budget.h): the client's real uid */
-	uint32_t tasks_max;       /* the client's RLIMIT_NPROC allows its user so many threads here; constant */
-	uint32_t descriptors_max; /* its RLIMIT_NOFILE: no descriptor from here on; constant */
+	uint32_t tasks_max;       /* the client's RLIMIT_NPROC allows its user so many threads here */
+	uint32_t descriptors_max; /* its RLIMIT_NOFILE: no descriptor from here on */
 	uint32_t workers;
 	uint32_t awake;
 	uint32_t queue_depth; /* when the supervisor last asked for a sample */

@@ -180,6 +180,9 @@ int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct
 /* Tell the shadow its client's new identity. It answers later (fc_session.cred, owner->cred_done). Returns 0 or -errno. */
 int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct fc_cred *cred);
 
+/* The client's RLIMIT_NOFILE, hard, and RLIMIT_NPROC, soft; UINT64_MAX: none. */
+void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint64_t files, uint64_t threads);
+
 /* The client of a session on another machine is process `pid` there, which is for show. */
 void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t pid);
 
