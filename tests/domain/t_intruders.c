@@ -119,6 +119,17 @@ static int odd_memfd(uint64_t size, unsigned flags, int seals)
 	return fd;
 }
 
+static void refuse_growth(int fd, uint64_t size)
+{
+	struct session s;
+
+	session_open(&s, &suite_domain);
+	CHECK_IS(peer_ask_fds(s.sock, FC_MSG_GROW, size, &fd, 1, NULL), -EPIPE);
+	CHECK_IS(s.area->header.poisoned, 1);
+	session_close(&s);
+	close(fd);
+}
+
 static void bad_areas(void)
 {
 	const uint64_t area = sizeof(struct fc_request_area), data = FC_DATA_MIN;
@@ -129,7 +140,7 @@ static void bad_areas(void)
 
 	refuse_areas(peer_memfd(area), peer_memfd(data), data); /* no header */
 	refuse_areas(header_of(odd_memfd(area, 0, 0)), peer_memfd(data), data);
-	refuse_areas(header_of(odd_memfd(area, 0, F_SEAL_SHRINK | F_SEAL_GROW)), peer_memfd(data), data);
+	refuse_areas(header_of(odd_memfd(area, 0, F_SEAL_SHRINK | F_SEAL_SEAL)), peer_memfd(data), data);
 	refuse_areas(header_of(peer_memfd(area)), odd_memfd(data, 0, F_SEAL_GROW | F_SEAL_SEAL), data);
 	refuse_areas(header_of(peer_memfd(area)), odd_memfd(data, 0, seals | F_SEAL_WRITE), data);
 	refuse_areas(header_of(peer_memfd(area)), peer_memfd(data - 1), data);
@@ -147,12 +158,14 @@ static void bad_areas(void)
 	if (fd >= 0)
 		refuse_areas(header_of(peer_memfd(area)), fd, 2 << 20);
 
-	session_open(&s, &suite_domain);
-	fd = peer_memfd(4096);
-	CHECK_IS(peer_ask_fds(s.sock, FC_MSG_GROW, 4096, &fd, 1, NULL), -EPIPE);
-	CHECK_IS(s.area->header.poisoned, 1);
-	session_close(&s);
-	close(fd);
+	refuse_growth(peer_memfd(4096), 4096);
+	refuse_growth(odd_memfd(data, 0, F_SEAL_SHRINK | F_SEAL_GROW), data); /* nobody has touched its pages */
+	fd = peer_memfd(data);
+	CHECK(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, data - FC_PAGE_SIZE, FC_PAGE_SIZE));
+	refuse_growth(fd, data); /* all but one */
+	fd = peer_memfd(data);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL));
+	refuse_growth(fd, data); /* it could not be sealed */
 	session_open(&s, &suite_domain);
 	peer_tell(s.sock, FC_MSG_SHRINK, 12345, 0);
 	CHECK(peer_hangs_up(s.sock, 1000));
