@@ -42,7 +42,8 @@ domain()
 
 end_domain()
 {
-	kill "$domain_pid" && wait "$domain_pid" 2>/dev/null
+	kill "$domain_pid" 2>/dev/null || { wrong "the hostile domain has ended by itself"; tail -n 5 "$log"; }
+	wait "$domain_pid" 2>/dev/null
 }
 
 # ---- nobody's domain but root's and one's own ----
