@@ -141,9 +141,13 @@ unsigned fc_lookout_ask(pid_t pid)
 {
 	int32_t question = pid;
 	uint32_t seen;
+	static bool lost;
 
-	if (send(FC_FD_LOOKOUT, &question, sizeof question, MSG_NOSIGNAL) != sizeof question ||
-	    read(FC_FD_LOOKOUT, &seen, sizeof seen) != sizeof seen)
-		return 0;
-	return seen;
+	if (send(FC_FD_LOOKOUT, &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
+	    read(FC_FD_LOOKOUT, &seen, sizeof seen) == sizeof seen)
+		return seen;
+	if (!lost)
+		fc_log(FC_LOG_ERROR, "the lookout is gone: nobody new is admitted; start the domain anew");
+	lost = true;
+	return 0;
 }

@@ -92,7 +92,8 @@ int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 
 		if (!concerns(s, asker, pid))
 			continue;
-		if (s->state == FC_SESSION_LIVE && !fc_pidfd_dead(s->client.fd)) {
+		/* one whose process nobody has looked at is as dead as its parent says */
+		if (s->state == FC_SESSION_LIVE && s->client.fd >= 0 && !fc_pidfd_dead(s->client.fd)) {
 			alive = true;
 			continue;
 		}
@@ -389,19 +390,22 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 }
 
 /* The client of `parent` says that it has forked process `pid`, which is the client of its child `s`. That is so if it is a child of that
- * very process; if there is no such process any more, so be it, for all that it means to the parent alone. */
+ * very process. If there is no such process any more, or the parent has not been seen yet, so be it, for all that it means to the
+ * parent alone. */
 static void claim_client(struct fc_supervisor *v, const struct fc_session *parent, struct fc_session *s, pid_t pid)
 {
 	int r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
 
 	if (r == 1) {
 		set_client(v, s, pid);
-	} else if (r == -ESRCH) {
-		s->claimed_pid = pid;
-		fc_session_kill(v, s);
-	} else {
-		fc_log(FC_LOG_INFO, "session %u: process %d is no child of its client", parent->id, pid);
+		return;
 	}
+	if (r == -ESRCH || !parent->client_pid)
+		s->claimed_pid = pid;
+	if (r == -ESRCH)
+		fc_session_kill(v, s);
+	if (r == 0)
+		fc_log(FC_LOG_INFO, "session %u: process %d is no child of its client", parent->id, pid);
 }
 
 static void forked(struct fc_supervisor *v, const struct fc_session *parent, uint32_t id, pid_t pid)
