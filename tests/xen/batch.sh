@@ -1,29 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # batch.sh SCRIPT [ARGUMENT...] [-- SCRIPT [ARGUMENT...]]... - in the lab's primary domain: scripts of this directory one after the other, on one
-# machine. Each finds it as if it were the first: no module, no storage domain, no disk, an empty kernel log. What a script says is in
-# $LAB/SCRIPT.out too, its exit status and the seconds it took in $LAB/SCRIPT.end; the log of a storage domain is kept as SCRIPT-guest-NAME.log.
+# machine. Each finds it without module and with an empty kernel log. The storage domain of a script that went well may serve the next one,
+# see begin_with_one; of another nothing is left. What a script says is in $LAB/SCRIPT.out too, its exit status and the seconds it took in
+# $LAB/SCRIPT.end.
 . "$FC_SOURCE/tests/xen/checks.sh"
 
-# A script that went wrong leaves what it had.
 tidy() # SCRIPT
 {
-	local domu log image
+	local config
 
-	sync
-	xl list 2>/dev/null | awk 'NR > 2 { print $1 }' | while read -r domu; do
-		"$FARCALL" domain detach "$domu" >/dev/null 2>&1
-		xl destroy "$domu"
-	done
+	if [[ -d /sys/module/farcall ]] || grep -q '^FAIL' "$LAB/$1.out"; then
+		for config in /run/*.cfg; do
+			[[ ! -e $config ]] || end_domu "$(basename "$config" .cfg)"
+		done
+	fi
 	if [[ -d /sys/module/farcall ]]; then rmmod farcall || say "the module is still there after $1"; fi
-	for log in "$LAB"/guest-*.log; do
-		[[ ! -e $log ]] || mv "$log" "$LAB/$1-${log##*/}"
-	done
-	for image in /run/disk-*; do
-		[[ -e $image ]] || continue
-		losetup -j "$image" | cut -d: -f1 | xargs -r -n 1 losetup -d
-		rm -f "$image"
-	done
 	dmesg >"$LAB/$1.dmesg"
 	dmesg -C
 }

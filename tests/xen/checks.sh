@@ -41,11 +41,16 @@ kernel_clean()
 	! dmesg | grep -E 'BUG|Oops|WARNING|hung task|rcu.*stall|general protection|allocation failure|leak|g\.e\.'
 }
 
-# The module, the storage domain `one` at $FC_DOMU_PREFIX (/far), attached; or the end.
+# The module, the storage domain `one` at $FC_DOMU_PREFIX (/far), attached; or the end. Where another script has left such a domain, it is
+# that one, with whatever is on its disk.
 begin_with_one()
 {
+	local prefix=${FC_DOMU_PREFIX:-/far}
+
 	insmod "$FC_BUILD/kmod/farcall.ko" || { fail "the module does not load"; exit 1; }
-	start_domu one "${FC_DOMU_PREFIX:-/far}" || { fail "the storage domain does not start"; exit 1; }
+	if ! grep -qs "farcall.prefix=$prefix " /run/one.cfg || ! xl list one >/dev/null 2>&1; then
+		start_domu one "$prefix" || { fail "the storage domain does not start"; exit 1; }
+	fi
 	"$FARCALL" domain attach --timeout 20 one ||
 		{ fail "farcall domain attach"; tail "$LAB/guest-one.log"; dmesg | tail; exit 1; }
 	"$FARCALL" domain list

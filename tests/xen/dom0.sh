@@ -33,12 +33,23 @@ dom0_start()
 	/usr/sbin/xenconsoled --log=all --log-dir="$LAB" --pid-file=/run/xenconsoled.pid
 }
 
+# Nothing is left of it but its log.
+end_domu() # NAME
+{
+	"$FC_BUILD/farcall" domain detach "$1" >/dev/null 2>&1
+	xl destroy "$1" 2>/dev/null
+	[[ ! -e /run/disk-$1 ]] || losetup -j "/run/disk-$1" | cut -d: -f1 | xargs -r -n 1 losetup -d
+	rm -f "/run/disk-$1" "/run/$1.cfg"
+	[[ ! -e $LAB/guest-$1.log ]] || mv "$LAB/guest-$1.log" "$LAB/ended-$1-$(date +%s).log"
+}
+
 # start_domu NAME [PREFIX [MIB]]: a storage domain with a fresh ext4 disk of that size (256), which it serves at PREFIX (/far).
 # DOMU_OPTIONS: more for its kernel's command line; DOMU_HARDWARE: xl's line for what it has instead of the disk.
 start_domu()
 {
 	local domu=$1 prefix=${2:-/far} size=${3:-256} image=/run/disk-$1 hardware=${DOMU_HARDWARE:-}
 
+	[[ ! -e /run/$domu.cfg ]] || end_domu "$domu"
 	if [[ ! -e $image && ! $hardware ]]; then
 		truncate -s "${size}M" "$image"
 		mkfs.ext4 -q -F -m 0 -E lazy_itable_init=0 "$image" || return
@@ -82,7 +93,7 @@ dom0_main()
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/xen-4.17/bin HOME=/root LC_ALL=C
 	dom0_start
 	say "the primary domain is up after $(cut -d' ' -f1 /proc/uptime) s"
-	export -f say load start_domu domu_up
+	export -f say load end_domu start_domu domu_up
 	bash "$script" "$@" </dev/null
 	status=$?
 	dmesg >"$LAB/dmesg"

@@ -55,5 +55,5 @@ for program in "$FC_BUILD"/relinked/*/h_*; do
 	"$FARCALL" run --domain one -- rm -r /far/open/relinked
 done
 "$FARCALL" stat --domain one
-xl list
+"$FARCALL" run --domain one -- rm -rf /far/open
 end

@@ -444,5 +444,5 @@ int main(int argc, char **argv)
 	if (*escaped)
 		fprintf(stderr, "h_fuzz: attached from another mount namespace\n");
 	printf("%lu processes\n", rounds);
-	return !*escaped && rounds > WORKERS ? 0 : 1;
+	return !*escaped && rounds >= WORKERS ? 0 : 1; /* a slow domain may have kept all of them busy to the end */
 }

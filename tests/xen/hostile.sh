@@ -33,7 +33,8 @@ one_mode() # MODE
 {
 	local mode=$1 log=$LAB/hostile-$1 pid fuzzer bad=0 state worst=0 n i
 
-	"$backend" evil "$mode" >"$log" 2>&1 &
+	: >"$log" # which two write to
+	"$backend" evil "$mode" >>"$log" 2>&1 &
 	pid=$!
 	for ((i = 0; i < 100; i++)); do
 		grep -q connected "$log" && break

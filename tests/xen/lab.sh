@@ -217,6 +217,6 @@ if [[ ! -e $results/status ]]; then
 	exit 124
 fi
 status=$(<"$results/status")
-say "done after $((SECONDS - began)) s, status $status"
+say "done after $((SECONDS - began)) s, status $status; seconds of CPU, whatever else ran: $(times | tail -n 1)"
 [[ $own_results && $status == 0 ]] && rm -rf "$results"
 exit "$status"
