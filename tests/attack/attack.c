@@ -26,7 +26,7 @@
 #define STEP_SECONDS 120 /* after which an attack has hung */
 #define LEAST_MS 1000    /* for as long the honest programs are watched, however short an attack */
 #define QUIET_MS 500
-#define TIMES 3         /* that an attack must have delayed others before it counts: the machine is not ours alone */
+#define TIMES 5         /* that an attack must have delayed others before it counts: the machine is not ours alone */
 #define SETTLE_MS 15000 /* how long what an attack has left may take to go */
 #define END_MS 6000     /* how long the daemon may take to end */
 
