@@ -120,7 +120,8 @@ start_domain()
 	for volume in "$@"; do
 		args+=(-v "$volume")
 	done
-	"$FARCALL" serve "${args[@]}" --socket "$socket" ${DOMAIN_MODE:+--mode "$DOMAIN_MODE"} </dev/null >>"$TESTDIR/$domain.log" 2>&1 &
+	"$FARCALL" serve "${args[@]}" --socket "$socket" ${DOMAIN_MODE:+--mode "$DOMAIN_MODE"} \
+		${DOMAIN_ANY_ROOT:+--any-root} </dev/null >>"$TESTDIR/$domain.log" 2>&1 &
 	printf -v "${domain}_pid" %s $!
 	printf -v "${domain}_socket" %s "$socket"
 	started+=($!)
