@@ -8,6 +8,14 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/xen/in_lab.sh
 . "$(dirname "$0")/in_lab.sh"
+
+# What tests/run.sh --all has time for. FC_LAB_ALL=1, by hand: everything. Known to hang then, and not understood yet: dd as an ordinary user, once
+# the threads and mmap tests have run in the same storage domain (in a fresh one it passes).
+if [[ ! ${FC_LAB_ALL:-} ]]; then
+	in_lab 500 e2e.sh append limits mmap -- callers.sh
+	finish
+fi
+
 # shellcheck source=tests/relinked/libraries.sh
 . "$FC_SOURCE/tests/relinked/libraries.sh"
 
