@@ -11,6 +11,9 @@
 
 #include "common/rawcall.h"
 
+/* How a user namespace shows everybody it has no number for, oneself included: nobody is known by it */
+#define OVERFLOW_UID 65534
+
 static void copy(void *to, const void *from, size_t n)
 {
 	char *t = to;
@@ -68,7 +71,8 @@ bool fc_control_trusted(int sock, unsigned *uid)
 	    fc_call(SYS_getresuid, &real, &effective, &saved) < 0)
 		return false;
 	*uid = peer.uid;
-	return peer.uid == 0 || (peer.uid == real && peer.uid == effective && peer.uid == saved);
+	return peer.uid == 0 ||
+	       (peer.uid != OVERFLOW_UID && peer.uid == real && peer.uid == effective && peer.uid == saved);
 }
 
 int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *fds, int nfds, int flags)

@@ -44,8 +44,12 @@ void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved)
 {
 	for (int looks = 0;; looks++) {
 		shim_lock(&s->lock, saved);
-		if (likely(shim_session_speaks(s)) || looks == IDS_LOOKS)
+		if (likely(shim_session_speaks(s)) || looks == IDS_LOOKS) {
+			if (unlikely(looks == IDS_LOOKS))
+				s->ruid = (uint32_t)fc_call(
+					SYS_getuid); /* no change is under way: it is not waited for again */
 			return;
+		}
 		shim_unlock(&s->lock, saved); /* the signal that changes this thread's ids is let in here */
 		wait_for_ids();
 	}
@@ -60,6 +64,8 @@ void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHI
 			shim_lock(&p->session[d].lock, &saved[d]);
 			all = all && shim_session_speaks(&p->session[d]);
 		}
+		for (unsigned d = 0; unlikely(looks == IDS_LOOKS) && d < shim.config.ndomains; d++)
+			p->session[d].ruid = (uint32_t)fc_call(SYS_getuid);
 		if (likely(all) || looks == IDS_LOOKS)
 			return;
 		shim_sessions_unlock(p, saved);

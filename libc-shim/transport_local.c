@@ -16,6 +16,9 @@
 #include "libc-shim/transport.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define BUSY_NS 5000000000ull /* how long a domain without places is asked again */
+#define BUSY_FIRST_NS 1000000
+#define BUSY_LAST_NS 100000000
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -85,8 +88,12 @@ static void set_timeouts(int sock)
 	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-/* A fresh connection to a domain that has said HELLO, or -errno: -EAGAIN if it does not answer in time, -EIO after one line on stderr. */
-static int dial(unsigned domain, struct fc_packet *packet)
+/*
+ * A fresh connection to a domain that has said HELLO, or -errno: -EAGAIN if it does not answer in time, -EPIPE if it hangs up, -EIO after
+ * one line on stderr. `known`: we have a session there, so whose domain it is has been judged, and need not be told to us in
+ * whatever user namespace we are by now.
+ */
+static int dial(unsigned domain, bool known, struct fc_packet *packet)
 {
 	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
@@ -99,7 +106,7 @@ static int dial(unsigned domain, struct fc_packet *packet)
 		shim_say(path, ": cannot reach this storage domain: is it running, and may you connect to it?", NULL);
 		return -EIO;
 	}
-	if (!shim.config.domain[domain].trusted && !fc_control_trusted(sock, &uid)) {
+	if (!known && !shim.config.domain[domain].trusted && !fc_control_trusted(sock, &uid)) {
 		shim_say(path,
 			 ": this storage domain is run neither by root nor by you: it is not used without "
 			 "--trust-domain",
@@ -110,7 +117,7 @@ static int dial(unsigned domain, struct fc_packet *packet)
 	set_timeouts(sock);
 	int r = fc_control_ask(sock, &m, NULL, NULL, 0, packet);
 	fc_packet_drop(packet); /* the domain page: the connection itself says when the domain is gone */
-	if (r == -EAGAIN) {
+	if (r == -EAGAIN || r == -EPIPE) {
 		fc_call(SYS_close, sock);
 		return r;
 	}
@@ -124,6 +131,40 @@ static int dial(unsigned domain, struct fc_packet *packet)
 		return -EIO;
 	}
 	return sock;
+}
+
+/*
+ * Ask on a fresh connection. A domain that has no places left hangs up on whoever waits longest: that is not its answer, and is tried
+ * again for a while. Returns the connection, and the answer's status in *status; or as dial.
+ */
+static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool known, int *status)
+{
+	struct timespec pause = { .tv_nsec = BUSY_FIRST_NS };
+	uint64_t deadline = shim_now_ns() + BUSY_NS;
+
+	for (;;) {
+		struct fc_msg m = *question;
+		int sock = dial(s->domain, known, &s->packet);
+
+		if (sock >= 0) {
+			*status = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
+			fc_packet_drop(&s->packet);
+			if (*status != -EPIPE)
+				return sock;
+			fc_call(SYS_close, sock);
+			sock = -EPIPE;
+		}
+		if (sock != -EPIPE)
+			return sock;
+		if (shim_now_ns() > deadline) {
+			shim_say(shim.config.domain[s->domain].address,
+				 ": this storage domain hangs up again and again", NULL);
+			return -EIO;
+		}
+		fc_call(SYS_nanosleep, &pause, 0);
+		if (pause.tv_nsec < BUSY_LAST_NS)
+			pause.tv_nsec *= 2;
+	}
 }
 
 static const char *refusal(int error)
@@ -146,18 +187,17 @@ static int attach(struct shim_session *s)
 	struct shim_process *p = shim_process();
 	struct fc_msg m = { .type = FC_MSG_ATTACH };
 	struct rlimit64 size = { RLIM64_INFINITY, RLIM64_INFINITY };
-	int sock = dial(s->domain, &s->packet);
+	int r = 0;
 
-	if (sock == -EIO)
-		s->state = SHIM_SESSION_DEAD;
-	if (sock < 0)
-		return sock;
 	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size);
 	m.arg[0] = p->umask;
 	m.arg[1] = size.rlim_cur;
 	m.arg[2] = size.rlim_max;
-	int r = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
-	fc_packet_drop(&s->packet);
+	int sock = ask_fresh(s, &m, false, &r);
+	if (sock == -EIO)
+		s->state = SHIM_SESSION_DEAD;
+	if (sock < 0)
+		return sock;
 	if (r < 0)
 		fc_call(SYS_close, sock);
 	if (r == -EAGAIN) /* late, or there is no room for one more now: a later call may have more luck */
@@ -292,14 +332,12 @@ static void forked(struct shim_session *s, uint64_t id, int pid)
 static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 {
 	struct fc_msg m = { .type = FC_MSG_CRED, .arg = { s->token[0], s->token[1], fsuid, fsgid } };
-	int sock = dial(s->domain, &s->packet);
+	int r, sock = ask_fresh(s, &m, true, &r);
 
 	if (sock < 0) {
 		shim_session_fail(s, "it could not be told about a change of user");
 		return -EIO;
 	}
-	int r = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
-	fc_packet_drop(&s->packet);
 	fc_call(SYS_close, sock);
 	if (r < 0)
 		shim_session_fail(s, "it did not follow a change of user");
@@ -330,12 +368,9 @@ static void gone(struct shim_session *s, int pid)
 		ask(s, FC_MSG_GONE, (uint64_t)pid, 0, NULL, 0);
 		return;
 	}
-	int sock = dial(s->domain, &s->packet);
-	if (sock < 0)
-		return;
-	fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
-	fc_packet_drop(&s->packet);
-	fc_call(SYS_close, sock);
+	int r, sock = ask_fresh(s, &m, false, &r);
+	if (sock >= 0)
+		fc_call(SYS_close, sock);
 }
 
 static void bye(struct shim_session *s)

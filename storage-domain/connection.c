@@ -315,21 +315,44 @@ static void connection_ready(struct fc_supervisor *v, struct fc_watch *w, uint32
 	answer_status(v, c, &p, -EPROTO);
 }
 
+/* Of two connections, the older one that is idle; `a` may be null. */
+static struct fc_connection *idler(struct fc_connection *a, struct fc_connection *b)
+{
+	if (b->waiting != FC_WAIT_NOTHING)
+		return a;
+	return !a || b->order < a->order ? b : a;
+}
+
+/*
+ * A place for one more connection of `uid`. Where there is none, or it has as many as are left for others (budget.h), whoever of its own
+ * waits longest without having been asked anything has to go, or of all if it has none: so that nobody can keep others out by
+ * doing nothing. Null: all are being served.
+ */
 static struct fc_connection *place(struct fc_supervisor *v, uid_t uid)
 {
-	struct fc_connection *free = NULL;
+	struct fc_connection *free = NULL, *own = NULL, *any = NULL;
 	unsigned same = 0;
 
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
 		struct fc_connection *c = &v->connection[i];
 
-		if (c->watch.fd < 0)
+		if (c->watch.fd < 0) {
 			free = c;
-		else if (c->uid == uid)
-			same++;
+			continue;
+		}
+		any = idler(any, c);
+		if (c->uid != uid)
+			continue;
+		same++;
+		own = idler(own, c);
 	}
-	/* as with everything: no more than what is then left for others (budget.h) */
-	return same < FC_CONNECTIONS_PER_UID && same < FC_CONNECTIONS_MAX - v->connections ? free : NULL;
+	if (same >= FC_CONNECTIONS_PER_UID || (same && same >= FC_CONNECTIONS_MAX - v->connections))
+		free = own;
+	else if (!free)
+		free = any;
+	if (free)
+		fc_connection_close(v, free);
+	return free;
 }
 
 void fc_connection_open(struct fc_supervisor *v, int fd)
@@ -346,6 +369,7 @@ void fc_connection_open(struct fc_supervisor *v, int fd)
 	c->uid = uid;
 	c->waiting = FC_WAIT_NOTHING;
 	c->deadline_ms = fc_now_ms() + FC_CONNECTION_MS;
+	c->order = v->connected++;
 	v->connections++;
 	return;
 refuse:

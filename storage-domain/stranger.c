@@ -27,23 +27,19 @@ int fc_stranger_recv(int sock, struct fc_packet *p)
 	return brings ? -EPROTO : fc_control_recv(sock, p, MSG_DONTWAIT);
 }
 
-/* Nothing new comes in any more: is what is queued free of descriptors? Empties the queue up to the first that is not. */
+/* Nothing new comes in any more: is what is queued free of descriptors? Empties the queue up to the first that is not. Whether there is
+ * more is for the peek to say: a message may be empty, or none. */
 static bool drain(int sock)
 {
 	struct fc_packet p;
+	bool brings;
 
 	for (int i = 0; i < QUEUED_MAX; i++) {
-		int r = fc_stranger_recv(sock, &p);
-
-		if (r == -EPIPE || r == -EAGAIN)
+		if (fc_control_peek(sock, &brings) < 0)
 			return true;
-		if (r == -EPROTO) {
-			bool brings;
-
-			/* a message that is none is gone already */
-			if (fc_control_peek(sock, &brings) == 0 && brings)
-				return false;
-		}
+		if (brings)
+			return false;
+		fc_control_recv(sock, &p, MSG_DONTWAIT);
 	}
 	return false;
 }

@@ -53,12 +53,12 @@ int fc_watch_add(struct fc_supervisor *v, struct fc_watch *w, int fd,
 	return 0;
 }
 
-/* Listening stops when there are no descriptors or places left, and goes on as soon as one is free. */
+/* Listening stops when there are no descriptors left, and goes on as soon as one is free. */
 static void listen_again(struct fc_supervisor *v)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = &v->listen };
 
-	if (!v->listening && v->connections < FC_CONNECTIONS_MAX)
+	if (!v->listening)
 		v->listening = !epoll_ctl(v->epoll, EPOLL_CTL_MOD, v->listen.fd, &e);
 }
 
@@ -96,8 +96,6 @@ static void accept_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 	(void)events;
 	if (fd >= 0) {
 		fc_connection_open(v, fd);
-		if (v->connections == FC_CONNECTIONS_MAX)
-			listen_pause(v);
 	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 		fc_log(FC_LOG_WARNING, "no new connections for now: %s", strerror(errno));
 		listen_pause(v);

@@ -43,6 +43,7 @@ struct fc_connection {
 	struct fc_watch watch; /* fd -1: this place is free */
 	uid_t uid;
 	uint64_t deadline_ms;
+	uint64_t order; /* as they came */
 	enum fc_waiting waiting; /* for what its answer waits */
 	uint32_t serial;
 	pid_t pid; /* GONE: whose sessions; CRED: the client */
@@ -111,7 +112,7 @@ struct fc_supervisor {
 	int page_fd; /* read-only */
 	int epoll;
 	struct fc_watch listen, signals;
-	bool listening; /* false while out of connections or descriptors */
+	bool listening; /* false while out of descriptors */
 	bool stop;
 	uint64_t started_ns;
 	uint32_t last_id;
@@ -124,6 +125,7 @@ struct fc_supervisor {
 	unsigned pooled;
 	uint64_t pool_retry_ms; /* after a failure: not before then */
 	unsigned connections;
+	uint64_t connected; /* ever */
 	struct fc_connection connection[FC_CONNECTIONS_MAX];
 	struct fc_session *session; /* FC_SESSIONS_MAX; not in the memory of shadows */
 };
@@ -151,7 +153,7 @@ uint64_t fc_now_ms(void);
 
 /* ---- connection.c ---- */
 
-/* Take over an accepted socket, or close it if there are too many. */
+/* Take over an accepted socket; if there are too many, one that is idle is closed for it, or, if there is none, it. */
 void fc_connection_open(struct fc_supervisor *v, int fd);
 void fc_connection_close(struct fc_supervisor *v, struct fc_connection *c);
 

@@ -132,6 +132,8 @@ static void closed(void)
 
 		for (int before = i % 4; before; before--)
 			attack_send(sock, i % 8 < 4 ? &hello : &figures, sizeof hello, NULL, 0);
+		for (int empty = i / 4 % 3; empty; empty--) /* which looks like the end, and is not */
+			attack_send(sock, "", 0, NULL, 0);
 		if (i % 3)
 			give(sock, &hello, sizeof hello, 1);
 		else

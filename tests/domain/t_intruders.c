@@ -180,8 +180,8 @@ static void too_many(void)
 
 	for (int i = 0; i < 70; i++)
 		sock[i] = peer_connect(&suite_domain);
-	CHECK(peer_hangs_up(sock[69], 1000));
-	CHECK_IS(peer_ask(sock[0], FC_MSG_HELLO, FC_ABI_MAJOR, 0, NULL), 0);
+	CHECK(peer_hangs_up(sock[0], 1000)); /* it has waited longest without a word */
+	CHECK_IS(peer_ask(sock[69], FC_MSG_HELLO, FC_ABI_MAJOR, 0, NULL), 0);
 	for (int i = 0; i < 70; i++)
 		close(sock[i]);
 }
