@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* budget.c - who may have how much, see budget.h. */
+#define _GNU_SOURCE
 #include "storage-domain/budget.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 
 #include "common/atomic.h"
+#include "common/rawcall.h"
 #include "storage-domain/roster.h"
 
 struct count {
@@ -58,6 +63,45 @@ bool fc_budget_take(const struct fc_domain_shared *d, struct fc_roster_slot *slo
 void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
 {
 	fc_faa(&slot->held[good], -n);
+}
+
+/* 0: none. Its size is what it was made with: no client can change it (exec_fcntl.c). */
+static uint64_t pipe_size(int fd)
+{
+	int64_t size = fc_call(SYS_fcntl, fd, F_GETPIPE_SZ);
+
+	return size > 0 ? (uint64_t)size : 0;
+}
+
+bool fc_budget_pipe(struct fc_shadow *s, int fd)
+{
+	uint64_t bytes = pipe_size(fd);
+
+	if (!bytes)
+		return true;
+	if (!fc_budget_take(s->shared, s->slot, FC_BYTES, bytes))
+		return false;
+	fc_faa(&s->slot->pipe_bytes, bytes);
+	return true;
+}
+
+int64_t fc_budget_close(struct fc_shadow *s, int fd)
+{
+	uint64_t bytes;
+	int64_t r;
+
+	if (!fc_load(&s->slot->pipe_bytes))
+		return fc_call(SYS_close, fd);
+	/* or two closes of the same number might give back one pipe twice, the number being something else's in between */
+	pthread_mutex_lock(&s->pipe_lock);
+	bytes = pipe_size(fd);
+	r = fc_call(SYS_close, fd);
+	if (bytes && (r == 0 || r == -EINTR)) {
+		fc_faa(&s->slot->pipe_bytes, -bytes);
+		fc_budget_give(s->slot, FC_BYTES, bytes);
+	}
+	pthread_mutex_unlock(&s->pipe_lock);
+	return r;
 }
 
 bool fc_budget_descriptor(struct fc_shadow *s, int fd)

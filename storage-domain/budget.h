@@ -46,4 +46,11 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n);
  * bound on the number is one on how many are open. */
 bool fc_budget_descriptor(struct fc_shadow *s, int fd);
 
+/* The client has opened, or made another descriptor for, what may be a FIFO: pay for the pipe behind it. What is in a pipe is memory of the
+ * kernel's that nobody but the domain is charged for. */
+bool fc_budget_pipe(struct fc_shadow *s, int fd);
+
+/* close(2) of a client's descriptor, and what was paid for a pipe behind it is given back. */
+int64_t fc_budget_close(struct fc_shadow *s, int fd);
+
 #endif

@@ -181,7 +181,7 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		/* the file-system ids as they are: a client that has changed them apart from the effective ones
 		 * stays with what its kernel would check */
 		r = make_cred(v, c->watch.fd, &peer, peer.fsuid, peer.fsgid, &cred);
-		if (r == 0 && !fc_session_fits(v, cred.ruid, 0))
+		if (r == 0 && !fc_session_fits(v, cred.ruid, 0, fc_tasks_max(peer.threads)))
 			r = -EAGAIN;
 		if (r < 0)
 			close(peer.pidfd);

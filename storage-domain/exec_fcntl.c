@@ -56,6 +56,9 @@ int64_t fc_exec_fcntl(struct fc_exec *x)
 
 	if (cmd == F_GETFL)
 		return fc_call(SYS_fcntl, fd, F_GETFL, 0);
+	/* its size has been paid for (budget.h): as if no more were allowed, which a program must expect */
+	if (cmd == F_SETPIPE_SZ)
+		return fc_call(SYS_fcntl, fd, F_GETPIPE_SZ, 0) < 0 ? fc_call(SYS_fcntl, fd, F_SETPIPE_SZ, 0) : -EPERM;
 	if (fc_fcntl_arg(cmd, &arg))
 		return fc_call(SYS_fcntl, fd, NO_COMMAND, 0);
 	switch (arg.kind) {

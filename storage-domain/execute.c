@@ -72,10 +72,17 @@ int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 		high = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
 		fc_call(SYS_close, fd);
 	}
-	if (high < (int64_t)fc_load(&x->s->descriptors_end) || fc_budget_descriptor(x->s, (int)high))
+	if (high < 0)
 		return high;
-	fc_call(SYS_close, high);
-	return -EMFILE;
+	if (high >= (int64_t)fc_load(&x->s->descriptors_end) && !fc_budget_descriptor(x->s, (int)high)) {
+		fc_call(SYS_close, high);
+		return -EMFILE;
+	}
+	if (!fc_budget_pipe(x->s, (int)high)) {
+		fc_call(SYS_close, high);
+		return -ENFILE;
+	}
+	return high;
 }
 
 /* ---- rows ---- */
@@ -345,7 +352,7 @@ int64_t fc_execute(struct fc_exec *x)
 	case SYS_fstat:
 		return fc_call(SYS_fstat, fd, fc_exec_at(x, arg[1], sizeof(struct stat)));
 	case SYS_close:
-		r = fc_call(SYS_close, fd);
+		r = fc_budget_close(x->s, fd);
 		return r == -EINTR ? 0 : r; /* the number is gone, and may be another file's before a second try */
 	case SYS_fcntl:
 		return fc_exec_fcntl(x);

@@ -128,7 +128,7 @@ int fc_exec_descriptor_path(struct fc_exec *x, int which, int dirfd);
 /* Answer "go on at `path`" for path argument `arg`: copies it into that argument's buffer. */
 int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path);
 
-/* A new descriptor for the client: moved above the shadow's own, closed and refused (EMFILE) if the client may have no more. Passes
+/* A new descriptor for the client: moved above the shadow's own, closed and refused (EMFILE; ENFILE for a FIFO) if the client may have no more. Passes
  * errors on. */
 int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd);
 

@@ -56,6 +56,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	fc_roster_adopt(index);
 	/* its threads and their areas did not come along, and one of them may have held the lock */
 	pthread_mutex_init(&s->cred_lock, NULL);
+	pthread_mutex_init(&s->pipe_lock, NULL);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 }

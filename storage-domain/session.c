@@ -35,7 +35,12 @@ struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t t
 	return NULL;
 }
 
-bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files)
+uint32_t fc_tasks_max(uint64_t threads)
+{
+	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
+}
+
+bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files, uint64_t tasks)
 {
 	unsigned all = 0, mine = 0;
 
@@ -43,6 +48,8 @@ bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files)
 		all += v->session[i].state != FC_SESSION_NONE;
 		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].uid == uid;
 	}
+	if ((uint64_t)(mine + 1) * FC_TASKS_BASE > tasks)
+		return false;
 	return mine < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, uid, FC_TASKS, FC_TASKS_BASE) &&
 	       fc_budget_fits(v->shared, uid, FC_FILES, files + FC_FILES_STEP);
 }
@@ -234,12 +241,6 @@ static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid
 	return 0;
 }
 
-/* What its limit on threads allows a user here: each session costs a few besides those that serve, and those that end linger. */
-static uint32_t tasks_max(uint64_t threads)
-{
-	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
-}
-
 /* The first number that the client's descriptors may not have. Paths that are being walked use a few, too; but of those that a process
  * may have some are always its own: standard input, the connection to us. */
 static uint32_t descriptors_max(uint64_t files)
@@ -253,7 +254,7 @@ void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint6
 {
 	struct fc_roster_slot *slot = slot_of(v, s);
 
-	fc_store(&slot->tasks_max, tasks_max(threads));
+	fc_store(&slot->tasks_max, fc_tasks_max(threads));
 	fc_store(&slot->descriptors_max, descriptors_max(files));
 }
 
@@ -292,6 +293,7 @@ static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, co
 	slot->tasks_max = from->tasks_max;
 	slot->descriptors_max = from->descriptors_max;
 	slot->held[FC_FILES] = from->held[FC_FILES];
+	slot->held[FC_BYTES] = slot->pipe_bytes = from->pipe_bytes;
 	memcpy(slot->comm, from->comm, sizeof slot->comm);
 	fill_slot(v, s);
 }
@@ -340,7 +342,8 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_packet *p)
 {
 	uint64_t files = slot_of(v, parent)->held[FC_FILES];
-	struct fc_session *s = fc_session_fits(v, parent->uid, files) ? fc_session_claim(v) : NULL;
+	struct fc_session *s =
+		fc_session_fits(v, parent->uid, files, slot_of(v, parent)->tasks_max) ? fc_session_claim(v) : NULL;
 	struct fc_msg m = { .type = FC_LINK_FORK, .status = -EAGAIN };
 	int link = p->fd[0], pidfd = -1, r;
 

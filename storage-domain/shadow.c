@@ -354,6 +354,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	int r;
 
 	pthread_mutex_init(&s.cred_lock, NULL);
+	pthread_mutex_init(&s.pipe_lock, NULL);
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];

@@ -67,6 +67,7 @@ struct fc_roster_slot {
 	uint64_t started_ns;
 	char comm[16];
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
+	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
@@ -93,8 +94,9 @@ struct fc_shadow {
 	struct fc_domain_shared *shared;
 	struct fc_roster_slot *slot;
 
-	uint32_t descriptors_end; /* the first descriptor number that has not been paid for; workers change it */
-	_Atomic bool cut_off;     /* the peer has broken the protocol: no request of its runs any more */
+	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
+	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
+	_Atomic bool cut_off;      /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* worker.c's own; null while none run */
 };

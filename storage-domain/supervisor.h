@@ -43,7 +43,7 @@ struct fc_connection {
 	struct fc_watch watch; /* fd -1: this place is free */
 	uid_t uid;
 	uint64_t deadline_ms;
-	uint64_t order; /* as they came */
+	uint64_t order;          /* as they came */
 	enum fc_waiting waiting; /* for what its answer waits */
 	uint32_t serial;
 	pid_t pid; /* GONE: whose sessions; CRED: the client */
@@ -168,8 +168,11 @@ int fc_connections_expire(struct fc_supervisor *v);
 
 struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2]);
 
-/* May user `uid` have one more session, with as many files open? See budget.h. */
-bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files);
+/* May user `uid` have one more session, with as many files open, and no more threads here than `tasks`? See budget.h. */
+bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files, uint64_t tasks);
+
+/* What its RLIMIT_NPROC allows a user of threads here: each session costs a few besides those that serve, and those that end linger. */
+uint32_t fc_tasks_max(uint64_t threads);
 
 /* From now on the session is that of process `pid`, and ends with it. The pidfd is taken over also on error. Returns 0 or
  * -errno. */
