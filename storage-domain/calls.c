@@ -410,7 +410,7 @@ static int attach(struct fc_supervisor *v, struct fc_front *f, struct fc_remote 
 	if (status < 0)
 		return status;
 	read_limits(c, cred.ruid, &n.files, &n.threads);
-	if (!fc_session_fits(v, cred.ruid, 0, fc_tasks_max(n.threads)))
+	if (!fc_session_fits(v, cred.payer, 0, fc_tasks_max(n.threads)))
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;

@@ -105,6 +105,8 @@ static int make_cred(const struct fc_supervisor *v, int sock, const struct fc_pe
 	if (!v->privileged && (fsuid != geteuid() || fsgid != getegid()))
 		return -EPERM;
 	cred->ruid = p->ruid;
+	/* all that one user calls others in a namespace of his are himself */
+	cred->payer = p->maker == FC_LOOKOUT_NOBODY ? p->ruid : p->maker;
 	cred->rgid = p->rgid;
 	cred->fsuid = fsuid;
 	cred->fsgid = fsgid;
@@ -181,7 +183,7 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		/* the file-system ids as they are: a client that has changed them apart from the effective ones
 		 * stays with what its kernel would check */
 		r = make_cred(v, c->watch.fd, &peer, peer.fsuid, peer.fsgid, &cred);
-		if (r == 0 && !fc_session_fits(v, cred.ruid, 0, fc_tasks_max(peer.threads)))
+		if (r == 0 && !fc_session_fits(v, cred.payer, 0, fc_tasks_max(peer.threads)))
 			r = -EAGAIN;
 		if (r < 0)
 			close(peer.pidfd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * lookout.h - a process that looks at a client's namespaces and root. That takes CAP_SYS_PTRACE for other users' processes,
- * which nothing else of the domain shall have: so it is a process of its own, in the host's namespaces, that can make three system
+ * which nothing else of the domain shall have: so it is a process of its own, in the host's namespaces, that can make eight system
  * calls and is asked one question.
  */
 #ifndef FC_DOMAIN_LOOKOUT_H
@@ -18,8 +18,16 @@
  * logging. */
 int fc_lookout_start(const struct fc_identity *id);
 
-/* What is proven of process `pid` now: FC_LOOKOUT_*; nothing if there is no such process, or no lookout any more. As long as the
- * caller has a pidfd of it that says it lives, the answer is about that process. */
-unsigned fc_lookout_ask(pid_t pid);
+#define FC_LOOKOUT_NOBODY UINT32_MAX
+
+struct fc_sight {
+	uint32_t proven; /* FC_LOOKOUT_* */
+	uint32_t
+		maker; /* of the user namespace below the domain's that the process is in, or one above it is; else FC_LOOKOUT_NOBODY */
+};
+
+/* What is proven of process `pid` now; nothing if there is no such process, or no lookout any more. As long as the caller has a pidfd of it
+ * that says it lives, the answer is about that process. */
+struct fc_sight fc_lookout_ask(pid_t pid);
 
 #endif

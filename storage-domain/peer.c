@@ -143,6 +143,14 @@ static int peer_pidfd(int sock, pid_t pid)
 	return fd < 0 ? -errno : fd;
 }
 
+static void see(pid_t pid, struct fc_peer *p)
+{
+	struct fc_sight sight = fc_lookout_ask(pid);
+
+	p->proven = sight.proven;
+	p->maker = sight.maker;
+}
+
 /*
  * What the process' status says counts if it agrees with the connection. It need not: /proc may be hidden (hidepid), the
  * thread that connected may be ahead of the main one in a change of ids, the process may be a setuid program by now. Then
@@ -155,7 +163,7 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	snprintf(who, sizeof who, "%d", u->pid);
 	if (!proc_read(who, "status", text, sizeof text) && !fc_status_parse(text, p) && p->euid == u->uid &&
 	    p->egid == u->gid) {
-		p->proven = fc_lookout_ask(u->pid);
+		see(u->pid, p);
 		if (!caps_count || !(p->proven & FC_LOOKOUT_USER))
 			p->caps = 0;
 		p->ruid = ruid;
@@ -166,7 +174,7 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	p->rgid = rgid;
 	p->euid = p->suid = p->fsuid = u->uid;
 	p->egid = p->sgid = p->fsgid = u->gid;
-	p->proven = fc_lookout_ask(u->pid);
+	see(u->pid, p);
 	p->caps = 0;
 	strcpy(p->comm, "?");
 }

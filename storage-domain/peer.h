@@ -19,6 +19,7 @@ struct fc_peer {
 	gid_t rgid, egid, sgid, fsgid;
 	uint64_t caps;   /* effective ones that count here; not cut to anything */
 	unsigned proven; /* of its namespaces: FC_LOOKOUT_* */
+	uid_t maker;     /* of its user namespace, as lookout.h has it */
 	uint64_t files,
 		threads; /* its RLIMIT_NOFILE, hard, and its user's RLIMIT_NPROC, soft; UINT64_MAX: none that binds it */
 	char comm[16];

@@ -40,18 +40,18 @@ uint32_t fc_tasks_max(uint64_t threads)
 	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
 }
 
-bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files, uint64_t tasks)
+bool fc_session_fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks)
 {
 	unsigned all = 0, mine = 0;
 
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		all += v->session[i].state != FC_SESSION_NONE;
-		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].uid == uid;
+		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].payer == payer;
 	}
 	if ((uint64_t)(mine + 1) * FC_TASKS_BASE > tasks)
 		return false;
-	return mine < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, uid, FC_TASKS, FC_TASKS_BASE) &&
-	       fc_budget_fits(v->shared, uid, FC_FILES, files + FC_FILES_STEP);
+	return mine < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, payer, FC_TASKS, FC_TASKS_BASE) &&
+	       fc_budget_fits(v->shared, payer, FC_FILES, files + FC_FILES_STEP);
 }
 
 struct fc_session *fc_session_claim(struct fc_supervisor *v)
@@ -229,7 +229,7 @@ void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t
 }
 
 /* The session goes live: id and token. Returns 0 or -errno. */
-static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid)
+static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid, uid_t payer)
 {
 	if (getrandom(s->token, sizeof s->token, 0) != sizeof s->token)
 		return -EIO;
@@ -237,6 +237,7 @@ static int name_session(struct fc_supervisor *v, struct fc_session *s, uid_t uid
 		v->last_id = 1;
 	s->id = v->last_id;
 	s->uid = uid;
+	s->payer = payer;
 	s->state = FC_SESSION_LIVE;
 	return 0;
 }
@@ -265,7 +266,7 @@ static void fill_slot(struct fc_supervisor *v, struct fc_session *s)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	slot->owner = s->uid;
+	slot->owner = s->payer;
 	slot->shadow_pid = s->shadow_pid;
 	slot->client_pid = s->client_pid;
 	slot->started_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
@@ -301,7 +302,7 @@ static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, co
 int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n)
 {
 	struct fc_msg cred = fc_cred_pack(n->cred), m;
-	int r = name_session(v, s, n->cred->ruid);
+	int r = name_session(v, s, n->cred->ruid, n->cred->payer);
 
 	fill_slot_of_newcomer(v, s, n);
 	if (r == 0)
@@ -331,7 +332,8 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 	if (r < 0)
 		return r;
 	s->uid = cred->ruid;
-	slot_of(v, s)->owner = cred->ruid;
+	s->payer = cred->payer;
+	slot_of(v, s)->owner = cred->payer;
 	slot_of(v, s)->uid = cred->fsuid;
 	return 0;
 }
@@ -343,7 +345,7 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 {
 	uint64_t files = slot_of(v, parent)->held[FC_FILES];
 	struct fc_session *s =
-		fc_session_fits(v, parent->uid, files, slot_of(v, parent)->tasks_max) ? fc_session_claim(v) : NULL;
+		fc_session_fits(v, parent->payer, files, slot_of(v, parent)->tasks_max) ? fc_session_claim(v) : NULL;
 	struct fc_msg m = { .type = FC_LINK_FORK, .status = -EAGAIN };
 	int link = p->fd[0], pidfd = -1, r;
 
@@ -358,7 +360,7 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	r = fc_session_open(v, s, p->sender.pid, pidfd, link);
 	if (r < 0)
 		return r == -EPROTO ? r : 0;
-	r = name_session(v, s, parent->uid);
+	r = name_session(v, s, parent->uid, parent->payer);
 	fill_slot_of_child(v, s, parent);
 	s->parent = parent->id;
 	s->owner = parent->owner;

@@ -24,6 +24,7 @@
 struct fc_cred {
 	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
 	gid_t rgid, fsgid;
+	uid_t payer;       /* whose budget it is (budget.h); the supervisor's business alone */
 	uint64_t caps;     /* the client's effective capabilities, already cut to the file-system ones */
 	int ngroups;       /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
 	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */

@@ -66,7 +66,8 @@ struct fc_session {
 	enum fc_session_state state;
 	uint32_t id;
 	uint64_t token[2];
-	uid_t uid; /* the client's real uid: whose the session is */
+	uid_t uid;   /* the client's real uid: whose the session is */
+	uid_t payer; /* whose budget it is */
 	pid_t shadow_pid, client_pid;
 	pid_t claimed_pid; /* of a client that was dead before it could be looked at: its parent's word, and for its parent only */
 	struct fc_watch shadow; /* pidfd */
@@ -168,8 +169,8 @@ int fc_connections_expire(struct fc_supervisor *v);
 
 struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2]);
 
-/* May user `uid` have one more session, with as many files open, and no more threads here than `tasks`? See budget.h. */
-bool fc_session_fits(const struct fc_supervisor *v, uid_t uid, uint64_t files, uint64_t tasks);
+/* May `payer` have one more session, with as many files open, and no more threads here than `tasks`? See budget.h. */
+bool fc_session_fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks);
 
 /* What its RLIMIT_NPROC allows a user of threads here: each session costs a few besides those that serve, and those that end linger. */
 uint32_t fc_tasks_max(uint64_t threads);

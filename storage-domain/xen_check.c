@@ -68,6 +68,7 @@ int fc_xen_cred_take(const void *text, size_t size, struct fc_cred *cred, char c
 	if (c.ruid == UINT32_MAX || c.fsuid == UINT32_MAX || c.rgid == UINT32_MAX || c.fsgid == UINT32_MAX)
 		return -EINVAL;
 	cred->ruid = c.ruid;
+	cred->payer = c.ruid;
 	cred->fsuid = c.fsuid;
 	cred->rgid = c.rgid;
 	cred->fsgid = c.fsgid;

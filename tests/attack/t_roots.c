@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +40,14 @@ static void expect(int r, const char *where)
 		EXPECT(r == -EXDEV, "%s: attach: %s", where, r ? strerror(-r) : "admitted");
 }
 
+/* The working directory stays where it is. */
+static void enter_root(int root)
+{
+	int here = open(".", O_PATH | O_DIRECTORY);
+
+	CHECK(here >= 0 && !fchdir(root) && !chroot(".") && !fchdir(here));
+}
+
 static void enter_jail(void)
 {
 	char jail[128];
@@ -60,6 +70,20 @@ static void jailed(void)
 	enter_jail();
 	become(ATTACKER);
 	expect(attach_below(), "a user in another root");
+}
+
+/* A root that is called "/" because it hangs nowhere. */
+static void detached(void)
+{
+	char jail[128];
+	int tree;
+
+	snprintf(jail, sizeof jail, "%s/jail", attack_domain.directory);
+	tree = (int)syscall(SYS_open_tree, AT_FDCWD, jail, OPEN_TREE_CLONE | O_CLOEXEC);
+	CHECK(tree >= 0 && !chdir(attack_domain.directory));
+	enter_root(tree);
+	become(ATTACKER);
+	expect(attach_below(), "a user in a root that is mounted nowhere");
 }
 
 static void elsewhere(void)
@@ -111,6 +135,7 @@ static int with(const char *option)
 		attack_natively(0, "another root", natively);
 	attack_by(ATTACKER, "no other root", here);
 	attack_by(0, "another root", jailed);
+	attack_by(0, "a root that is mounted nowhere", detached);
 	attack_by(0, "another mount namespace", elsewhere);
 	attack_by(0, "another mount namespace, as root", root_elsewhere);
 	attack_by(ATTACKER, "namespaces of one's own", own_namespaces);

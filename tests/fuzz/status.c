@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage-domain/lookout.h"
 #include "storage-domain/peer.h"
 #include "tests/fuzz/fuzz.h"
 
-unsigned fc_lookout_ask(pid_t pid)
+struct fc_sight fc_lookout_ask(pid_t pid)
 {
 	(void)pid;
-	return 0;
+	return (struct fc_sight){ 0 };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

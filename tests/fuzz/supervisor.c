@@ -445,10 +445,10 @@ void fuzz__exit(int status)
 }
 
 /* By default everything is proven. */
-unsigned fc_lookout_ask(pid_t pid)
+struct fc_sight fc_lookout_ask(pid_t pid)
 {
 	(void)pid;
-	return ~fuzz_back(1) & (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT);
+	return (struct fc_sight){ ~fuzz_back(1) & (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT), FC_LOOKOUT_NOBODY };
 }
 
 void fc_oom_before_fork(void)
