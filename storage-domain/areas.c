@@ -67,7 +67,8 @@ static int add_segment(struct fc_shadow *s, const struct fc_packet *p, unsigned 
 
 	if (r < 0)
 		return r;
-	s->segment[fc_segment_of(length)] = at;
+	/* a worker may look at it at any time, whatever the client says */
+	fc_store(&s->segment[fc_segment_of(length)], (char *)at);
 	set_length(s, length + size);
 	return 0;
 }

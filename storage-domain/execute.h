@@ -87,7 +87,7 @@ static inline char *fc_exec_locate(const struct fc_exec *x, uint64_t offset, uin
 	segment = fc_segment_of(offset < x->data_length ? offset : offset - 1);
 	if (!fc_region_ok(fc_segment_end(segment), offset, length))
 		return NULL;
-	return x->s->segment[segment] + (offset - fc_segment_start(segment));
+	return fc_load(&x->s->segment[segment]) + (offset - fc_segment_start(segment));
 }
 
 /* The same; refused if they are not; null for FC_NULL. */

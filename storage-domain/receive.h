@@ -10,7 +10,7 @@
 
 /*
  * Receive the next message on FC_FD_CLIENT in a thread that has a descriptor table of its own, call `judge` there, close what the
- * message brought (p->nfds stays, each p->fd is -1), return when the thread has ended. What judge maps stays mapped. Closing
+ * message brought (p->nfds stays, each p->fd is -1), return when the thread has closed them. What judge maps stays mapped. Closing
  * may take as long as the sender likes, for the sender's own session alone. Returns as fc_control_recv, or -ENOMEM if
  * there was no thread to be had for a second.
  */

@@ -52,6 +52,10 @@ wrong()
 
 finish()
 {
+	# what the domains' sanitizers had to say, if there are any in this build
+	if grep -hsE -A20 '(WARNING|ERROR): [A-Za-z]*Sanitizer|: runtime error: ' "$TESTDIR"/*.log; then
+		wrong "a sanitizer's report"
+	fi
 	if ((failures)); then
 		echo "$name: $failures failed"
 		exit 1

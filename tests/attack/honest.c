@@ -40,7 +40,7 @@ static void sample(_Atomic unsigned *count, uint32_t *to, double began)
 
 static bool over_budget(const struct honest *h, int64_t r)
 {
-	return h->greedy && (r == -EAGAIN || r == -EMFILE || r == -ENFILE);
+	return h->greedy && (r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM);
 }
 
 /* ---- work ---- */
