@@ -390,13 +390,6 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 	return 0;
 }
 
-int fuzz_pthread_join(pthread_t thread, void **result);
-int fuzz_pthread_join(pthread_t thread, void **result)
-{
-	(void)thread, (void)result;
-	return 0;
-}
-
 /* ---- messages ---- */
 
 static int open_fake(const struct message *m, int n)
@@ -493,6 +486,8 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return deliver_answer(a, (void *)b);
 	case SYS_close:
 		return fuzz_close(a);
+	case SYS_close_range:
+		return fuzz_close_range(a, b, c) ? -errno : 0;
 	case SYS_futex:
 	case SYS_futex_waitv:
 		return 0;
