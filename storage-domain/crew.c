@@ -45,15 +45,9 @@
 
 static void publish_credit(struct fc_workers *p)
 {
-	unsigned ready = p->awake - p->stuck;
-	uint32_t credit = p->stuck;
-
-	if (ready)
-		credit += atomic_load_explicit(&p->eager, memory_order_relaxed) ? ready : FC_ENTRIES;
-	if (fc_load(&p->s->area->header.credit) != credit)
-		fc_store(&p->s->area->header.credit, credit);
-	fc_store(&p->s->slot->workers, p->live);
-	fc_store(&p->s->slot->awake, p->awake);
+	fc_credit_publish(&p->s->area->header, &p->count, atomic_load_explicit(&p->eager, memory_order_relaxed));
+	fc_store(&p->s->slot->workers, p->count.live);
+	fc_store(&p->s->slot->awake, p->count.awake);
 }
 
 static void set_stuck(struct fc_workers *p, struct fc_worker *w, bool stuck)
@@ -61,7 +55,7 @@ static void set_stuck(struct fc_workers *p, struct fc_worker *w, bool stuck)
 	if (atomic_load_explicit(&w->stuck, memory_order_relaxed) == stuck)
 		return;
 	atomic_store_explicit(&w->stuck, stuck, memory_order_relaxed);
-	p->stuck += stuck ? 1 : -1;
+	p->count.stuck += stuck ? 1 : -1;
 }
 
 /* Notice who has been in one call for too long to be counted on. */
@@ -141,7 +135,7 @@ static int spawn(struct fc_workers *p)
 	struct fc_worker *w = make_room(p);
 	int r;
 
-	if (!w || !pay(p, p->live))
+	if (!w || !pay(p, p->count.live))
 		return -EAGAIN;
 	memset(w, 0, offsetof(struct fc_worker, exec));
 	w->pool = p;
@@ -151,9 +145,9 @@ static int spawn(struct fc_workers *p)
 	r = start_thread(w);
 	w->live = w->joinable = !r;
 	if (r)
-		pay_back(p, p->live);
+		pay_back(p, p->count.live);
 	else
-		p->live++;
+		p->count.live++;
 	return r;
 }
 
@@ -181,7 +175,7 @@ void fc_block_begin(struct fc_worker *w)
 	set_stuck(p, w, true);
 	find_stuck(p);
 	publish_credit(p);
-	none_ready = p->awake == p->stuck;
+	none_ready = p->count.awake == p->count.stuck;
 	pthread_mutex_unlock(&p->lock);
 	fc_worker_flush(w);
 	if (none_ready)
@@ -204,11 +198,11 @@ bool fc_crew_sleep(struct fc_worker *w)
 	pthread_mutex_lock(&p->lock);
 	set_stuck(p, w, false);
 	w->asleep = true;
-	p->awake--;
-	leave = p->live - p->awake > ASLEEP_MAX;
+	p->count.awake--;
+	leave = p->count.live - p->count.awake > ASLEEP_MAX;
 	if (leave) {
 		w->live = false;
-		pay_back(p, --p->live);
+		pay_back(p, --p->count.live);
 	}
 	find_stuck(p);
 	publish_credit(p);
@@ -221,7 +215,8 @@ bool fc_crew_sleep(struct fc_worker *w)
 /* One more than there are CPUs would only keep the others from theirs. */
 static bool is_enough(const struct fc_workers *p)
 {
-	return p->awake - p->stuck >= p->s->shared->cpus && !atomic_load_explicit(&p->eager, memory_order_relaxed) &&
+	return p->count.awake - p->count.stuck >= p->s->shared->cpus &&
+	       !atomic_load_explicit(&p->eager, memory_order_relaxed) &&
 	       !atomic_load_explicit(&p->stop, memory_order_relaxed);
 }
 
@@ -258,8 +253,8 @@ bool fc_crew_wake(struct fc_worker *w)
 		return false;
 	}
 	w->asleep = false;
-	p->awake++;
-	if (p->awake == p->live && !atomic_load_explicit(&p->stop, memory_order_relaxed))
+	p->count.awake++;
+	if (p->count.awake == p->count.live && !atomic_load_explicit(&p->stop, memory_order_relaxed))
 		spawn(p); /* no spare left; if it fails, the next one to wake tries again */
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
@@ -270,7 +265,7 @@ void fc_crew_leave(struct fc_worker *w)
 {
 	pthread_mutex_lock(&w->pool->lock);
 	w->live = false;
-	pay_back(w->pool, --w->pool->live);
+	pay_back(w->pool, --w->pool->count.live);
 	publish_credit(w->pool);
 	pthread_mutex_unlock(&w->pool->lock);
 }
@@ -348,7 +343,7 @@ static unsigned chase(struct fc_workers *p)
 	for (unsigned i = 0; i < FC_ENTRIES && p->worker[i]; i++)
 		if (p->worker[i]->live)
 			pthread_kill(p->worker[i]->thread, FC_WORKER_SIGNAL);
-	live = p->live;
+	live = p->count.live;
 	pthread_mutex_unlock(&p->lock);
 	fc_faa(&p->s->area->header.bell, 1);
 	p->s->bell->ops->wake_worker(p->s->bell, &p->s->area->header.bell, FC_ENTRIES);

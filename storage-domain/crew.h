@@ -6,6 +6,7 @@
 #ifndef FC_DOMAIN_CREW_H
 #define FC_DOMAIN_CREW_H
 
+#include "storage-domain/credit.h"
 #include "storage-domain/worker.h"
 
 struct fc_workers {
@@ -16,7 +17,7 @@ struct fc_workers {
 	_Atomic uint32_t stuck_ns; /* what counts as slow: FC_STUCK_NS .. FC_STUCK_MAX_NS */
 
 	pthread_mutex_t lock;
-	unsigned live, awake, stuck;          /* under the lock; stuck <= awake */
+	struct fc_crew_count count;           /* under the lock; stuck <= awake */
 	bool standby;                         /* under the lock: a worker looks whether the ready ones stay so */
 	struct fc_worker *worker[FC_ENTRIES]; /* under the lock; mapped when first used */
 	struct fc_run run[FC_ENTRIES];

@@ -93,22 +93,26 @@ static uint64_t states, moves, ends;
 static void where(const void *p, char *to, size_t size)
 {
 	size_t at = (size_t)((const unsigned char *)p - (const unsigned char *)shared);
-	size_t slots = offsetof(struct fc_queue, slot);
+	const size_t queue = offsetof(struct model_shared, area.queue), slots = queue + offsetof(struct fc_queue, slot);
+	const size_t entries = offsetof(struct model_shared, area.entry);
+	const size_t streams = offsetof(struct model_shared, area.stream), words = offsetof(struct model_shared, word);
 
 	if (at >= sizeof(*shared))
 		snprintf(to, size, "-");
+	else if (at < queue)
+		snprintf(to, size, "header+%zu", at);
 	else if (at < slots)
-		snprintf(to, size, "%s", at < 64 ? "tail" : at < 128 ? "head" : "threshold");
-	else if (at < sizeof(struct fc_queue))
+		snprintf(to, size, "%s", at - queue < 64 ? "tail" : at - queue < 128 ? "head" : "threshold");
+	else if (at < entries)
 		snprintf(to, size, "slot %zu", (at - slots) / 8);
-	else if (at < offsetof(struct model_shared, entry))
-		snprintf(to, size, "header+%zu", at - offsetof(struct model_shared, header));
-	else if (at < offsetof(struct model_shared, stream))
-		snprintf(to, size, "entry+%zu", at - offsetof(struct model_shared, entry));
-	else if (at < offsetof(struct model_shared, word))
-		snprintf(to, size, "stream+%zu", at - offsetof(struct model_shared, stream));
+	else if (at < streams)
+		snprintf(to, size, "entry+%zu", at - entries);
+	else if (at < words)
+		snprintf(to, size, "stream+%zu", at - streams);
+	else if (at < offsetof(struct model_shared, own))
+		snprintf(to, size, "word %zu", (at - words) / 4);
 	else
-		snprintf(to, size, "word %zu", (at - offsetof(struct model_shared, word)) / 4);
+		snprintf(to, size, "own+%zu", at - offsetof(struct model_shared, own));
 }
 
 static void fail(const char *what)
@@ -185,7 +189,7 @@ static void create_fiber(int t)
 	void **sp = stack_top(t);
 
 	memset(stack[t], 0, STACK_BYTES);
-	sp -= 2; /* keeps the alignment a call leaves */
+	sp--; /* the alignment that a call leaves */
 	*--sp = (void *)fiber_main;
 	sp -= 6;
 	world.thread[t].sp = sp;
@@ -300,17 +304,27 @@ void model_await(const uint32_t *word, uint32_t value)
 
 /* ---- the futex: in place of common/futex.c ---- */
 
+int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+	(void)deadline_ns; /* never comes: a wakeup that is lost is to be seen */
+	return (int)(int64_t)access(SLEEP, word, 4, 0, seen, 0);
+}
+
+void fc_futex_wake(uint32_t *word, int n)
+{
+	access(WAKE, word, 4, 0, (uint64_t)n, 0);
+}
+
 static int futex_wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 {
 	(void)b;
-	(void)deadline_ns; /* never comes: a wakeup that is lost is to be seen */
-	return (int)(int64_t)access(SLEEP, word, 4, 0, seen, 0);
+	return fc_futex_wait(word, seen, deadline_ns);
 }
 
 static void futex_wake(const struct fc_bell *b, uint32_t *word, int n)
 {
 	(void)b;
-	access(WAKE, word, 4, 0, (uint64_t)n, 0);
+	fc_futex_wake(word, n);
 }
 
 static const struct fc_bell_ops ops = { .wait = futex_wait, .wake_peer = futex_wake, .wake_worker = futex_wake };
@@ -448,14 +462,17 @@ static struct key stack_key(int t)
 
 static struct key world_key(void)
 {
-	const struct fc_queue *q = &shared->queue;
+	const struct fc_queue *q = &shared->area.queue;
 	uint64_t counters[3] = { q->head, q->tail, (uint64_t)q->threshold };
 	struct key h = mix((struct key){ 3, 4 }, counters, sizeof(counters));
 
 	h = mix(h, q->slot, sizeof(q->slot));
 	if (scenario->bells)
-		h = mix(h, shared->header, offsetof(struct model_shared, word) - offsetof(struct model_shared, header));
+		h = mix(mix(h, model_header(), sizeof(*model_header())), shared->area.entry,
+			sizeof(shared->area.entry) + sizeof(shared->area.stream));
 	h = mix(h, shared->word, sizeof(shared->word));
+	if (scenario->bells)
+		h = mix(h, shared->own, sizeof(shared->own));
 	for (int t = 0; t < scenario->threads; t++) {
 		const struct thread *th = &world.thread[t];
 
@@ -678,7 +695,7 @@ static double run(const struct scenario *s)
 	memset(stack_hash, 0, sizeof(stack_hash));
 	world.budget = (struct budget){ (int16_t)s->stops, (int16_t)s->interrupts, (int16_t)s->preemptions, -1 };
 	fifo_init(&world.fifo);
-	fc_queue_init(&shared->queue);
+	fc_queue_init(&shared->area.queue);
 	for (int t = 0; t < s->threads; t++)
 		create_fiber(t);
 	if (s->setup)
@@ -725,8 +742,7 @@ static int fifo_caller(void)
 	return running < 0 ? MODEL_THREADS : running;
 }
 
-/* Leave nothing of earlier calls on the stack: it would make equal states look different. */
-static __attribute__((noinline)) void forget(void)
+__attribute__((noinline)) void model_forget(void)
 {
 	volatile unsigned char below[768];
 
@@ -736,7 +752,7 @@ static __attribute__((noinline)) void forget(void)
 
 static void fifo_begin(int what)
 {
-	forget();
+	model_forget();
 	if (running < 0)
 		fifo_call(&world.fifo, MODEL_THREADS, what);
 	else
@@ -746,7 +762,7 @@ static void fifo_begin(int what)
 void model_enqueue(uint32_t idx)
 {
 	fifo_begin((int)idx);
-	model_check(fc_queue_enqueue(&shared->queue, idx) == 0, "enqueue gave up");
+	model_check(fc_queue_enqueue(&shared->area.queue, idx) == 0, "enqueue gave up");
 	model_check(fifo_return(&world.fifo, fifo_caller(), 0), "not a FIFO: an enqueue");
 }
 
@@ -755,7 +771,7 @@ int model_dequeue(void)
 	int r;
 
 	fifo_begin(FIFO_DEQUEUE);
-	r = fc_queue_dequeue(&shared->queue);
+	r = fc_queue_dequeue(&shared->area.queue);
 	model_check(r != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
 	model_check(fifo_return(&world.fifo, fifo_caller(), r),
 		    "not a FIFO: lost, duplicated, out of order or not there");
@@ -766,7 +782,7 @@ void model_drain(void)
 {
 	int looks = 0;
 
-	while (fc_queue_peek(&shared->queue)) {
+	while (fc_queue_peek(&shared->area.queue)) {
 		model_check(looks++ < 1000, "peek stays true for nothing");
 		model_dequeue();
 	}

@@ -23,17 +23,13 @@
 
 #define MODEL_THREADS 4
 #define MODEL_WORDS 8
+#define MODEL_OWN 384
 
 /* All memory that threads share. It is saved, restored and compared as a whole. */
 struct model_shared {
-	struct fc_queue queue;
-	union {
-		/* the lines of struct fc_area_header that are in use; the rest of its page would only be copied around */
-		_Alignas(64) unsigned char header[4 * FC_CACHE_LINE];
-	};
-	struct fc_entry entry[FC_ENTRIES];
-	struct fc_stream stream;
-	uint32_t word[MODEL_WORDS]; /* the scenario's own */
+	struct fc_request_area area;
+	uint32_t word[MODEL_WORDS];                /* the scenario's own */
+	_Alignas(64) unsigned char own[MODEL_OWN]; /* the same, of any kind; used with `bells` */
 };
 
 struct scenario {
@@ -47,18 +43,21 @@ struct scenario {
 	unsigned stoppable;   /* mask of threads */
 	int interrupts;       /* how many sleeps may end with -EINTR */
 	int preemptions; /* 0: every interleaving; else those in which at most so many runnable threads are preempted */
-	bool bells;      /* uses the header, the entries or the stream */
+	bool bells;      /* uses the header, the entries, the streams or its own memory */
 	bool may_hang;   /* threads may wait for ever: their partner has run out of tries */
 	bool deep;       /* only with --deep */
 };
 
 extern struct model_shared *const shared;
 
-#define model_header() ((struct fc_area_header *)(void *)shared->header)
+#define model_header() (&shared->area.header)
 
 /* in a thread */
 void model_await(const uint32_t *word, uint32_t value); /* go on when *word == value */
 void model_check(bool ok, const char *what);            /* the property that must hold */
+
+void model_forget(
+	void); /* nothing of earlier calls stays on the stack, where it would make equal states look different */
 
 /* in setup: let `thread` make n steps */
 void model_advance(int thread, int n);

@@ -4,13 +4,14 @@
  * is something for him to do, results are there when an entry is done, streams get to their end. Clients and workers never
  * spin here, they always sleep: a wakeup that is lost is a thread that never goes on.
  *
- * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+ * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1
  *            -DFC_ATOMIC_HEADER='"tests/model/model_atomic.h"' -I. -Iinclude tests/model/model_doorbell.c
- *            tests/model/explore.c tests/model/fifo.c common/queue.c common/doorbell.c    (no sanitizers: fibers)
+ *            tests/model/explore.c tests/model/fifo.c common/queue.c common/doorbell.c storage-domain/credit.c    (no sanitizers: fibers)
  * Run:   model_doorbell [--deep] [--only PART-OF-A-SCENARIO-NAME]
  */
 #include <errno.h>
 
+#include "storage-domain/credit.h"
 #include "tests/model/explore.h"
 
 enum word { FINISHED, LOCK, AWAKE, STOP, FLAG }; /* shared->word */
@@ -36,12 +37,12 @@ static void wait_for(struct fc_entry *e)
 
 static void call(uint32_t idx, uint32_t nonce)
 {
-	struct fc_entry *e = &shared->entry[idx];
+	struct fc_entry *e = &shared->area.entry[idx];
 	uint32_t in_flight = in_flight_begin();
 
 	fc_store(&e->nonce, nonce);
 	fc_store_release(&e->state, FC_QUEUED);
-	model_check(fc_queue_enqueue(&shared->queue, idx) == 0, "enqueue gave up");
+	model_check(fc_queue_enqueue(&shared->area.queue, idx) == 0, "enqueue gave up");
 	if (fc_bell_needed(model_header(), in_flight))
 		fc_bell_ring(&fc_bell_local, model_header());
 	wait_for(e);
@@ -62,7 +63,7 @@ static void client_ends(uint32_t clients, int workers)
 
 static void run(int idx)
 {
-	struct fc_entry *e = &shared->entry[idx];
+	struct fc_entry *e = &shared->area.entry[idx];
 
 	model_check(fc_load(&e->state) == FC_QUEUED || fc_load(&e->state) == FC_ASLEEP, "served, but not asked");
 	fc_entry_complete(&fc_bell_local, e, (int64_t)fc_load(&e->nonce) + NONCE_DONE);
@@ -74,7 +75,7 @@ static void awake_add(uint32_t change)
 		model_await(&shared->word[LOCK], 0);
 	while (!fc_cas(&shared->word[LOCK], 0u, 1u));
 	fc_store(&shared->word[AWAKE], fc_load(&shared->word[AWAKE]) + change);
-	fc_store(&model_header()->credit, fc_load(&shared->word[AWAKE]));
+	fc_credit_publish(model_header(), &(struct fc_crew_count){ .awake = fc_load(&shared->word[AWAKE]) }, true);
 	fc_store_release(&shared->word[LOCK], 0);
 }
 
@@ -82,8 +83,8 @@ static void serve(void)
 {
 	int idx;
 
-	while (fc_queue_peek(&shared->queue)) {
-		idx = fc_queue_dequeue(&shared->queue);
+	while (fc_queue_peek(&shared->area.queue)) {
+		idx = fc_queue_dequeue(&shared->area.queue);
 		model_check(idx != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
 		if (idx >= 0)
 			run(idx);
@@ -100,7 +101,7 @@ static void worker(void)
 			return;
 		serve();
 		awake_add(-1u);
-		fc_worker_sleep(&fc_bell_local, model_header(), &shared->queue, seen);
+		fc_worker_sleep(&fc_bell_local, model_header(), &shared->area.queue, seen);
 		awake_add(1);
 	}
 }
@@ -138,7 +139,7 @@ static void two_awake(void)
 
 static void asks_0(void)
 {
-	struct fc_entry *e = &shared->entry[0];
+	struct fc_entry *e = &shared->area.entry[0];
 
 	for (uint32_t nonce = 1; nonce <= 2; nonce++) {
 		fc_store(&e->nonce, nonce);
@@ -165,7 +166,7 @@ static void answers_0(void)
 /* what stands in a chunk buffer: word[0], through which chunk n goes */
 static void stream_writes(void)
 {
-	struct fc_progress *mine = &shared->stream.client, *peer = &shared->stream.domain;
+	struct fc_progress *mine = &shared->area.stream[0].client, *peer = &shared->area.stream[0].domain;
 
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		uint32_t seen;
@@ -179,7 +180,7 @@ static void stream_writes(void)
 
 static void stream_reads(void)
 {
-	struct fc_progress *mine = &shared->stream.domain, *peer = &shared->stream.client;
+	struct fc_progress *mine = &shared->area.stream[0].domain, *peer = &shared->area.stream[0].client;
 
 	for (uint32_t n = 0; n < CHUNKS; n++) {
 		uint32_t seen;

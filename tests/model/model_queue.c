@@ -5,7 +5,7 @@
  *
  * An index is enqueued again only after it came out, as an entry is; that is what reuses slots and cycles.
  *
- * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+ * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1
  *            -DFC_ATOMIC_HEADER='"tests/model/model_atomic.h"' -I. -Iinclude tests/model/model_queue.c
  *            tests/model/explore.c tests/model/fifo.c common/queue.c    (no sanitizers: fibers)
  * Run:   model_queue [--deep] [--only PART-OF-A-SCENARIO-NAME]
@@ -28,7 +28,7 @@ static void take(int times)
 static void take_seen(int times)
 {
 	while (times--) {
-		if (!fc_queue_peek(&shared->queue))
+		if (!fc_queue_peek(&shared->area.queue))
 			continue;
 		take(1);
 	}

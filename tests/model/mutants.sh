@@ -8,33 +8,46 @@ src=$(cd "${FC_SOURCE:-.}" && pwd)
 cc=${CC:-cc}
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-flags=(-std=gnu11 -O1 -w -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_QUEUE_GRACE=1
+flags=(-std=gnu11 -O1 -w -fcf-protection=none -fno-stack-protector -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1
+	'-D__builtin_ia32_rdtsc()=0ull'
 	'-DFC_ATOMIC_HEADER="tests/model/model_atomic.h"' "-I$src/include")
 count=0
 
-build() # OUTPUT ARGUMENTS...
+# what each model is built of, and how many entries it has (2 to the power of)
+declare -A sources=(
+	[queue]="common/queue.c common/doorbell.c"
+	[doorbell]="common/queue.c common/doorbell.c storage-domain/credit.c"
+	[request]="common/queue.c common/doorbell.c storage-domain/credit.c libc-shim/request/request.c libc-shim/request/wait.c"
+) order=([queue]=1 [doorbell]=1 [request]=2)
+
+build() # MODEL OUTPUT ARGUMENTS...
 {
+	local model=$1
+	shift
 	# shellcheck disable=SC2086 # CC may hold options
-	$cc "${flags[@]}" -o "$@"
+	$cc "${flags[@]}" "-DFC_ENTRY_ORDER=${order[$model]}" -o "$@"
 }
 
 # try_mutant DIRECTORY MODEL FILE SED WHAT: one line on stdout, "noticed: ..." if all is well
 try_mutant()
 {
-	local dir=$1 model=$2 file=$3
-	local -A from=([model]="$tmp/model_$model.o" [queue]="$tmp/queue.o" [doorbell]="$tmp/doorbell.o")
+	local dir=$1 model=$2 file=$3 source
+	local -A from=([model]="$tmp/$model/model.o")
 
-	mkdir -p "$dir/common" && cp "$src"/common/{queue.c,queue.h,doorbell.c,doorbell.h,atomic.h} "$dir/common" || return
-	sed -i -E "$4" "$dir/common/$file"
-	if cmp -s "$dir/common/$file" "$src/common/$file"; then
+	for source in ${sources[$model]}; do
+		from[$source]=$tmp/$model/$(basename "$source").o
+	done
+	mkdir -p "$dir/${file%/*}" && cp "$src/${file%/*}"/*.[ch] "$dir/${file%/*}" || return
+	sed -i -E "$4" "$dir/$file"
+	if cmp -s "$dir/$file" "$src/$file"; then
 		echo "NOTHING TO BREAK any more (the source has changed: adapt this script): $5"
 		return
 	fi
 	case $file in
-	*.c) from[${file%.c}]=$dir/common/$file ;;
+	*.c) from[$file]=$dir/$file ;;
 	*.h) from[model]=$src/tests/model/model_$model.c ;; # where its inline functions are used
 	esac
-	if ! build "$dir/model" "-I$dir" "-I$src" "$tmp/explore.o" "$tmp/fifo.o" "${from[@]}"; then
+	if ! build "$model" "$dir/model" "-I$dir" "-I$src" "$tmp/$model/explore.o" "$tmp/$model/fifo.o" "${from[@]}"; then
 		echo "DOES NOT COMPILE: $5"
 		return
 	fi
@@ -54,11 +67,19 @@ mutant()
 	try_mutant "$tmp/$count" "$@" >"$tmp/$count.result" &
 }
 
-queue() { mutant queue queue.c "$@"; }
-bell() { mutant doorbell doorbell.c "$@"; }
+queue() { mutant queue common/queue.c "$@"; }
+bell() { mutant doorbell common/doorbell.c "$@"; }
+request() { mutant request libc-shim/request/request.c "$@"; }
+waiting() { mutant request libc-shim/request/wait.c "$@"; }
 
-for c in tests/model/{explore,fifo,model_queue,model_doorbell}.c common/{queue,doorbell}.c; do
-	build "$tmp/$(basename "$c" .c).o" "-I$src" -c "$src/$c" || exit 1
+for model in queue doorbell request; do
+	mkdir "$tmp/$model"
+	build "$model" "$tmp/$model/explore.o" "-I$src" -c "$src/tests/model/explore.c" &&
+		build "$model" "$tmp/$model/fifo.o" "-I$src" -c "$src/tests/model/fifo.c" &&
+		build "$model" "$tmp/$model/model.o" "-I$src" -c "$src/tests/model/model_$model.c" || exit 1
+	for c in ${sources[$model]}; do
+		build "$model" "$tmp/$model/$(basename "$c").o" "-I$src" -c "$src/$c" || exit 1
+	done
 done
 
 queue 's/slot_cycle\(seen\) >= cycle \|\| !slot_vacant\(seen\)/!slot_vacant(seen)/' 'enqueue ignores the cycle'
@@ -87,18 +108,37 @@ bell 's/fc_faa\(&h->bell, 1\);//' 'ring: wakes without changing the word'
 bell 's/fc_fence\(\); \/\* credit before.*//' 'worker: no fence between credit and the last look'
 bell 's/if \(!fc_queue_peek\(q\)\)//' 'worker: no last look'
 bell 's/wait\(b, &h->bell, bell_seen, 0\)/wait(b, \&h->bell, fc_load(\&h->bell), 0)/' 'worker: reads the bell after the last look'
-bell 's/fc_xchg\(&e->state, FC_DONE\) != FC_ASLEEP/({ uint32_t o = fc_load(\&e->state); fc_store(\&e->state, FC_DONE); o; }) != FC_ASLEEP/' \
+bell 's/fc_xchg\(&e->state, FC_DONE\) == FC_ASLEEP/({ uint32_t o = fc_load(\&e->state); fc_store(\&e->state, FC_DONE); o; }) == FC_ASLEEP/' \
 	'complete: loads and stores instead of exchanging'
 bell 's/b->ops->wake_peer\(b, &e->state, 1\);//' 'complete: does not wake'
-bell '/fc_store\(&e->result, result\);/d; s/b->ops->wake_peer\(b, &e->state, 1\);/&fc_store(\&e->result, result);/' 'complete: result after done'
+bell '/fc_store\(&e->result, result\);/d; s/return (fc_xchg\(&e->state, FC_DONE\) == FC_ASLEEP);/bool s = \1; fc_store(\&e->result, result); return s;/' 'complete: result after done'
 bell 's/!fc_cas\(&e->state, FC_QUEUED, FC_ASLEEP\)/(fc_store(\&e->state, FC_ASLEEP), 0)/' 'sleep: stores over what the worker answered'
 bell 's/fc_fence\(\); \/\* chunks before.*//' 'stream: no fence between chunks and asleep'
 bell 's/fc_store\(&mine->asleep, 1\);//' 'stream: does not say that it sleeps'
 bell 's/if \(fc_load\(&peer->asleep\)\)/if (0)/' 'stream: does not wake'
 bell 's/wait\(b, &peer->chunks, seen, deadline_ns\)/wait(b, \&peer->chunks, fc_load(\&peer->chunks), deadline_ns)/' \
 	'stream: sleeps on what it has not looked at'
-mutant doorbell doorbell.h 's/return fc_load\(&h->credit\) < in_flight;/return fc_load(\&h->credit) + 1 < in_flight;/' \
+mutant doorbell common/doorbell.h 's/return fc_bell_credit\(h\) < in_flight;/return fc_bell_credit(h) + 1 < in_flight;/' \
 	'client: rings one call too late'
+
+mutant request storage-domain/credit.c 's/!ready \? 0/!ready ? 1/' 'credit: one call too many is counted on'
+request 's/\+\+count > n\)/++count > n + 1)/' 'submit: counts one call too few'
+request 's/fc_store\(&q->slot\[r\[i\]\.slot\]\.sent, 1u\);//' 'submit: does not say that it has sent'
+request 's/for \(unsigned i = 0; i < n; i\+\+\) \{/for (unsigned i = 0; i < 1; i++) {/' 'submit: only the first of several'
+request 's/set_over\(q, about - 1\);/;/' 'reclaim: the call that never came into the queue is lost'
+request 's/return is_over\(q, i\) && fc_cas/return fc_cas/' 'take: does not ask whether the domain has let go'
+request 's/fc_cas\(&slot->owner, had, owner\)/(fc_store(\&slot->owner, owner), 1)/' 'take: two take over the same slot'
+request 's/return fc_cas\(&slot->owner, 0u, owner\);/fc_store(\&slot->owner, owner); return true;/' 'take: two take the same free slot'
+request 's/close_opened\(q, i, result\);/set_over(q, i); fc_store(\&slot->owner, 0u);/' 'reclaim: what was opened stays open'
+request 's/\(!look_for_dead \|\| had == owner \|\| shim_owner_alive\(had\)\)/1/' 'reclaim: the dead keep what they had'
+request 's/fc_store_release\(&q->slot\[i\]\.owner, SHIM_NOBODY\);/fc_store_release(\&q->slot[i].owner, 0u);/' \
+	'forget: free at once, whatever the domain does with it'
+request 's/fc_store_release\(&slot->owner, 0u\);//' 'finish: does not give the slot back'
+request 's/shim_slot_of\(m\)->about = [^;]*;//' 'abandon: nobody knows what the interruption was about'
+waiting 's/fc_store\(&shim_slot_of\(r\)->sent, 0u\);//' 'wait: it counts as in flight for ever'
+waiting 's/fc_store\(&e->state, FC_FREE\);//' 'wait: the entry is not free again'
+waiting 's/int how = fc_entry_sleep\(&q->bell, e, [^;]*;/int how = q->bell.ops->wait(\&q->bell, \&e->state, FC_QUEUED, 0);/' \
+	'wait: sleeps without saying so'
 
 wait
 cat "$tmp"/*.result
