@@ -182,8 +182,13 @@ int64_t shim_request_wait(const struct shim_request *r)
 {
 	struct fc_entry *e = shim_entry_of(r);
 	uint64_t start = fc_tsc();
+	uint32_t state = FC_QUEUED;
 
-	if (!shim_spin_until(r->of, &e->state, FC_QUEUED, &e->state)) {
+	if (shim_spin_until(r->of, &e->state, FC_QUEUED, &e->state))
+		state = fc_load_acquire(&e->state);
+	if (state == FC_FREE)
+		return -EINTR; /* as in sleep_on; there is no area any more */
+	if (state != FC_DONE) {
 		shim_asleep(true);
 		int how = shim_requests_open(r->of) ? sleep_on(r) : -EIO;
 		shim_asleep(false);
@@ -191,8 +196,6 @@ int64_t shim_request_wait(const struct shim_request *r)
 		if (how < 0)
 			return how;
 		fc_spin_slept(shim_spin_of(r->of), fc_tsc_to_ns(fc_tsc() - start));
-	} else if (fc_load_acquire(&e->state) == FC_FREE) {
-		return -EINTR;
 	}
 	int64_t result = e->result;
 	fc_store(&shim_slot_of(r)->sent, 0u);
