@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "farcall/numbers.h"
 #include "tests/fuzz/client.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -90,6 +91,14 @@ static const struct call calls[512] = {
 	CALL(removexattr, ZERO, { PATH }, { STR, 256 })
 	CALL(lremovexattr, ZERO, { PATH }, { STR, 256 })
 	CALL(fremovexattr, ZERO, { FD }, { STR, 256 })
+	CALL(setxattrat, ZERO, { DIR }, { PATH }, { VAL }, { STR, 256 }, { OBJ_IN, 16 }, { VAL })
+	CALL(getxattrat, NUMBER, { DIR }, { PATH }, { VAL }, { STR, 256 }, { OBJ_IN, 16 }, { VAL })
+	CALL(listxattrat, COUNT, { DIR }, { PATH }, { VAL }, { OUT, 4 }, { VAL })
+	CALL(removexattrat, ZERO, { DIR }, { PATH }, { VAL }, { STR, 256 })
+	CALL(fchmodat2, ZERO, { DIR }, { PATH }, { VAL }, { VAL })
+	CALL(file_getattr, ZERO, { DIR }, { PATH }, { OUT, 3 }, { VAL }, { VAL })
+	CALL(file_setattr, ZERO, { DIR }, { PATH }, { IN, 3 }, { VAL }, { VAL })
+	CALL(cachestat, ZERO, { FD }, { OBJ_IN, 16 }, { OBJ_OUT, 40 }, { VAL })
 };
 /* clang-format on */
 
