@@ -30,7 +30,9 @@ bool fc_decode_wanted(unsigned nr)
 #define HOOKED true
 #define SPECIAL true
 #define LEFT false
-#define LOCAL(nr, name, site, ...) case nr: return site;
+#define LOCAL(nr, name, site, ...) \
+	case nr:                   \
+		return site;
 #include "farcall/local.def"
 #undef HOOKED
 #undef SPECIAL
@@ -46,7 +48,9 @@ static unsigned kind_of(unsigned nr)
 #define HOOKED FC_SITE_CALL
 #define SPECIAL FC_SITE_SPECIAL
 #define LEFT FC_SITE_CALL
-#define LOCAL(nr, name, site, ...) case nr: return site;
+#define LOCAL(nr, name, site, ...) \
+	case nr:                   \
+		return site;
 #include "farcall/local.def"
 #undef HOOKED
 #undef SPECIAL

@@ -138,7 +138,10 @@ static __attribute__((unused)) void one_row_each(unsigned nr)
 /* ---- commands ---- */
 
 #undef VAL
-#define VAL { FC_KIND_VAL, 0 }
+#define VAL                    \
+	{                      \
+		FC_KIND_VAL, 0 \
+	}
 
 int fc_fcntl_arg(unsigned cmd, struct fc_arg *arg)
 {

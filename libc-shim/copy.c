@@ -75,7 +75,8 @@ static int check(const struct copy *c, bool range, unsigned flags)
 
 	if (in < 0 || out < 0 || (in & O_PATH) || (out & O_PATH))
 		return -EBADF;
-	if ((c->in_pos && fc_copy_from_user(&at, c->in_pos, 8)) || (c->out_pos && fc_copy_from_user(&at, c->out_pos, 8)))
+	if ((c->in_pos && fc_copy_from_user(&at, c->in_pos, 8)) ||
+	    (c->out_pos && fc_copy_from_user(&at, c->out_pos, 8)))
 		return -EFAULT;
 	if (flags)
 		return -EINVAL;

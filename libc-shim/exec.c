@@ -566,7 +566,8 @@ long shim_do_execve(long nr, long a[6])
 		return shim_native(nr, a); /* let the kernel say what is wrong */
 	if (byte)
 		im.flags &= ~AT_EMPTY_PATH;
-	if (im.flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) /* the check without execution of newer kernels among them */
+	if (im.flags &
+	    ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) /* the check without execution of newer kernels among them */
 		return is_remote(&im) ? -EINVAL : shim_native(nr, a);
 	struct exec_memory *m = memory_get(im.nargs, nenv);
 	if (!m)

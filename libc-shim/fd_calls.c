@@ -220,7 +220,8 @@ long shim_do_getdents(long nr, long a[6])
 			break;
 		}
 		memcpy(&length, head + 16, sizeof length);
-		if (length <= name || length > SHIM_SCRATCH_SIZE || length > end - entry) /* it was whole a moment ago */
+		if (length <= name || length > SHIM_SCRATCH_SIZE ||
+		    length > end - entry) /* it was whole a moment ago */
 			break;
 		memset(copy, 0, length);
 		if (fc_copy_from_user(copy, entry + name, length - name))

@@ -50,8 +50,8 @@ static bool address_is_remote(long address, long length)
 	uint64_t n = (uint32_t)length < sizeof un ? (uint32_t)length : sizeof un;
 	char path[sizeof un.sun_path + 1] = { 0 };
 
-	if (!address || n <= offsetof(struct sockaddr_un, sun_path) || fc_copy_from_user(&un, (const void *)address, n) ||
-	    un.sun_family != AF_UNIX)
+	if (!address || n <= offsetof(struct sockaddr_un, sun_path) ||
+	    fc_copy_from_user(&un, (const void *)address, n) || un.sun_family != AF_UNIX)
 		return false;
 	memcpy(path, un.sun_path, n - offsetof(struct sockaddr_un, sun_path));
 	return path[0] && fc_path_is_remote(AT_FDCWD, path); /* without: an abstract name */
@@ -123,7 +123,8 @@ static bool control_is_remote(const char *control, size_t n)
 {
 	struct cmsghdr h;
 
-	while (n >= sizeof h && !fc_copy_from_user(&h, control, sizeof h) && h.cmsg_len >= sizeof h && h.cmsg_len <= n) {
+	while (n >= sizeof h && !fc_copy_from_user(&h, control, sizeof h) && h.cmsg_len >= sizeof h &&
+	       h.cmsg_len <= n) {
 		if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS &&
 		    rights_are_remote(control + sizeof h, h.cmsg_len - sizeof h))
 			return true;

@@ -119,7 +119,8 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 
 int shim_placeholder_path(struct shim_process *p, bool cloexec)
 {
-	long fd = fc_call(SYS_openat, p->placeholder, ".", O_PATH | O_DIRECTORY | (cloexec ? O_CLOEXEC : 0), 0);
+	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | (cloexec ? O_CLOEXEC : 0);
+	long fd = fc_call(SYS_openat, p->placeholder, ".", flags, 0);
 
 	return fd == -EMFILE || fd >= 0 ? (int)fd : shim_placeholder(p, cloexec, 0);
 }

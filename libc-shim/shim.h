@@ -278,11 +278,12 @@ struct shim_call {
 	const long *shown; /* the arguments as the application passed them, for the trace */
 	bool quiet;        /* the caller traces it, once the result is what the application will see */
 	int64_t position;  /* of a directory before the call, -1 = not asked */
-	struct {           /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
+	struct
+	{ /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
 		void *user;
 		uint64_t at, room;
 	} value;
-	char *chunk;       /* the entry's chunk, and how much of it is used */
+	char *chunk; /* the entry's chunk, and how much of it is used */
 	uint32_t used;
 };
 

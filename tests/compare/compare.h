@@ -57,7 +57,7 @@ enum how {
 	H_KERNEL,
 	H_WILD,
 	H_RO,
-	H_ZEROS, /* a big buffer of zeros */
+	H_ZEROS,    /* a big buffer of zeros */
 	H_DATA,     /* object: v2 bytes at data */
 	H_DATA_END, /* the same, cut off after v bytes by an inaccessible page */
 	H_DATA_RO,  /* the same in a read-only page */

@@ -20,14 +20,14 @@
 #include "farcall/numbers.h"
 
 /* REFUSED(what no domain does, how it is refused there): natively it must not be refused so */
-#define REFUSED(call, error)                                 \
-	do {                                                 \
-		if (e2e_remote) {                            \
-			FAILS(call, error);                  \
-		} else {                                     \
-			errno = 0;                           \
-			CHECK((long)(call) != -1);           \
-		}                                            \
+#define REFUSED(call, error)                       \
+	do {                                       \
+		if (e2e_remote) {                  \
+			FAILS(call, error);        \
+		} else {                           \
+			errno = 0;                 \
+			CHECK((long)(call) != -1); \
+		}                                  \
 	} while (0)
 
 static int file, path_only, directory;
@@ -126,7 +126,8 @@ static void messages(void)
 static void addresses(void)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX }, abstract = { .sun_family = AF_UNIX };
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0), s = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), s = socket(AF_UNIX, SOCK_STREAM, 0),
+	    d = socket(AF_UNIX, SOCK_DGRAM, 0);
 	struct iovec iov = { "m", 1 };
 	struct msghdr m = { .msg_name = &un, .msg_namelen = sizeof un, .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -155,7 +156,8 @@ static void structures(void)
 {
 	struct iocb one[2] = { { .aio_lio_opcode = IOCB_CMD_FSYNC }, { .aio_lio_opcode = IOCB_CMD_FSYNC } };
 	struct iocb *list[] = { &one[0], &one[1] };
-	int local = open("/tmp", O_TMPFILE | O_RDWR, 0600), self = (int)syscall(SYS_pidfd_open, getpid(), 0), other = dup(file), fd;
+	int local = open("/tmp", O_TMPFILE | O_RDWR, 0600), self = (int)syscall(SYS_pidfd_open, getpid(), 0),
+	    other = dup(file), fd;
 	aio_context_t io = 0;
 	int separate = open(in_dir("f"), O_RDWR);
 
@@ -210,7 +212,8 @@ static void paths(void)
 		handle.h = (struct file_handle){ .handle_bytes = 8, .handle_type = 1 };
 		FAILS(open_by_handle_at(directory, &handle.h, O_RDONLY), ESTALE);
 		FAILS(open_by_handle_at(AT_FDCWD, &handle.h, O_RDONLY), ESTALE);
-		FAILS(syscall(SYS_mount, "none", ".", "tmpfs", 0, NULL), EPERM); /* or the placeholder would be mounted on */
+		FAILS(syscall(SYS_mount, "none", ".", "tmpfs", 0, NULL),
+		      EPERM); /* or the placeholder would be mounted on */
 		FAILS(syscall(SYS_umount2, in_dir("d"), 0), EPERM);
 		FAILS(syscall(SYS_chroot, "d"), EPERM);
 		FAILS(syscall(SYS_quotactl, 0, in_dir("f"), 0, NULL), ENOTBLK);
@@ -281,7 +284,7 @@ static void old_entries(void)
 		unsigned long inode, offset;
 		unsigned short length;
 		char name[];
-	} *e;
+	} * e;
 	static char buffer[32768], again[32768];
 	int fd = open(in_dir("d"), O_RDONLY | O_DIRECTORY), seen = 0;
 	bool names[41] = { false };
