@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "storage-domain/execute.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -218,6 +219,13 @@ static int64_t root_error(unsigned nr, const long a[6])
 	return nr == SYS_unlinkat && !(a[2] & AT_REMOVEDIR) ? -EISDIR : -EBUSY;
 }
 
+/* EINVAL for an owner whom the domain's user namespace, if it has one, does not know. */
+static bool owner_unknown(unsigned nr, const long a[6], int64_t r)
+{
+	return r == -EINVAL &&
+	       (nr == SYS_fchown || (nr == SYS_fchownat && !(a[4] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))));
+}
+
 /* Whether the kernel refused the other arguments before it looked at any path. */
 static bool refused_early(const struct fc_row *row, const long a[6], int64_t r)
 {
@@ -257,6 +265,20 @@ static int first_dirfd(const struct fc_row *row, const long a[6])
 	return row->arg[0].kind == FC_KIND_DIRFD ? a[0] : AT_FDCWD;
 }
 
+/*
+ * A new name for what a descriptor refers to. The kernel wants the very credentials that have opened it, and not equal ones of another
+ * worker; by its name in /proc anybody may who has it.
+ */
+static int64_t link_descriptor(const long a[6])
+{
+	char path[32];
+
+	if ((int)a[0] < 0)
+		return -ENOENT;
+	snprintf(path, sizeof path, "self/fd/%d", (int)a[0]);
+	return fc_call(SYS_linkat, FC_FD_PROC, path, a[2], a[3], AT_SYMLINK_FOLLOW);
+}
+
 static int64_t execute_row(struct fc_exec *x)
 {
 	const struct fc_row *row = fc_row_by_nr(x->e.nr);
@@ -272,6 +294,10 @@ static int64_t execute_row(struct fc_exec *x)
 			return r;
 	}
 	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (result == -ENOENT && row->nr == SYS_linkat && !x->path[0][0] && (a[4] & AT_EMPTY_PATH))
+		result = link_descriptor(a);
+	if (owner_unknown(row->nr, a, result))
+		result = -EPERM; /* as where all ids are known: nobody may give a file to another */
 	if (!paths || !x->path[0][0] || x->descriptor_path)
 		return result;
 	if (result < 0 || (row->effect == FC_EFFECT_READS && on_skeleton(x, row, a, first_dirfd(row, a))))
