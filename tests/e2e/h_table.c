@@ -103,7 +103,9 @@ static long pass(int socket, const int *fds, int n, bool many)
 
 	m[1].msg_hdr = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control };
 	m[1].msg_hdr.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-	control.header = (struct cmsghdr){ CMSG_LEN((size_t)n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+	control.header.cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
 	memcpy(CMSG_DATA(&control.header), fds, (size_t)n * sizeof(int));
 	return many ? sendmmsg(socket, m, 2, 0) : sendmsg(socket, &m[1].msg_hdr, 0);
 }
