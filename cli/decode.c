@@ -12,6 +12,7 @@
 
 #include "cli/code.h"
 #include "cli/elf_view.h"
+#include "farcall/numbers.h"
 
 #define NUMBERS 1024     /* larger constants are no system call numbers */
 #define NEUTRAL 0x10000u /* in number_of: a path that has been looked at already */
@@ -22,13 +23,20 @@ bool fc_decode_wanted(unsigned nr)
 	switch (nr) {
 #define SYSCALL(name, ...) case SYS_##name:
 #define LEGACY(name, ...) case SYS_##name:
-#define IRREGULAR(name) case SYS_##name:
+#define IRREGULAR(name, ...) case SYS_##name:
 #include "farcall/syscalls.def"
-#define HOOKED(name, ...) case SYS_##name:
-#define SPECIAL(name) case SYS_##name:
-#include "libc-shim/hook/hooked.def"
 	case FC_SITE_UNKNOWN:
 		return true;
+#define HOOKED true
+#define SPECIAL true
+#define LEFT false
+#define LOCAL(nr, name, site, ...) \
+	case nr:                   \
+		return site;
+#include "farcall/local.def"
+#undef HOOKED
+#undef SPECIAL
+#undef LEFT
 	default:
 		return false;
 	}
@@ -37,8 +45,16 @@ bool fc_decode_wanted(unsigned nr)
 static unsigned kind_of(unsigned nr)
 {
 	switch (nr) {
-#define SPECIAL(name) case SYS_##name:
-#include "libc-shim/hook/hooked.def"
+#define HOOKED FC_SITE_CALL
+#define SPECIAL FC_SITE_SPECIAL
+#define LEFT FC_SITE_CALL
+#define LOCAL(nr, name, site, ...) \
+	case nr:                   \
+		return site;
+#include "farcall/local.def"
+#undef HOOKED
+#undef SPECIAL
+#undef LEFT
 	case FC_SITE_UNKNOWN:
 		return FC_SITE_SPECIAL;
 	default:

@@ -30,7 +30,7 @@ struct fc_decoded {
 	struct fc_refusal *refusal; /* header.refused */
 };
 
-/* Is this system call one the hook must get? The list is syscalls.def and hooked.def. */
+/* Is this system call one the hook must get? The list is syscalls.def and local.def. */
 bool fc_decode_wanted(unsigned nr);
 /* A hash of that list, which a table must have been made for. */
 uint32_t fc_decode_list(void);

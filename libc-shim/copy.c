@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * copy.c - copy_file_range and sendfile. Between two files of one domain they are one request; between a domain and anything
- * else the shim moves the bytes, as any process could. splice is refused: what a pipe would not take cannot be put back.
+ * else the shim moves the bytes, as any process could. splice is refused (local.def): what a pipe would not take cannot be put back.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -39,38 +39,55 @@ static long move_some(const struct copy *c, char *buffer, size_t n, int64_t in_a
 	return put;
 }
 
-static bool is_file(long fd, uint32_t *type)
+static uint32_t type_of(long fd)
 {
 	struct stat st;
 	long a[6] = { fd, (long)&st };
 
-	*type = fc_dispatch(SYS_fstat, a) < 0 ? 0 : st.st_mode & S_IFMT;
-	return S_ISREG(*type) || S_ISBLK(*type);
+	return fc_dispatch(SYS_fstat, a) < 0 ? 0 : st.st_mode & S_IFMT;
 }
 
-/* What the kernel looks at before it moves anything. */
-static int check(const struct copy *c, bool range)
+/* What the kernel looks at before it moves anything, in its order: for copy_file_range what they are, then how they are open. */
+static int check_range(const struct copy *c, long in, long out)
+{
+	const uint32_t in_type = type_of(c->in), out_type = type_of(c->out);
+
+	if (S_ISDIR(in_type) || S_ISDIR(out_type))
+		return -EISDIR;
+	if (!S_ISREG(in_type) || !S_ISREG(out_type))
+		return -EINVAL;
+	return (in & O_ACCMODE) == O_WRONLY || (out & O_ACCMODE) == O_RDONLY || (out & O_APPEND) ? -EBADF : 0;
+}
+
+static int check_sendfile(const struct copy *c, long in, long out)
+{
+	const uint32_t type = type_of(c->in);
+
+	if ((in & O_ACCMODE) == O_WRONLY || (out & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	return (!S_ISREG(type) && !S_ISBLK(type)) || (ssize_t)c->length < 0 || (out & O_APPEND) ? -EINVAL : 0;
+}
+
+static int check(const struct copy *c, bool range, unsigned flags)
 {
 	long get_in[6] = { c->in, F_GETFL }, get_out[6] = { c->out, F_GETFL };
-	long in = fc_dispatch(SYS_fcntl, get_in), out = fc_dispatch(SYS_fcntl, get_out);
-	uint32_t in_type, out_type;
+	long in = fc_dispatch(SYS_fcntl, get_in), out = fc_dispatch(SYS_fcntl, get_out), at;
 
-	if (in < 0 || out < 0 || (in & O_PATH) || (out & O_PATH) || (in & O_ACCMODE) == O_WRONLY ||
-	    (out & O_ACCMODE) == O_RDONLY || (range && (out & O_APPEND)))
+	if (in < 0 || out < 0 || (in & O_PATH) || (out & O_PATH))
 		return -EBADF;
-	bool in_file = is_file(c->in, &in_type), out_file = is_file(c->out, &out_type);
-	if (range && (S_ISDIR(in_type) || S_ISDIR(out_type)))
-		return -EISDIR;
-	if (!in_file || (range && !out_file) || (!range && ((ssize_t)c->length < 0 || (out & O_APPEND))))
+	if ((c->in_pos && fc_copy_from_user(&at, c->in_pos, 8)) ||
+	    (c->out_pos && fc_copy_from_user(&at, c->out_pos, 8)))
+		return -EFAULT;
+	if (flags)
 		return -EINVAL;
-	return 0;
+	return range ? check_range(c, in, out) : check_sendfile(c, in, out);
 }
 
-static long copy_by_hand(const struct copy *c, bool range)
+static long copy_by_hand(const struct copy *c, bool range, unsigned flags)
 {
 	int64_t in_at = -1, out_at = -1;
 	size_t done = 0;
-	long r = check(c, range);
+	long r = check(c, range, flags);
 
 	if (r < 0)
 		return r;
@@ -146,17 +163,5 @@ long shim_do_copy(long nr, long a[6])
 			  .in_pos = (long *)(range ? a[1] : a[2]),
 			  .out_pos = (long *)(range ? a[3] : 0),
 			  .length = (size_t)(range ? a[4] : a[3]) };
-	if (range && (uint32_t)a[5])
-		return -EINVAL;
-	return copy_by_hand(&c, range);
-}
-
-/* Like a file system that has no splice, which is when programs read and write instead; the placeholder would say EBADF. */
-long shim_do_splice(long nr, long a[6])
-{
-	struct shim_process *p = shim_process();
-
-	if (likely(!shim_fd_get(p, a[0]) && !shim_fd_get(p, a[2])))
-		return shim_native(nr, a);
-	return -EINVAL;
+	return copy_by_hand(&c, range, range ? (unsigned)a[5] : 0);
 }

@@ -366,13 +366,23 @@ static int look_local(struct image *im)
 	return shim.strict ? -EACCES : 0;
 }
 
+/* The program, to be read from its start. A descriptor is opened once more, for it may be O_PATH; if that cannot be, it serves itself. */
 static long remote_open(const struct image *im)
 {
+	char path[48] = "/proc/self/fd/", digits[24];
+	long d[6] = { im->dirfd, F_DUPFD_CLOEXEC, 0 }, fd;
 	long a[6] = { im->dirfd, (long)im->path,
-		      O_RDONLY | O_CLOEXEC | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
-	long d[6] = { im->dirfd, F_DUPFD_CLOEXEC, 0 };
+		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
 
-	return im->flags & AT_EMPTY_PATH ? fc_dispatch(SYS_fcntl, d) : fc_dispatch(SYS_openat, a);
+	if (!(im->flags & AT_EMPTY_PATH))
+		return fc_dispatch(SYS_openat, a);
+	digits[sizeof digits - 1] = 0;
+	text_append(path + strlen(path), path + sizeof path,
+		    shim_format_number(digits + sizeof digits - 1, (uint32_t)im->dirfd));
+	a[1] = (long)path;
+	a[2] &= ~O_NOFOLLOW;
+	fd = fc_dispatch(SYS_openat, a);
+	return fd < 0 ? fc_dispatch(SYS_fcntl, d) : fd;
 }
 
 static int may_execute(long fd, const struct image *im)
@@ -556,6 +566,9 @@ long shim_do_execve(long nr, long a[6])
 		return shim_native(nr, a); /* let the kernel say what is wrong */
 	if (byte)
 		im.flags &= ~AT_EMPTY_PATH;
+	if (im.flags &
+	    ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) /* the check without execution of newer kernels among them */
+		return is_remote(&im) ? -EINVAL : shim_native(nr, a);
 	struct exec_memory *m = memory_get(im.nargs, nenv);
 	if (!m)
 		return -ENOMEM;

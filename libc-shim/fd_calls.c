@@ -69,7 +69,7 @@ long shim_do_close(long nr, long a[6])
 	return traced(SYS_close, a, r);
 }
 
-/* A new domain descriptor for w under a placeholder that exists already. */
+/* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
 static long dup_into(struct shim_process *p, uint64_t w, int placeholder)
 {
 	if (placeholder < 0)
@@ -112,7 +112,7 @@ long shim_do_dup(long nr, long a[6])
 			return shim_native(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), shim_placeholder(p, false, 0)));
+		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)fc_call(SYS_dup, a[0])));
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
@@ -199,6 +199,41 @@ static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg 
 	return (long)r;
 }
 
+/* getdents, with the name where the newer one has the type, which is the last byte now: what one says fits where the other does */
+long shim_do_getdents(long nr, long a[6])
+{
+	const size_t type = 18, name = 19;
+	char *entry = (char *)a[1], *end, head[19], *copy;
+	uint16_t length;
+	long r;
+
+	if (likely(!shim_fd_get(shim_process(), a[0])))
+		return shim_native(nr, a);
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	copy = shim_scratch(f);
+	r = shim_do_fd(SYS_getdents64, a);
+	for (end = entry + (r > 0 ? r : 0); entry < end && r > 0; entry += length) {
+		if (fc_copy_from_user(head, entry, sizeof head)) {
+			r = -EFAULT;
+			break;
+		}
+		memcpy(&length, head + 16, sizeof length);
+		if (length <= name || length > SHIM_SCRATCH_SIZE ||
+		    length > end - entry) /* it was whole a moment ago */
+			break;
+		memset(copy, 0, length);
+		if (fc_copy_from_user(copy, entry + name, length - name))
+			r = -EFAULT;
+		copy[length - type - 1] = head[type];
+		if (fc_copy_to_user(entry + type, copy, length - type))
+			r = -EFAULT;
+	}
+	shim_frame_end(f);
+	return r;
+}
+
 long shim_refuse(struct shim_process *p, uint64_t w, int error)
 {
 	long flags = shim_simple(p, shim_fd_domain(w), SYS_fcntl, shim_fd_number(w), F_GETFL, 0);
@@ -221,7 +256,7 @@ long shim_do_fcntl(long nr, long a[6])
 		return -ENOMEM;
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return traced(SYS_fcntl, a, dup_into(p, w, shim_placeholder(p, cmd == F_DUPFD_CLOEXEC, (int)a[2])));
+		return traced(SYS_fcntl, a, dup_into(p, w, (int)fc_call(SYS_fcntl, a[0], cmd, a[2])));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -52,6 +53,49 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 	return fc_copy_to_user(user, &map, sizeof map) ? -EFAULT : r;
 }
 
+/* FIDEDUPERANGE: the kernel takes a page of it at most, and says of each destination what became of it. */
+static int64_t run_dedupe(struct shim_call *c, uint64_t w, char *user)
+{
+	struct file_dedupe_range *own = (struct file_dedupe_range *)shim_scratch(c->frame);
+	long fd[FC_PAGE_SIZE / sizeof own->info[0]];
+	uint16_t count;
+	int64_t r;
+
+	if (fc_copy_from_user(&count, user + offsetof(struct file_dedupe_range, dest_count), sizeof count))
+		return -EFAULT;
+	const size_t size = sizeof *own + count * sizeof own->info[0];
+	if (size > FC_PAGE_SIZE)
+		return -ENOMEM;
+	if (fc_copy_from_user(own, user, size))
+		return -EFAULT;
+	own->dest_count = count;
+	c->wire[2] = shim_call_room(c, size);
+	if (c->wire[2] == FC_NULL)
+		return -ENOMEM;
+	struct file_dedupe_range *shared = (struct file_dedupe_range *)shim_call_at(c, c->wire[2]);
+	memcpy(shared, own, size);
+	for (unsigned i = 0; i < count; i++) {
+		fd[i] = same_domain(c->p, w, (int)own->info[i].dest_fd);
+		shared->info[i].dest_fd = fd[i] < 0 ? -1 : fd[i];
+	}
+	r = shim_call_run(c, SYS_ioctl);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < count; i++) {
+		own->info[i].bytes_deduped = fd[i] < 0 ? 0 : shared->info[i].bytes_deduped;
+		own->info[i].status = fd[i] < 0 ? (int)fd[i] : shared->info[i].status;
+	}
+	return fc_copy_to_user(user, own, size) ? -EFAULT : r;
+}
+
+static bool may_map_blocks(void)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { { 0 } };
+
+	return fc_call(SYS_capget, &h, d) >= 0 && (d[0].effective & (1u << CAP_SYS_RAWIO));
+}
+
 static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, const long a[6])
 {
 	struct fc_row row = *c->row;
@@ -80,11 +124,17 @@ static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, co
 		b[2] = (long)&range;
 		break;
 	case FC_KIND_FIEMAP_ARG:
+	case FC_KIND_DEDUPE_ARG:
 		c->wire[0] = (uint64_t)b[0];
 		c->wire[1] = (uint64_t)b[1];
-		return run_fiemap(c, (void *)a[2]);
+		return arg->kind == FC_KIND_FIEMAP_ARG ? run_fiemap(c, (void *)a[2]) : run_dedupe(c, w, (char *)a[2]);
 	default:
 		break;
+	}
+	if ((unsigned)a[1] == FIBMAP && !may_map_blocks()) {
+		b[2] = 0; /* what comes before that */
+		int64_t r = shim_call_row(c, b);
+		return r == -EFAULT ? -EPERM : r;
 	}
 	return shim_call_row(c, b);
 }

@@ -91,19 +91,10 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
-/* Is the last component of path k what the call makes, removes or renames? A second path is a new name in all rows that have one. */
+/* Is the last component of path k what the call makes, removes or renames? */
 static bool is_named(const struct path_call *pc, int k)
 {
-	switch (pc->row->nr) {
-	case SYS_mkdirat:
-	case SYS_mknodat:
-	case SYS_symlinkat:
-	case SYS_unlinkat:
-	case SYS_renameat2:
-		return true;
-	default:
-		return k == 1;
-	}
+	return k == 1 || pc->row->follow == FC_FOLLOW_NAMES;
 }
 
 /* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
@@ -138,12 +129,29 @@ static int descriptor_of(const char *path, const char **end)
 	return take_number(*end + 4, end);
 }
 
+static struct open_how open_how(const struct path_call *pc)
+{
+	struct open_how how = { 0 };
+
+	if (pc->row->nr == SYS_openat)
+		how.flags = (uint32_t)pc->a[2];
+	else if (pc->row->nr == SYS_openat2)
+		fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+	return how;
+}
+
+/* An absolute path that begins at its directory all the same. */
+static bool in_root(const struct path_call *pc)
+{
+	return pc->row->nr == SYS_openat2 && (open_how(pc).resolve & RESOLVE_IN_ROOT);
+}
+
 /* If path k names a remote descriptor through /proc or /dev, make it the domain's name for that. */
 static void take_descriptor(struct path_call *pc, int k)
 {
 	char *path = pc->path[k], number[24], *digits;
 	const char *rest;
-	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') ? descriptor_of(path, &rest) : -1;
+	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && !in_root(pc) ? descriptor_of(path, &rest) : -1;
 	uint64_t w = fd < 0 ? 0 : shim_fd_get(pc->p, fd);
 
 	if (!w)
@@ -204,7 +212,9 @@ static int take_paths(struct path_call *pc)
 static void route_all(struct path_call *pc)
 {
 	for (int k = 0; k < pc->paths; k++)
-		if (!pc->descriptor[k])
+		if (!pc->descriptor[k] && pc->path[k] && pc->path[k][0] == '/' && in_root(pc))
+			shim_route_text(pc->p, pc->dirfd[k], "", &pc->route[k]);
+		else if (!pc->descriptor[k])
 			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
 }
 
@@ -270,17 +280,6 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 	return shim_native(pc->row->nr, a);
 }
 
-static struct open_how open_how(const struct path_call *pc)
-{
-	struct open_how how = { 0 };
-
-	if (pc->row->nr == SYS_openat)
-		how.flags = (uint32_t)pc->a[2];
-	else if (pc->row->nr == SYS_openat2)
-		fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
-	return how;
-}
-
 /* The domain has answered that path k goes on at `to`. Put it there, if that can be. */
 static int64_t take_continuation(struct path_call *pc, int k, const char *to)
 {
@@ -321,7 +320,10 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	if (!(pc->p = shim_process_own()))
 		return -ENOMEM;
 	uint64_t flags = open_how(pc).flags;
-	if (pc->row->effect == FC_EFFECT_OPENS && (placeholder = shim_placeholder(pc->p, flags & O_CLOEXEC, 0)) < 0)
+	if (pc->row->effect == FC_EFFECT_OPENS)
+		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
+					     : shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
+	if (pc->row->effect == FC_EFFECT_OPENS && placeholder < 0)
 		return placeholder;
 	if (placeholder >= 0)
 		f->placeholder = placeholder;
@@ -649,15 +651,4 @@ long shim_do_getcwd(long nr, long a[6])
 	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
 		return r;
 	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
-}
-
-/* Calls on paths that no domain offers: the argument `a[1]` or `a[0]` is a path. */
-long shim_do_refuse_path(long nr, long a[6])
-{
-	bool at = nr == SYS_inotify_add_watch || nr == SYS_name_to_handle_at;
-	int dirfd = nr == SYS_name_to_handle_at ? (int)a[0] : AT_FDCWD;
-
-	if (!fc_path_is_remote(dirfd, (const char *)a[at ? 1 : 0]))
-		return shim_native(nr, a);
-	return nr == SYS_name_to_handle_at ? -EOPNOTSUPP : nr == SYS_chroot ? -EPERM : -ENOSYS;
 }

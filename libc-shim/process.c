@@ -117,6 +117,14 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 	return (int)fc_call(SYS_fcntl, p->placeholder, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min);
 }
 
+int shim_placeholder_path(struct shim_process *p, bool cloexec)
+{
+	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | (cloexec ? O_CLOEXEC : 0);
+	long fd = fc_call(SYS_openat, p->placeholder, ".", flags, 0);
+
+	return fd == -EMFILE || fd >= 0 ? (int)fd : shim_placeholder(p, cloexec, 0);
+}
+
 bool shim_is_placeholder(int fd)
 {
 	struct stat st;

@@ -208,6 +208,70 @@ static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 	return 0;
 }
 
+/* A buffer that a successful call fills to its end. No such call takes more than a page. */
+static int pack_whole(struct shim_call *c, int i, int length_arg, const void *user)
+{
+	const uint64_t n = c->wire[length_arg];
+
+	c->wire[i] = FC_NULL;
+	if (!user || n > FC_PAGE_SIZE)
+		return 0;
+	c->wire[i] = shim_call_room(c, n);
+	return c->wire[i] == FC_NULL ? -ENOMEM : 0;
+}
+
+/* struct xattr_args as setxattrat and getxattrat look at it first: its size, and that what a later kernel has behind it is zero. */
+static int take_xattr_args(struct fc_xattr_args *args, const char *user, uint64_t size)
+{
+	char more[64];
+
+	if (size < sizeof *args)
+		return -EINVAL;
+	if (size > FC_PAGE_SIZE)
+		return -E2BIG;
+	if (fc_copy_from_user(args, user, sizeof *args))
+		return -EFAULT;
+	for (uint64_t at = sizeof *args, n; at < size; at += n) {
+		n = size - at < sizeof more ? size - at : sizeof more;
+		if (fc_copy_from_user(more, user + at, n))
+			return -EFAULT;
+		for (uint64_t k = 0; k < n; k++)
+			if (more[k])
+				return -E2BIG;
+	}
+	return 0;
+}
+
+static int pack_xattr(struct shim_call *c, int i, const struct fc_arg *arg, const char *user)
+{
+	struct fc_xattr_args args;
+	int r = take_xattr_args(&args, user, c->wire[arg->extra]);
+	const bool in = arg->kind == FC_KIND_XATTR_IN;
+	uint64_t n = args.size, at;
+
+	if (r < 0)
+		return r;
+	c->value.user = (void *)args.value;
+	args.value = FC_NULL;
+	if (c->value.user && (!in || n <= FC_CHUNK)) {
+		args.value = buffer_room(c, &n);
+		if (args.value == FC_NULL)
+			return -ENOMEM;
+		if (in && fc_copy_from_user(shim_call_at(c, args.value), c->value.user, n))
+			args.value = FC_NULL;
+	}
+	args.size = (uint32_t)n;
+	c->value.at = args.value;
+	c->value.room = n;
+	at = shim_call_room(c, sizeof args);
+	if (at == FC_NULL)
+		return -ENOMEM;
+	memcpy(shim_call_at(c, at), &args, sizeof args);
+	c->wire[i] = at;
+	c->wire[arg->extra] = sizeof args;
+	return 0;
+}
+
 static int pack_object(struct shim_call *c, int i, unsigned kind, void *user, size_t size)
 {
 	bool in = kind != FC_KIND_OUT_OBJ;
@@ -258,6 +322,13 @@ static int pack(struct shim_call *c, const long a[6])
 			break;
 		case FC_KIND_OUT:
 			r = pack_out(c, i, arg->extra, (void *)a[i]);
+			break;
+		case FC_KIND_OUT_WHOLE:
+			r = pack_whole(c, i, arg->extra, (void *)a[i]);
+			break;
+		case FC_KIND_XATTR_IN:
+		case FC_KIND_XATTR_OUT:
+			r = pack_xattr(c, i, arg, (const char *)a[i]);
 			break;
 		default:
 			r = pack_object(c, i, arg->kind, (void *)a[i], arg->extra);
@@ -313,6 +384,16 @@ static bool entries_valid(struct shim_call *c, const char *user, size_t n)
 	return true;
 }
 
+/* The value of an attribute, or if there was no room for any, only how long it is. */
+static int64_t unpack_xattr(const struct shim_call *c, int64_t result)
+{
+	if (!c->value.room || c->value.at == FC_NULL)
+		return result;
+	if ((uint64_t)result > c->value.room)
+		return SHIM_IMPOSSIBLE;
+	return fc_copy_to_user(c->value.user, c->s->data + c->value.at, (size_t)result) ? -EFAULT : result;
+}
+
 static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 {
 	for (int i = 0; i < 6; i++) {
@@ -321,7 +402,11 @@ static int64_t unpack(struct shim_call *c, const long a[6], int64_t result)
 
 		if (c->wire[i] == FC_NULL)
 			continue;
-		if (arg->kind == FC_KIND_OUT) {
+		if (arg->kind == FC_KIND_XATTR_OUT)
+			return unpack_xattr(c, result);
+		if (arg->kind == FC_KIND_OUT_WHOLE) {
+			n = c->wire[arg->extra];
+		} else if (arg->kind == FC_KIND_OUT) {
 			n = (uint64_t)result;
 			if (c->wire[arg->extra] && n > c->wire[arg->extra])
 				return SHIM_IMPOSSIBLE; /* more than there was room for */

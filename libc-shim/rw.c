@@ -471,9 +471,12 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 		return -EINVAL;
 	if (fc_copy_from_user(iov, (void *)a[1], t.iovcnt * sizeof *iov))
 		return -EFAULT;
-	for (size_t i = 0; i < t.iovcnt; i++) {
+	for (size_t i = 0; i < t.iovcnt; i++) /* of all, before the kernel looks at any address */
 		if ((ssize_t)iov[i].iov_len < 0)
 			return -EINVAL;
+	for (size_t i = 0; i < t.iovcnt; i++) {
+		if (t.iovcnt == 1 && iov[i].iov_len > RW_MAX)
+			iov[i].iov_len = RW_MAX; /* a single one is cut first */
 		if ((uint64_t)iov[i].iov_base + iov[i].iov_len > (1ull << 47) && iov[i].iov_len)
 			return -EFAULT;
 		if (iov[i].iov_len > (uint64_t)RW_MAX - t.total)

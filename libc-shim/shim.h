@@ -8,7 +8,7 @@
  *
  * Layers, which call downwards only:
  *   dispatch.c                 which handler gets a call
- *   path_calls.c rw.c fd_calls.c fcntl.c copy.c map.c fork.c exec.c ids.c     the families
+ *   path_calls.c rw.c fd_calls.c ioctl.c copy.c map.c fork.c exec.c ids.c local.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
  *   session.c areas.c data.c           a domain's state, memory, buffers
@@ -139,6 +139,8 @@ void shim_hidden_close(struct shim_process *p, int fd);
 void shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
 /* A new placeholder at the lowest free number >= min, or -errno. */
 int shim_placeholder(struct shim_process *p, bool cloexec, int min);
+/* The same for an O_PATH descriptor, at the lowest free number: O_PATH too, so that the kernel answers for it what it answers for one. */
+int shim_placeholder_path(struct shim_process *p, bool cloexec);
 bool shim_is_placeholder(int fd);
 
 /* ---- thread.c ---- */
@@ -243,7 +245,12 @@ struct shim_call {
 	const long *shown; /* the arguments as the application passed them, for the trace */
 	bool quiet;        /* the caller traces it, once the result is what the application will see */
 	int64_t position;  /* of a directory before the call, -1 = not asked */
-	char *chunk;       /* the entry's chunk, and how much of it is used */
+	struct
+	{ /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
+		void *user;
+		uint64_t at, room;
+	} value;
+	char *chunk; /* the entry's chunk, and how much of it is used */
 	uint32_t used;
 };
 
@@ -317,13 +324,17 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6]);
 /* ---- handlers (long handler(nr, a): the application's number and arguments; kernel results) ---- */
 
 typedef long shim_handler(long nr, long a[6]);
-shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
-shim_handler shim_do_read, shim_do_write, shim_do_vector;
-shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_splice, shim_do_mmap;
-shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd,
-	shim_do_refuse_path;
-shim_handler shim_do_fork, shim_do_execve, shim_do_exit, shim_do_exit_thread, shim_do_wait, shim_do_ids, shim_do_rlimit;
-shim_handler shim_do_rt_sigaction, shim_do_rt_sigprocmask;
+shim_handler shim_do_fd, shim_do_path, shim_do_local; /* what the kinds of a row suggest */
+#define PASS
+#define REFUSE(error)
+#define BY(handler) shim_handler shim_do_##handler;
+#define CLIENT(name, handler) BY(handler)
+#define LOCAL(nr, name, site, handler, ...) handler
+#include "farcall/syscalls.def"
+#include "farcall/local.def"
+#undef PASS
+#undef REFUSE
+#undef BY
 
 static inline bool shim_is_error(long r)
 {

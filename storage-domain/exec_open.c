@@ -82,7 +82,8 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	const char *rest;
 	int64_t fd;
 
-	dirfd = fc_exec_descriptor_path(x, 0, dirfd);
+	if (!(how->resolve & RESOLVE_IN_ROOT)) /* there the path is below dirfd, whatever its text */
+		dirfd = fc_exec_descriptor_path(x, 0, dirfd);
 	if (x->descriptor_path)
 		return fc_exec_new_fd(x, fc_call(SYS_openat2, dirfd, x->path[0], how, sizeof *how));
 	inside.resolve |= RESOLVE_NO_MAGICLINKS;

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include "storage-domain/execute.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,6 +107,20 @@ static long iov_arg(struct fc_exec *x, uint64_t offset, uint64_t count)
 	return (long)x->iov;
 }
 
+/* A struct xattr_args of which the kernel sees a private copy, as long as it says. */
+static int xattr_arg(struct fc_exec *x, uint64_t offset, uint64_t size)
+{
+	const struct fc_xattr_args *shared = fc_exec_at(x, offset, sizeof *shared);
+
+	if (!shared)
+		return -EFAULT;
+	if (size != sizeof *shared)
+		return -E2BIG;
+	fc_exec_fetch(&x->xattr, shared, sizeof *shared);
+	x->xattr.value = (uintptr_t)fc_exec_buffer(x, x->xattr.value, x->xattr.size);
+	return 0;
+}
+
 /* Translate argument i of the row into a[i]. Returns 0 or -errno. `paths` counts the PATH arguments met so far. */
 static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[6], int *paths)
 {
@@ -135,8 +150,14 @@ static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[
 	case FC_KIND_STR:
 		a[i] = (long)fc_exec_at(x, v, 1); /* the kernel looks for the end, and a guard page follows the data */
 		break;
+	case FC_KIND_XATTR_IN:
+	case FC_KIND_XATTR_OUT:
+		r = xattr_arg(x, v, x->e.arg[arg->extra]);
+		a[i] = (long)&x->xattr;
+		break;
 	case FC_KIND_IN:
 	case FC_KIND_OUT:
+	case FC_KIND_OUT_WHOLE:
 		a[i] = (long)fc_exec_buffer(x, v, x->e.arg[arg->extra]);
 		break;
 	case FC_KIND_IN_OBJ:
@@ -156,25 +177,11 @@ static int translate(struct fc_exec *x, const struct fc_row *row, int i, long a[
 	return r;
 }
 
-static bool makes_or_removes(unsigned nr, int which)
-{
-	switch (nr) {
-	case SYS_mkdirat:
-	case SYS_mknodat:
-	case SYS_symlinkat:
-	case SYS_unlinkat:
-	case SYS_renameat2:
-		return true;
-	default:
-		return which == 1;
-	}
-}
-
 static unsigned walk_flags(const struct fc_row *row, const uint64_t *arg, int which)
 {
 	bool set = row->follow_arg >= 0 && (arg[row->follow_arg] & row->follow_flag);
 
-	if (makes_or_removes(row->nr, which))
+	if (which == 1 || row->follow == FC_FOLLOW_NAMES)
 		return FC_WALK_PARENT;
 	if (row->follow == FC_FOLLOW_ALWAYS || (row->follow == FC_FOLLOW_UNLESS && !set) ||
 	    (row->follow == FC_FOLLOW_IF && set))
@@ -210,6 +217,13 @@ static bool on_skeleton(struct fc_exec *x, const struct fc_row *row, const long 
 static int64_t root_error(unsigned nr, const long a[6])
 {
 	return nr == SYS_unlinkat && !(a[2] & AT_REMOVEDIR) ? -EISDIR : -EBUSY;
+}
+
+/* EINVAL for an owner whom the domain's user namespace, if it has one, does not know. */
+static bool owner_unknown(unsigned nr, const long a[6], int64_t r)
+{
+	return r == -EINVAL &&
+	       (nr == SYS_fchown || (nr == SYS_fchownat && !(a[4] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))));
 }
 
 /* Whether the kernel refused the other arguments before it looked at any path. */
@@ -251,6 +265,20 @@ static int first_dirfd(const struct fc_row *row, const long a[6])
 	return row->arg[0].kind == FC_KIND_DIRFD ? a[0] : AT_FDCWD;
 }
 
+/*
+ * A new name for what a descriptor refers to. The kernel wants the very credentials that have opened it, and not equal ones of another
+ * worker; by its name in /proc anybody may who has it.
+ */
+static int64_t link_descriptor(const long a[6])
+{
+	char path[32];
+
+	if ((int)a[0] < 0)
+		return -ENOENT;
+	snprintf(path, sizeof path, "self/fd/%d", (int)a[0]);
+	return fc_call(SYS_linkat, FC_FD_PROC, path, a[2], a[3], AT_SYMLINK_FOLLOW);
+}
+
 static int64_t execute_row(struct fc_exec *x)
 {
 	const struct fc_row *row = fc_row_by_nr(x->e.nr);
@@ -266,6 +294,10 @@ static int64_t execute_row(struct fc_exec *x)
 			return r;
 	}
 	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (result == -ENOENT && row->nr == SYS_linkat && !x->path[0][0] && (a[4] & AT_EMPTY_PATH))
+		result = link_descriptor(a);
+	if (owner_unknown(row->nr, a, result))
+		result = -EPERM; /* as where all ids are known: nobody may give a file to another */
 	if (!paths || !x->path[0][0] || x->descriptor_path)
 		return result;
 	if (result < 0 || (row->effect == FC_EFFECT_READS && on_skeleton(x, row, a, first_dirfd(row, a))))
@@ -278,27 +310,10 @@ static int64_t execute_row(struct fc_exec *x)
 static int64_t irregular(struct fc_exec *x)
 {
 	switch (x->e.nr) {
-	case SYS_openat:
-		return fc_exec_openat(x);
-	case SYS_openat2:
-		return fc_exec_openat2(x);
-	case SYS_dup:
-		return fc_exec_dup(x);
-	case SYS_chdir:
-		return fc_exec_chdir(x);
-	case SYS_getcwd:
-		return fc_exec_getcwd(x);
-	case SYS_faccessat:
-	case SYS_faccessat2:
-		return fc_exec_access(x);
-	case SYS_flock:
-		return fc_exec_flock(x);
-	case SYS_ioctl:
-		return fc_exec_ioctl(x);
-	case SYS_copy_file_range:
-		return fc_exec_copy_range(x);
-	case SYS_sendfile:
-		return fc_exec_sendfile(x);
+#define DOMAIN(name, executor) \
+	case SYS_##name:       \
+		return fc_exec_##executor(x);
+#include "farcall/syscalls.def"
 	case FC_NR_INTERRUPT:
 		return fc_interrupt(x->worker, x->e.arg[0], x->e.arg[1]);
 	case FC_NR_STREAM_READ:

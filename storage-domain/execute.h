@@ -37,23 +37,15 @@ struct fc_exec {
 	char path[2][FC_PATH_MAX];
 	struct fc_walk walk;
 	struct iovec iov[FC_IOV_MAX];
+	struct fc_xattr_args xattr;
 };
 
 /* Run the request in x->e. */
 int64_t fc_execute(struct fc_exec *x);
 
-/* The families with a file of their own. */
-int64_t fc_exec_openat(struct fc_exec *x);
-int64_t fc_exec_openat2(struct fc_exec *x);
-int64_t fc_exec_dup(struct fc_exec *x);
-int64_t fc_exec_chdir(struct fc_exec *x);
-int64_t fc_exec_getcwd(struct fc_exec *x);
-int64_t fc_exec_access(struct fc_exec *x);
-int64_t fc_exec_fcntl(struct fc_exec *x);
-int64_t fc_exec_flock(struct fc_exec *x);
-int64_t fc_exec_ioctl(struct fc_exec *x);
-int64_t fc_exec_copy_range(struct fc_exec *x);
-int64_t fc_exec_sendfile(struct fc_exec *x);
+/* What DOMAIN rows of syscalls.def name, and what has no row. */
+#define DOMAIN(name, executor) int64_t fc_exec_##executor(struct fc_exec *x);
+#include "farcall/syscalls.def"
 int64_t fc_exec_stream(struct fc_exec *x, bool writing);
 
 /* The peer sent what no correct client sends. Does not return. */

@@ -234,6 +234,7 @@ leaks()
 		      "fadvise64 readahead sync_file_range syncfs fsetxattr fgetxattr flistxattr fremovexattr mmap ioctl " \
 		      "splice openat", d, " ")
 		for (i in d) descriptors[d[i]] = 1
+		opens = "^openat\\([0-9]+<[^>]*>, \"\\.\", O_RDONLY\\|O_NOFOLLOW\\|(O_CLOEXEC\\|)?O_PATH\\|O_DIRECTORY"
 	}
 	NR == 1 { command = $1 } # the farcall command itself, which makes and removes the directory of placeholders
 	$1 == command { next }
@@ -250,8 +251,8 @@ leaks()
 		if (call in descriptors && line ~ /^[a-z0-9]+\([0-9]+<[^>]*\/placeholder>/ && !shim(line)) { print; bad++ }
 		if (call == "mmap" && line ~ /[0-9]+<[^>]*\/placeholder>/) { print; bad++ }
 	}
-	# the shim asks for a placeholder'"'"'s own inode to recognise it, on descriptors nobody sees
-	function shim(l) { return l ~ /^fstat\([0-9]+</ || l ~ /^newfstatat\([0-9]+<[^>]*>, "", / }
+	# the shim asks for a placeholder'"'"'s own inode to recognise it, on descriptors nobody sees, and opens more of them
+	function shim(l) { return l ~ /^fstat\([0-9]+</ || l ~ /^newfstatat\([0-9]+<[^>]*>, "", / || l ~ opens }
 	END { exit bad ? 1 : 0 }' "$1"
 }
 

@@ -10,6 +10,8 @@
  *   1.0  first version: request area, data area, domain page.
  *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
  *   2.0  local memory that a session grows by is touched by the client first, and can be sealed by the domain (control.h, GROW).
+ *   2.1  fchmodat2, setxattrat, getxattrat, listxattrat, removexattrat, file_getattr, file_setattr, cachestat; struct xattr_args in the data area;
+ *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -29,7 +31,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 0
+#define FC_ABI_MINOR 1
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */

@@ -9,11 +9,38 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "farcall/numbers.h"
+
 #define FC_NULL UINT64_MAX /* a null pointer on the wire */
 #define FC_FIEMAP_EXTENTS_MAX 1024
 
 struct fc_timespec2 {
 	struct timespec at[2]; /* access, modification: utimensat(2) */
+};
+
+/* arguments of calls and requests that are newer than the C library's headers */
+struct fc_cachestat_range {
+	uint64_t offset, length;
+};
+struct fc_cachestat {
+	uint64_t cached, dirty, written_back, evicted, recently_evicted;
+};
+struct fc_xattr_args { /* setxattrat(2), getxattrat(2) */
+	uint64_t value;
+	uint32_t size, flags;
+};
+struct fc_space { /* what the older forms of fallocate(2) take */
+	int16_t type, whence;
+	int64_t start, length;
+	int32_t sysid;
+	uint32_t pid;
+	int32_t pad[4];
+};
+struct fc_fs_uuid {
+	uint8_t bytes[17]; /* length, 16 bytes */
+};
+struct fc_fs_path {
+	uint8_t bytes[129]; /* length, name */
 };
 
 enum fc_kind {
@@ -33,6 +60,9 @@ enum fc_kind {
 	FC_KIND_INOUT_OBJ,
 	FC_KIND_IN_OBJ_OPT,
 	FC_KIND_INOUT_OBJ_OPT,
+	FC_KIND_OUT_WHOLE,
+	FC_KIND_XATTR_IN,
+	FC_KIND_XATTR_OUT,
 	FC_KIND_IOV_IN,
 	FC_KIND_IOV_OUT,
 	FC_KIND_BY_CMD,
@@ -40,12 +70,18 @@ enum fc_kind {
 	FC_KIND_FD_ARG,
 	FC_KIND_CLONE_RANGE,
 	FC_KIND_FIEMAP_ARG,
+	FC_KIND_DEDUPE_ARG,
+	/* local.def */
+	FC_KIND_SOURCE,
+	FC_KIND_ADDRESS,
+	FC_KIND_LIKE,
 };
 
 enum fc_follow {
 	FC_FOLLOW_NONE = 0,
 	FC_FOLLOW_ALWAYS,
 	FC_FOLLOW_NEVER,
+	FC_FOLLOW_NAMES,
 	FC_FOLLOW_UNLESS,
 	FC_FOLLOW_IF,
 	FC_FOLLOW_BY_OPEN,
@@ -73,6 +109,16 @@ struct fc_row {
 /* The row of a system call number, or a null pointer if that call never travels. Constant data; any thread. Legacy
  * forms have no row. */
 const struct fc_row *fc_row_by_nr(unsigned nr);
+
+/* one row of local.def, or an IRREGULAR one, as data */
+struct fc_local {
+	const char *name;
+	uint8_t kind[6]; /* enum fc_kind */
+	uint8_t error;   /* what REFUSE says, else 0 */
+};
+
+/* The row of a call that never travels; null if the call has another row or is not known. Constant data; any thread. */
+const struct fc_local *fc_local_by_nr(unsigned nr);
 
 /* The argument kind of an fcntl command or ioctl request: 0 and *arg filled, or -EINVAL / -ENOTTY. Any thread. */
 int fc_fcntl_arg(unsigned cmd, struct fc_arg *arg);

@@ -42,35 +42,13 @@ static bool armed;
 static __thread unsigned char selector __attribute__((tls_model("initial-exec")));
 
 #define ARGS 6
-#define NUMBERS 512
+#define NUMBERS FC_NUMBERS
 #define CLOSE_RANGE_MAX 4096 /* descriptors of one close_range that are looked at */
 
 extern char fc_replays[] __attribute__((visibility("hidden")));
 uint64_t fc_replay_resume[FC_REPLAYS] __attribute__((visibility("hidden")));
 
 /* ---- what the arguments of a call are ---- */
-
-/* calls that have no row in syscalls.def of their own */
-struct call {
-	const char *name;
-	uint8_t kind[ARGS]; /* enum fc_kind, of which FD, DIRFD and PATH matter */
-};
-
-#define VAL FC_KIND_VAL
-#define FD FC_KIND_FD
-#define DIRFD FC_KIND_DIRFD
-#define PATH FC_KIND_PATH
-#define CALL(name_, ...) [SYS_##name_] = { #name_, { __VA_ARGS__ } },
-#define HOOKED(name_, ...) CALL(name_, ##__VA_ARGS__)
-#define IRREGULAR_KINDS(name_, ...) CALL(name_, ##__VA_ARGS__)
-#define NOTICED(name_, ...) CALL(name_, ##__VA_ARGS__)
-static const struct call calls[NUMBERS] = {
-#include "libc-shim/hook/hooked.def"
-};
-#undef VAL
-#undef FD
-#undef DIRFD
-#undef PATH
 
 /* older forms: what each argument of the row they stand for is */
 struct legacy {
@@ -123,6 +101,7 @@ static bool arguments_remote(const uint8_t kind[ARGS], const long a[ARGS])
 			break;
 		case FC_KIND_PATH:
 		case FC_KIND_PATH_OPT:
+		case FC_KIND_SOURCE:
 			if (path_remote(dirfd, a[i]))
 				return true;
 			dirfd = AT_FDCWD;
@@ -147,6 +126,7 @@ static bool row_remote(const struct fc_row *row, const long a[ARGS])
 static const char *remote_call(const struct trapped *t)
 {
 	const struct fc_row *row = fc_row_by_nr((unsigned)t->nr);
+	const struct fc_local *local;
 	const struct legacy *l;
 
 	if ((unsigned long)t->nr >= NUMBERS)
@@ -169,7 +149,8 @@ static const char *remote_call(const struct trapped *t)
 				return "close_range";
 		return NULL;
 	}
-	return calls[t->nr].name && arguments_remote(calls[t->nr].kind, t->a) ? calls[t->nr].name : NULL;
+	local = fc_local_by_nr((unsigned)t->nr);
+	return local && arguments_remote(local->kind, t->a) ? local->name : NULL;
 }
 
 /* ---- the report ---- */

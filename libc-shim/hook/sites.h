@@ -52,7 +52,7 @@ struct fc_sites_header {
 	uint32_t count;
 	uint32_t instructions; /* `syscall` instructions in the whole file */
 	uint32_t refused;      /* of those that were wanted, how many cannot be rewritten */
-	uint32_t list;         /* hash of the list of wanted numbers the table was made for (hooked.def) */
+	uint32_t list;         /* hash of the list of wanted numbers the table was made for (local.def) */
 	uint8_t pad[3];
 	uint8_t build_id_size;
 	uint8_t build_id[FC_BUILD_ID_MAX];

@@ -182,6 +182,9 @@ static void make_arg(const struct vec *v, int i, struct live *a)
 			a->out_room = (size_t)(room[i] + ROOM - a->out);
 		}
 		break;
+	case H_ZEROS:
+		a->value = (long)memset(room[i], 0, ROOM);
+		break;
 	case H_NULL:
 		a->value = 0;
 		break;
@@ -241,9 +244,9 @@ static void show_out(char *out, size_t max, const struct vec *v, int i, const st
 			show_object(out, max, arg->type, a->out, a->out_room);
 		return;
 	}
-	if (!strcmp(v->row->name, "getdents64")) {
+	if (!strncmp(v->row->name, "getdents", 8)) {
 		if (result > 0)
-			show_dents(out, max, a->out, (size_t)result);
+			show_dents(out, max, a->out, (size_t)result, !v->row->name[8]);
 		return;
 	}
 	while (n && (unsigned char)a->out[n - 1] == FILL)

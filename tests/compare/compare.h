@@ -57,6 +57,7 @@ enum how {
 	H_KERNEL,
 	H_WILD,
 	H_RO,
+	H_ZEROS,    /* a big buffer of zeros */
 	H_DATA,     /* object: v2 bytes at data */
 	H_DATA_END, /* the same, cut off after v bytes by an inaccessible page */
 	H_DATA_RO,  /* the same in a read-only page */
@@ -109,7 +110,7 @@ void call_run(const struct vec *v, char *out, size_t max);
 
 /* show.c: appends a normalised picture of an object of that type */
 void show_object(char *out, size_t max, const char *type, const void *p, size_t n);
-void show_dents(char *out, size_t max, const void *p, size_t n);
+void show_dents(char *out, size_t max, const void *p, size_t n, bool old);
 void show_init(const char *w);
 void add(char *out, size_t max, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -53,6 +53,9 @@ int row_count;
 #define IOV_IN(n) { K_IOV_IN, n, 0 }
 #define IOV_OUT(n) { K_IOV_OUT, n, 0 }
 #define BY_CMD { K_BY_CMD, 0, 0 }
+#define OUT_WHOLE(n) OUT(n)
+#define XATTR_IN(n) IN_OBJ(struct fc_xattr_args)
+#define XATTR_OUT(n) INOUT_OBJ(struct fc_xattr_args)
 
 static const struct row regular[] = {
 #define SYSCALL(name_, follow, effect, ...) { .name = #name_, .nr = SYS_##name_, .arg = { __VA_ARGS__ } },
@@ -79,13 +82,14 @@ static const struct row irregular[] = {
 	{ "dup2", SYS_dup2, { FD, VAL }, 2, true },
 	{ "dup3", SYS_dup3, { FD, VAL, HEX }, 3, true },
 	{ "close_range", SYS_close_range, { VAL, VAL, HEX }, 3, true },
+	{ "getdents", SYS_getdents, { FD, OUT(2), VAL }, 3, false },
 	{ "utime", SYS_utime, { PATH, IN_OBJ(struct utimbuf) }, 2, false },
 	{ "utimes", SYS_utimes, { PATH, IN_OBJ(struct timeval2) }, 2, false },
 	{ "futimesat", SYS_futimesat, { DIRFD, PATH, IN_OBJ(struct timeval2) }, 3, false },
 };
 
 static const char *const irregular_names[] = {
-#define IRREGULAR(name) #name,
+#define IRREGULAR(name, ...) #name,
 #include "farcall/syscalls.def"
 };
 

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "farcall/wire.h"
+
 #include "tree.h"
 
 static const struct inomap *inomap;
@@ -110,6 +112,17 @@ static void show_flock(char *out, size_t max, const struct flock *l)
 	    l->l_pid == getpid() ? "own" : "", l->l_pid == getpid() ? 0 : l->l_pid);
 }
 
+/* What has come into the buffer of the structure, which is empty again after it. */
+static void show_value(char *out, size_t max, const struct fc_xattr_args *args)
+{
+	char *value = (char *)(uintptr_t)args->value;
+
+	if (args->value > 4096 && args->size && args->size <= 100) {
+		add(out, max, " {%.20s}", value);
+		memset(value, 0, args->size);
+	}
+}
+
 void show_object(char *out, size_t max, const char *type, const void *p, size_t n)
 {
 	const struct fiemap *map = p;
@@ -122,6 +135,10 @@ void show_object(char *out, size_t max, const char *type, const void *p, size_t 
 		show_statfs(out, max, p);
 	else if (!strcmp(type, "struct flock"))
 		show_flock(out, max, p);
+	else if (!strcmp(type, "struct fc_xattr_args"))
+		show_value(out, max, p);
+	else if (!strcmp(type, "struct fc_cachestat")) /* what is cached depends on what others do */
+		add(out, max, " {%d}", ((const struct fc_cachestat *)p)->cached < 1 << 20);
 	else if (!strcmp(type, "int64_t") || !strcmp(type, "uint64_t"))
 		add(out, max, " {%lld}", *(const long long *)p);
 	else if (!strcmp(type, "int"))
@@ -132,7 +149,7 @@ void show_object(char *out, size_t max, const char *type, const void *p, size_t 
 		add(out, max, " {%zu:%08x}", n, tree_hash(1, p, n));
 }
 
-void show_dents(char *out, size_t max, const void *p, size_t n)
+void show_dents(char *out, size_t max, const void *p, size_t n, bool old)
 {
 	struct {
 		uint64_t ino;
@@ -146,6 +163,8 @@ void show_dents(char *out, size_t max, const void *p, size_t n)
 		d = (const void *)((const char *)p + at);
 		if (d->reclen < 19)
 			break;
-		add(out, max, " %s/%u/%s", d->name, d->type, strcmp(d->name, "..") ? ino_name(d->ino) : "");
+		const char *name = old ? d->name - 1 : d->name;
+		add(out, max, " %s/%u/%s", name, old ? ((const uint8_t *)d)[d->reclen - 1] : d->type,
+		    strcmp(name, "..") ? ino_name(d->ino) : "");
 	}
 }

@@ -17,6 +17,8 @@
 #include <sys/time.h>
 #include <utime.h>
 
+#include "farcall/wire.h"
+
 struct list fd_values, place_values;
 static struct list dirfd_values, val_values, hex_values, oct_values, open_values, str_values, in_values, out_values,
 	iov_in_values, iov_out_values, second_places, mode_values;
@@ -89,7 +91,7 @@ static void make_fds(void)
 
 static void make_numbers(void)
 {
-	static const long vals[] = { 0, 1, 2, 3, 4, 5, 7, 8, 10, 23, 24, 25, 100, 512, 1024, 1025, 4095, 4096, 4097, 9990, 10000, 65536, 150000,
+	static const long vals[] = { 0, 1, 2, 3, 4, 5, 7, 8, 10, 16, 23, 24, 25, 100, 512, 1024, 1025, 4095, 4096, 4097, 9990, 10000, 65536, 150000,
 		-1, -2, -100, -4096, INT_MAX, INT_MIN, UINT_MAX, 1L << 32, (1L << 32) + 5, 1L << 40, LONG_MAX, LONG_MAX - 100,
 		LONG_MIN };
 	static const long octs[] = { 0, 0644, 0755, 01777, 04755, 02711, 07777, 0177777, S_IFREG | 0600, S_IFIFO | 0640,
@@ -152,6 +154,7 @@ static void make_memory(void)
 		put(&out_values, label, H_END, ends[i]);
 	}
 	put(&in_values, "readonly", H_RO, 0);
+	put(&in_values, "zeros", H_ZEROS, 0);
 	put(&out_values, "readonly", H_RO, 0);
 	put_bad_pointers(&in_values);
 	put_bad_pointers(&out_values);
@@ -331,6 +334,25 @@ static const struct fsxattr fsxattrs[] = { { .fsx_xflags = 0 }, { .fsx_xflags = 
 static const int bits[] = { E, E | 1, E | 2, E | 4, E | 8, E | 0x10, E | 0x20, E | 0x40, E | 0x80, E | 0x100, E | 0x400,
 	E | 0x800, E | 0x4000, E | 0x10000, E | 0x20000, E | 0x100000, E | 0x1000000, E | 0x20000000, E | 0x40000000, -1 };
 #undef E
+static char value_room[300];
+#define ROOM (uintptr_t)value_room
+static const struct fc_xattr_args xattr_args[] = {
+	{ ROOM, 100, 0 }, { ROOM, 2, 0 }, { ROOM, 0, 0 }, { 0, 0, 0 }, { 0, 100, 0 }, { 8, 10, 0 }, { ROOM, 65537, 0 },
+	{ ROOM, 1 << 31, 0 }, { ROOM, 100, 1 }, { ROOM, 100, 2 }, { ROOM, 100, 3 }, { ROOM, 100, 4 },
+};
+#undef ROOM
+static const struct fc_cachestat_range cache_ranges[] = { { 0, 0 }, { 1, 4096 }, { 1 << 20, 5 }, { ~0ull, ~0ull } };
+static const struct fc_space spaces[] = { { 0, SEEK_SET, 0, 4096, 0, 0, { 0 } }, { 0, SEEK_CUR, 10, 5000, 0, 0, { 0 } },
+	{ 0, SEEK_END, -5, 10, 0, 0, { 0 } }, { 0, 9, 0, 10, 0, 0, { 0 } }, { 0, SEEK_SET, -9, 10, 0, 0, { 0 } },
+	{ 0, SEEK_SET, 0, 0, 0, 0, { 0 } }, { 0, SEEK_SET, 0, -5, 0, 0, { 0 } } };
+static const struct {
+	struct file_dedupe_range range;
+	struct file_dedupe_range_info info[2];
+} dedupes[] = {
+	{ .range = { .dest_count = 0 } }, { .range = { .src_length = 4096, .dest_count = 1 }, .info = { { .dest_fd = -1 } } },
+	{ .range = { .src_length = 4096, .dest_count = 2 }, .info = { { .dest_fd = 60 }, { .dest_fd = 3 } } },
+	{ .range = { .dest_count = 1, .reserved1 = 1 } }, { .range = { .dest_count = 200 } },
+};
 static const uint64_t hints[] = { 0, 1, 2, 3, 4, 5, 6, 1ull << 32, ~0ull };
 
 static void put_objects(struct list *l, const void *data, size_t size, size_t count)
@@ -371,6 +393,10 @@ static const struct {
 	{ "struct fsxattr", fsxattrs, sizeof fsxattrs[0], sizeof fsxattrs / sizeof fsxattrs[0] },
 	{ "int", bits, sizeof bits[0], sizeof bits / sizeof bits[0] },
 	{ "uint64_t", hints, sizeof hints[0], sizeof hints / sizeof hints[0] },
+	{ "struct fc_xattr_args", xattr_args, sizeof xattr_args[0], sizeof xattr_args / sizeof xattr_args[0] },
+	{ "struct fc_cachestat_range", cache_ranges, sizeof cache_ranges[0], sizeof cache_ranges / sizeof cache_ranges[0] },
+	{ "struct fc_space", spaces, sizeof spaces[0], sizeof spaces / sizeof spaces[0] },
+	{ "struct file_dedupe_range", dedupes, sizeof dedupes[0], sizeof dedupes / sizeof dedupes[0] },
 	{ "openat2", hows, sizeof hows[0], sizeof hows / sizeof hows[0] },
 };
 

@@ -115,6 +115,7 @@ static long do_fcntl(int fd, int cmd, long arg)
 		n = cmd == F_GETLK || cmd == F_OFD_GETLK ? sizeof(struct flock) : 0;
 		break;
 	case F_GETOWN_EX:
+	case F_GETOWNER_UIDS:
 	case F_GET_RW_HINT:
 		n = 8;
 		break;
@@ -127,6 +128,8 @@ static long do_fcntl(int fd, int cmd, long arg)
 	case F_GETLEASE:
 	case F_GETOWN:
 	case F_GETSIG:
+	case F_SETSIG:
+	case F_CREATED_QUERY:
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 	case F_ADD_SEALS:
@@ -161,6 +164,23 @@ static long do_fiemap(struct fiemap *map)
 	return 0;
 }
 
+/* A page of it at most, with the client's own descriptors in it or none. */
+static long do_dedupe(struct file_dedupe_range *d)
+{
+	const size_t one = sizeof d->info[0];
+
+	kernel_check_private(d, sizeof *d, "FIDEDUPERANGE");
+	if (sizeof *d + d->dest_count * one > FC_PAGE_SIZE)
+		fuzz_fail("FIDEDUPERANGE with %u destinations", d->dest_count);
+	kernel_check_private(d, sizeof *d + d->dest_count * one, "FIDEDUPERANGE");
+	for (unsigned i = 0; i < d->dest_count; i++) {
+		if ((int)d->info[i].dest_fd != -1)
+			kernel_check_fd((int)d->info[i].dest_fd, "FIDEDUPERANGE");
+		d->info[i].status = (int)fuzz_back(1);
+	}
+	return 0;
+}
+
 static long do_ioctl(int fd, unsigned request, long arg)
 {
 	void *p = (void *)arg;
@@ -183,7 +203,16 @@ static long do_ioctl(int fd, unsigned request, long arg)
 	case FS_IOC_FIEMAP:
 		r = r ? r : p ? do_fiemap(p) : -EFAULT;
 		return r ? r : kernel_weather();
+	case FIDEDUPERANGE:
+		r = r ? r : p ? do_dedupe(p) : -EFAULT;
+		return r ? r : kernel_weather();
+	case FIOQSIZE:
+		n = sizeof(int64_t);
+		break;
 	case FIONREAD:
+	case FIONBIO:
+	case FIOASYNC:
+	case FIGETBSZ:
 	case FS_IOC_GETFLAGS: /* declared as long, written as int */
 	case FS_IOC_SETFLAGS:
 	case FS_IOC_GETVERSION:
@@ -191,6 +220,13 @@ static long do_ioctl(int fd, unsigned request, long arg)
 		break;
 	case FS_IOC_FSGETXATTR:
 	case FS_IOC_FSSETXATTR:
+	case FS_IOC_RESVSP:
+	case FS_IOC_UNRESVSP:
+	case FS_IOC_RESVSP64:
+	case FS_IOC_UNRESVSP64:
+	case FS_IOC_ZERO_RANGE:
+	case FS_IOC_GETFSUUID:
+	case FS_IOC_GETFSSYSFSPATH:
 		break;
 	default:
 		fuzz_fail("ioctl %#x", request);

@@ -36,6 +36,7 @@ static bool in_scratch(const char *p, size_t n)
 		{ x->walk.text, sizeof x->walk.text },
 		{ x->walk.scratch, sizeof x->walk.scratch },
 		{ x->iov, sizeof x->iov },
+		{ &x->xattr, sizeof x->xattr },
 		{ &x->e, sizeof x->e },
 		{ &x->cred, sizeof x->cred },
 	};

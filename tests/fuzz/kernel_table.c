@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "farcall/wire.h"
 #include "tests/fuzz/client.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -21,7 +22,7 @@ unsigned kernel_calls_made;
 
 /* ---- what the table says ---- */
 
-enum kind { NONE, VAL, FD, DIR, PATH, STR, IN, OUT, OBJ_IN, OBJ_OUT, IOV_IN, IOV_OUT, OFFSET };
+enum kind { NONE, VAL, FD, DIR, PATH, STR, IN, OUT, OBJ_IN, OBJ_OUT, IOV_IN, IOV_OUT, OFFSET, XATTR };
 enum returns { ZERO, COUNT, NUMBER }; /* COUNT: of what the buffer holds */
 
 struct call {
@@ -90,6 +91,14 @@ static const struct call calls[512] = {
 	CALL(removexattr, ZERO, { PATH }, { STR, 256 })
 	CALL(lremovexattr, ZERO, { PATH }, { STR, 256 })
 	CALL(fremovexattr, ZERO, { FD }, { STR, 256 })
+	CALL(setxattrat, ZERO, { DIR }, { PATH }, { VAL }, { STR, 256 }, { XATTR, 5 }, { VAL })
+	CALL(getxattrat, NUMBER, { DIR }, { PATH }, { VAL }, { STR, 256 }, { XATTR, 5 }, { VAL })
+	CALL(listxattrat, COUNT, { DIR }, { PATH }, { VAL }, { OUT, 4 }, { VAL })
+	CALL(removexattrat, ZERO, { DIR }, { PATH }, { VAL }, { STR, 256 })
+	CALL(fchmodat2, ZERO, { DIR }, { PATH }, { VAL }, { VAL })
+	CALL(file_getattr, ZERO, { DIR }, { PATH }, { OUT, 3 }, { VAL }, { VAL })
+	CALL(file_setattr, ZERO, { DIR }, { PATH }, { IN, 3 }, { VAL }, { VAL })
+	CALL(cachestat, ZERO, { FD }, { OBJ_IN, 16 }, { OBJ_OUT, 40 }, { VAL })
 };
 /* clang-format on */
 
@@ -265,6 +274,24 @@ static long check_object(const struct running *r, int i)
 	return 0;
 }
 
+/* A structure whose size is an argument, with a pointer and a length in it. The kernel moves no more than 64 KiB. */
+static long check_xattr(const struct running *r, int i)
+{
+	struct fc_xattr_args *args = (void *)r->a[i];
+	uint64_t size = r->a[r->call->arg[i].n], n;
+
+	if (size != sizeof *args)
+		fuzz_fail("%s with a structure of %lu bytes", r->call->name, (unsigned long)size);
+	kernel_check_private(args, sizeof *args, r->call->name);
+	n = args->size < 65536 ? args->size : 65536;
+	if (!args->value || !n)
+		return args->value || !n ? 0 : -EFAULT;
+	kernel_check((void *)(uintptr_t)args->value, n, r->call->name);
+	if (r->nr == SYS_getxattrat)
+		kernel_fill((void *)(uintptr_t)args->value, n, r->call->name);
+	return 0;
+}
+
 static long check_arg(struct running *r, int i)
 {
 	bool walk;
@@ -294,6 +321,8 @@ static long check_arg(struct running *r, int i)
 	case IOV_IN:
 	case IOV_OUT:
 		return check_iov(r, i);
+	case XATTR:
+		return check_xattr(r, i);
 	case OFFSET:
 		if (r->a[i])
 			kernel_check_private((void *)r->a[i], 8, r->call->name);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -70,6 +71,13 @@ static void put_arg(const struct fc_arg *arg, uint64_t v, const uint64_t all[6])
 	case FC_KIND_CLONE_RANGE:
 	case FC_KIND_FIEMAP_ARG:
 		put_data(v, arg->extra);
+		break;
+	case FC_KIND_DEDUPE_ARG:
+		put_data(v, 2 * sizeof(struct file_dedupe_range));
+		break;
+	case FC_KIND_XATTR_IN:
+	case FC_KIND_XATTR_OUT:
+		put_data(v, sizeof(struct fc_xattr_args));
 		break;
 	case FC_KIND_IOV_IN:
 	case FC_KIND_IOV_OUT:

@@ -76,8 +76,9 @@ wide() {
 }
 
 if strace -f -i -o "$work/trace" true 2>/dev/null; then
-	sed -n 's/^\(SYSCALL\|LEGACY\|IRREGULAR\|HOOKED\|SPECIAL\)(\([a-z0-9_]*\).*/\2/p' "$FC_SOURCE/include/farcall/syscalls.def" \
-		"$FC_SOURCE/libc-shim/hook/hooked.def" >"$work/names"
+	sed -n -e 's/^\(SYSCALL\|LEGACY\|IRREGULAR\)(\([a-z0-9_]*\).*/\2/p' \
+		-e 's/^LOCAL([0-9]*, \([a-z0-9_]*\), \(HOOKED\|SPECIAL\).*/\1/p' \
+		"$FC_SOURCE/include/farcall/syscalls.def" "$FC_SOURCE/include/farcall/local.def" >"$work/names"
 	wide env FC_TEST_COUNTS="$work/counts" FC_TEST_SITES="$work/sites" \
 		strace -f -i -E LD_PRELOAD="$shim" -o "$work/trace" || complain "h_wide failed"
 	awk -v least=400 -f "$here/bypass.awk" "$work/names" "$work/counts" "$work/trace" >"$work/report" || complain "calls went past the hook:"

@@ -23,6 +23,7 @@ limits      files    e2e/h_limits.c
 locks       files    e2e/h_locks.c
 mmap        files    e2e/h_mmap.c
 signals     files    e2e/h_signals.c
+table       files    e2e/h_table.c
 threads     files    e2e/h_threads.c
 wide        files    preload/h_wide.c
 hook        prints   preload/h_hook.c -fexceptions

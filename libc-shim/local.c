@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * local.c - the calls of local.def that meet something remote: the one handler of all that are refused by their row, and those whose
+ * descriptors lie where no row can say. It makes no request but through fc_dispatch.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "libc-shim/shim.h"
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#define OPEN_TREE_CLOEXEC O_CLOEXEC
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+/* ---- what an argument is ---- */
+
+static bool directory_is_remote(int dirfd)
+{
+	const struct shim_process *p = shim_process();
+
+	return dirfd == AT_FDCWD ? p->cwd_domain >= 0 : shim_fd_get(p, dirfd) != 0;
+}
+
+static bool path_is_remote(int dirfd, long path, unsigned kind)
+{
+	char first;
+
+	if (kind == FC_KIND_PATH_OPT && !path)
+		return directory_is_remote(dirfd);
+	if (kind == FC_KIND_SOURCE &&
+	    (fc_copy_from_user(&first, (const char *)path, 1) || (first != '/' && first != '.')))
+		return false;
+	return fc_path_is_remote(dirfd, (const char *)path);
+}
+
+static bool address_is_remote(long address, long length)
+{
+	struct sockaddr_un un;
+	uint64_t n = (uint32_t)length < sizeof un ? (uint32_t)length : sizeof un;
+	char path[sizeof un.sun_path + 1] = { 0 };
+
+	if (!address || n <= offsetof(struct sockaddr_un, sun_path) ||
+	    fc_copy_from_user(&un, (const void *)address, n) || un.sun_family != AF_UNIX)
+		return false;
+	memcpy(path, un.sun_path, n - offsetof(struct sockaddr_un, sun_path));
+	return path[0] && fc_path_is_remote(AT_FDCWD, path); /* without: an abstract name */
+}
+
+/* ---- the rows that say REFUSE ---- */
+
+static bool argument_is_remote(const struct fc_local *row, int i, const long a[6])
+{
+	const int dirfd = i && row->kind[i - 1] == FC_KIND_DIRFD ? (int)a[i - 1] : AT_FDCWD;
+
+	switch (row->kind[i]) {
+	case FC_KIND_FD:
+		return shim_fd_get(shim_process(), a[i]) != 0;
+	case FC_KIND_DIRFD:
+		return (i == 5 || (row->kind[i + 1] != FC_KIND_PATH && row->kind[i + 1] != FC_KIND_PATH_OPT)) &&
+		       directory_is_remote((int)a[i]);
+	case FC_KIND_PATH:
+	case FC_KIND_PATH_OPT:
+	case FC_KIND_SOURCE:
+		return path_is_remote(dirfd, a[i], row->kind[i]);
+	case FC_KIND_ADDRESS:
+		return address_is_remote(a[i], a[i + 1]);
+	default:
+		return false;
+	}
+}
+
+/* A descriptor that no call can use: not open, or O_PATH, which its placeholder is as well. */
+static bool unusable(long fd)
+{
+	long flags = fc_call(SYS_fcntl, fd, F_GETFL, 0);
+
+	return flags < 0 || (flags & O_PATH);
+}
+
+static long refuse(const struct fc_local *row, const long a[6])
+{
+	for (int i = 0; i < 6; i++)
+		if ((row->kind[i] == FC_KIND_FD || row->kind[i] == FC_KIND_LIKE) && unusable(a[i]))
+			return -EBADF;
+	return -(long)row->error;
+}
+
+long shim_do_local(long nr, long a[6])
+{
+	const struct fc_local *row = fc_local_by_nr((unsigned)nr);
+
+	for (int i = 0; i < 6; i++)
+		if (unlikely(argument_is_remote(row, i, a)))
+			return refuse(row, a);
+	return shim_native(nr, a);
+}
+
+/* ---- messages: a remote descriptor would arrive as an empty directory ---- */
+
+static bool rights_are_remote(const char *fds, size_t n)
+{
+	int fd;
+
+	for (; n >= sizeof fd; n -= sizeof fd, fds += sizeof fd)
+		if (!fc_copy_from_user(&fd, fds, sizeof fd) && shim_fd_get(shim_process(), fd))
+			return true;
+	return false;
+}
+
+/* Does the control part hand remote descriptors over? What is no control part the kernel refuses. */
+static bool control_is_remote(const char *control, size_t n)
+{
+	struct cmsghdr h;
+
+	while (n >= sizeof h && !fc_copy_from_user(&h, control, sizeof h) && h.cmsg_len >= sizeof h &&
+	       h.cmsg_len <= n) {
+		if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS &&
+		    rights_are_remote(control + sizeof h, h.cmsg_len - sizeof h))
+			return true;
+		if (CMSG_ALIGN(h.cmsg_len) >= n)
+			break;
+		control += CMSG_ALIGN(h.cmsg_len);
+		n -= CMSG_ALIGN(h.cmsg_len);
+	}
+	return false;
+}
+
+/* What is wrong with a message for the local kernel: EOPNOTSUPP for the descriptors in it, as from a socket that takes none; ECONNREFUSED
+ * for where it goes, where nobody listens. 0: nothing. */
+static long message_refused(long user)
+{
+	struct msghdr m;
+
+	if (fc_copy_from_user(&m, (const void *)user, sizeof m))
+		return 0;
+	if (m.msg_controllen && control_is_remote(m.msg_control, m.msg_controllen))
+		return -EOPNOTSUPP;
+	return m.msg_name && address_is_remote((long)m.msg_name, m.msg_namelen) ? -ECONNREFUSED : 0;
+}
+
+long shim_do_sendmsg(long nr, long a[6])
+{
+	long r = message_refused(a[1]);
+
+	return unlikely(r) ? r : shim_native(nr, a);
+}
+
+/* The messages before the first that is refused are sent. */
+long shim_do_sendmmsg(long nr, long a[6])
+{
+	const struct mmsghdr *messages = (const struct mmsghdr *)a[1];
+	long b[6] = { a[0], a[1], (uint32_t)a[2], a[3] }, r = 0, n = 0;
+
+	while (n < b[2] && n < FC_IOV_MAX && !(r = message_refused((long)&messages[n])))
+		n++;
+	if (likely(!r))
+		return shim_native(nr, a);
+	b[2] = n;
+	return n ? shim_native(nr, b) : r;
+}
+
+/* ---- descriptors in other structures ---- */
+
+/* Requests before the first about a remote file are taken; that one is refused as a file system without them does. */
+long shim_do_io_submit(long nr, long a[6])
+{
+	struct iocb *const *list = (struct iocb *const *)a[2], *one;
+	long b[6] = { a[0], a[1], a[2] }, n = 0;
+	uint32_t fd;
+
+	while (n < a[1] && !fc_copy_from_user(&one, &list[n], sizeof one) &&
+	       !fc_copy_from_user(&fd, &one->aio_fildes, sizeof fd) && !shim_fd_get(shim_process(), (int)fd))
+		n++;
+	if (likely(n >= a[1]) || fc_copy_from_user(&one, &list[n], sizeof one) ||
+	    fc_copy_from_user(&fd, &one->aio_fildes, sizeof fd))
+		return shim_native(nr, a);
+	b[1] = n;
+	return n ? shim_native(nr, b) : -EINVAL;
+}
+
+/* KCMP_FILE of this process' own descriptors: all placeholders are one file to the kernel. As without this call. */
+long shim_do_kcmp(long nr, long a[6])
+{
+	const long self = fc_call(SYS_getpid);
+	const struct shim_process *p = shim_process();
+
+	if ((int)a[2] == 0 && !((int)a[0] == (int)a[1] && a[3] == a[4]) &&
+	    (((int)a[0] == self && shim_fd_get(p, a[3])) || ((int)a[1] == self && shim_fd_get(p, a[4]))))
+		return -ENOSYS;
+	return shim_native(nr, a);
+}
+
+/* A descriptor of another process, which may be a placeholder: not to be had. */
+long shim_do_pidfd_getfd(long nr, long a[6])
+{
+	long fd = shim_native(nr, a);
+
+	if (fd < 0 || !shim_is_placeholder((int)fd))
+		return fd;
+	fc_call(SYS_close, fd);
+	return -EPERM;
+}
+
+/* FSCONFIG_SET_PATH, _SET_PATH_EMPTY and _SET_FD have a directory or descriptor as their last argument. */
+long shim_do_fsconfig(long nr, long a[6])
+{
+	enum { SET_PATH = 3, SET_PATH_EMPTY, SET_FD };
+	const unsigned command = (unsigned)a[1];
+
+	if (command == SET_FD ? shim_fd_get(shim_process(), a[4]) != 0
+			      : (command == SET_PATH || command == SET_PATH_EMPTY) &&
+					path_is_remote((int)a[4], a[3], FC_KIND_PATH))
+		return -EINVAL;
+	return shim_native(nr, a);
+}
+
+/* LANDLOCK_RULE_PATH_BENEATH: a rule about a placeholder would be a rule about nothing. */
+long shim_do_landlock_add_rule(long nr, long a[6])
+{
+	struct __attribute__((packed)) {
+		uint64_t allowed;
+		int32_t parent;
+	} beneath;
+
+	if ((int)a[1] == 1 && !fc_copy_from_user(&beneath, (const void *)a[2], sizeof beneath) &&
+	    shim_fd_get(shim_process(), beneath.parent))
+		return -EBADFD;
+	return shim_native(nr, a);
+}
+
+/* Without OPEN_TREE_CLONE it is an open with O_PATH; with it, what only those may who may mount. */
+long shim_do_open_tree(long nr, long a[6])
+{
+	const unsigned known = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE |
+			       OPEN_TREE_CLOEXEC;
+	const unsigned flags = (unsigned)a[2];
+	char path[48] = "/proc/self/fd/", digits[24], first, *number;
+	long b[6] = { a[0], a[1], O_PATH | (flags & OPEN_TREE_CLOEXEC ? O_CLOEXEC : 0), 0 };
+
+	if (!fc_path_is_remote((int)a[0], (const char *)a[1]))
+		return shim_native(nr, a);
+	if ((flags & ~known) || (flags & (AT_RECURSIVE | OPEN_TREE_CLONE)) == AT_RECURSIVE)
+		return -EINVAL;
+	if (flags & OPEN_TREE_CLONE)
+		return -EPERM;
+	if (!(flags & AT_EMPTY_PATH) || fc_copy_from_user(&first, (const char *)a[1], 1) || first) {
+		b[2] |= flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
+		return fc_dispatch(SYS_openat, b);
+	}
+	number = shim_format_number(digits + sizeof digits, (uint32_t)a[0]);
+	memcpy(path + sizeof "/proc/self/fd/" - 1, number, (size_t)(digits + sizeof digits - number));
+	b[1] = (long)((int)a[0] == AT_FDCWD ? "." : path);
+	return fc_dispatch(SYS_openat, b);
+}
