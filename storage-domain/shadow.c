@@ -318,7 +318,7 @@ static void await_session(struct fc_shadow *s)
 /* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
 static int arrange_fds(const struct fc_exports *exports, uint32_t keep, int link)
 {
-	int high = fcntl(link, F_DUPFD_CLOEXEC, 2 * FC_DOMAIN_FD_FIRST);
+	int high = fcntl(link, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
 
 	if (high < 0)
 		return -errno;
