@@ -471,17 +471,23 @@ static int read_program(long fd, char *to, size_t size)
 /* Copy a remote program into a memfd; not by writing, which the limit of file sizes would apply to. */
 static int fetch(long fd, size_t size)
 {
-	int memfd = (int)shim_make_fd(shim_process(), SYS_memfd_create, (long)"farcall-program", MFD_CLOEXEC, 0, 0);
-	long r = memfd < 0 ? memfd : shim_set_size(shim_process(), memfd, size), at;
+	struct shim_process *p = shim_process();
+	int memfd = (int)shim_make_fd(p, SYS_memfd_create, (long)"farcall-program", MFD_CLOEXEC, 0, 0);
+	long r = memfd < 0 ? memfd : shim_set_size(p, memfd, size), at;
 
+	if (r == -EFBIG) {
+		shim_done_with(p, memfd);
+		memfd = shim_borrow(&p->session[shim_fd_domain(shim_fd_get(p, fd))], size);
+		r = memfd < 0 ? memfd : 0;
+	}
 	if (r == 0 && size) {
 		at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 		r = shim_is_error(at) ? at : read_program(fd, (char *)at, size);
 		if (!shim_is_error(at))
 			fc_call(SYS_munmap, at, size);
 	}
-	if (r < 0 && memfd >= 0)
-		shim_done_with(shim_process(), memfd);
+	if (r < 0)
+		shim_done_with(p, memfd);
 	return r < 0 ? (int)r : memfd;
 }
 

@@ -237,6 +237,8 @@ int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the sessi
 int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
 void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
+int shim_borrow(struct shim_session *s,
+		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
 
 int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
 void shim_entry_put(struct shim_session *s, int index);

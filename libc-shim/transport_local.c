@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "libc-shim/transport.h"
@@ -133,7 +134,7 @@ static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t ar
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
-	if (type != FC_MSG_FORK)
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY)
 		drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
 	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
@@ -296,40 +297,71 @@ static void populate(long address, size_t size)
 		*(volatile char *)(address + i) = 0;
 }
 
-/* A sealed memfd of `size` bytes mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
-static long area_make(const char *name, size_t size, void *at, int *fd)
+/* A memfd that the domain has made: it has no limit of file sizes to keep to. Returns it or -errno. */
+static int memory(struct shim_session *s, size_t size)
+{
+	int r = ask(s, FC_MSG_MEMORY, size, 0, NULL, 0);
+
+	if (r == 0 && s->packet.nfds == 1) {
+		r = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+	} else if (r == 0) {
+		r = -EMFILE;
+	}
+	drop(&s->packet);
+	return r;
+}
+
+/* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
+static int memfd_make(struct shim_session *s, const char *name, size_t size)
+{
+	struct shim_process *p = shim_process();
+	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0);
+	long r = fd < 0 ? fd : shim_set_size(p, fd, size);
+	struct stat st;
+
+	if (r == -EFBIG) {
+		shim_done_with(p, fd);
+		r = fd = memory(s, size);
+	}
+	if (r >= 0)
+		r = fc_call(SYS_fcntl, fd, F_ADD_SEALS, SEALS);
+	if (r == 0 && ((fc_call(SYS_fcntl, fd, F_GET_SEALS) & SEALS) != SEALS || fc_call(SYS_fstat, fd, &st) < 0 ||
+		       st.st_size != (long)size))
+		r = -EIO;
+	if (r == 0)
+		return fd;
+	shim_done_with(p, fd);
+	return (int)r;
+}
+
+/* One mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
+static long area_make(struct shim_session *s, const char *name, size_t size, void *at, int *fd)
 {
 	long address;
 
-	*fd = (int)shim_make_fd(shim_process(), SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0);
+	*fd = memfd_make(s, name, size);
 	if (*fd < 0)
 		return *fd;
-	long r = shim_set_size(shim_process(), *fd, size);
-	if (r == 0)
-		r = fc_call(SYS_fcntl, *fd, F_ADD_SEALS, SEALS);
-	if (r == 0) {
-		address =
-			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
-		if (!shim_is_error(address)) {
-			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
-			return address;
-		}
-		r = address;
+	address = fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
+	if (shim_is_error(address)) {
+		shim_done_with(shim_process(), *fd);
+		*fd = -1;
+		return address;
 	}
-	shim_done_with(shim_process(), *fd);
-	*fd = -1;
-	return r;
+	fc_call(SYS_madvise, address, size, MADV_DONTFORK);
+	return address;
 }
 
 static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
 {
 	int fd[2];
-	long area = area_make("farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
+	long area = area_make(s, "farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
 
 	if (shim_is_error(area))
 		return (int)area;
 	s->area = (struct fc_request_area *)area;
-	long r = area_make("farcall-data", FC_DATA_MIN, s->data, &fd[1]);
+	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
 	if (!shim_is_error(r)) {
 		init(s->area);
 		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
@@ -342,7 +374,7 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 static int grow(struct shim_session *s, size_t length)
 {
 	int fd;
-	long r = area_make("farcall-data", length, s->data + length, &fd);
+	long r = area_make(s, "farcall-data", length, s->data + length, &fd);
 
 	if (shim_is_error(r))
 		return (int)r;
@@ -447,6 +479,7 @@ static const char *lost(struct shim_session *s)
 const struct shim_transport shim_transport_local = {
 	.bell = &fc_bell_local_ops,
 	.attach = attach,
+	.memory = memory,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

@@ -96,6 +96,8 @@ static int arrange_fds(int ready_fd)
 	return 0;
 }
 
+#define ELSEWHERE "where it is started, or start it elsewhere with `farcall serve` and use it with --domain"
+
 static void raise_limit(int resource, rlim_t most)
 {
 	struct rlimit limit = { most, most };
@@ -111,18 +113,26 @@ static void raise_limit(int resource, rlim_t most)
  * logging. */
 static int raise_limits(void)
 {
-	struct rlimit files;
+	struct rlimit files, size;
 
 	raise_limit(RLIMIT_NPROC, RLIM_INFINITY);
 	raise_limit(RLIMIT_FSIZE, RLIM_INFINITY);
 	raise_limit(RLIMIT_NOFILE, FC_DOMAIN_FD_MAX);
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= FC_FILES_LEAST)
+	if (getrlimit(RLIMIT_NOFILE, &files) || getrlimit(RLIMIT_FSIZE, &size))
+		return -1;
+	if (files.rlim_cur < FC_FILES_LEAST)
+		fc_log(FC_LOG_ERROR,
+		       "this storage domain may have %llu files open and needs %u: raise the hard limit (ulimit "
+		       "-Hn) " ELSEWHERE,
+		       (unsigned long long)files.rlim_cur, FC_FILES_LEAST);
+	else if (size.rlim_cur < FC_DATA_MIN)
+		fc_log(FC_LOG_ERROR,
+		       "files of this storage domain may have %llu bytes, and memory is shared by files of %u: raise "
+		       "the hard "
+		       "limit (ulimit -Hf) " ELSEWHERE,
+		       (unsigned long long)size.rlim_cur, FC_DATA_MIN);
+	else
 		return 0;
-	fc_log(FC_LOG_ERROR,
-	       "this storage domain may have %llu files open and needs %u: raise the hard limit (ulimit -Hn) where it "
-	       "is "
-	       "started, or start it elsewhere with `farcall serve` and use it with --domain",
-	       (unsigned long long)files.rlim_cur, FC_FILES_LEAST);
 	return -1;
 }
 

@@ -186,6 +186,11 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	case FC_MSG_BYE:
 		bye(s, p);
 		break;
+	case FC_MSG_MEMORY:
+		if (s->foreign)
+			fc_shadow_poison(s, "it wants memory, and has its own");
+		fc_lend(s, p);
+		break;
 	default:
 		fc_shadow_poison(s, "unknown control message");
 	}

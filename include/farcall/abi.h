@@ -10,6 +10,7 @@
  *   1.0  first version: request area, data area, domain page.
  *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
  *   2.0  local memory that a session grows by is touched by the client first, and can be sealed by the domain (control.h, GROW).
+ *   2.1  a domain makes memory for clients that cannot (control.h, MEMORY).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -29,7 +30,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 0
+#define FC_ABI_MINOR 1
 
 #define FC_CACHE_LINE 64
 #define FC_PAGE_SIZE 4096

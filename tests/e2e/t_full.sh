@@ -17,6 +17,10 @@ else
 fi
 (ulimit -n 64 && "${low[@]}" timeout 60 "$FARCALL" run -v "$TESTDIR/d:/data" -- cat /data/f) >"$TESTDIR/hard" 2>&1 </dev/null
 check "a domain that has too few says so" grep -q 'ulimit -Hn' "$TESTDIR/hard"
+(ulimit -f 16 && "${low[@]}" timeout 60 "$FARCALL" run -v "$TESTDIR/d:/data" -- cat /data/f) >"$TESTDIR/size" 2>&1 </dev/null
+check "a domain that may have no large file says so" grep -q 'ulimit -Hf' "$TESTDIR/size"
+(ulimit -S -f 16 && "$FARCALL" run -v "$TESTDIR/d:/data" -- cat /data/f) >"$TESTDIR/soft" 2>&1 </dev/null
+check "a domain raises its soft limit of file sizes" grep -qx content "$TESTDIR/soft"
 (ulimit -n 128 && "${low[@]}" timeout 60 "$FARCALL" run -v "$TESTDIR/d:/data" -- cat /data/f) >"$TESTDIR/few" 2>&1 </dev/null
 check "a domain can do with few" grep -qx content "$TESTDIR/few"
 finish
