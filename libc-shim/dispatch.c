@@ -38,6 +38,7 @@ static const struct {
 	{ SYS_dup3, shim_do_dup },
 	{ SYS_fcntl, shim_do_fcntl },
 	{ SYS_ioctl, shim_do_ioctl },
+	{ SYS_getdents64, shim_do_getdents64 },
 	{ SYS_newfstatat, shim_do_fstatat },
 	{ SYS_utime, shim_do_times },
 	{ SYS_utimes, shim_do_times },

@@ -8,7 +8,7 @@
  *
  * Layers, which call downwards only:
  *   dispatch.c                 which handler gets a call
- *   path_calls.c rw.c fd_calls.c fcntl.c copy.c map.c fork.c exec.c ids.c     the families
+ *   path_calls.c rw.c fd_calls.c listing.c copy.c map.c fork.c exec.c ids.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
  *   session.c areas.c data.c wait.c    entries, memory, buffers, waiting
@@ -377,6 +377,7 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6]);
 typedef long shim_handler(long nr, long a[6]);
 shim_handler shim_do_fd, shim_do_path, shim_do_close, shim_do_dup, shim_do_close_range;
 shim_handler shim_do_read, shim_do_write, shim_do_vector;
+shim_handler shim_do_getdents64; /* listing.c */
 shim_handler shim_do_fcntl, shim_do_ioctl, shim_do_copy, shim_do_splice, shim_do_mmap;
 shim_handler shim_do_fstatat, shim_do_times, shim_do_umask, shim_do_chdir, shim_do_fchdir, shim_do_getcwd,
 	shim_do_refuse_path;
