@@ -15,13 +15,29 @@ void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const st
 		b->ops->wait(b, &h->bell, bell_seen, 0);
 }
 
-bool fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result)
+void fc_worker_rest(const struct fc_bell *b, struct fc_area_header *h, uint32_t bell_seen)
+{
+	b->ops->wait(b, &h->bell, bell_seen, 0);
+}
+
+bool fc_entry_publish(struct fc_entry *e, int64_t result)
 {
 	fc_store(&e->result, result);
-	if (fc_xchg(&e->state, FC_DONE) != FC_ASLEEP)
-		return false;
+	return fc_xchg(&e->state, FC_DONE) == FC_ASLEEP;
+}
+
+void fc_entry_wake(const struct fc_bell *b, struct fc_entry *e)
+{
 	b->ops->wake_peer(b, &e->state, 1);
-	return true;
+}
+
+bool fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result)
+{
+	bool sleeps = fc_entry_publish(e, result);
+
+	if (sleeps)
+		fc_entry_wake(b, e);
+	return sleeps;
 }
 
 int fc_entry_sleep(const struct fc_bell *b, struct fc_entry *e, uint64_t deadline_ns)

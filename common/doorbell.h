@@ -62,11 +62,17 @@ extern const struct fc_bell fc_bell_local;
 int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
 void fc_futex_wake(uint32_t *word, int n);
 
-/* Client, after an enqueue: must the domain be rung? `in_flight` counts this call. */
-static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_flight)
+/* Client, after an enqueue: how many calls in flight the domain serves without being rung. FC_ENTRIES or more: all there can be. */
+static inline uint32_t fc_bell_credit(const struct fc_area_header *h)
 {
 	fc_fence(); /* enqueue before reading credit; partner: fc_worker_sleep */
-	return fc_load(&h->credit) < in_flight;
+	return fc_load(&h->credit);
+}
+
+/* The same as a question: must it be rung? `in_flight` counts this call. */
+static inline bool fc_bell_needed(const struct fc_area_header *h, uint32_t in_flight)
+{
+	return fc_bell_credit(h) < in_flight;
 }
 
 /* Wake one sleeping worker. Client; and the domain, to hand the queue over before a call that blocks. */
@@ -87,7 +93,14 @@ static inline void fc_bell_nudge(const struct fc_bell *b, struct fc_request_area
  * look at its own stop and cancel flags. */
 void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen);
 
-/* Worker: hand an entry back. Returns true if a sleeping client was woken. */
+/* Worker: sleep until rung, whatever is in the queue: others are at it. */
+void fc_worker_rest(const struct fc_bell *b, struct fc_area_header *h, uint32_t bell_seen);
+
+/* Worker: hand an entry back. Returns true if its client sleeps: it must be woken, before this worker sleeps or blocks. */
+bool fc_entry_publish(struct fc_entry *e, int64_t result);
+void fc_entry_wake(const struct fc_bell *b, struct fc_entry *e);
+
+/* Both at once; true if a client was woken. */
 bool fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
 
 /* Client: from spinning to sleeping on an entry, until `deadline_ns`. 0: done (or a spurious return: look again),

@@ -54,11 +54,11 @@ int shim_borrow(struct shim_session *s, size_t size)
 
 void shim_areas_unmap(struct shim_session *s)
 {
-	if (s->area)
-		fc_call(SYS_munmap, s->area, sizeof *s->area);
+	if (s->requests.area)
+		fc_call(SYS_munmap, s->requests.area, sizeof *s->requests.area);
 	if (s->data)
 		fc_call(SYS_munmap, s->data, FC_DATA_MAX);
-	s->area = NULL;
+	s->requests.area = NULL;
 	s->data = NULL;
 }
 

@@ -4,13 +4,10 @@
  * entry keeps the chunk it got first, so that a thread, which comes back to the same entry, has its own; larger calls take
  * extra chunks and give them back at their end. Lock-free, so that signal handlers may call in at any point.
  */
-#include <errno.h>
-#include <sys/syscall.h>
-
 #include "libc-shim/shim.h"
 
 #define NAPS_BEFORE_SHRINKING 32 /* sleeps in which half of the data area was not needed */
-#define PATIENCE 20000           /* looks at a full data area before a call fails with ENOMEM */
+#define PATIENCE 1000            /* looks at a full data area before a call fails with ENOMEM */
 
 #define TAKEN UINT16_MAX /* the owner of a chunk that is going */
 
@@ -46,13 +43,11 @@ static int chunk_get(struct shim_session *s, int entry)
 
 	if (likely(chunk >= 0))
 		return chunk;
-	shim_entries_reclaim(s);
+	shim_requests_reclaim(&s->requests, shim_owner_self());
 	chunk = chunk_more(s, entry, 0);
 	/* all of it is in use: by calls that end, so wait a little */
-	for (int i = 0; chunk < 0 && i < PATIENCE && s->state == SHIM_SESSION_READY; i++) {
-		fc_call(SYS_sched_yield);
-		if (i % 64 == 63)
-			shim_entries_reclaim(s);
+	for (unsigned i = 0; chunk < 0 && i < PATIENCE && shim_wait_for_room(&s->requests, i); i++) {
+		shim_requests_reclaim(&s->requests, shim_owner_self());
 		chunk = chunk_try(s, entry, 0);
 	}
 	return chunk;
@@ -72,8 +67,8 @@ bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
 
 void shim_data_nap(struct shim_session *s)
 {
-	if (unlikely(fc_load(&s->forgotten)))
-		shim_entries_reclaim(s);
+	if (unlikely(fc_load(&s->requests.forgotten)))
+		shim_requests_reclaim(&s->requests, shim_owner_self());
 	if (likely(s->chunks == FC_DATA_MIN / FC_CHUNK) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
 		return;
 	if (fc_load(&s->peak) < s->chunks / 2)
@@ -84,31 +79,42 @@ void shim_data_nap(struct shim_session *s)
 
 int shim_entry_chunk(struct shim_session *s, int entry)
 {
-	struct shim_slot *slot = &s->slot[entry];
+	struct shim_slot *slot = &s->requests.slot[entry];
 
-	if (unlikely(slot->chunk < 0))
-		slot->chunk = (int16_t)chunk_get(s, entry);
-	return slot->chunk;
+	if (unlikely(!slot->chunk))
+		slot->chunk = (uint16_t)(chunk_get(s, entry) + 1);
+	return slot->chunk - 1;
 }
 
 int shim_entry_extra(struct shim_session *s, int entry)
 {
-	struct shim_slot *slot = &s->slot[entry];
+	struct shim_slot *slot = &s->requests.slot[entry];
 	/* whoever has some already makes do with them: waiting for more could be waiting for each other */
-	int chunk = slot->extra < 0 ? chunk_get(s, entry) : chunk_more(s, entry, (uint32_t)slot->extra);
+	int chunk = slot->extra ? chunk_more(s, entry, slot->extra - 1u) : chunk_get(s, entry);
 
 	if (chunk >= 0)
-		slot->extra = (int16_t)chunk;
+		slot->extra = (uint16_t)(chunk + 1);
 	return chunk;
 }
 
 void shim_extra_free(struct shim_session *s, int entry)
 {
-	struct shim_slot *slot = &s->slot[entry];
+	struct shim_slot *slot = &s->requests.slot[entry];
 	uint32_t chunks = fc_load(&s->chunks);
 
 	for (uint32_t i = 0; i < chunks; i++)
-		if (fc_load(&s->chunk_owner[i]) == entry + 1 && (int)i != slot->chunk)
+		if (fc_load(&s->chunk_owner[i]) == entry + 1 && i + 1 != slot->chunk)
 			fc_store_release(&s->chunk_owner[i], 0);
-	slot->extra = -1;
+	slot->extra = 0;
+	shim_room(&s->requests);
+}
+
+void shim_buffers_free(struct shim_requests *q, int slot)
+{
+	shim_extra_free(shim_session_of(q), slot);
+}
+
+void shim_buffers_rest(struct shim_requests *q)
+{
+	shim_data_nap(shim_session_of(q));
 }

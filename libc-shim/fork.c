@@ -87,10 +87,11 @@ static void orphan_check(struct shim_process *p)
  */
 static void areas_after_fork(struct shim_session *s)
 {
-	if (!s->area || !shim_self()->depth)
+	struct fc_request_area *area = s->requests.area;
+
+	if (!area || !shim_self()->depth)
 		return;
-	fc_call(SYS_mmap, s->area, sizeof *s->area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		0);
+	fc_call(SYS_mmap, area, sizeof *area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	fc_call(SYS_mmap, s->data, FC_DATA_MAX, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
@@ -171,7 +172,8 @@ long shim_do_fork(long nr, long a[6])
 
 /* ---- the vfork child ---- */
 
-#define COPY_SIZE (sizeof(struct shim_process) + (size_t)SHIM_FDS * sizeof(uint64_t))
+#define SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
+#define COPY_SIZE (SHIM_DOMAINS * SLOTS_SIZE + (size_t)SHIM_FDS * sizeof(uint64_t) + sizeof(struct shim_process))
 
 /*
  * A vfork child runs in our memory with a descriptor table of its own. From the first call on that would change ours it
@@ -188,7 +190,8 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	if (at < 0 && at > -4096)
 		return (int)at;
 	shim_lock(&all, &all_saved);
-	struct shim_process *p = (struct shim_process *)at;
+	struct shim_slot *slots = (struct shim_slot *)at;
+	struct shim_process *p = (struct shim_process *)(at + (long)(SHIM_DOMAINS * SLOTS_SIZE));
 	memcpy(p, parent, sizeof *p);
 	p->fd = (uint64_t *)(p + 1);
 	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
@@ -201,6 +204,8 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 		struct shim_offspring o = { .sock = -1 };
 		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
 
+		p->session[d].requests.slot = slots + (size_t)d * FC_ENTRIES;
+		p->session[d].requests.used = 0;
 		shim_lock(&parent->session[d].lock, &saved);
 		if (shim_session_speaks(
 			    &parent->session[d])) /* else our parent's ids are being changed, ours are not */
@@ -223,7 +228,7 @@ static void copy_free(struct shim_thread *t)
 		return;
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		shim_areas_unmap(&p->session[d]);
-	fc_call(SYS_munmap, p, COPY_SIZE);
+	fc_call(SYS_munmap, (char *)p - SHIM_DOMAINS * SLOTS_SIZE, COPY_SIZE);
 }
 
 struct shim_process *shim_vfork_process(struct shim_thread *t)

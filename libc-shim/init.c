@@ -9,15 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "libc-shim/shim.h"
+#include "libc-shim/vdso.h"
 
 #define HIDDEN_ROOM 32
 #define HIDDEN_LOW 1024
 #define AUXV_MAX 64
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
 
 static const char *variable(char **envp, const char *name)
 {
@@ -47,21 +52,31 @@ static bool is_set(char **envp, const char *name)
 	return v && *v && shim_strcmp(v, "0");
 }
 
+/* What the kernel has told this program about itself (getauxval(3)); `otherwise` if that cannot be had. */
+static unsigned long auxiliary(unsigned long type, unsigned long otherwise)
+{
+	Elf64_auxv_t aux[AUXV_MAX];
+	long n = fc_call(SYS_prctl, PR_GET_AUXV, aux, sizeof aux, 0, 0), fd;
+
+	if (n < 0) { /* before Linux 6.4 */
+		fd = fc_call(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
+		if (fd < 0)
+			return otherwise;
+		n = fc_call(SYS_read, fd, aux, sizeof aux);
+		fc_call(SYS_close, fd);
+	}
+	for (long i = 0; i < n / (long)sizeof aux[0] && i < AUXV_MAX; i++)
+		if (aux[i].a_type == type)
+			return aux[i].a_un.a_val;
+	return otherwise;
+}
+
 /* Has executing this program given it rights? Then its environment must not say where its files are. glibc does not even
  * load a preload object then, but a relinked program has the shim in it. */
 static bool gained_rights(void)
 {
-	Elf64_auxv_t aux[AUXV_MAX];
-	long fd = fc_call(SYS_openat, AT_FDCWD, "/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0), n;
-
-	if (fd < 0)
-		return fc_call(SYS_getuid) != fc_call(SYS_geteuid) || fc_call(SYS_getgid) != fc_call(SYS_getegid);
-	n = fc_call(SYS_read, fd, aux, sizeof aux);
-	fc_call(SYS_close, fd);
-	for (long i = 0; i < n / (long)sizeof aux[0]; i++)
-		if (aux[i].a_type == AT_SECURE)
-			return aux[i].a_un.a_val;
-	return true;
+	return auxiliary(AT_SECURE,
+			 fc_call(SYS_getuid) != fc_call(SYS_geteuid) || fc_call(SYS_getgid) != fc_call(SYS_getegid));
 }
 
 /* Where our own descriptors go: behind all that the application can have. But the kernel's table is as long as the highest number, and
@@ -101,6 +116,8 @@ static int open_placeholder(struct shim_process *p)
 	return 0;
 }
 
+static struct shim_slot slots[SHIM_DOMAINS][FC_ENTRIES];
+
 static int process_init(struct shim_process *p)
 {
 	long table = fc_call(SYS_mmap, 0, (size_t)SHIM_FDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
@@ -117,8 +134,10 @@ static int process_init(struct shim_process *p)
 		p->hidden[i] = -1;
 	for (int i = 0; i < SHIM_SPARES; i++)
 		p->spare[i] = -1;
-	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
+		p->session[d].requests.slot = slots[d];
 		shim_session_reset(&p->session[d], d);
+	}
 	return open_placeholder(p);
 }
 
@@ -154,6 +173,7 @@ static int start(const char *dir, char **envp)
 	if (policy >= 0)
 		fc_spin_policy = (enum fc_spin_policy)policy;
 	trace_init(envp);
+	shim_vdso_init(auxiliary(AT_SYSINFO_EHDR, 0));
 	shim_handlers_init();
 	r = fc_signal_init();
 	if (r == 0)

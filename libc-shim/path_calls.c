@@ -323,6 +323,8 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	uint64_t flags = open_how(pc).flags;
 	if (pc->row->effect == FC_EFFECT_OPENS && (placeholder = shim_placeholder(pc->p, flags & O_CLOEXEC, 0)) < 0)
 		return placeholder;
+	if (placeholder >= 0)
+		f->placeholder = placeholder;
 	for (int i = 0; i < 6; i++)
 		a[i] = pc->a[i];
 	for (int k = 0; k < pc->paths; k++)
@@ -343,10 +345,16 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 				break;
 			}
 		}
+		if (placeholder >= 0) {
+			shim_request_settled(&f->request);
+			r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
+			f->placeholder = -1;
+		}
 		shim_call_end(&c);
+	} else if (placeholder >= 0) {
+		f->placeholder = -1;
+		fc_call(SYS_close, placeholder);
 	}
-	if (placeholder >= 0)
-		r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
 	if (unlikely(shim.trace_fd >= 0) && c.quiet)
 		shim_trace(pc->row, pc->a, c.path, r);
 	return r;

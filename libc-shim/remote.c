@@ -39,28 +39,28 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->shown = NULL;
 	c->position = -1;
 	c->quiet = row->effect == FC_EFFECT_OPENS;
-	r = shim_entry_get(c->s);
+	r = shim_request_take(&c->s->requests, shim_owner_self(), &shim_self()->hint);
 	if (r < 0)
 		return r;
-	f->session = c->s;
+	f->request.of = &c->s->requests;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	f->entry = (int16_t)r;
+	f->request.slot = r;
 	return 0;
 }
 
 void shim_call_end(struct shim_call *c)
 {
-	int entry = c->frame->entry;
+	const struct shim_request r = c->frame->request;
 
-	c->frame->entry = -1;
+	c->frame->request.slot = -1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	shim_entry_put(c->s, entry);
+	shim_request_finish(&r);
 }
 
 uint64_t shim_call_room(struct shim_call *c, size_t n)
 {
 	if (!c->chunk) {
-		int chunk = shim_entry_chunk(c->s, c->frame->entry);
+		int chunk = shim_entry_chunk(c->s, c->frame->request.slot);
 
 		if (chunk < 0)
 			return FC_NULL;
@@ -107,8 +107,21 @@ long shim_result(struct shim_session *s, int64_t r)
 
 int64_t shim_call_run(struct shim_call *c, unsigned nr)
 {
-	shim_submit(c->s, c->frame->entry, nr, c->wire);
-	return shim_wait(c->s, c->frame->entry);
+	const struct shim_request *r = &c->frame->request;
+
+	shim_request_fill(r, nr, c->wire, c->row->effect == FC_EFFECT_OPENS || c->row->effect == FC_EFFECT_DUPS);
+	shim_requests_submit(r, 1);
+	return shim_request_wait(r);
+}
+
+int64_t shim_call_ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2)
+{
+	const struct shim_request *r = &c->frame->request;
+	const uint64_t wire[6] = { c->wire[0], a1, a2 };
+
+	shim_request_fill(r, nr, wire, false);
+	shim_requests_submit(r, 1);
+	return shim_request_wait(r);
 }
 
 /* ---- marshalling ---- */
@@ -120,7 +133,7 @@ static uint64_t buffer_room(struct shim_call *c, uint64_t *n)
 
 	if (at != FC_NULL)
 		return at;
-	int chunk = shim_entry_extra(c->s, c->frame->entry);
+	int chunk = shim_entry_extra(c->s, c->frame->request.slot);
 	if (chunk < 0)
 		return FC_NULL;
 	if (*n > FC_CHUNK)
@@ -168,15 +181,6 @@ static int pack_in(struct shim_call *c, int i, const void *user, uint64_t n)
 	return 0;
 }
 
-/* Where a directory is read from, for the case that what comes does not fit. */
-static int64_t ask_position(struct shim_call *c)
-{
-	const uint64_t wire[6] = { c->wire[0], 0, SEEK_CUR };
-
-	shim_submit(c->s, c->frame->entry, SYS_lseek, wire);
-	return shim_wait(c->s, c->frame->entry);
-}
-
 static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 {
 	uint64_t n = c->wire[length_arg];
@@ -194,8 +198,9 @@ static int pack_out(struct shim_call *c, int i, int length_arg, void *user)
 	}
 	if (!shim_can_write(user)) /* before anything moves: a directory's position, say */
 		return 0;
+	/* where it is read from, for the case that what comes does not fit */
 	if (c->row->nr == SYS_getdents64 && !shim_can_write((char *)user + n - 1))
-		c->position = ask_position(c);
+		c->position = shim_call_ask(c, SYS_lseek, 0, SEEK_CUR);
 	c->wire[i] = buffer_room(c, &n);
 	if (c->wire[i] == FC_NULL)
 		return -ENOMEM;
@@ -280,10 +285,8 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
 		done += e.length;
 		position = e.offset;
 	}
-	c->wire[1] = (uint64_t)position;
-	c->wire[2] = SEEK_SET;
 	if (position >= 0)
-		shim_call_run(c, SYS_lseek);
+		shim_call_ask(c, SYS_lseek, (uint64_t)position, SEEK_SET);
 	return done ? (int64_t)done : -EFAULT;
 }
 

@@ -67,12 +67,8 @@ static size_t move(struct transfer *t, char *shared, size_t n)
 /* Bytes were read that the application's memory did not take: put the file's own offset back. */
 static int64_t taken(struct shim_call *c, const struct transfer *t, size_t got, size_t moved)
 {
-	if (moved < got && t->pos < 0) {
-		uint64_t wire[6] = { c->wire[0], (uint64_t) - (int64_t)(got - moved), SEEK_CUR };
-
-		shim_submit(c->s, c->frame->entry, SYS_lseek, wire);
-		shim_wait(c->s, c->frame->entry);
-	}
+	if (moved < got && t->pos < 0)
+		shim_call_ask(c, SYS_lseek, (uint64_t) - (int64_t)(got - moved), SEEK_CUR);
 	return moved || !got ? (int64_t)moved : -EFAULT;
 }
 
@@ -132,23 +128,14 @@ static int64_t run_small(struct shim_call *c, struct transfer *t)
 
 /* ---- gather ---- */
 
-/* A small request about the same descriptor, in the middle of the call. */
-static int64_t ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2)
-{
-	uint64_t wire[6] = { c->wire[0], a1, a2 };
-
-	shim_submit(c->s, c->frame->entry, nr, wire);
-	return shim_wait(c->s, c->frame->entry);
-}
-
 /* Bytes from the file's own offset to its end; -1 if that is not easily known. */
 static int64_t bytes_left(struct shim_call *c)
 {
 	uint64_t at = shim_call_room(c, sizeof(struct stat));
-	int64_t pos = at == FC_NULL ? -1 : ask(c, SYS_lseek, 0, SEEK_CUR);
+	int64_t pos = at == FC_NULL ? -1 : shim_call_ask(c, SYS_lseek, 0, SEEK_CUR);
 	struct stat st;
 
-	if (pos < 0 || ask(c, SYS_fstat, at, 0) < 0)
+	if (pos < 0 || shim_call_ask(c, SYS_fstat, at, 0) < 0)
 		return -1;
 	memcpy(&st, shim_call_at(c, at), sizeof st);
 	if (!S_ISREG(st.st_mode) || st.st_size < 0)
@@ -184,7 +171,7 @@ static int64_t run_gather(struct shim_call *c, struct transfer *t)
 	int16_t used[GATHER_CHUNKS_MAX];
 	size_t count = 0;
 	while (count < chunks && filled < n) {
-		int chunk = shim_entry_extra(c->s, c->frame->entry);
+		int chunk = shim_entry_extra(c->s, c->frame->request.slot);
 		if (chunk < 0)
 			break; /* other threads have the rest: a shorter transfer */
 		size_t want = n - filled < FC_CHUNK ? n - filled : FC_CHUNK, have = want;
@@ -233,35 +220,6 @@ static bool stream_over(const struct stream *st)
 	return state != FC_QUEUED && state != FC_ASLEEP;
 }
 
-/* Wait until the domain has finished with more than `seen` chunks; false: the call is over. */
-static bool stream_wait(struct stream *st, uint32_t seen)
-{
-	uint64_t start = 0;
-
-	for (;;) {
-		if (fc_load_acquire(&st->shared->domain.chunks) != seen) {
-			if (start)
-				fc_spin_slept(shim_spin_of(st->c->s), fc_tsc_to_ns(fc_tsc() - start));
-			return true;
-		}
-		if (stream_over(st))
-			return fc_load_acquire(&st->shared->domain.chunks) != seen;
-		if (!start) {
-			start = fc_tsc();
-			if (shim_spin_until(st->c->s, &st->shared->domain.chunks, seen, st->state)) {
-				start = 0;
-				continue;
-			}
-		}
-		shim_publish_cpu(st->c->s);
-		/* the end of the call is not announced here, but by the entry's state: look at it now and then */
-		fc_progress_sleep(&st->c->s->bell, &st->shared->client, &st->shared->domain, seen,
-				  shim_now_ns() + 200000);
-		if (!stream_over(st) && !shim_session_alive(st->c->s))
-			return false;
-	}
-}
-
 static int64_t stream_begin(struct stream *st, struct shim_call *c, const struct transfer *t)
 {
 	uint64_t list = shim_call_room(c, STREAM_SLOTS * sizeof(uint64_t));
@@ -269,11 +227,11 @@ static int64_t stream_begin(struct stream *st, struct shim_call *c, const struct
 	if (list == FC_NULL)
 		return -ENOMEM;
 	st->c = c;
-	st->shared = &c->s->area->stream[c->frame->entry];
-	st->state = &c->s->area->entry[c->frame->entry].state;
+	st->shared = &c->s->requests.area->stream[c->frame->request.slot];
+	st->state = &shim_entry_of(&c->frame->request)->state;
 	st->mine = 0;
 	for (st->slots = 0; st->slots < STREAM_SLOTS; st->slots++) {
-		int chunk = shim_entry_extra(c->s, c->frame->entry);
+		int chunk = shim_entry_extra(c->s, c->frame->request.slot);
 
 		if (chunk < 0)
 			break;
@@ -292,6 +250,12 @@ static int64_t stream_begin(struct stream *st, struct shim_call *c, const struct
 	return 0;
 }
 
+static void stream_submit(struct stream *st, unsigned nr)
+{
+	shim_request_fill(&st->c->frame->request, nr, st->c->wire, false);
+	shim_requests_submit(&st->c->frame->request, 1);
+}
+
 static size_t chunk_bytes(uint64_t total, uint32_t n)
 {
 	uint64_t start = (uint64_t)n * FC_CHUNK;
@@ -302,7 +266,7 @@ static size_t chunk_bytes(uint64_t total, uint32_t n)
 static void stream_publish(struct stream *st)
 {
 	st->mine++;
-	fc_progress_publish(&st->c->s->bell, &st->shared->client, &st->shared->domain);
+	fc_progress_publish(&st->c->s->requests.bell, &st->shared->client, &st->shared->domain);
 }
 
 /* The application's memory ended at `bytes`: so does the transfer. */
@@ -317,7 +281,7 @@ static int64_t run_stream_write(struct stream *st, struct transfer *t)
 	uint32_t chunks = (uint32_t)((t->total + FC_CHUNK - 1) / FC_CHUNK);
 	uint64_t sent = 0;
 
-	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_WRITE, st->c->wire);
+	stream_submit(st, FC_NR_STREAM_WRITE);
 	while (st->mine < chunks) {
 		uint32_t theirs = fc_load_acquire(&st->shared->domain.chunks);
 
@@ -326,7 +290,7 @@ static int64_t run_stream_write(struct stream *st, struct transfer *t)
 			break;
 		}
 		if (st->mine - theirs >= (uint32_t)st->slots) {
-			if (!stream_wait(st, theirs))
+			if (!shim_wait_for_chunks(&st->c->frame->request, theirs))
 				break;
 			continue;
 		}
@@ -341,7 +305,7 @@ static int64_t run_stream_write(struct stream *st, struct transfer *t)
 		}
 		stream_publish(st);
 	}
-	int64_t r = checked(st->c, shim_wait(st->c->s, st->c->frame->entry), t->total);
+	int64_t r = checked(st->c, shim_request_wait(&st->c->frame->request), t->total);
 	return r == 0 && !sent ? run_fault(st->c, t) : r;
 }
 
@@ -350,9 +314,9 @@ static int64_t run_stream_read(struct stream *st, struct transfer *t)
 	uint64_t got = 0;
 	bool fault = false;
 
-	shim_submit(st->c->s, st->c->frame->entry, FC_NR_STREAM_READ, st->c->wire);
+	stream_submit(st, FC_NR_STREAM_READ);
 	/* Full chunks as they come; the last one comes with the result. */
-	while (!fault && got + FC_CHUNK < t->total && stream_wait(st, st->mine)) {
+	while (!fault && got + FC_CHUNK < t->total && shim_wait_for_chunks(&st->c->frame->request, st->mine)) {
 		if (stream_over(st))
 			break;
 		size_t have =
@@ -365,7 +329,7 @@ static int64_t run_stream_read(struct stream *st, struct transfer *t)
 			stream_publish(st);
 		}
 	}
-	int64_t r = checked(st->c, shim_wait(st->c->s, st->c->frame->entry), t->total);
+	int64_t r = checked(st->c, shim_request_wait(&st->c->frame->request), t->total);
 	if (r < 0 && !got)
 		return r;
 	while (!fault && r > 0 && got < (uint64_t)r) {
@@ -387,7 +351,7 @@ static int64_t run_stream(struct shim_call *c, struct transfer *t)
 		return r;
 	r = t->write ? run_stream_write(&st, t) : run_stream_read(&st, t);
 	if (r == -EOPNOTSUPP) { /* O_APPEND: nothing has been moved yet */
-		shim_extra_free(c->s, c->frame->entry);
+		shim_extra_free(c->s, c->frame->request.slot);
 		t->at = t->at_offset = 0;
 		return run_gather(c, t);
 	}
@@ -403,18 +367,18 @@ static int64_t run_claimed(struct shim_call *c, struct transfer *t)
 {
 	int64_t left = bytes_left(c), n = (int64_t)t->total;
 
-	if (left < 0 || (t->write && (ask(c, SYS_fcntl, F_GETFL, 0) & O_APPEND)))
+	if (left < 0 || (t->write && (shim_call_ask(c, SYS_fcntl, F_GETFL, 0) & O_APPEND)))
 		return run_gather(c, t);
 	if (!t->write && n > left)
 		n = left;
-	int64_t end = n > (int64_t)GATHER_MAX ? ask(c, SYS_lseek, (uint64_t)n, SEEK_CUR) : -1;
+	int64_t end = n > (int64_t)GATHER_MAX ? shim_call_ask(c, SYS_lseek, (uint64_t)n, SEEK_CUR) : -1;
 	if (end < n)
 		return run_gather(c, t);
 	t->pos = end - n;
 	t->total = (size_t)n;
 	int64_t r = run_stream(c, t);
 	if (r < n)
-		ask(c, SYS_lseek, (uint64_t)((r > 0 ? r : 0) - n), SEEK_CUR);
+		shim_call_ask(c, SYS_lseek, (uint64_t)((r > 0 ? r : 0) - n), SEEK_CUR);
 	return r;
 }
 

@@ -11,7 +11,8 @@
  *   path_calls.c rw.c fd_calls.c listing.c copy.c map.c fork.c exec.c ids.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
- *   session.c areas.c data.c wait.c    entries, memory, buffers, waiting
+ *   session.c areas.c data.c           a domain's state, memory, buffers
+ *   request/                           one request: slots, submission, waiting
  *   transport_local.c transport_xen.c  how a domain is reached
  *   process.c thread.c         descriptor table, per-thread record
  *   beyond.c                   calls of our own that the application's limits do not hold for
@@ -33,6 +34,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/config.h"
 #include "libc-shim/hook.h"
+#include "libc-shim/request/request.h"
 
 #define SHIM_DOMAINS 8
 #define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
@@ -40,7 +42,6 @@
 #define SHIM_HIDDEN 24
 #define SHIM_SPARES 10 /* of these */
 #define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
-#define SHIM_LIVENESS_NS 400000000ull /* a waiter looks after its domain this often */
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -65,15 +66,6 @@ enum shim_session_state {
 	SHIM_SESSION_DEAD, /* the domain or the shadow is gone: every call is EIO */
 };
 
-/* the client's private side of one request entry */
-struct shim_slot {
-	uint32_t owner; /* tid, 0 = free */
-	uint32_t nonce;
-	int16_t chunk; /* data chunk kept with this entry, -1 = none yet */
-	int16_t extra; /* the last one of further chunks of the call in progress, -1 = none */
-	int16_t about; /* of an interruption that nobody waits for: the entry it is about, -1 = none */
-};
-
 struct shim_session {
 	uint32_t state; /* enum shim_session_state */
 	unsigned domain;
@@ -86,17 +78,18 @@ struct shim_session {
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 
-	struct fc_bell bell;
-	struct fc_request_area *area;
+	struct shim_requests requests;
 	char *data;
-	uint32_t chunks;                     /* usable data chunks */
-	uint32_t peak;                       /* the highest chunk in use since the last look at shrinking */
-	uint32_t naps;                       /* sleeps since then */
-	uint32_t forgotten;                  /* nonzero: there may be entries to reclaim */
-	uint64_t in_flight[FC_ENTRIES / 64]; /* entries handed to the domain */
-	uint16_t chunk_owner[SHIM_CHUNKS];   /* entry + 1, 0 = free */
-	struct shim_slot slot[FC_ENTRIES];
+	uint32_t chunks;                   /* usable data chunks */
+	uint32_t peak;                     /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;                     /* sleeps since then */
+	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
 };
+
+static inline struct shim_session *shim_session_of(struct shim_requests *q)
+{
+	return (struct shim_session *)((char *)q - offsetof(struct shim_session, requests));
+}
 
 /* ---- the process ---- */
 
@@ -175,12 +168,12 @@ void shim_limits_look(struct shim_process *p); /* RLIMIT_NOFILE is new: which is
 /* ---- thread.c ---- */
 
 struct shim_frame {
-	struct shim_session *session;
+	struct shim_request request; /* slot -1 = none */
 	uintptr_t sp;
-	int16_t entry;   /* -1 = none */
+	int placeholder; /* of a descriptor that is not there yet, -1 = none */
 	int16_t scratch; /* -1 = none */
 	bool alternate;  /* on the signal stack */
-	bool asleep;     /* it waits for its entry */
+	bool asleep;     /* it waits for its request */
 };
 
 struct shim_thread {
@@ -207,14 +200,12 @@ void shim_thread_end(void);
 
 /* Begin and end a call that uses an entry or scratch memory. Null: nested too deep. */
 struct shim_frame *shim_frame_begin(void);
-void shim_frame_asleep(bool asleep); /* is the last one? */
-void shim_frame_hurry(void);         /* it is to end: interrupt what it waits for */
+void shim_frame_hurry(void); /* it is to end: interrupt what it waits for */
 void shim_frame_end(struct shim_frame *f);
 
 /* Scratch: 5 pages of private memory for the duration of a frame. */
 #define SHIM_SCRATCH_SIZE (5 * 4096)
 char *shim_scratch(struct shim_frame *f);
-bool shim_tid_alive(uint32_t tid);
 
 /* ---- session.c ---- */
 
@@ -240,14 +231,6 @@ void shim_areas_unmap(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
 
-int shim_entry_get(struct shim_session *s); /* index, or -errno; waits while all are busy */
-void shim_entry_put(struct shim_session *s, int index);
-void shim_entry_over(struct shim_session *s, int index);    /* its call is: the domain has let go of it */
-void shim_entry_forget(struct shim_session *s, int index);  /* nobody will wait for it: reclaimed once it is over */
-void shim_entry_abandon(struct shim_session *s, int index); /* the same for a call that was to go on: interrupts it */
-void shim_entries_abandon(struct shim_session *s, uint32_t tid); /* all that a thread has */
-void shim_entries_reclaim(struct shim_session *s); /* take back what calls that nobody waits for have held until now */
-
 /* data.c: chunks of the data area. Take chunks [first, first + count), all or none of them. */
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
 /* A thread goes to sleep: a moment to give back what has not been needed for a while. */
@@ -265,22 +248,6 @@ static inline uint64_t shim_chunk_offset(int chunk)
 {
 	return (uint64_t)chunk * FC_CHUNK;
 }
-
-/* wait.c */
-void shim_submit(struct shim_session *s, int entry, unsigned nr, const uint64_t arg[6]);
-/* Wait for an entry. Result as the domain gave it, or -EIO, or -EINTR in a fork child's outer frame. */
-int64_t shim_wait(struct shim_session *s, int entry);
-/* This thread's budget for waiting in that session. */
-struct fc_spin *shim_spin_of(const struct shim_session *s);
-/* Spin, for as long as this thread's luck suggests, until *word is not `seen` or *state not FC_QUEUED: true if so. */
-bool shim_spin_until(const struct shim_session *s, const uint32_t *word, uint32_t seen, const uint32_t *state);
-uint64_t shim_now_ns(void);
-/* Ask the domain to interrupt the call in `entry`. Returns the entry that carries the request, for the caller to forget, or -errno. */
-int shim_interrupt(struct shim_session *s, int entry);
-/* Give back the licence that a thread has, and in a child those of its parent's threads. */
-void shim_licence_put(uint32_t tid);
-void shim_licences_reset(void);
-void shim_publish_cpu(struct shim_session *s);
 
 /* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */
 static inline bool shim_can_write(void *user)
@@ -315,6 +282,8 @@ void shim_call_end(struct shim_call *c);
 uint64_t shim_call_room(struct shim_call *c, size_t n);
 char *shim_call_at(struct shim_call *c, uint64_t offset);
 int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait */
+/* A small request about the same descriptor (c->wire[0]), in the middle of the call. */
+int64_t shim_call_ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2);
 /* The whole of a regular row: marshal a[] (descriptors already domain numbers), run, unmarshal. */
 int64_t shim_call_row(struct shim_call *c, const long a[6]);
 /* The same for arguments that are all values and descriptors: nothing to copy. */

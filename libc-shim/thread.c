@@ -40,9 +40,24 @@ void shim_thread_reset_after_fork(void)
 	shim_licences_reset();
 }
 
-bool shim_tid_alive(uint32_t tid)
+bool shim_owner_alive(shim_owner owner)
 {
-	return fc_call(SYS_tgkill, fc_call(SYS_getpid), tid, 0) != -ESRCH;
+	return fc_call(SYS_tgkill, fc_call(SYS_getpid), owner, 0) != -ESRCH;
+}
+
+shim_owner shim_owner_self(void)
+{
+	return (shim_owner)shim_self()->tid;
+}
+
+struct fc_spin *shim_spin_of(const struct shim_requests *q)
+{
+	return &shim_self()->spin[shim_requests_apart(q)];
+}
+
+bool shim_told_to_end(void)
+{
+	return fc_cancel_pending();
 }
 
 static bool on_alternate_stack(void)
@@ -57,20 +72,32 @@ static struct shim_frame frame_take(struct shim_frame *f)
 {
 	struct shim_frame held = *f;
 
-	f->entry = -1;
+	f->request.slot = -1;
+	f->placeholder = -1;
 	f->scratch = -1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	return held;
 }
 
-static void frame_release(const struct shim_frame *held, bool abandoned)
+static void frame_release(const struct shim_frame *held)
 {
 	if (held->scratch >= 0)
 		fc_store_release(&scratch_owner[held->scratch], 0u);
-	if (held->entry >= 0 && abandoned)
-		shim_entry_abandon(held->session, held->entry);
-	else if (held->entry >= 0)
-		shim_entry_put(held->session, held->entry);
+	if (held->request.slot >= 0)
+		shim_request_finish(&held->request);
+}
+
+/* The same for one that a jump has left behind. */
+static void frame_abandon(const struct shim_frame *held)
+{
+	long fd[6] = { held->placeholder };
+
+	if (held->scratch >= 0)
+		fc_store_release(&scratch_owner[held->scratch], 0u);
+	if (held->request.slot >= 0)
+		shim_request_abandon(&held->request, shim_owner_self());
+	if (held->placeholder >= 0)
+		shim_do_close(SYS_close, fd); /* of a descriptor whose number nobody has been told */
 }
 
 /*
@@ -91,7 +118,7 @@ static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
 		t->littered = true;
 		t->depth--;
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		frame_release(&held, true);
+		frame_abandon(&held);
 	}
 }
 
@@ -105,7 +132,7 @@ static void sweep(struct shim_thread *t)
 			fc_store_release(&scratch_owner[i], 0u);
 	shim_licence_put(tid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		shim_entries_abandon(&shim.process.session[d], tid);
+		shim_requests_abandon(&shim.process.session[d].requests, tid);
 	t->littered = false;
 }
 
@@ -139,7 +166,8 @@ struct shim_frame *shim_frame_begin(void)
 		return NULL;
 	struct shim_frame *f = &t->frame[t->depth];
 	f->sp = sp;
-	f->entry = -1;
+	f->request.slot = -1;
+	f->placeholder = -1;
 	f->scratch = -1;
 	f->alternate = alternate;
 	f->asleep = false;
@@ -156,12 +184,12 @@ void shim_frame_end(struct shim_frame *f)
 	while (unlikely(fc_load(&shim.ending)))
 		fc_call(SYS_pause);
 	struct shim_frame held = frame_take(f);
-	frame_release(&held, false);
+	frame_release(&held);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	t->depth = (uint32_t)(f - t->frame);
 }
 
-void shim_frame_asleep(bool asleep)
+void shim_asleep(bool asleep)
 {
 	self.frame[self.depth - 1].asleep = asleep;
 }
@@ -169,14 +197,11 @@ void shim_frame_asleep(bool asleep)
 void shim_frame_hurry(void)
 {
 	struct shim_frame *f = &self.frame[self.depth - 1];
-	int messenger;
 
 	if (!self.depth || !f->asleep)
 		return;
 	f->asleep = false; /* once is enough */
-	messenger = shim_interrupt(f->session, f->entry);
-	if (messenger >= 0)
-		shim_entry_forget(f->session, messenger);
+	shim_request_interrupt(&f->request, shim_owner_self());
 }
 
 char *shim_scratch(struct shim_frame *f)
@@ -190,13 +215,13 @@ char *shim_scratch(struct shim_frame *f)
 			unsigned k = (i + (unsigned)t->tid) % SCRATCHES;
 			uint32_t owner = fc_load(&scratch_owner[k]);
 
-			if (owner && !(round && owner != (uint32_t)t->tid && !shim_tid_alive(owner)))
+			if (owner && !(round && owner != (uint32_t)t->tid && !shim_owner_alive(owner)))
 				continue;
 			if (!fc_cas(&scratch_owner[k], owner, (uint32_t)t->tid))
 				continue;
 			f->scratch = (int16_t)k;
 			return scratch_memory[k];
 		}
-		fc_call(SYS_sched_yield);
+		shim_wait_a_moment();
 	}
 }

@@ -360,10 +360,10 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 
 	if (shim_is_error(area))
 		return (int)area;
-	s->area = (struct fc_request_area *)area;
+	s->requests.area = (struct fc_request_area *)area;
 	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
 	if (!shim_is_error(r)) {
-		init(s->area);
+		init(s->requests.area);
 		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
 		shim_done_with(shim_process(), fd[1]);
 	}

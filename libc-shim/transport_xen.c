@@ -75,14 +75,14 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 
 	if (r < 0)
 		return (int)r;
-	r = map(s, NULL, sizeof *s->area, FC_MAP_REQUESTS);
+	r = map(s, NULL, sizeof *s->requests.area, FC_MAP_REQUESTS);
 	if (shim_is_error(r))
 		return (int)r;
-	s->area = (struct fc_request_area *)r;
+	s->requests.area = (struct fc_request_area *)r;
 	r = map(s, s->data, FC_DATA_MIN, FC_MAP_DATA);
 	if (shim_is_error(r))
 		return (int)r;
-	init(s->area);
+	init(s->requests.area);
 	return simple(s, FC_IOC_OFFER);
 }
 
@@ -177,8 +177,8 @@ static const char *lost(struct shim_session *s)
 {
 	struct fc_ioc_wait a = { .size = sizeof a, .deadline_ns = 1 };
 
-	if (s->area)
-		a.seen = s->area->header.bell;
+	if (s->requests.area)
+		a.seen = s->requests.area->header.bell;
 	return control(s->sock, FC_IOC_WAIT, &a) == -EIO ? "the domain is gone" : NULL;
 }
 
@@ -186,14 +186,14 @@ static const char *lost(struct shim_session *s)
 
 static struct shim_session *session_of(const struct fc_bell *b)
 {
-	return (struct shim_session *)((char *)b - offsetof(struct shim_session, bell));
+	return (struct shim_session *)((char *)b - offsetof(struct shim_session, requests.bell));
 }
 
 static int wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 {
 	struct shim_session *s = session_of(b);
 	struct fc_ioc_wait a = { .size = sizeof a,
-				 .offset = (uint32_t)((const char *)word - (const char *)s->area),
+				 .offset = (uint32_t)((const char *)word - (const char *)s->requests.area),
 				 .seen = seen,
 				 .deadline_ns = deadline_ns };
 	int r = control(s->sock, FC_IOC_WAIT, &a);

@@ -10,6 +10,7 @@
 #include "storage-domain/worker.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -101,6 +102,32 @@ static bool spin(struct fc_worker *w)
 	}
 }
 
+/* Has this thread given up its CPU by itself since this was last asked? */
+static bool has_blocked(struct fc_worker *w)
+{
+	struct rusage use;
+	long before = w->blocked;
+
+	if (getrusage(RUSAGE_THREAD, &use))
+		return true;
+	w->blocked = use.ru_nvcsw;
+	return w->blocked != before;
+}
+
+/* A call took longer than FC_STUCK_NS: it blocked, or its worker had no CPU. True if it blocked. */
+static bool judge_slow(struct fc_worker *w)
+{
+	_Atomic uint32_t *stuck_ns = &w->pool->stuck_ns;
+	uint32_t was = atomic_load_explicit(stuck_ns, memory_order_relaxed);
+	bool blocked = has_blocked(w);
+
+	if (blocked)
+		atomic_store_explicit(stuck_ns, FC_STUCK_NS, memory_order_relaxed);
+	else if (was < FC_STUCK_MAX_NS)
+		atomic_store_explicit(stuck_ns, 2 * was, memory_order_relaxed);
+	return blocked;
+}
+
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
@@ -111,7 +138,7 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 		w->count.errors++;
 	if (w->count.calls >= FLUSH_CALLS)
 		fc_worker_flush(w);
-	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
+	if (ticks > fc_tsc_from_ns(FC_STUCK_NS) && judge_slow(w)) {
 		w->quick = 0;
 		if (!eager)
 			fc_crew_set_eager(w->pool, true);
@@ -158,6 +185,31 @@ static void stand_still(void)
 		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
 }
 
+void fc_worker_wake(struct fc_worker *w)
+{
+	const struct fc_shadow *s = w->pool->s;
+
+	w->count.wakeups += w->wakes;
+	for (unsigned i = 0; i < w->wakes; i++)
+		fc_entry_wake(s->bell, &s->area->entry[w->wake[i]]);
+	w->wakes = 0;
+}
+
+/* A client that is woken wants this CPU or another one: first what is waiting is done. */
+static void note_sleeper(struct fc_worker *w, unsigned index)
+{
+	if (!w->wakes)
+		w->wake_since = fc_tsc();
+	w->wake[w->wakes++] = (uint16_t)index;
+}
+
+static void wake_if_due(struct fc_worker *w)
+{
+	if (w->wakes && (w->wakes == FC_WAKES_MAX || !fc_queue_peek(&w->pool->s->area->queue) ||
+			 fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
+		fc_worker_wake(w);
+}
+
 static void run(struct fc_worker *w, unsigned index)
 {
 	struct fc_shadow *s = w->pool->s;
@@ -176,8 +228,8 @@ static void run(struct fc_worker *w, unsigned index)
 	result = execute(w);
 	/* before the entry is the client's again and may be queued anew */
 	atomic_store_explicit(&w->run->key, 0, memory_order_release);
-	if (fc_entry_complete(s->bell, shared, result))
-		w->count.wakeups++;
+	if (fc_entry_publish(shared, result))
+		note_sleeper(w, index);
 	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
 	atomic_store_explicit(&w->busy_since, 0, memory_order_relaxed);
 	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
@@ -193,6 +245,7 @@ static void serve(struct fc_worker *w)
 	int index;
 
 	while (!atomic_load_explicit(&w->pool->stop, memory_order_acquire)) {
+		wake_if_due(w);
 		if (!spin(w))
 			return;
 		/* before a position of the queue is drawn, which is a full fence; partner: fc_crew_has */
@@ -230,9 +283,12 @@ void *fc_worker_main(void *arg)
 		if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
 			break;
 		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
-		fc_crew_wake(w);
+		while (seen = fc_load_acquire(&s->area->header.bell), !fc_crew_wake(w))
+			fc_worker_rest(s->bell, &s->area->header, seen);
 		fc_worker_move_apart(w);
+		has_blocked(w); /* that was no call */
 		serve(w);
+		fc_worker_wake(w);
 		fc_worker_drop_licence(w);
 		w->count.sleeps++;
 		fc_worker_flush(w);

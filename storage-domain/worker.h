@@ -22,8 +22,14 @@
 #define FC_CALL_NONE UINT64_MAX
 #define FC_CALL_NEXT (UINT64_MAX - 1)
 
-/* A call longer than this is no longer one that a waiting request can wait for. */
+/* A call longer than this is no longer one that a waiting request can wait for: if it blocks. Where workers are merely kept from their
+ * CPUs, more of them would only make it worse: then it is the second. */
 #define FC_STUCK_NS 50000u
+#define FC_STUCK_MAX_NS 3200000u
+
+/* Clients are woken together, but none later than this, and one call, after its result is there. */
+#define FC_WAKES_MAX 16
+#define FC_WAKE_NS 20000u
 
 /* What runs under one entry index; private to the domain. */
 struct fc_run {
@@ -45,8 +51,11 @@ struct fc_worker {
 	pthread_t thread;
 	uint32_t cred_generation;
 	uint32_t quick;      /* calls in a row that were not stuck */
+	long blocked;        /* how often this thread had given up its CPU by itself when it was last asked */
 	uint64_t idle_since; /* TSC when it last ran out of requests */
 	uint64_t moved;      /* TSC when it last left its client's CPU */
+	uint64_t wake_since; /* TSC when the first of them was done: */
+	uint16_t wake[FC_WAKES_MAX], wakes; /* clients that sleep and have their results: entries */
 	struct fc_spin spin, stream_spin;
 	struct fc_stat_counters count; /* not yet added to the session's */
 	struct fc_workers *pool;
@@ -79,6 +88,9 @@ void fc_worker_move_apart(struct fc_worker *w);
 /* Whether this worker may spin now: takes a licence and keeps it until the worker sleeps or blocks. */
 bool fc_worker_may_spin(struct fc_worker *w);
 void fc_worker_drop_licence(struct fc_worker *w);
+
+/* Wake the clients whose results are there. */
+void fc_worker_wake(struct fc_worker *w);
 
 /* Add what the worker has counted to its session's counters. */
 void fc_worker_flush(struct fc_worker *w);

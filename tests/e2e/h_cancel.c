@@ -317,6 +317,40 @@ static bool figures(const char *command, unsigned *queued, unsigned *awake)
 	return f && !pclose(f) && found;
 }
 
+/* ---- opens that are cancelled: what they were about to open is nobody's ---- */
+
+static void *opener(void *arg)
+{
+	(void)arg;
+	open(in_dir("opened"),
+	     O_RDONLY); /* waits for a writer; the descriptor is left to the end of the process, if there is one */
+	return NULL;
+}
+
+static int lowest_free(void)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	close(fd);
+	return fd;
+}
+
+static void cancelled_opens(void)
+{
+	int before = lowest_free();
+	pthread_t t;
+
+	EQUAL(mkfifo(in_dir("opened"), 0600), 0);
+	for (unsigned i = 0; i < 40; i++) {
+		CHECK(!pthread_create(&t, NULL, opener, NULL));
+		sleep_ms(1 + i % 3);
+		pthread_cancel(t);
+		pthread_join(t, NULL);
+	}
+	EQUAL(lowest_free(), before);
+	FAILS(open(in_dir("opened"), O_WRONLY | O_NONBLOCK), ENXIO);
+}
+
 static void nothing_in_flight(void)
 {
 	unsigned queued = 1, awake = 1;
@@ -349,6 +383,7 @@ int main(int argc, char **argv)
 	other_calls(jumped);
 	other_calls(handled);
 	lock_waits();
+	cancelled_opens();
 	cancellations(0);
 	cancellations(1);
 	nothing_in_flight();

@@ -409,13 +409,6 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 	return 0;
 }
 
-int fuzz_pthread_join(pthread_t thread, void **result);
-int fuzz_pthread_join(pthread_t thread, void **result)
-{
-	(void)thread, (void)result;
-	return 0;
-}
-
 /* The model has one process. */
 int fc_beside(void (*run)(void *), void *arg, bool files)
 {
@@ -521,7 +514,7 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_close:
 		return fuzz_close(a);
 	case SYS_close_range:
-		return fuzz_close_range((unsigned)a, (unsigned)b, (int)c);
+		return fuzz_close_range(a, b, c) ? -errno : 0;
 	case SYS_futex:
 	case SYS_futex_waitv:
 		return 0;

@@ -258,9 +258,10 @@ bool fc_crew_sleep(struct fc_worker *w)
 	return !w->pool->stop;
 }
 
-void fc_crew_wake(struct fc_worker *w)
+bool fc_crew_wake(struct fc_worker *w)
 {
 	(void)w;
+	return true;
 }
 
 void fc_crew_unstick(struct fc_worker *w)
@@ -315,15 +316,15 @@ int64_t __wrap_fc_execute(struct fc_exec *x)
 	return r;
 }
 
-bool __real_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
-bool __wrap_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result);
-bool __wrap_fc_entry_complete(const struct fc_bell *b, struct fc_entry *e, int64_t result)
+bool __real_fc_entry_publish(struct fc_entry *e, int64_t result);
+bool __wrap_fc_entry_publish(struct fc_entry *e, int64_t result);
+bool __wrap_fc_entry_publish(struct fc_entry *e, int64_t result)
 {
 	completed++;
 	if (client_owns(e, sizeof *e) != CLIENT_AREA)
 		fuzz_fail("an entry outside the request area");
 	in_use[e - shadow.area->entry] = false;
-	return __real_fc_entry_complete(b, e, result);
+	return __real_fc_entry_publish(e, result);
 }
 
 int __real_fc_queue_dequeue(struct fc_queue *q);
