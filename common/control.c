@@ -31,8 +31,9 @@ static void zero(void *to, size_t n)
 		*t++ = 0;
 }
 
-int fc_control_connect(const char *path)
+int fc_control_connect_socket(int fd, const char *path)
 {
+	struct timeval limit = { 10, 0 }; /* a stopped peer with a full backlog */
 	struct sockaddr_un sa;
 	size_t n = 0;
 
@@ -43,21 +44,22 @@ int fc_control_connect(const char *path)
 	zero(&sa, sizeof sa);
 	sa.sun_family = AF_UNIX;
 	copy(sa.sun_path, path, n + 1);
-
-	long fd = fc_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return (int)fd;
-	struct timeval limit = { 10, 0 }; /* a stopped peer with a full backlog */
 	fc_call(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 	long r;
 	do
 		r = fc_call(SYS_connect, fd, &sa, offsetof(struct sockaddr_un, sun_path) + n + 1);
 	while (r == -EINTR);
-	if (r < 0) {
+	return (int)r;
+}
+
+int fc_control_connect(const char *path)
+{
+	long fd = fc_call(SYS_socket, AF_UNIX, FC_CONTROL_SOCKET, 0);
+	int r = fd < 0 ? (int)fd : fc_control_connect_socket((int)fd, path);
+
+	if (fd >= 0 && r < 0)
 		fc_call(SYS_close, fd);
-		return (int)r;
-	}
-	return (int)fd;
+	return r < 0 ? r : (int)fd;
 }
 
 bool fc_control_trusted(int sock, unsigned *uid)
@@ -129,7 +131,17 @@ static bool take_fds(struct fc_packet *p, const struct cmsghdr *c)
 	return fit;
 }
 
+static long receive(int sock, struct msghdr *m, int flags)
+{
+	return fc_call(SYS_recvmsg, sock, m, flags);
+}
+
 int fc_control_recv(int sock, struct fc_packet *p, int flags)
+{
+	return fc_control_recv_by(receive, sock, p, flags);
+}
+
+int fc_control_recv_by(fc_control_receiver *receiver, int sock, struct fc_packet *p, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -148,7 +160,7 @@ int fc_control_recv(int sock, struct fc_packet *p, int flags)
 	m.msg_controllen = sizeof ctl;
 	long r;
 	do
-		r = fc_call(SYS_recvmsg, sock, &m, flags | MSG_CMSG_CLOEXEC);
+		r = receiver(sock, &m, flags | MSG_CMSG_CLOEXEC);
 	while (r == -EINTR);
 	if (r < 0)
 		return r == -ECONNRESET ? -EPIPE : (int)r;

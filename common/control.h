@@ -25,9 +25,14 @@ struct fc_packet {
 	} sender; /* SCM_CREDENTIALS, if the socket has SO_PASSCRED */
 };
 
+#define FC_CONTROL_SOCKET (SOCK_SEQPACKET | SOCK_CLOEXEC) /* the type of such a socket */
+
 /* Connect a new SEQPACKET socket to the Unix socket at `path`. Returns the descriptor (close-on-exec) or -errno
  * (-ENAMETOOLONG for a path over 107 bytes). */
 int fc_control_connect(const char *path);
+
+/* The same for a socket that the caller has made (FC_CONTROL_SOCKET), which stays the caller's. Returns 0 or -errno. */
+int fc_control_connect_socket(int fd, const char *path);
 
 /* May this process hand its files to whoever listens at the other end? To root, and to itself: the user who called listen(2) is 0, or all
  * three user ids that the process has. Fills in *uid, that user. */
@@ -40,6 +45,10 @@ int fc_control_send(int sock, struct fc_msg *head, const char *text, const int *
 /* Receive one message into *p. Returns 0; -EPIPE at the end of the connection; -EPROTO if it is not a message (its
  * descriptors are closed); else -errno. Received descriptors are close-on-exec. EINTR is retried. */
 int fc_control_recv(int sock, struct fc_packet *p, int flags);
+
+/* The same, by a recvmsg(2) of the caller's, which returns what that would. */
+typedef long fc_control_receiver(int sock, struct msghdr *m, int flags);
+int fc_control_recv_by(fc_control_receiver *receiver, int sock, struct fc_packet *p, int flags);
 
 /* Look at the next message without taking it: does it bring descriptors? None is taken into this process' table for that. The
  * socket must have SO_PASSCRED. Does not wait. Returns 0; -EAGAIN; -EPIPE at the end of the connection; other -errno. */

@@ -39,6 +39,19 @@ static long reserve(struct shim_session *s, size_t offset, size_t size)
 	return r;
 }
 
+int shim_borrow(struct shim_session *s, size_t size)
+{
+	struct shim_lock_state saved;
+	int r;
+
+	if (size > FC_DATA_MAX || !shim_transport(s)->memory)
+		return -EFBIG;
+	shim_session_lock(s, &saved);
+	r = s->state == SHIM_SESSION_DEAD ? -EIO : shim_transport(s)->memory(s, size);
+	shim_unlock(&s->lock, &saved);
+	return r;
+}
+
 void shim_areas_unmap(struct shim_session *s)
 {
 	if (s->requests.area)

@@ -62,7 +62,7 @@ static long dispatch(long nr, long a[6])
 	shim_handler *h = likely((unsigned long)nr < FC_NUMBERS) ? handlers[nr] : NULL;
 
 	shim_frames_check();
-	return h ? h(nr, a) : shim_native(nr, a);
+	return h ? h(nr, a) : shim_native_fd(nr, a);
 }
 
 /* `as`: a, if it is a call at which the thread may be cancelled, else null. A jump may come at any instruction. */

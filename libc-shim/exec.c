@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -57,6 +58,19 @@ static int write_all(int fd, const void *data, size_t n)
 	return 0;
 }
 
+static bool read_all(int fd, void *data, size_t n)
+{
+	for (char *p = data; n;) {
+		long got = fc_call(SYS_read, fd, p, n);
+
+		if (got <= 0)
+			return false;
+		p += got;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
 static void set_inherit(struct shim_process *p, bool inherit)
 {
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
@@ -75,44 +89,94 @@ static bool has_state(const struct shim_process *p)
 	return false;
 }
 
-/* The state as a memfd that the next image will find; -errno. */
-static int save_state(const struct shim_process *p)
+static void describe_sessions(const struct shim_process *p, struct exec_state *st)
 {
-	struct exec_state st = { .magic = STATE_MAGIC,
-				 .pid = (uint32_t)fc_call(SYS_getpid),
-				 .cwd_domain = p->cwd_domain,
-				 .placeholder = p->placeholder,
-				 .count = 0 };
-	int fd = (int)fc_call(SYS_memfd_create, "farcall-exec", 0);
-	int r;
-
-	if (fd < 0)
-		return fd;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
-		st.session[d].sock = shim_is_attached(&p->session[d]) ? p->session[d].sock : -1;
-		st.session[d].dead = p->session[d].state == SHIM_SESSION_DEAD;
-		st.session[d].serial = p->session[d].serial;
-		st.session[d].owed = p->session[d].owed;
-		st.session[d].token[0] = p->session[d].token[0];
-		st.session[d].token[1] = p->session[d].token[1];
-	}
-	r = write_all(fd, &st, sizeof st);
-	for (uint32_t i = 0; r == 0 && i < fc_load(&p->fd_top); i++) {
-		struct exec_fd e = { .fd = (int)i, .word = fc_load(&p->fd[i]) };
+		const struct shim_session *s = &p->session[d];
 
-		if (e.word) {
-			st.count++;
-			r = write_all(fd, &e, sizeof e);
-		}
+		st->session[d].sock = shim_is_attached(s) ? s->sock : -1;
+		st->session[d].dead = s->state == SHIM_SESSION_DEAD;
+		st->session[d].serial = s->serial;
+		st->session[d].owed = s->owed;
+		st->session[d].token[0] = s->token[0];
+		st->session[d].token[1] = s->token[1];
 	}
-	if (r == 0 && fc_call(SYS_pwrite64, fd, &st, sizeof st, 0) != (long)sizeof st)
-		r = -EIO;
-	int high = r == 0 ? (int)fc_call(SYS_fcntl, fd, F_DUPFD, shim.hidden_base) : -1;
-	if (high >= 0 || r < 0) {
-		fc_call(SYS_close, fd);
-		fd = high;
+}
+
+/* Another thread may go on opening files, until the exec ends it: what comes after `most` is not described. */
+static void describe_descriptors(const struct shim_process *p, struct exec_state *st, uint32_t most)
+{
+	struct exec_fd *e = (struct exec_fd *)(st + 1);
+
+	for (uint32_t i = 0; i < fc_load(&p->fd_top) && st->count < most; i++) {
+		uint64_t word = fc_load(&p->fd[i]);
+
+		if (word)
+			e[st->count++] = (struct exec_fd){ .fd = (int)i, .word = word };
 	}
-	return r < 0 ? r : fd;
+}
+
+/* A pipe that holds it all, and nobody writes to any more: RLIMIT_FSIZE is about files. */
+static int fill_pipe(struct shim_process *p, const void *data, size_t size)
+{
+	int end[2];
+	int r = (int)shim_make_fd(p, SYS_pipe2, (long)end, O_NONBLOCK, 0, 0);
+
+	if (r < 0)
+		return r;
+	fc_call(SYS_fcntl, end[1], F_SETPIPE_SZ, size);
+	r = write_all(end[1], data, size);
+	shim_done_with(p, end[1]);
+	if (r == 0)
+		return end[0];
+	shim_done_with(p, end[0]);
+	return r == -EAGAIN ? -EFBIG : r;
+}
+
+static int fill_memfd(struct shim_process *p, const void *data, size_t size)
+{
+	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)"farcall-exec", 0, 0, 0);
+	int r = fd < 0 ? fd : write_all(fd, data, size);
+
+	if (r == 0)
+		r = fc_call(SYS_lseek, fd, 0, SEEK_SET) < 0 ? -EIO : fd;
+	else
+		shim_done_with(p, fd);
+	return r;
+}
+
+/* Out of the application's numbers, if there are others. */
+static int move_up(struct shim_process *p, int fd)
+{
+	int high = fd < 0 ? fd : (int)shim_make_fd(p, SYS_fcntl, fd, F_DUPFD, shim.hidden_base, 0);
+
+	if (high < 0)
+		return fd;
+	shim_done_with(p, fd);
+	return high;
+}
+
+/* The state as something that the next image can read to its end; -errno. */
+static int save_state(struct shim_process *p)
+{
+	uint32_t count = fc_load(&p->fd_count);
+	size_t size = sizeof(struct exec_state) + count * sizeof(struct exec_fd);
+	struct rlimit64 limit = { RLIM64_INFINITY, RLIM64_INFINITY };
+	long at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct exec_state *st = (struct exec_state *)at;
+
+	if (shim_is_error(at))
+		return (int)at;
+	st->magic = STATE_MAGIC;
+	st->pid = (uint32_t)fc_call(SYS_getpid);
+	st->cwd_domain = p->cwd_domain;
+	st->placeholder = p->placeholder;
+	describe_sessions(p, st);
+	describe_descriptors(p, st, count);
+	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit);
+	int fd = limit.rlim_cur < size ? fill_pipe(p, st, size) : fill_memfd(p, st, size);
+	fc_call(SYS_munmap, at, size);
+	return move_up(p, fd);
 }
 
 /* Descriptors that did not survive (close-on-exec) are still open in the domain: close them there, now, so that their
@@ -139,8 +203,7 @@ void shim_exec_restore(const char *value)
 	struct exec_state st;
 	struct exec_fd e;
 
-	if (fc_call(SYS_pread64, fd, &st, sizeof st, 0) != (long)sizeof st || st.magic != STATE_MAGIC ||
-	    st.pid != (uint32_t)fc_call(SYS_getpid))
+	if (!read_all(fd, &st, sizeof st) || st.magic != STATE_MAGIC || st.pid != (uint32_t)fc_call(SYS_getpid))
 		return;
 	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
@@ -160,9 +223,7 @@ void shim_exec_restore(const char *value)
 		s->state = SHIM_SESSION_BARE;
 	}
 	for (uint32_t i = 0; i < st.count; i++) {
-		long at = (long)(sizeof st + i * sizeof e);
-
-		if (fc_call(SYS_pread64, fd, &e, sizeof e, at) != (long)sizeof e || e.fd < 0 || e.fd >= SHIM_FDS ||
+		if (!read_all(fd, &e, sizeof e) || e.fd < 0 || e.fd >= SHIM_FDS ||
 		    shim_fd_domain(e.word) >= shim.config.ndomains)
 			break;
 		if (shim_is_placeholder(e.fd))
@@ -334,8 +395,9 @@ struct image {
 static long open_local(const struct image *im)
 {
 	if (im->flags & AT_EMPTY_PATH)
-		return fc_call(SYS_dup, im->dirfd);
-	return fc_call(SYS_openat, im->dirfd, im->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+		return shim_make_fd(shim_process(), SYS_dup, im->dirfd, 0, 0, 0);
+	return shim_make_fd(shim_process(), SYS_openat, im->dirfd, (long)im->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+			    0);
 }
 
 /* Can the shim get into this local program? If not: say so, or refuse under FARCALL_STRICT. */
@@ -358,7 +420,7 @@ static int look_local(struct image *im)
 		 (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) && S_ISREG(st.st_mode) &&
 		 (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
 		why = " is setuid or setgid: it runs locally, without the remote files";
-	fc_call(SYS_close, fd);
+	shim_done_with(shim_process(), (int)fd);
 	if (!why)
 		return 0;
 	im->hooked = false;
@@ -374,20 +436,28 @@ static long remote_open(const struct image *im)
 	long a[6] = { im->dirfd, (long)im->path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
 
-	if (!(im->flags & AT_EMPTY_PATH))
-		return fc_dispatch(SYS_openat, a);
+	if (!(im->flags & AT_EMPTY_PATH)) {
+		shim_self()->for_us = true;
+		fd = fc_dispatch(SYS_openat, a);
+		shim_self()->for_us = false;
+		return fd;
+	}
 	digits[sizeof digits - 1] = 0;
 	text_append(path + strlen(path), path + sizeof path,
 		    shim_format_number(digits + sizeof digits - 1, (uint32_t)im->dirfd));
 	a[1] = (long)path;
 	a[2] &= ~O_NOFOLLOW;
+	shim_self()->for_us = true;
 	fd = fc_dispatch(SYS_openat, a);
-	return fd < 0 ? fc_dispatch(SYS_fcntl, d) : fd;
+	if (fd < 0)
+		fd = fc_dispatch(SYS_fcntl, d);
+	shim_self()->for_us = false;
+	return fd;
 }
 
-static int may_execute(long fd, const struct image *im)
+static int may_execute(long fd, const struct image *im, size_t *size)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	long s[6] = { fd, (long)&st };
 	long x[6] = { im->dirfd, (long)im->path, X_OK, 0 };
 	long r = fc_dispatch(SYS_fstat, s);
@@ -396,24 +466,43 @@ static int may_execute(long fd, const struct image *im)
 		return (int)r;
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
+	*size = (size_t)st.st_size;
 	return im->flags & AT_EMPTY_PATH ? (st.st_mode & 0111 ? 0 : -EACCES) : (int)fc_dispatch(SYS_faccessat, x);
 }
 
-/* Copy a remote program into a memfd. */
-static int fetch(long fd)
+static int read_program(long fd, char *to, size_t size)
 {
-	int memfd = (int)fc_call(SYS_memfd_create, "farcall-program", MFD_CLOEXEC);
-	long r = memfd;
+	for (size_t at = 0; at < size;) {
+		long a[6] = { fd, (long)(to + at), (long)(size - at), (long)at };
+		long n = fc_dispatch(SYS_pread64, a);
 
-	while (memfd >= 0 && r > 0) {
-		long a[6] = { memfd, fd, 0, 1 << 24 };
-
-		r = fc_dispatch(SYS_sendfile, a);
+		if (n <= 0)
+			return n ? (int)n : -EIO; /* it gets shorter while we look */
+		at += (size_t)n;
 	}
-	if (memfd == 0 && r == 0)
-		return memfd;
-	if (r < 0 && memfd >= 0)
-		fc_call(SYS_close, memfd);
+	return 0;
+}
+
+/* Copy a remote program into a memfd; not by writing, which the limit of file sizes would apply to. */
+static int fetch(long fd, size_t size)
+{
+	struct shim_process *p = shim_process();
+	int memfd = (int)shim_make_fd(p, SYS_memfd_create, (long)"farcall-program", MFD_CLOEXEC, 0, 0);
+	long r = memfd < 0 ? memfd : shim_set_size(p, memfd, size), at;
+
+	if (r == -EFBIG) {
+		shim_done_with(p, memfd);
+		memfd = shim_borrow(&p->session[shim_fd_domain(shim_fd_get(p, fd))], size);
+		r = memfd < 0 ? memfd : 0;
+	}
+	if (r == 0 && size) {
+		at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+		r = shim_is_error(at) ? at : read_program(fd, (char *)at, size);
+		if (!shim_is_error(at))
+			fc_call(SYS_munmap, at, size);
+	}
+	if (r < 0)
+		shim_done_with(p, memfd);
 	return r < 0 ? (int)r : memfd;
 }
 
@@ -466,7 +555,8 @@ static int use_interpreter(struct image *im, struct exec_memory *m)
 static int look_remote(struct image *im, struct exec_memory *m)
 {
 	long fd = remote_open(im);
-	int r = fd < 0 ? (int)fd : may_execute(fd, im);
+	size_t size = 0;
+	int r = fd < 0 ? (int)fd : may_execute(fd, im, &size);
 
 	if (fd < 0)
 		return r;
@@ -478,7 +568,7 @@ static int look_remote(struct image *im, struct exec_memory *m)
 		if (n > 2 && line[0] == '#' && line[1] == '!') {
 			r = use_interpreter(im, m);
 		} else {
-			r = im->memfd = fetch(fd);
+			r = im->memfd = fetch(fd, size);
 			int kind = r < 0 ? r : fc_elf_kind(r);
 			im->relinked = kind == FC_ELF_RELINKED;
 			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked;
@@ -539,13 +629,13 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 		r = fc_call(SYS_execveat, im->dirfd, im->path, m->argv, m->envp, im->flags);
 	fc_signal_after_failed_exec();
 	if (state >= 0) {
-		fc_call(SYS_close, state);
+		shim_done_with(p, state);
 		set_inherit(p, false);
 	}
 	if (shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);
 	if (im->memfd >= 0)
-		fc_call(SYS_close, im->memfd);
+		shim_done_with(p, im->memfd);
 	return r;
 }
 

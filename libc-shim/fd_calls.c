@@ -109,7 +109,7 @@ long shim_do_dup(long nr, long a[6])
 		return -EBADF;
 	if (nr == SYS_dup) {
 		if (!shim_fd_get(p, a[0]))
-			return shim_native(nr, a);
+			return shim_native_fd(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
 		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)fc_call(SYS_dup, a[0])));
@@ -119,7 +119,8 @@ long shim_do_dup(long nr, long a[6])
 	if (shim_fd_hidden(p, a[1])) {
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		shim_hidden_make_room(p, (int)a[1]);
+		if (shim_hidden_make_room(p, (int)a[1]) < 0)
+			return -EMFILE;
 	}
 	if (!shim_fd_get(p, a[0]) && !shim_fd_get(p, a[1]))
 		return shim_native(nr, a);
@@ -249,7 +250,7 @@ long shim_do_fcntl(long nr, long a[6])
 	struct fc_arg arg;
 
 	if (likely(!w))
-		return unlikely(shim_fd_hidden(p, a[0])) ? -EBADF : shim_native(nr, a);
+		return unlikely(shim_fd_hidden(p, a[0])) ? -EBADF : shim_native_fd(nr, a);
 	if (cmd == F_GETFD || cmd == F_SETFD)
 		return shim_native(nr, a);
 	if (!(p = shim_process_own()))

@@ -111,6 +111,7 @@ static struct shim_process *settle(struct shim_process *p)
 static void in_child(struct shim_process *p, const struct shim_offspring *o, bool nested)
 {
 	p = settle(p);
+	p->beyond.word = 0;
 	shim_thread_reset_after_fork();
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
@@ -120,6 +121,7 @@ static void in_child(struct shim_process *p, const struct shim_offspring *o, boo
 		adopt(p, d, &o[d], dead);
 	}
 	orphan_check(p);
+	shim_spares_fit(p);
 	if (shim.check)
 		fc_check_arm();
 }
@@ -162,7 +164,7 @@ long shim_do_fork(long nr, long a[6])
 			continue;
 		if (r > 0)
 			shim_transport(&p->session[i])->forked(&p->session[i], o[i].id, (int)r);
-		fc_call(SYS_close, o[i].sock);
+		shim_done_with(p, o[i].sock);
 	}
 	shim_sessions_unlock(p, saved);
 	return r;
@@ -179,17 +181,24 @@ long shim_do_fork(long nr, long a[6])
  */
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 {
+	struct shim_lock all = { 0 }; /* for the signals: the copy is nobody's before it is whole */
+	struct shim_lock_state all_saved;
 	struct shim_process *parent = &shim.process;
 	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			  -1, 0);
 
 	if (at < 0 && at > -4096)
 		return (int)at;
+	shim_lock(&all, &all_saved);
 	struct shim_slot *slots = (struct shim_slot *)at;
 	struct shim_process *p = (struct shim_process *)(at + (long)(SHIM_DOMAINS * SLOTS_SIZE));
 	memcpy(p, parent, sizeof *p);
 	p->fd = (uint64_t *)(p + 1);
 	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
+	p->beyond.word = 0;
+	/* from here on: what is done with descriptors is done in the child's table */
+	t->vfork_pid = (int)fc_call(SYS_getpid);
+	t->vfork_process = p;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
 		struct shim_offspring o = { .sock = -1 };
@@ -205,8 +214,7 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 		adopt(p, d, &o, dead);
 	}
 	orphan_check(p);
-	t->vfork_process = p;
-	t->vfork_pid = (int)fc_call(SYS_getpid);
+	shim_unlock(&all, &all_saved);
 	*out = p;
 	return 0;
 }
@@ -333,6 +341,8 @@ long shim_do_rlimit(long nr, long a[6])
 	struct shim_process *p = shim_process();
 	struct rlimit64 now;
 	long r = shim_native(nr, a);
+	if (r == 0 && (nr == SYS_setrlimit ? a[0] : a[1]) == RLIMIT_NOFILE && !fc_in_vfork_child())
+		shim_limits_look(p);
 	bool size = nr == SYS_setrlimit ? a[0] == RLIMIT_FSIZE : a[1] == RLIMIT_FSIZE && a[2];
 
 	if (r < 0 || !size || (nr == SYS_prlimit64 && a[0] && a[0] != fc_call(SYS_getpid)))

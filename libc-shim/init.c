@@ -18,6 +18,7 @@
 #include "libc-shim/vdso.h"
 
 #define HIDDEN_ROOM 32
+#define HIDDEN_LOW 1024
 #define AUXV_MAX 64
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
@@ -78,6 +79,21 @@ static bool gained_rights(void)
 			 fc_call(SYS_getuid) != fc_call(SYS_geteuid) || fc_call(SYS_getgid) != fc_call(SYS_getegid));
 }
 
+/* Where our own descriptors go: behind all that the application can have. But the kernel's table is as long as the highest number, and
+ * copied by every fork: not far. */
+static void choose_numbers(struct shim_process *p)
+{
+	struct rlimit64 limit = { HIDDEN_LOW, HIDDEN_LOW };
+
+	shim_limits_look(p);
+	fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit);
+	shim.hidden_base = limit.rlim_cur < HIDDEN_LOW ? (int)limit.rlim_cur : HIDDEN_LOW;
+	if (p->bounded || limit.rlim_cur > HIDDEN_LOW)
+		shim.hidden_base -= HIDDEN_ROOM;
+	if (shim.hidden_base < 3)
+		shim.hidden_base = 3;
+}
+
 static int open_placeholder(struct shim_process *p)
 {
 	struct stat st;
@@ -89,7 +105,10 @@ static int open_placeholder(struct shim_process *p)
 	fc_call(SYS_close, dir);
 	if (fd < 0)
 		return (int)fd;
+	p->placeholder = (int)fd;
+	choose_numbers(p);
 	p->placeholder = shim_hide_fd(p, (int)fd);
+	shim_limits_look(p);
 	if (p->placeholder < 0 || fc_call(SYS_fstat, p->placeholder, &st) < 0)
 		return -EBADF;
 	shim.placeholder_dev = st.st_dev;
@@ -101,7 +120,6 @@ static struct shim_slot slots[SHIM_DOMAINS][FC_ENTRIES];
 
 static int process_init(struct shim_process *p)
 {
-	struct rlimit64 nofile = { 1024, 1024 };
 	long table = fc_call(SYS_mmap, 0, (size_t)SHIM_FDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	long mask = fc_call(SYS_umask, 077);
@@ -114,14 +132,12 @@ static int process_init(struct shim_process *p)
 	p->cwd_domain = -1;
 	for (int i = 0; i < SHIM_HIDDEN; i++)
 		p->hidden[i] = -1;
+	for (int i = 0; i < SHIM_SPARES; i++)
+		p->spare[i] = -1;
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
 		p->session[d].requests.slot = slots[d];
 		shim_session_reset(&p->session[d], d);
 	}
-	fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &nofile);
-	shim.hidden_base = (nofile.rlim_cur < 1024 ? (int)nofile.rlim_cur : 1024) - HIDDEN_ROOM;
-	if (shim.hidden_base < 3)
-		shim.hidden_base = 3;
 	return open_placeholder(p);
 }
 

@@ -267,7 +267,7 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 	long a[6];
 
 	if (!pc->rewritten[0] && !(pc->paths > 1 && pc->rewritten[1]))
-		return shim_native(native_nr, native_a);
+		return shim_native_fd(native_nr, native_a);
 	for (int i = 0; i < 6; i++)
 		a[i] = pc->a[i];
 	for (int k = 0; k < pc->paths; k++) {
@@ -277,7 +277,7 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
 			a[pc->arg[k] - 1] = AT_FDCWD;
 	}
-	return shim_native(pc->row->nr, a);
+	return shim_native_fd(pc->row->nr, a);
 }
 
 /* The domain has answered that path k goes on at `to`. Put it there, if that can be. */

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -57,21 +58,32 @@ uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
 	return old;
 }
 
+int shim_hidden_add(struct shim_process *p, int fd)
+{
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		if (fc_cas(&p->hidden[i], -1, fd))
+			return fd;
+	fc_call(SYS_close, fd);
+	return -EMFILE;
+}
+
+/* A copy at hidden_base or beyond it. */
+static long copy_away(struct shim_process *p, int fd)
+{
+	return shim_make_fd(p, SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base, 0);
+}
+
 int shim_hide_fd(struct shim_process *p, int fd)
 {
-	long now = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base);
+	long now = fd < shim.hidden_base ? copy_away(p, fd) : -EMFILE;
 
-	if (now < 0)
-		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 ? now : fd; /* as good a place as any */
+	if (now < 0) /* as good a place as any */
+		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 ? now : fd;
 	if (now < 0)
 		return (int)now;
 	if (now != fd)
 		fc_call(SYS_close, fd);
-	for (int i = 0; i < SHIM_HIDDEN; i++)
-		if (fc_cas(&p->hidden[i], -1, (int)now))
-			return (int)now;
-	fc_call(SYS_close, now);
-	return -EMFILE;
+	return shim_hidden_add(p, (int)now);
 }
 
 bool shim_fd_hidden(const struct shim_process *p, long fd)
@@ -91,30 +103,89 @@ void shim_hidden_close(struct shim_process *p, int fd)
 			fc_call(SYS_close, fd);
 }
 
-void shim_hidden_make_room(struct shim_process *p, int fd)
+/* Whatever of ours has been `old` is `now`. */
+static void renumber(struct shim_process *p, int old, int now)
 {
-	for (int i = 0; i < SHIM_HIDDEN; i++) {
-		if (fc_load(&p->hidden[i]) != fd)
-			continue;
-		int now = (int)fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base);
-		if (now < 0)
-			return;
-		if (p->placeholder == fd)
-			p->placeholder = now;
-		if (shim.trace_fd == fd)
-			shim.trace_fd = now;
-		for (unsigned d = 0; d < shim.config.ndomains; d++)
-			if (p->session[d].sock == fd)
-				p->session[d].sock = now;
-		fc_store(&p->hidden[i], now);
-		fc_call(SYS_close, fd);
-		return;
+	struct shim_lock_state saved;
+
+	if (p->placeholder == old)
+		fc_store(&p->placeholder, now);
+	if (shim.trace_fd == old)
+		shim.trace_fd = now;
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		shim_lock(&p->session[d].lock, &saved);
+		if (p->session[d].sock == old)
+			fc_store(&p->session[d].sock, now);
+		shim_unlock(&p->session[d].lock, &saved);
 	}
+}
+
+static int move_away(struct shim_process *p, int *hidden, int fd)
+{
+	long now = copy_away(p, fd);
+
+	if (now < 0)
+		return (int)now;
+	if (!fc_cas(hidden, fd, (int)now)) { /* another thread was faster */
+		fc_call(SYS_close, now);
+		return 0;
+	}
+	renumber(p, fd, (int)now);
+	fc_call(SYS_close, fd);
+	return 0;
+}
+
+int shim_hidden_make_room(struct shim_process *p, int fd)
+{
+	for (int i = 0; i < SHIM_SPARES; i++)
+		if (fc_cas(&p->spare[i], fd, -1)) {
+			shim_hidden_close(p, fd);
+			return 0;
+		}
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		if (fc_load(&p->hidden[i]) == fd)
+			return move_away(p, &p->hidden[i], fd);
+	return 0;
+}
+
+bool shim_hidden_rise(struct shim_process *p)
+{
+	struct rlimit64 limit;
+	bool moved = false;
+
+	if (p->bounded || fc_in_vfork_child() || fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) < 0 ||
+	    limit.rlim_cur >= SHIM_FDS)
+		return false;
+	for (int i = 0; i < SHIM_HIDDEN; i++) {
+		int fd = fc_load(&p->hidden[i]);
+
+		if (fd < 0 || fd >= (int)limit.rlim_cur)
+			continue;
+		shim.hidden_base = (int)limit.rlim_cur;
+		moved |= move_away(p, &p->hidden[i], fd) == 0;
+	}
+	return moved;
+}
+
+long shim_native_again(long nr, const long a[6])
+{
+	return shim_hidden_rise(shim_process()) ? shim_native(nr, a) : -EMFILE;
 }
 
 int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 {
-	return (int)fc_call(SYS_fcntl, p->placeholder, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min);
+	for (;;) {
+		int from = fc_load(&p->placeholder);
+		long a[6] = { from, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min };
+		long fd = shim_native_fd(SYS_fcntl, a);
+
+		if (unlikely(fd == -EMFILE) && shim_self()->for_us)
+			fd = shim_beyond(p, SYS_fcntl, a);
+		if (likely(fc_load(&p->placeholder) == from))
+			return (int)fd;
+		if (fd >= 0) /* it has been moved, and what this is nobody knows */
+			fc_call(SYS_close, fd);
+	}
 }
 
 int shim_placeholder_path(struct shim_process *p, bool cloexec)

@@ -8,17 +8,19 @@
  *
  * Layers, which call downwards only:
  *   dispatch.c                 which handler gets a call
- *   path_calls.c rw.c fd_calls.c ioctl.c copy.c map.c fork.c exec.c ids.c local.c     the families
+ *   path_calls.c rw.c fd_calls.c ioctl.c listing.c copy.c map.c fork.c exec.c ids.c local.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
  *   session.c areas.c data.c           a domain's state, memory, buffers
  *   request/                           one request: slots, submission, waiting
  *   transport_local.c transport_xen.c  how a domain is reached
  *   process.c thread.c         descriptor table, per-thread record
+ *   beyond.c                   calls of our own that the application's limits do not hold for
  */
 #ifndef FC_SHIM_SHIM_H
 #define FC_SHIM_SHIM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +40,7 @@
 #define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
 #define SHIM_DEPTH_MAX 16  /* dispatches nested through signal handlers, per thread */
 #define SHIM_HIDDEN 24
+#define SHIM_SPARES 10 /* of these */
 #define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -105,6 +108,9 @@ struct shim_process {
 	int placeholder;   /* descriptor of the empty directory, one of the hidden ones */
 	uint32_t umask;
 	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
+	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */
+	int spare[SHIM_SPARES];  /* of the hidden ones those that keep a number for later, -1 = none */
+	struct shim_lock beyond; /* to give them up */
 	struct shim_session session[SHIM_DOMAINS];
 };
 
@@ -134,14 +140,32 @@ uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
 
 /* process.c: the shim's own descriptors */
 int shim_hide_fd(struct shim_process *p, int fd);           /* move it out of the way; returns the new number */
+int shim_hidden_add(struct shim_process *p, int fd);        /* leave it where it is */
 bool shim_fd_hidden(const struct shim_process *p, long fd); /* is it one of ours? */
 void shim_hidden_close(struct shim_process *p, int fd);
-void shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
+int shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
+/* The application has no descriptors left: have ours behind its limit. True if that has made room. */
+bool shim_hidden_rise(struct shim_process *p);
 /* A new placeholder at the lowest free number >= min, or -errno. */
 int shim_placeholder(struct shim_process *p, bool cloexec, int min);
 /* The same for an O_PATH descriptor, at the lowest free number: O_PATH too, so that the kernel answers for it what it answers for one. */
 int shim_placeholder_path(struct shim_process *p, bool cloexec);
 bool shim_is_placeholder(int fd);
+
+/* ---- beyond.c ---- */
+
+/* A system call of ours to which neither RLIMIT_NOFILE nor RLIMIT_FSIZE applies (only ftruncate is about the latter), as far as can be;
+ * other threads do not see them lifted. For errors only: it can cost a process. Kernel results; -EFBIG instead of a SIGXFSZ. */
+long shim_beyond(struct shim_process *p, long nr, const long a[6]);
+/* A call that makes a descriptor, beyond the limit if that is reached. */
+long shim_make_fd(struct shim_process *p, long nr, long a0, long a1, long a2, long a3);
+/* ftruncate of a file of ours. */
+long shim_set_size(struct shim_process *p, int fd, size_t size);
+/* Descriptors whose numbers are kept, if there are none beyond the limit: have as many as there should be. */
+void shim_spares_fit(struct shim_process *p);
+/* Close a descriptor of ours that came of the calls above. */
+void shim_done_with(struct shim_process *p, int fd);
+void shim_limits_look(struct shim_process *p); /* RLIMIT_NOFILE is new: which is it? */
 
 /* ---- thread.c ---- */
 
@@ -163,6 +187,7 @@ struct shim_thread {
 	uint16_t hint;                      /* the entry used last */
 	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
 	int vfork_pid;
+	bool for_us;       /* the descriptors that are made now are none of the application's */
 	void *exec_memory; /* what a vfork child's execve left behind */
 	size_t exec_size;
 };
@@ -205,6 +230,8 @@ int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the sessi
 int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
 void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
+int shim_borrow(struct shim_session *s,
+		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
 
 /* data.c: chunks of the data area. Take chunks [first, first + count), all or none of them. */
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
@@ -346,6 +373,15 @@ static inline long shim_native(long nr, const long a[6])
 	if (unlikely(fc_is_cancellable(a)))
 		return fc_call_cancellable(nr, a);
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* process.c: the same for a call that may make a descriptor: for the last ones ours have to make room. */
+long shim_native_again(long nr, const long a[6]);
+static inline long shim_native_fd(long nr, const long a[6])
+{
+	long r = shim_native(nr, a);
+
+	return likely(r != -EMFILE) ? r : shim_native_again(nr, a);
 }
 
 /* dispatch.c: fill the table of handlers */

@@ -28,6 +28,10 @@ struct shim_transport {
 	/* A connection that is a session without areas: fills s->sock (hidden) and s->token. */
 	int (*attach)(struct shim_session *s);
 
+	/* A memfd of `size` bytes (at most FC_DATA_MAX) that the domain makes, for those whose own limits forbid it; or -errno. Null: it
+	 * does not. */
+	int (*memory)(struct shim_session *s, size_t size);
+
 	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
 	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on
 	 * an error if it is mapped. */

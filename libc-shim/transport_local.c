@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "libc-shim/transport.h"
@@ -24,6 +25,78 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
+static void drop_descriptors(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int))
+			fc_call(SYS_close, *(int *)((char *)c + at));
+	}
+}
+
+/*
+ * recvmsg for messages that bring descriptors. Where the process may have no more the kernel would throw them away: so it is
+ * asked for a copy of the message first, and for another one beyond the limit if something is missing.
+ */
+static long receive(int sock, struct msghdr *m, int flags)
+{
+	const long a[6] = { sock, (long)m, flags | MSG_PEEK };
+	size_t room = m->msg_controllen;
+	struct msghdr rest = { 0 };
+	long r = fc_call(SYS_recvmsg, sock, m, flags | MSG_PEEK);
+
+	if (r >= 0 && m->msg_flags & MSG_CTRUNC) {
+		drop_descriptors(m);
+		m->msg_controllen = room;
+		r = shim_beyond(shim_process(), SYS_recvmsg, a);
+	}
+	if (r >= 0 && m->msg_flags & MSG_CTRUNC) { /* not even there: then it has brought none */
+		drop_descriptors(m);
+		m->msg_controllen = 0;
+		m->msg_flags &= ~MSG_CTRUNC;
+	}
+	if (r > 0) {
+		fc_call(SYS_recvmsg, sock, &rest, MSG_DONTWAIT);
+	}
+	return r;
+}
+
+/* As fc_control_ask. */
+static int ask_once(int sock, struct fc_msg *m, struct fc_packet *answer)
+{
+	int r = fc_control_send(sock, m, NULL, NULL, 0, 0);
+
+	answer->nfds = 0;
+	if (r == 0)
+		r = fc_control_recv_by(receive, sock, answer, 0);
+	if (r < 0)
+		return r;
+	if (answer->head.type == m->type && answer->head.status <= 0 && answer->head.status >= -4095)
+		return answer->head.status;
+	fc_packet_drop(answer);
+	return -EPROTO;
+}
+
+static void drop(struct fc_packet *p)
+{
+	for (int i = 0; i < p->nfds; i++) {
+		shim_done_with(shim_process(), p->fd[i]);
+		p->fd[i] = -1;
+	}
+	fc_packet_drop(p);
+}
+
+static int connect_to(const char *path)
+{
+	int sock = (int)shim_make_fd(shim_process(), SYS_socket, AF_UNIX, FC_CONTROL_SOCKET, 0, 0);
+	int r = sock < 0 ? sock : fc_control_connect_socket(sock, path);
+
+	if (sock >= 0 && r < 0)
+		shim_done_with(shim_process(), sock);
+	return r < 0 ? r : sock;
+}
+
 /*
  * Send a request and wait for its answer, which is in s->packet then. -ETIMEDOUT: it has not come in time, and whenever it comes it is
  * passed over, with what it brings. Else 0 or -errno, of the connection.
@@ -35,7 +108,7 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, in
 
 	if (r < 0)
 		return r;
-	while ((r = fc_control_recv(s->sock, &s->packet, 0)) == 0 && s->packet.head.serial != m->serial) {
+	while ((r = fc_control_recv_by(receive, s->sock, &s->packet, 0)) == 0 && s->packet.head.serial != m->serial) {
 		fc_packet_drop(&s->packet);
 		if (!s->owed) /* no end of answers to what nobody has asked */
 			return -EPROTO;
@@ -61,8 +134,8 @@ static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t ar
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
-	if (type != FC_MSG_FORK)
-		fc_packet_drop(&s->packet); /* no other answer brings descriptors */
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY)
+		drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
 	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
 		shim_session_fail(s, "it sent an answer that cannot be");
@@ -97,7 +170,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 {
 	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
-	int sock = fc_control_connect(path);
+	int sock = connect_to(path);
 	unsigned uid;
 
 	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM)
@@ -111,14 +184,14 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 			 ": this storage domain is run neither by root nor by you: it is not used without "
 			 "--trust-domain",
 			 NULL);
-		fc_call(SYS_close, sock);
+		shim_done_with(shim_process(), sock);
 		return -EIO;
 	}
 	set_timeouts(sock);
-	int r = fc_control_ask(sock, &m, NULL, NULL, 0, packet);
-	fc_packet_drop(packet); /* the domain page: the connection itself says when the domain is gone */
+	int r = ask_once(sock, &m, packet);
+	drop(packet); /* the domain page: the connection itself says when the domain is gone */
 	if (r == -EAGAIN || r == -EPIPE) {
-		fc_call(SYS_close, sock);
+		shim_done_with(shim_process(), sock);
 		return r;
 	}
 	if (r < 0) {
@@ -127,7 +200,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 						 "farcall's own `farcall serve`"
 					       : ": this storage domain does not answer as one",
 			 NULL);
-		fc_call(SYS_close, sock);
+		shim_done_with(shim_process(), sock);
 		return -EIO;
 	}
 	return sock;
@@ -147,11 +220,11 @@ static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool
 		int sock = dial(s->domain, known, &s->packet);
 
 		if (sock >= 0) {
-			*status = fc_control_ask(sock, &m, NULL, NULL, 0, &s->packet);
-			fc_packet_drop(&s->packet);
+			*status = ask_once(sock, &m, &s->packet);
+			drop(&s->packet);
 			if (*status != -EPIPE)
 				return sock;
-			fc_call(SYS_close, sock);
+			shim_done_with(shim_process(), sock);
 			sock = -EPIPE;
 		}
 		if (sock != -EPIPE)
@@ -199,7 +272,7 @@ static int attach(struct shim_session *s)
 	if (sock < 0)
 		return sock;
 	if (r < 0)
-		fc_call(SYS_close, sock);
+		shim_done_with(shim_process(), sock);
 	if (r == -EAGAIN) /* late, or there is no room for one more now: a later call may have more luck */
 		return r;
 	if (r < 0) {
@@ -211,26 +284,8 @@ static int attach(struct shim_session *s)
 		return s->sock;
 	s->token[0] = s->packet.head.arg[0];
 	s->token[1] = s->packet.head.arg[1];
+	shim_spares_fit(p); /* one less is to be kept for this */
 	return 0;
-}
-
-/*
- * Our memory is no file of the application's, but ftruncate holds it to RLIMIT_FSIZE all the same (and sends SIGXFSZ): lift the
- * limit meanwhile, as far as we may. Signals are blocked and pending ones stay so; other threads' limits differ for a moment.
- */
-static long set_size(int fd, size_t size)
-{
-	struct rlimit64 old, lifted = { RLIM64_INFINITY, RLIM64_INFINITY };
-
-	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &old) < 0 || old.rlim_cur >= size)
-		return fc_call(SYS_ftruncate, fd, size);
-	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, 0) < 0) {
-		lifted.rlim_cur = lifted.rlim_max = old.rlim_max;
-		fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &lifted, 0);
-	}
-	long r = lifted.rlim_cur < size ? -EFBIG : fc_call(SYS_ftruncate, fd, size);
-	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &old, 0);
-	return r;
 }
 
 /* Touch each page: they are ours, not the domain's, and it takes no others once a session has grown. */
@@ -242,59 +297,90 @@ static void populate(long address, size_t size)
 		*(volatile char *)(address + i) = 0;
 }
 
-/* A sealed memfd of `size` bytes mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
-static long area_make(const char *name, size_t size, void *at, int *fd)
+/* A memfd that the domain has made: it has no limit of file sizes to keep to. Returns it or -errno. */
+static int memory(struct shim_session *s, size_t size)
+{
+	int r = ask(s, FC_MSG_MEMORY, size, 0, NULL, 0);
+
+	if (r == 0 && s->packet.nfds == 1) {
+		r = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+	} else if (r == 0) {
+		r = -EMFILE;
+	}
+	drop(&s->packet);
+	return r;
+}
+
+/* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
+static int memfd_make(struct shim_session *s, const char *name, size_t size)
+{
+	struct shim_process *p = shim_process();
+	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0);
+	long r = fd < 0 ? fd : shim_set_size(p, fd, size);
+	struct stat st;
+
+	if (r == -EFBIG) {
+		shim_done_with(p, fd);
+		r = fd = memory(s, size);
+	}
+	if (r >= 0)
+		r = fc_call(SYS_fcntl, fd, F_ADD_SEALS, SEALS);
+	if (r == 0 && ((fc_call(SYS_fcntl, fd, F_GET_SEALS) & SEALS) != SEALS || fc_call(SYS_fstat, fd, &st) < 0 ||
+		       st.st_size != (long)size))
+		r = -EIO;
+	if (r == 0)
+		return fd;
+	shim_done_with(p, fd);
+	return (int)r;
+}
+
+/* One mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
+static long area_make(struct shim_session *s, const char *name, size_t size, void *at, int *fd)
 {
 	long address;
 
-	*fd = (int)fc_call(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	*fd = memfd_make(s, name, size);
 	if (*fd < 0)
 		return *fd;
-	long r = set_size(*fd, size);
-	if (r == 0)
-		r = fc_call(SYS_fcntl, *fd, F_ADD_SEALS, SEALS);
-	if (r == 0) {
-		address =
-			fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
-		if (!shim_is_error(address)) {
-			fc_call(SYS_madvise, address, size, MADV_DONTFORK);
-			return address;
-		}
-		r = address;
+	address = fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
+	if (shim_is_error(address)) {
+		shim_done_with(shim_process(), *fd);
+		*fd = -1;
+		return address;
 	}
-	fc_call(SYS_close, *fd);
-	*fd = -1;
-	return r;
+	fc_call(SYS_madvise, address, size, MADV_DONTFORK);
+	return address;
 }
 
 static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
 {
 	int fd[2];
-	long area = area_make("farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
+	long area = area_make(s, "farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
 
 	if (shim_is_error(area))
 		return (int)area;
 	s->requests.area = (struct fc_request_area *)area;
-	long r = area_make("farcall-data", FC_DATA_MIN, s->data, &fd[1]);
+	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
 	if (!shim_is_error(r)) {
 		init(s->requests.area);
 		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
-		fc_call(SYS_close, fd[1]);
+		shim_done_with(shim_process(), fd[1]);
 	}
-	fc_call(SYS_close, fd[0]);
+	shim_done_with(shim_process(), fd[0]);
 	return r == -ETIMEDOUT ? -EIO : (int)r;
 }
 
 static int grow(struct shim_session *s, size_t length)
 {
 	int fd;
-	long r = area_make("farcall-data", length, s->data + length, &fd);
+	long r = area_make(s, "farcall-data", length, s->data + length, &fd);
 
 	if (shim_is_error(r))
 		return (int)r;
 	populate(r, length);
 	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
-	fc_call(SYS_close, fd);
+	shim_done_with(shim_process(), fd);
 	if (r != -ETIMEDOUT)
 		return (int)r;
 	if (tell(s, FC_MSG_SHRINK, length, 0) <
@@ -320,7 +406,7 @@ static int fork_session(struct shim_session *s, struct shim_offspring *o)
 		o->id = s->packet.head.arg[2];
 	}
 	fc_packet_drop(&s->packet);
-	return r == -ETIMEDOUT ? -EAGAIN : r;
+	return r == -ETIMEDOUT || (r == 0 && o->sock < 0) ? -EAGAIN : r;
 }
 
 static void forked(struct shim_session *s, uint64_t id, int pid)
@@ -338,7 +424,7 @@ static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
 		shim_session_fail(s, "it could not be told about a change of user");
 		return -EIO;
 	}
-	fc_call(SYS_close, sock);
+	shim_done_with(shim_process(), sock);
 	if (r < 0)
 		shim_session_fail(s, "it did not follow a change of user");
 	return r < 0 ? -EIO : 0;
@@ -370,7 +456,7 @@ static void gone(struct shim_session *s, int pid)
 	}
 	int r, sock = ask_fresh(s, &m, false, &r);
 	if (sock >= 0)
-		fc_call(SYS_close, sock);
+		shim_done_with(shim_process(), sock);
 }
 
 static void bye(struct shim_session *s)
@@ -386,12 +472,14 @@ static const char *lost(struct shim_session *s)
 			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
 	long r = fc_call(SYS_poll, &p, 1, 0);
 
-	return r > 0 ? "it has ended the session" : NULL;
+	/* or has it another number now? */
+	return r > 0 && p.fd == fc_load(&s->sock) ? "it has ended the session" : NULL;
 }
 
 const struct shim_transport shim_transport_local = {
 	.bell = &fc_bell_local_ops,
 	.attach = attach,
+	.memory = memory,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

@@ -30,7 +30,7 @@ static int simple(struct shim_session *s, unsigned long request)
 
 static int device_open(struct shim_session *s)
 {
-	int fd = (int)fc_call(SYS_openat, AT_FDCWD, FC_DEVICE, O_RDWR | O_CLOEXEC, 0);
+	int fd = (int)shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)FC_DEVICE, O_RDWR | O_CLOEXEC, 0);
 
 	if (fd >= 0 || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return fd;
@@ -51,7 +51,7 @@ static int attach(struct shim_session *s)
 	memcpy(a.name, name, strlen(name) + 1); /* its length was checked with the configuration */
 	r = control(fd, FC_IOC_ATTACH, &a);
 	if (r < 0) {
-		fc_call(SYS_close, fd);
+		shim_done_with(shim_process(), fd);
 		if (r == -EAGAIN || r == -ENOMEM || r == -ENOSPC)
 			return r;
 		shim_session_fail(s, r == -ENOENT ? "there is no such domain: see `farcall domain list`"
@@ -110,8 +110,11 @@ static void shrink(struct shim_session *s, size_t length)
 static int fork_session(struct shim_session *s, struct shim_offspring *o)
 {
 	struct fc_ioc_fork a = { .size = sizeof a };
+	const long again[6] = { s->sock, FC_IOC_FORK, (long)&a };
 	int r = control(s->sock, FC_IOC_FORK, &a);
 
+	if (r == -EMFILE)
+		r = (int)shim_beyond(shim_process(), SYS_ioctl, again);
 	if (r < 0)
 		return r;
 	o->sock = a.fd;
@@ -154,12 +157,12 @@ static void gone(struct shim_session *s, int pid)
 	int fd = s->sock;
 
 	if (fd < 0)
-		fd = (int)fc_call(SYS_openat, AT_FDCWD, FC_DEVICE, O_RDWR | O_CLOEXEC, 0);
+		fd = (int)shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)FC_DEVICE, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	control(fd, FC_IOC_GONE, &a);
 	if (fd != s->sock)
-		fc_call(SYS_close, fd);
+		shim_done_with(shim_process(), fd);
 }
 
 static void bye(struct shim_session *s)

@@ -28,6 +28,7 @@
 #include "common/rawcall.h"
 #include "storage-domain/confine.h"
 #include "storage-domain/log.h"
+#include "storage-domain/shadow_main.h"
 #include "storage-domain/worker.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -134,6 +135,7 @@ static int add_conditional(scmp_filter_ctx ctx)
 		{ SYS_sched_setaffinity, SCMP_A0(SCMP_CMP_EQ, 0) },
 		{ SYS_clone, SCMP_A0(SCMP_CMP_MASKED_EQ, FC_CLONE_NAMESPACES, 0) },
 		{ SYS_socketpair, SCMP_A0(SCMP_CMP_EQ, AF_UNIX) },
+		{ SYS_memfd_create, SCMP_A1(SCMP_CMP_EQ, FC_LEND_FLAGS) },
 	};
 	int r = 0;
 

@@ -26,6 +26,7 @@
 #endif
 
 #define FC_EXIT_USAGE 2
+#define FC_FILES_LEAST (FC_DOMAIN_FD_FIRST + 96u) /* open files: three for each session, and the clients' */
 
 #ifdef __SANITIZE_ADDRESS__
 /* the leak checker reads /proc, which is not in the domain's tree */
@@ -95,16 +96,44 @@ static int arrange_fds(int ready_fd)
 	return 0;
 }
 
-/* As many descriptors as may be: they are the clients'. And as many threads, once the domain's user is one with a limit. */
-static void raise_limits(void)
-{
-	struct rlimit limit = { FC_DOMAIN_FD_MAX, FC_DOMAIN_FD_MAX }, threads = { RLIM_INFINITY, RLIM_INFINITY };
+#define ELSEWHERE "where it is started, or start it elsewhere with `farcall serve` and use it with --domain"
 
-	setrlimit(RLIMIT_NPROC, &threads);
-	if (setrlimit(RLIMIT_NOFILE, &limit) && !getrlimit(RLIMIT_NOFILE, &limit)) {
+static void raise_limit(int resource, rlim_t most)
+{
+	struct rlimit limit = { most, most };
+
+	if (setrlimit(resource, &limit) && !getrlimit(resource, &limit)) {
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		setrlimit(resource, &limit);
 	}
+}
+
+/* The limits of whoever starts the domain are not its clients', as far as that is ours to say. As many descriptors as may be; as many
+ * threads, once the domain's user is one with a limit; files of any size, each session has a limit of its own. Returns 0, or -1 after
+ * logging. */
+static int raise_limits(void)
+{
+	struct rlimit files, size;
+
+	raise_limit(RLIMIT_NPROC, RLIM_INFINITY);
+	raise_limit(RLIMIT_FSIZE, RLIM_INFINITY);
+	raise_limit(RLIMIT_NOFILE, FC_DOMAIN_FD_MAX);
+	if (getrlimit(RLIMIT_NOFILE, &files) || getrlimit(RLIMIT_FSIZE, &size))
+		return -1;
+	if (files.rlim_cur < FC_FILES_LEAST)
+		fc_log(FC_LOG_ERROR,
+		       "this storage domain may have %llu files open and needs %u: raise the hard limit (ulimit "
+		       "-Hn) " ELSEWHERE,
+		       (unsigned long long)files.rlim_cur, FC_FILES_LEAST);
+	else if (size.rlim_cur < FC_DATA_MIN)
+		fc_log(FC_LOG_ERROR,
+		       "files of this storage domain may have %llu bytes, and memory is shared by files of %u: raise "
+		       "the hard "
+		       "limit (ulimit -Hf) " ELSEWHERE,
+		       (unsigned long long)size.rlim_cur, FC_DATA_MIN);
+	else
+		return 0;
+	return -1;
 }
 
 static void tell_ready(void)
@@ -235,7 +264,6 @@ static int serve(const struct fc_options *o, pid_t parent)
 	v.any_root = o->any_root;
 	if (v.privileged && fc_identity_find(&v.identity, o->user))
 		return 1;
-	raise_limits();
 	fc_capacity_measure(&v.capacity);
 	fc_oom_open();
 	return o->xen ? serve_xen(&v, o, parent) : serve_local(&v, o, parent);
@@ -258,6 +286,8 @@ int main(int argc, char **argv)
 	}
 	fc_log_limit(options.log);
 	fc_spin_policy = options.spin;
+	if (raise_limits())
+		return 1;
 	r = arrange_fds(options.ready_fd);
 	if (r < 0) {
 		fc_log(FC_LOG_ERROR, "--ready-fd %d: %s", options.ready_fd, strerror(-r));

@@ -67,12 +67,34 @@ static void wake_parent(struct fc_roster_slot *parent)
 	fc_futex_wake(&parent->forked, 1);
 }
 
+/*
+ * Numbers below FC_DOMAIN_FD_FIRST that are good for nothing in a shadow: the child's sockets come to be there for a moment, for the
+ * client may have all others in use. Alone in its process it may do without them.
+ */
+static const int idle[] = { STDIN_FILENO, STDOUT_FILENO, FC_FD_READY, FC_FD_LOOKOUT };
+#define IDLE (sizeof idle / sizeof idle[0])
+
+static void idle_free(void)
+{
+	for (unsigned i = 0; i < IDLE; i++)
+		close(idle[i]);
+}
+
+static int idle_take(void)
+{
+	for (unsigned i = 0; i < IDLE; i++)
+		if (dup3(FC_FD_NULL, idle[i], O_CLOEXEC) < 0)
+			return -errno;
+	return 0;
+}
+
 /* Returns 0: this is a shadow with a session of its own; or -errno, of which the client has not been told. */
 static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc_roster_slot *parent)
 {
 	int link[2], client[2], on = 1, r;
 	struct fc_packet answer;
 
+	idle_free();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link) ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, client) ||
 	    (!s->foreign && setsockopt(client[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on)))
@@ -87,13 +109,10 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);
 	if (dup3(client[1], FC_FD_CLIENT, O_CLOEXEC) < 0)
 		_exit(1);
-	close(client[0]);
-	close(client[1]);
 	wake_parent(parent);
 	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
-	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0)
 		_exit(1);
-	close(link[1]);
 	return 0;
 }
 

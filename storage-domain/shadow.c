@@ -186,6 +186,11 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	case FC_MSG_BYE:
 		bye(s, p);
 		break;
+	case FC_MSG_MEMORY:
+		if (s->foreign)
+			fc_shadow_poison(s, "it wants memory, and has its own");
+		fc_lend(s, p);
+		break;
 	default:
 		fc_shadow_poison(s, "unknown control message");
 	}
@@ -318,7 +323,7 @@ static void await_session(struct fc_shadow *s)
 /* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
 static int arrange_fds(const struct fc_exports *exports, uint32_t keep, int link)
 {
-	int high = fcntl(link, F_DUPFD_CLOEXEC, 2 * FC_DOMAIN_FD_FIRST);
+	int high = fcntl(link, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
 
 	if (high < 0)
 		return -errno;

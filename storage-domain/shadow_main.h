@@ -36,6 +36,12 @@ void fc_areas_forget(struct fc_shadow *s);
 /* Is `length` the length of some number of whole segments? */
 bool fc_segment_boundary(uint64_t length);
 
+/* ---- lend.c ---- */
+
+/* MEMORY: make a memfd for the client, and answer. */
+void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
+#define FC_LEND_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING)
+
 /* ---- offspring.c ---- */
 
 /* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;

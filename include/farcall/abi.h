@@ -12,6 +12,7 @@
  *   2.0  local memory that a session grows by is touched by the client first, and can be sealed by the domain (control.h, GROW).
  *   2.1  fchmodat2, setxattrat, getxattrat, listxattrat, removexattrat, file_getattr, file_setattr, cachestat; struct xattr_args in the data area;
  *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks.
+ *        A domain makes memory for clients that cannot (control.h, MEMORY).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

@@ -59,6 +59,9 @@ enum fc_msg_type {
 			     sessions (farcall.h): root's all, anybody else's own */
 	FC_MSG_BYE,    /* Answer when the session's descriptors and locks are gone; then the connection ends. */
 	FC_MSG_STOP,   /* fresh connection, from the domain's own uid or root only: shut the domain down */
+	FC_MSG_MEMORY, /* arg0 = bytes, at most FC_DATA_MAX. Answer: 1 fd = an empty memfd of that length, without seals, for a
+			     client whose own limit of file sizes (RLIMIT_FSIZE, hard) lets it make none for AREAS, GROW or a
+			     program. -EFBIG: the domain cannot either; -EAGAIN: not now. Not on Xen. Since ABI 2.1. */
 	FC_MSG_TYPES
 };
 

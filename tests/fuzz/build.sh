@@ -16,7 +16,7 @@ fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")
 
 fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c storage-domain/budget.c
-	storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/receive.c storage-domain/roster.c storage-domain/shadow.c
+	storage-domain/lend.c storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/receive.c storage-domain/roster.c storage-domain/shadow.c
 	storage-domain/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()

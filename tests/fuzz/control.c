@@ -55,6 +55,7 @@ static bool forked;         /* the child's slot is its own, and what it holds */
 static bool workers, apart; /* in a thread with a descriptor table of its own */
 static struct message client, link_;
 static int fake[FAKES], fakes, next_fake;
+static uint64_t vacant; /* of the numbers below FC_DOMAIN_FD_FIRST */
 static struct {
 	char *at;
 	size_t size;
@@ -64,10 +65,18 @@ static struct {
 
 static int fake_open(void)
 {
+	int fd = 0;
+
 	if (fakes == FAKES)
 		fuzz_fail("%d descriptors are open", fakes);
-	fake[fakes++] = next_fake;
-	return next_fake++;
+	while (fd < FC_DOMAIN_FD_FIRST && !(vacant >> fd & 1))
+		fd++;
+	if (fd == FC_DOMAIN_FD_FIRST)
+		fd = next_fake++;
+	else
+		vacant &= ~(1ull << fd);
+	fake[fakes++] = fd;
+	return fd;
 }
 
 static bool fake_close(int fd)
@@ -104,8 +113,14 @@ static bool unlucky(void)
 int fuzz_close(int fd);
 int fuzz_close(int fd)
 {
-	if (!given_close(fd) && !fake_close(fd))
+	bool own = fd >= 0 && fd < FC_DOMAIN_FD_FIRST;
+
+	if (own ? vacant >> fd & 1 : !given_close(fd) && !fake_close(fd))
 		fuzz_fail("closes %d, which is not open", fd);
+	if (own) {
+		fake_close(fd);
+		vacant |= 1ull << fd;
+	}
 	return 0;
 }
 
@@ -133,7 +148,11 @@ int fuzz_dup3(int from, int to, int flags)
 		fuzz_fail("dup3 to %d", to);
 	if (from >= FC_DOMAIN_FD_FIRST && !fake_has(from) && !given_has(from))
 		return error(EBADF);
-	return unlucky() ? error(EBUSY) : to;
+	if (unlucky())
+		return error(EBUSY);
+	fake_close(to);
+	vacant &= ~(1ull << to);
+	return to;
 }
 
 int fuzz_fcntl(int fd, int cmd, ...);
@@ -390,6 +409,13 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 	return 0;
 }
 
+/* The model has one process. */
+int fc_beside(void (*run)(void *), void *arg, bool files)
+{
+	(void)run, (void)arg, (void)files;
+	return -EAGAIN;
+}
+
 /* ---- messages ---- */
 
 static int open_fake(const struct message *m, int n)
@@ -434,7 +460,8 @@ static void next_link(void)
 /* Which answers the client is owed for what it says, if its session goes on. */
 static unsigned owed(unsigned type)
 {
-	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK;
+	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK ||
+	       type == FC_MSG_MEMORY;
 }
 
 static long receive(int sock, struct msghdr *to, int flags)
@@ -516,6 +543,8 @@ static void touch_memory(void)
 int fuzz_poll(struct pollfd *fds, nfds_t n, int ms);
 int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
 {
+	if (vacant)
+		fuzz_fail("numbers of the domain's own are free: %llx", (unsigned long long)vacant);
 	bool speaks = fuzz_front(1) & 1; /* the supervisor */
 
 	(void)ms;
@@ -595,6 +624,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	transport.begin = begin;
 	greeted = answers = expected = fakes = 0;
 	next_fake = CONNECTION;
+	vacant = 0;
 	workers = apart = forked = client.pending = link_.pending = false;
 	roster.used = SLOT + 1;
 	for (int i = 0; i < FC_GOODS; i++)
