@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Does every #include "..." of the shipped sources go to the file's own layer or to one below it? The layers are in `layers` beside this.
+# Prints what does not, and fails. FC_SOURCE: the tree (default: the one this is in).
+set -u -o pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "${FC_SOURCE:-$here/../..}" || exit 1
+
+find include common libc-shim storage-domain frontend-kmod cli -name '*.[chS]' -o -name '*.def' | sort |
+	xargs grep -HnE '^[[:space:]]*#[[:space:]]*include[[:space:]]+"' |
+	awk -v layers="$here/layers" '
+	BEGIN {
+		while ((getline line < layers) > 0) {
+			if (line ~ /^#/ || split(line, half, " : ") != 2)
+				continue
+			n = split(half[1], word, /[[:space:]]+/)
+			for (i = 2; i <= n; i++) {
+				prefix[++prefixes] = word[i]
+				of[prefixes] = word[1]
+			}
+			below[word[1]] = " " word[1] " " half[2] " "
+		}
+	}
+	function layer(path,   i) {
+		for (i = 1; i <= prefixes; i++)
+			if (index(path, prefix[i]) == 1)
+				return of[i]
+	}
+	{
+		split($0, at, ":")
+		path = $0
+		sub(/^[^"]*"/, "", path)
+		sub(/".*/, "", path)
+		if (path ~ /^farcall\//)
+			path = "include/" path
+		from = layer(at[1])
+		to = layer(path)
+		checked++
+		if (!to && path !~ /\//)
+			next # a header of another project
+		if (!from || !to || !index(below[from], " " to " ")) {
+			printf "%s:%s: %s may not include %s (%s)\n", at[1], at[2], from ? from : "no layer", path, to ? to : "no layer"
+			wrong++
+		}
+	}
+	END {
+		if (!checked)
+			print "layers.sh: no include found at all"
+		exit wrong || !checked
+	}'
