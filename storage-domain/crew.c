@@ -220,21 +220,32 @@ static bool is_enough(const struct fc_workers *p)
 	       !atomic_load_explicit(&p->stop, memory_order_relaxed);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 /* Others are ready, but may turn out to be stuck in a way that nobody announces: one worker keeps looking after them for as long as
  * requests wait. False: they did without it. */
 static bool stand_by(struct fc_workers *p)
 {
-	struct timespec ts = { .tv_nsec = FC_STUCK_NS };
+	struct fc_request_area *a = p->s->area;
+	uint64_t nap = FC_STUCK_NS;
 
 	find_stuck(p);
 	while (is_enough(p)) {
-		if (p->standby || !fc_queue_peek(&p->s->area->queue))
+		uint32_t seen = fc_load_acquire(&a->header.bell);
+
+		if (p->standby || !fc_queue_peek(&a->queue))
 			return false;
 		p->standby = true;
 		pthread_mutex_unlock(&p->lock);
-		nanosleep(&ts, NULL);
-		if (ts.tv_nsec < FC_STUCK_MAX_NS)
-			ts.tv_nsec *= 2;
+		fc_worker_rest(p->s->bell, &a->header, seen, now_ns() + nap);
+		if (nap < FC_STUCK_MAX_NS)
+			nap *= 2;
 		pthread_mutex_lock(&p->lock);
 		p->standby = false;
 		find_stuck(p);

@@ -284,7 +284,7 @@ void *fc_worker_main(void *arg)
 			break;
 		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
 		while (seen = fc_load_acquire(&s->area->header.bell), !fc_crew_wake(w))
-			fc_worker_rest(s->bell, &s->area->header, seen);
+			fc_worker_rest(s->bell, &s->area->header, seen, 0);
 		fc_worker_move_apart(w);
 		has_blocked(w); /* that was no call */
 		serve(w);
