@@ -6,8 +6,8 @@
  */
 #include "libc-shim/shim.h"
 
-#define NAPS_BEFORE_SHRINKING 32 /* sleeps in which half of the data area was not needed */
-#define PATIENCE 1000            /* looks at a full data area before a call fails with ENOMEM */
+#define NAPS_BEFORE_SHRINKING 32  /* sleeps in which half of the data area was not needed */
+#define PATIENCE_NS 1000000000ull /* for a full data area, before a call fails with ENOMEM */
 
 #define TAKEN UINT16_MAX /* the owner of a chunk that is going */
 
@@ -40,14 +40,16 @@ static int chunk_more(struct shim_session *s, int entry, uint32_t from)
 static int chunk_get(struct shim_session *s, int entry)
 {
 	int chunk = chunk_try(s, entry, 0);
+	uint64_t deadline;
 
 	if (likely(chunk >= 0))
 		return chunk;
-	shim_requests_reclaim(&s->requests, shim_owner_self());
+	shim_requests_reclaim(&s->requests, shim_owner_self(), true);
 	chunk = chunk_more(s, entry, 0);
 	/* all of it is in use: by calls that end, so wait a little */
-	for (unsigned i = 0; chunk < 0 && i < PATIENCE && shim_wait_for_room(&s->requests, i); i++) {
-		shim_requests_reclaim(&s->requests, shim_owner_self());
+	deadline = chunk < 0 ? shim_now_ns() + PATIENCE_NS : 0;
+	for (unsigned i = 0; chunk < 0 && shim_now_ns() < deadline && shim_wait_for_room(&s->requests, i); i++) {
+		shim_requests_reclaim(&s->requests, shim_owner_self(), i % 64 == 0);
 		chunk = chunk_try(s, entry, 0);
 	}
 	return chunk;
@@ -68,7 +70,7 @@ bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
 void shim_data_nap(struct shim_session *s)
 {
 	if (unlikely(fc_load(&s->requests.forgotten)))
-		shim_requests_reclaim(&s->requests, shim_owner_self());
+		shim_requests_reclaim(&s->requests, shim_owner_self(), false);
 	if (likely(s->chunks == FC_DATA_MIN / FC_CHUNK) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
 		return;
 	if (fc_load(&s->peak) < s->chunks / 2)

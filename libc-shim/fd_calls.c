@@ -85,7 +85,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 	int to = (int)a[1];
 	long dfd = 0;
 
-	if (w && (unsigned)to >= SHIM_FDS)
+	if ((unsigned)to >= SHIM_FDS)
 		return -EBADF; /* beyond what the table holds, whatever the limit */
 	if (w && (dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0)) < 0)
 		return dfd;
@@ -112,7 +112,7 @@ long shim_do_dup(long nr, long a[6])
 			return shim_native_fd(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)fc_call(SYS_dup, a[0])));
+		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
@@ -257,7 +257,7 @@ long shim_do_fcntl(long nr, long a[6])
 		return -ENOMEM;
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return traced(SYS_fcntl, a, dup_into(p, w, (int)fc_call(SYS_fcntl, a[0], cmd, a[2])));
+		return traced(SYS_fcntl, a, dup_into(p, w, (int)shim_native_fd(SYS_fcntl, a)));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);

@@ -341,11 +341,13 @@ long shim_do_rlimit(long nr, long a[6])
 	struct shim_process *p = shim_process();
 	struct rlimit64 now;
 	long r = shim_native(nr, a);
-	if (r == 0 && (nr == SYS_setrlimit ? a[0] : a[1]) == RLIMIT_NOFILE && !fc_in_vfork_child())
-		shim_limits_look(p);
-	bool size = nr == SYS_setrlimit ? a[0] == RLIMIT_FSIZE : a[1] == RLIMIT_FSIZE && a[2];
+	long which = nr == SYS_setrlimit ? a[0] : a[2] ? a[1] : -1; /* -1: only asked for */
 
-	if (r < 0 || !size || (nr == SYS_prlimit64 && a[0] && a[0] != fc_call(SYS_getpid)))
+	if (r < 0 || which < 0 || (nr == SYS_prlimit64 && a[0] && a[0] != fc_call(SYS_getpid)))
+		return r;
+	if (which == RLIMIT_NOFILE && !fc_in_vfork_child())
+		shim_limits_look(p);
+	if (which != RLIMIT_FSIZE)
 		return r;
 	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {

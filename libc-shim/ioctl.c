@@ -42,6 +42,8 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 	int64_t r = shim_call_run(c, SYS_ioctl);
 	memcpy(&map, shared, sizeof map);
 	uint32_t extents = map.fm_mapped_extents < room ? map.fm_mapped_extents : room;
+	if (asked) /* programs believe it; without room it is only a count */
+		map.fm_mapped_extents = extents;
 	if (r < 0) { /* the kernel still says which flags it did not know */
 		map.fm_extent_count = asked;
 		fc_copy_to_user(user, &map, sizeof map);
@@ -165,7 +167,10 @@ long shim_do_ioctl(long nr, long a[6])
 	struct shim_frame *f = shim_frame_begin();
 	if (!f)
 		return -EDEADLK;
-	w = shim_fd_get(p, a[0]);
+	if (!(w = shim_fd_get(p, a[0]))) {
+		shim_frame_end(f);
+		return -EBADF;
+	}
 	c.path[0] = c.path[1] = NULL;
 	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
 	if (r == 0)

@@ -349,6 +349,8 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 		}
 		if (placeholder >= 0) {
 			shim_request_settled(&f->request);
+			if (r < 0)
+				f->placeholder = -1; /* closed next, and then it may be anybody's */
 			r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
 			f->placeholder = -1;
 		}

@@ -190,8 +190,8 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 
 int shim_placeholder_path(struct shim_process *p, bool cloexec)
 {
-	int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | (cloexec ? O_CLOEXEC : 0);
-	long fd = fc_call(SYS_openat, p->placeholder, ".", flags, 0);
+	long a[6] = { p->placeholder, (long)".", O_PATH | O_DIRECTORY | O_NOFOLLOW | (cloexec ? O_CLOEXEC : 0) };
+	long fd = shim_native_fd(SYS_openat, a);
 
 	return fd == -EMFILE || fd >= 0 ? (int)fd : shim_placeholder(p, cloexec, 0);
 }

@@ -38,6 +38,8 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->chunk = NULL;
 	c->shown = NULL;
 	c->position = -1;
+	for (int i = 0; i < 6; i++)
+		c->wire[i] = 0; /* what a call has no argument for, is not the stack's */
 	c->quiet = row->effect == FC_EFFECT_OPENS;
 	r = shim_request_take(&c->s->requests, shim_owner_self(), &shim_self()->hint);
 	if (r < 0)

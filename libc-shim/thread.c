@@ -87,17 +87,28 @@ static void frame_release(const struct shim_frame *held)
 		shim_request_finish(&held->request);
 }
 
-/* The same for one that a jump has left behind. */
+/* The same for one that a jump has left behind. A handler may come in at any point, and sweep. */
 static void frame_abandon(const struct shim_frame *held)
 {
 	long fd[6] = { held->placeholder };
 
 	if (held->scratch >= 0)
-		fc_store_release(&scratch_owner[held->scratch], 0u);
+		fc_cas(&scratch_owner[held->scratch], shim_owner_self(), 0u);
 	if (held->request.slot >= 0)
 		shim_request_abandon(&held->request, shim_owner_self());
 	if (held->placeholder >= 0)
 		shim_do_close(SYS_close, fd); /* of a descriptor whose number nobody has been told */
+}
+
+static void drop_last(struct shim_thread *t)
+{
+	struct shim_frame held = frame_take(&t->frame[t->depth - 1]);
+
+	t->littered = true;
+	t->for_us = false;
+	t->depth--;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	frame_abandon(&held);
 }
 
 /*
@@ -114,11 +125,7 @@ static void drop_abandoned(struct shim_thread *t, uintptr_t sp)
 
 		if (!gone)
 			return;
-		struct shim_frame held = frame_take(f);
-		t->littered = true;
-		t->depth--;
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		frame_abandon(&held);
+		drop_last(t);
 	}
 }
 
@@ -129,7 +136,7 @@ static void sweep(struct shim_thread *t)
 
 	for (int i = 0; i < SCRATCHES; i++)
 		if (fc_load(&scratch_owner[i]) == tid)
-			fc_store_release(&scratch_owner[i], 0u);
+			fc_cas(&scratch_owner[i], tid, 0u);
 	shim_licence_put(tid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		shim_requests_abandon(&shim.process.session[d].requests, tid);
@@ -148,7 +155,8 @@ void shim_thread_end(void)
 {
 	if (!self.depth && !self.littered)
 		return;
-	self.depth = 0;
+	while (self.depth)
+		drop_last(&self);
 	sweep(&self);
 }
 

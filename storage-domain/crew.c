@@ -167,9 +167,9 @@ void fc_block_begin(struct fc_worker *w)
 	struct fc_workers *p = w->pool;
 	bool none_ready;
 
+	fc_worker_wake(w);
 	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
 		return;
-	fc_worker_wake(w);
 	fc_worker_drop_licence(w);
 	pthread_mutex_lock(&p->lock);
 	set_stuck(p, w, true);

@@ -205,8 +205,10 @@ static void note_sleeper(struct fc_worker *w, unsigned index)
 
 static void wake_if_due(struct fc_worker *w)
 {
-	if (w->wakes && (w->wakes == FC_WAKES_MAX || !fc_queue_peek(&w->pool->s->area->queue) ||
-			 fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
+	/* where calls block, none of them waits for the next one */
+	if (w->wakes &&
+	    (w->wakes == FC_WAKES_MAX || atomic_load_explicit(&w->pool->eager, memory_order_relaxed) ||
+	     !fc_queue_peek(&w->pool->s->area->queue) || fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
 		fc_worker_wake(w);
 }
 

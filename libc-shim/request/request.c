@@ -32,37 +32,47 @@ static void note_used(struct shim_requests *q, uint32_t i)
 		fc_cas(&q->used, used, i + 1);
 }
 
-static void orphan(struct shim_requests *q, int i)
+/* Not if it is not the owner's any more: a handler may have come in between, and done the same. */
+static void orphan(struct shim_requests *q, int i, shim_owner owner)
 {
-	fc_store_release(&q->slot[i].owner, SHIM_NOBODY);
-	fc_store(&q->forgotten, 1u);
+	if (fc_cas(&q->slot[i].owner, owner, SHIM_NOBODY))
+		fc_store(&q->forgotten, 1u);
 }
 
 /* A descriptor has come that nobody will ever know: the same slot carries it back. */
-static void close_opened(struct shim_requests *q, int i, int64_t fd)
+static void close_opened(struct shim_requests *q, int i, shim_owner owner, int64_t fd)
 {
 	const struct shim_request r = { q, i };
 	const uint64_t arg[6] = { (uint64_t)fd };
 
 	shim_request_fill(&r, SYS_close, arg, false);
 	shim_requests_submit(&r, 1);
-	orphan(q, i);
+	orphan(q, i, owner);
+}
+
+/* The domain has never heard of the request that was to be interrupted: the jump came before it was in the queue. Whoever else has asked
+ * about it may have been told so, too. */
+static void free_unheard(struct shim_requests *q, int i, uint32_t nonce)
+{
+	if (fc_load(&q->slot[i].nonce) != nonce || fc_load(&q->slot[i].owner) != SHIM_NOBODY)
+		return;
+	fc_store(&q->slot[i].sent, 0u);
+	fc_cas(&q->area->entry[i].state, FC_QUEUED, FC_FREE);
 }
 
 /* Slot i, which nobody waits for, is the caller's now, and the domain has let go of it. Make it as good as new; false: it is still
  * needed. */
-static bool clear(struct shim_requests *q, int i)
+static bool clear(struct shim_requests *q, int i, shim_owner owner)
 {
 	struct shim_slot *slot = &q->slot[i];
 	const bool answered = fc_load_acquire(&q->area->entry[i].state) == FC_DONE;
 	const int64_t result = q->area->entry[i].result;
-	const int about = slot->about;
 
+	if (slot->about && result == -ENOENT)
+		free_unheard(q, slot->about - 1, slot->about_nonce);
 	slot->about = 0;
-	if (about && result == -ENOENT)
-		set_over(q, about - 1); /* the jump came before the call was in the queue */
 	if (slot->opens && answered && result >= 0) {
-		close_opened(q, i, result);
+		close_opened(q, i, owner, result);
 		return false;
 	}
 	set_over(q, i);
@@ -80,7 +90,13 @@ static bool try_take(struct shim_requests *q, int i, shim_owner owner, bool look
 		return fc_cas(&slot->owner, 0u, owner);
 	if (had != SHIM_NOBODY && (!look_for_dead || had == owner || shim_owner_alive(had)))
 		return false;
-	return is_over(q, i) && fc_cas(&slot->owner, had, owner) && clear(q, i);
+	if (!is_over(q, i) || !fc_cas(&slot->owner, had, owner))
+		return false;
+	if (!is_over(q, i)) { /* between the two it was somebody else's, who has forgotten another request in it */
+		orphan(q, i, owner);
+		return false;
+	}
+	return clear(q, i, owner);
 }
 
 int shim_request_take(struct shim_requests *q, shim_owner owner, uint16_t *hint)
@@ -106,11 +122,13 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 {
 	struct fc_entry *e = shim_entry_of(r);
 	struct shim_slot *slot = shim_slot_of(r);
+	const uint32_t nonce = fc_load(&slot->nonce) + 1;
 
+	fc_store(&slot->nonce, nonce);
 	slot->opens = opens;
 	e->nr = (uint16_t)nr;
 	e->flags = 0;
-	e->nonce = ++slot->nonce;
+	e->nonce = nonce;
 	e->thread = 0;
 	for (int i = 0; i < 6; i++)
 		e->arg[i] = arg[i];
@@ -160,22 +178,23 @@ void shim_request_finish(const struct shim_request *r)
 	shim_room(r->of);
 }
 
-void shim_request_forget(const struct shim_request *r)
+void shim_request_forget(const struct shim_request *r, shim_owner owner)
 {
-	orphan(r->of, r->slot);
+	orphan(r->of, r->slot, owner);
 }
 
 /* The request that carries the wish is in *m: to be waited for or forgotten. */
-static bool ask_to_interrupt(const struct shim_request *r, shim_owner owner, struct shim_request *m)
+static bool ask_to_interrupt(const struct shim_request *r, uint32_t nonce, shim_owner owner, struct shim_request *m)
 {
 	struct shim_requests *q = r->of;
-	const uint64_t arg[6] = { (uint64_t)r->slot, q->slot[r->slot].nonce };
+	const uint64_t arg[6] = { (uint64_t)r->slot, nonce };
 	uint16_t hint = (uint16_t)r->slot;
 
 	m->of = q;
 	m->slot = shim_request_take(q, owner, &hint);
 	if (m->slot < 0)
 		return false;
+	shim_slot_of(m)->about_nonce = nonce;
 	shim_slot_of(m)->about = (uint16_t)(r->slot + 1);
 	shim_request_fill(m, FC_NR_INTERRUPT, arg, false);
 	shim_requests_submit(m, 1);
@@ -188,26 +207,29 @@ bool shim_request_interrupt(const struct shim_request *r, shim_owner owner)
 {
 	struct shim_request m;
 
-	if (!ask_to_interrupt(r, owner, &m))
+	if (!ask_to_interrupt(r, fc_load(&shim_slot_of(r)->nonce), owner, &m))
 		return false;
-	shim_request_forget(&m);
+	shim_request_forget(&m, owner);
 	return true;
 }
 
 void shim_request_abandon(const struct shim_request *r, shim_owner owner)
 {
 	struct shim_requests *q = r->of;
+	const uint32_t nonce = fc_load(&shim_slot_of(r)->nonce);
 	struct shim_request m;
 
-	if (q->area && shim_requests_open(q) && !is_over(q, r->slot) && ask_to_interrupt(r, owner, &m)) {
+	if (fc_load(&shim_slot_of(r)->owner) != owner)
+		return; /* a handler was here before, and nobody knows whose it is now */
+	if (q->area && shim_requests_open(q) && !is_over(q, r->slot) && ask_to_interrupt(r, nonce, owner, &m)) {
 		/* From here on the application may count on the call being over: a read must not take what comes later. Bounded,
 		 * for it may be one that nothing interrupts. */
 		uint64_t deadline = shim_now_ns() + ABANDON_WAIT_NS;
 		while (!is_over(q, m.slot) && shim_now_ns() < deadline)
 			fc_entry_sleep(&q->bell, &q->area->entry[m.slot], deadline);
-		shim_request_forget(&m);
+		shim_request_forget(&m, owner);
 	}
-	shim_request_forget(r);
+	shim_request_forget(r, owner);
 }
 
 void shim_requests_abandon(struct shim_requests *q, shim_owner owner)
@@ -219,7 +241,7 @@ void shim_requests_abandon(struct shim_requests *q, shim_owner owner)
 			shim_request_abandon(&(struct shim_request){ q, (int)i }, owner);
 }
 
-void shim_requests_reclaim(struct shim_requests *q, shim_owner owner)
+void shim_requests_reclaim(struct shim_requests *q, shim_owner owner, bool look_for_dead)
 {
 	const uint32_t used = fc_load(&q->used);
 
@@ -227,7 +249,7 @@ void shim_requests_reclaim(struct shim_requests *q, shim_owner owner)
 	for (uint32_t i = 0; i < used && i < FC_ENTRIES; i++) {
 		shim_owner had = fc_load(&q->slot[i].owner);
 
-		if (had && had != owner && try_take(q, (int)i, owner, true))
+		if (had && had != owner && try_take(q, (int)i, owner, look_for_dead))
 			shim_request_finish(&(struct shim_request){ q, (int)i });
 		else if (had == SHIM_NOBODY)
 			fc_store(&q->forgotten, 1u);

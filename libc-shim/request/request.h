@@ -40,13 +40,13 @@ typedef uint32_t shim_owner;
 /* The client's private side of a request entry. A line of its own: its owner writes it at every call. All zero: free, no buffers. */
 struct shim_slot {
 	shim_owner owner;
-	uint32_t nonce; /* of the last request in it */
-	uint32_t sent;  /* the domain has it, or has answered and nobody has looked yet */
-	uint16_t
-		about; /* one more than the slot that this one's request is to interrupt, if nobody waits for it; 0 = none */
-	uint16_t chunk; /* one more than the data chunk that stays with the slot, 0 = none yet */
-	uint16_t extra; /* the same for the last one of further chunks of the call in progress */
-	bool opens;     /* the result is a new descriptor of the domain's that nobody else knows of yet */
+	uint32_t nonce;       /* of the last request in it */
+	uint32_t sent;        /* the domain has it, or has answered and nobody has looked yet */
+	uint32_t about_nonce; /* of the request that is to be interrupted by this one: */
+	uint16_t about;       /* one more than its slot, if nobody waits for the answer; 0 = none */
+	uint16_t chunk;       /* one more than the data chunk that stays with the slot, 0 = none yet */
+	uint16_t extra;       /* the same for the last one of further chunks of the call in progress */
+	bool opens;           /* the result is a new descriptor of the domain's that nobody else knows of yet */
 } __attribute__((aligned(64)));
 
 /* All requests of a session. */
@@ -94,8 +94,8 @@ void shim_request_settled(const struct shim_request *r);
 /* Give the slot back. It is not SENT. */
 void shim_request_finish(const struct shim_request *r);
 
-/* Nobody will wait for it. */
-void shim_request_forget(const struct shim_request *r);
+/* Nobody will wait for it. No effect if it is not `owner`'s any more. */
+void shim_request_forget(const struct shim_request *r, shim_owner owner);
 
 /* The same for one that was to go on: it is interrupted first. Takes another slot for that, as `owner`. */
 void shim_request_abandon(const struct shim_request *r, shim_owner owner);
@@ -104,8 +104,9 @@ void shim_requests_abandon(struct shim_requests *q, shim_owner owner); /* all th
 /* Ask the domain to interrupt it, and nobody waits for the answer. False: no slot is to be had. */
 bool shim_request_interrupt(const struct shim_request *r, shim_owner owner);
 
-/* Take back what nobody waits for any more and the domain has let go of. */
-void shim_requests_reclaim(struct shim_requests *q, shim_owner owner);
+/* Take back what nobody waits for any more and the domain has let go of; also what the dead have left, which is a system call for each
+ * slot that somebody has. */
+void shim_requests_reclaim(struct shim_requests *q, shim_owner owner, bool look_for_dead);
 
 /* ---- wait.c: everything that waits, waits here ---- */
 

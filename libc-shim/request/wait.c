@@ -16,6 +16,7 @@
 
 #define SPIN_SHORT_NS 2000u      /* without a licence */
 #define LIVENESS_NS 400000000ull /* a waiter looks after its domain this often */
+#define PATIENCE_GROWS 8         /* from one look to the next */
 #define STREAM_LOOK_NS 200000    /* at the end of a stream's call, which is not announced on the word slept on */
 #define ROOM_LOOK_NS 1000000     /* whoever gives room may have looked for waiters too early */
 #define ROOM_ROUNDS_PER_LIVENESS 256
@@ -170,7 +171,7 @@ static int sleep_on(const struct shim_request *r)
 			if (patience == LIVENESS_NS && !shim_requests_alive(q))
 				return -EIO;
 			fc_bell_nudge(&q->bell, q->area);
-			patience = LIVENESS_NS;
+			patience = patience * PATIENCE_GROWS < LIVENESS_NS ? patience * PATIENCE_GROWS : LIVENESS_NS;
 		}
 		if (how == -EINTR && !interrupted)
 			interrupted = shim_request_interrupt(r, shim_owner_self());

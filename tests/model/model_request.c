@@ -262,6 +262,13 @@ static void dies(shim_owner owner, enum jump from)
 	fc_store_release(&shared->word[DEAD], owner);
 }
 
+/* Interrupted calls leave messengers to whoever needs a slot next: two look for them at once. */
+static void call_and_reclaim(shim_owner owner)
+{
+	call(owner, owner);
+	shim_requests_reclaim(requests(), owner, true);
+}
+
 #define DOES(name, what)       \
 	static void name(void) \
 	{                      \
@@ -278,6 +285,8 @@ DOES(jumps_between, jump_out(1, BEFORE_QUEUE, NR_CALL); call(1, 6); call(1, 7); 
 DOES(jumps_late, jump_out(1, WAITING, NR_CALL); call(1, 6); end(1))
 DOES(jumps_out_of_open, jump_out(1, WAITING, NR_OPEN); call(1, 6); end(1))
 DOES(jumps_beside_another, jump_out(1, WAITING, NR_CALL); end(2))
+DOES(reclaims_1, call_and_reclaim(1); end(2))
+DOES(reclaims_2, call_and_reclaim(2); end(2))
 DOES(dies_early, dies(1, BEFORE_SUBMIT); end(2))
 DOES(dies_late, dies(1, WAITING); end(2))
 DOES(calls_twice, call(2, 6); call(2, 7); end(2))
@@ -297,7 +306,7 @@ static void all_free(void)
 	struct shim_requests *q = requests();
 
 	for (int i = 0; i < 3; i++) {
-		shim_requests_reclaim(q, 9);
+		shim_requests_reclaim(q, 9, true);
 		serve(); /* what was opened is closed */
 	}
 	for (int i = 0; i < (int)FC_ENTRIES; i++) {
@@ -328,12 +337,16 @@ static const struct scenario list[] = {
 	{ REQUEST("a jump out of a call", 2, jumps_late, worker), .preemptions = 6 },
 	{ REQUEST_("a jump out of an open", all_free_and_closed, 2, jumps_out_of_open, worker), .preemptions = 4 },
 	{ REQUEST("a jump beside another's call", 3, jumps_beside_another, call_2_of_2, worker), .preemptions = 3 },
+	{ REQUEST("two callers, interrupted, who reclaim", 3, reclaims_1, reclaims_2, worker), .interrupts = 2,
+	  .preemptions = 2 },
 	{ REQUEST("a death before anything is sent", 3, dies_early, calls_twice, worker), .preemptions = 3 },
 	{ REQUEST("a death with a request in flight", 3, dies_late, calls_twice, worker), .preemptions = 3 },
 	{ REQUEST("a jump before it is in the queue, whatever comes between", 2, jumps_between, worker), .deep = true },
 	{ REQUEST("a jump out of a call, whatever comes between", 2, jumps_late, worker), .deep = true },
 	{ REQUEST_("a jump out of an open, whatever comes between", all_free_and_closed, 2, jumps_out_of_open, worker),
 	  .deep = true },
+	{ REQUEST("two callers, interrupted, who reclaim, more preemptions", 3, reclaims_1, reclaims_2, worker),
+	  .interrupts = 2, .preemptions = 4, .deep = true },
 	{ REQUEST("two callers, more preemptions", 3, call_1_of_2, call_2_of_2, worker), .preemptions = 5,
 	  .deep = true },
 	{ REQUEST("a death, more preemptions", 3, dies_late, calls_twice, worker), .preemptions = 5, .deep = true },

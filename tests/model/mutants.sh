@@ -125,13 +125,13 @@ mutant request storage-domain/credit.c 's/!ready \? 0/!ready ? 1/' 'credit: one 
 request 's/\+\+count > n\)/++count > n + 1)/' 'submit: counts one call too few'
 request 's/fc_store\(&q->slot\[r\[i\]\.slot\]\.sent, 1u\);//' 'submit: does not say that it has sent'
 request 's/for \(unsigned i = 0; i < n; i\+\+\) \{/for (unsigned i = 0; i < 1; i++) {/' 'submit: only the first of several'
-request 's/set_over\(q, about - 1\);/;/' 'reclaim: the call that never came into the queue is lost'
-request 's/return is_over\(q, i\) && fc_cas/return fc_cas/' 'take: does not ask whether the domain has let go'
+request 's/fc_cas\(&q->area->entry\[i\]\.state, FC_QUEUED, FC_FREE\);/;/' 'reclaim: the call that never came into the queue is lost'
+request 's/if \(!is_over\(q, i\)/if (0/' 'take: does not ask whether the domain has let go'
 request 's/fc_cas\(&slot->owner, had, owner\)/(fc_store(\&slot->owner, owner), 1)/' 'take: two take over the same slot'
 request 's/return fc_cas\(&slot->owner, 0u, owner\);/fc_store(\&slot->owner, owner); return true;/' 'take: two take the same free slot'
-request 's/close_opened\(q, i, result\);/set_over(q, i); fc_store(\&slot->owner, 0u);/' 'reclaim: what was opened stays open'
+request 's/close_opened\(q, i, owner, result\);/set_over(q, i); fc_store(\&slot->owner, 0u);/' 'reclaim: what was opened stays open'
 request 's/\(!look_for_dead \|\| had == owner \|\| shim_owner_alive\(had\)\)/1/' 'reclaim: the dead keep what they had'
-request 's/fc_store_release\(&q->slot\[i\]\.owner, SHIM_NOBODY\);/fc_store_release(\&q->slot[i].owner, 0u);/' \
+request 's/fc_cas\(&q->slot\[i\]\.owner, owner, SHIM_NOBODY\)/fc_cas(\&q->slot[i].owner, owner, 0u)/' \
 	'forget: free at once, whatever the domain does with it'
 request 's/fc_store_release\(&slot->owner, 0u\);//' 'finish: does not give the slot back'
 request 's/shim_slot_of\(m\)->about = [^;]*;//' 'abandon: nobody knows what the interruption was about'

@@ -212,10 +212,10 @@ Test(request, what_the_dead_had_is_free_when_the_domain_lets_go, .init = fresh)
 	struct fc_entry *e = served();
 
 	another_is_dead = true;
-	shim_requests_reclaim(&q, ME);
+	shim_requests_reclaim(&q, ME, true);
 	cr_assert_eq(slots[r.slot].owner, ANOTHER, "the domain has it");
 	answer(e, 0);
-	shim_requests_reclaim(&q, ME);
+	shim_requests_reclaim(&q, ME, true);
 	cr_assert_eq(slots[r.slot].owner, 0);
 	cr_assert_eq(e->state, FC_FREE);
 }
@@ -375,7 +375,7 @@ Test(request, a_signal_interrupts_the_call, .init = fresh)
 	cr_assert_eq(shim_request_wait(&r), -EINTR);
 	pthread_join(t, NULL);
 	shim_request_finish(&r);
-	shim_requests_reclaim(&q, ANOTHER);
+	shim_requests_reclaim(&q, ANOTHER, true);
 	for (unsigned i = 0; i < FC_ENTRIES; i++)
 		cr_assert_eq(slots[i].owner, 0, "slot %u", i);
 }
@@ -387,14 +387,14 @@ Test(request, what_was_opened_for_nobody_is_closed, .init = fresh)
 	struct shim_request r = sent(ME, SYS_openat, true);
 	struct fc_entry *e = served();
 
-	shim_request_forget(&r);
+	shim_request_forget(&r, ME);
 	answer(e, 55);
-	shim_requests_reclaim(&q, ANOTHER);
+	shim_requests_reclaim(&q, ANOTHER, true);
 	e = served();
 	cr_assert_eq(e->nr, SYS_close);
 	cr_assert_eq(e->arg[0], 55);
 	answer(e, 0);
-	shim_requests_reclaim(&q, ANOTHER);
+	shim_requests_reclaim(&q, ANOTHER, true);
 	cr_assert_eq(slots[r.slot].owner, 0);
 	cr_assert_eq(fc_queue_dequeue(&q.area->queue), FC_QUEUE_EMPTY, "once");
 }
@@ -403,9 +403,9 @@ Test(request, what_was_not_opened_is_not_closed, .init = fresh)
 {
 	struct shim_request r = sent(ME, SYS_openat, true);
 
-	shim_request_forget(&r);
+	shim_request_forget(&r, ME);
 	answer(served(), -ENOENT);
-	shim_requests_reclaim(&q, ANOTHER);
+	shim_requests_reclaim(&q, ANOTHER, true);
 	cr_assert_eq(fc_queue_dequeue(&q.area->queue), FC_QUEUE_EMPTY);
 	cr_assert_eq(slots[r.slot].owner, 0);
 }
