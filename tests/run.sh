@@ -226,7 +226,7 @@ if [[ $all ]]; then
 	run_list "" "$build" STRESS_TESTS 600
 	run_list "" "$build" ATTACK_TESTS 300
 	run_list "" "$build" FUZZ_TESTS 600
-	run_list "" "$build" RELINKED_TESTS 1200
+	run_list "" "$build" RELINKED_TESTS 1500
 	run_list "" "$build" XEN_TESTS 1500
 	for sanitizers in address,undefined thread; do
 		dir=$source_dir/build-${sanitizers%%,*}
