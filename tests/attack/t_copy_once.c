@@ -152,6 +152,7 @@ static void race(void *(*change)(void *), void (*ask)(int64_t), bool may_be_cut_
 		CHECK_IS(attack_open(&s), 0);
 		fd = attack_open_file(&s, "/data/own", O_CREAT | O_RDWR, 0600);
 		CHECK(fd >= 0);
+		session_put(&s, PATH, good_path); /* there is one before the first change */
 		atomic_store(&stop, false);
 		CHECK(!pthread_create(&thread, NULL, change, NULL));
 		for (; attack_now() < end && !attack_lost(&s); rounds++)

@@ -19,7 +19,7 @@ failed=0
 
 fuzz_works || { echo "skipped: no clang with libFuzzer (Debian: $packages_fuzz)"; exit 77; }
 
-# run_target TARGET: the inputs of the tree alone first, so that what they find is found in any time
+# run_target TARGET: the inputs of the tree alone first, so that what they find is found in any time. 0 seconds would be no limit.
 run_target()
 {
 	local target=$1 corpus=$src/tests/fuzz/corpus/$1 log=$out/$1.log
@@ -29,7 +29,7 @@ run_target()
 
 	mkdir -p "$out/found/$target"
 	"$out/$target" "${options[@]}" -runs=0 "$corpus" >"$log" 2>&1 &&
-		"$out/$target" "${options[@]}" "-max_total_time=$((seconds * 2 * share[$target] / 100))" -print_final_stats=1 \
+		"$out/$target" "${options[@]}" "-max_total_time=$((seconds * 2 * share[$target] / 100 + 1))" -print_final_stats=1 \
 			"$out/found/$target" "$corpus" >>"$log" 2>&1
 }
 
