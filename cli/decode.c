@@ -18,36 +18,18 @@
 #define NEUTRAL 0x10000u /* in number_of: a path that has been looked at already */
 #define VISITS_MAX 256   /* instructions looked at for one number */
 
-bool fc_decode_wanted(unsigned nr)
+/* What the hook does with a site of that number: an enum fc_site_kind, 0 for nothing. */
+static unsigned kind_of(unsigned nr)
 {
 	switch (nr) {
 #define SYSCALL(name, ...) case SYS_##name:
 #define LEGACY(name, ...) case SYS_##name:
 #define IRREGULAR(name, ...) case SYS_##name:
 #include "farcall/syscalls.def"
-	case FC_SITE_UNKNOWN:
-		return true;
-#define HOOKED true
-#define SPECIAL true
-#define LEFT false
-#define LOCAL(nr, name, site, ...) \
-	case nr:                   \
-		return site;
-#include "farcall/local.def"
-#undef HOOKED
-#undef SPECIAL
-#undef LEFT
-	default:
-		return false;
-	}
-}
-
-static unsigned kind_of(unsigned nr)
-{
-	switch (nr) {
+		return FC_SITE_CALL;
 #define HOOKED FC_SITE_CALL
 #define SPECIAL FC_SITE_SPECIAL
-#define LEFT FC_SITE_CALL
+#define LEFT 0
 #define LOCAL(nr, name, site, ...) \
 	case nr:                   \
 		return site;
@@ -58,8 +40,13 @@ static unsigned kind_of(unsigned nr)
 	case FC_SITE_UNKNOWN:
 		return FC_SITE_SPECIAL;
 	default:
-		return FC_SITE_CALL;
+		return 0;
 	}
+}
+
+bool fc_decode_wanted(unsigned nr)
+{
+	return kind_of(nr) != 0;
 }
 
 uint32_t fc_decode_list(void)
@@ -67,7 +54,7 @@ uint32_t fc_decode_list(void)
 	uint32_t h = 2166136261u;
 
 	for (unsigned nr = 0; nr < NUMBERS; nr++)
-		h = (h ^ (fc_decode_wanted(nr) ? kind_of(nr) : 0)) * 16777619u;
+		h = (h ^ kind_of(nr)) * 16777619u;
 	return h;
 }
 

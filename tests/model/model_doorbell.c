@@ -11,10 +11,9 @@
  */
 #include <errno.h>
 
-#include "storage-domain/credit.h"
-#include "tests/model/explore.h"
+#include "tests/model/worker.h"
 
-enum word { FINISHED, LOCK, AWAKE, STOP, FLAG }; /* shared->word */
+enum { FLAG = MODEL_OWN_WORDS }; /* shared->word */
 enum { NONCE_DONE = 1000 };
 
 /* ---- clients and workers ---- */
@@ -51,59 +50,9 @@ static void call(uint32_t idx, uint32_t nonce)
 	fc_store(&e->state, FC_FREE);
 }
 
-/* The last client to finish stops the workers: as a session's end does. */
-static void client_ends(uint32_t clients, int workers)
+static int64_t execute(const struct fc_entry *e)
 {
-	if (fc_faa(&shared->word[FINISHED], 1u) + 1 != clients)
-		return;
-	fc_store_release(&shared->word[STOP], 1);
-	while (workers--)
-		fc_bell_ring(&fc_bell_local, model_header());
-}
-
-static void run(int idx)
-{
-	struct fc_entry *e = &shared->area.entry[idx];
-
-	model_check(fc_load(&e->state) == FC_QUEUED || fc_load(&e->state) == FC_ASLEEP, "served, but not asked");
-	fc_entry_complete(&fc_bell_local, e, (int64_t)fc_load(&e->nonce) + NONCE_DONE);
-}
-
-static void awake_add(uint32_t change)
-{
-	do
-		model_await(&shared->word[LOCK], 0);
-	while (!fc_cas(&shared->word[LOCK], 0u, 1u));
-	fc_store(&shared->word[AWAKE], fc_load(&shared->word[AWAKE]) + change);
-	fc_credit_publish(model_header(), &(struct fc_crew_count){ .awake = fc_load(&shared->word[AWAKE]) }, true);
-	fc_store_release(&shared->word[LOCK], 0);
-}
-
-static void serve(void)
-{
-	int idx;
-
-	while (fc_queue_peek(&shared->area.queue)) {
-		idx = fc_queue_dequeue(&shared->area.queue);
-		model_check(idx != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
-		if (idx >= 0)
-			run(idx);
-	}
-}
-
-/* Starts awake; the workers' own lock guards `credit`, as it does in the domain. */
-static void worker(void)
-{
-	for (;;) {
-		uint32_t seen = fc_load_acquire(&model_header()->bell);
-
-		if (fc_load_acquire(&shared->word[STOP]))
-			return;
-		serve();
-		awake_add(-1u);
-		fc_worker_sleep(&fc_bell_local, model_header(), &shared->area.queue, seen);
-		awake_add(1);
-	}
+	return (int64_t)fc_load(&e->nonce) + NONCE_DONE;
 }
 
 #define DOES(name, what)       \

@@ -14,10 +14,9 @@
 #include "common/spin.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/vdso.h"
-#include "storage-domain/credit.h"
-#include "tests/model/explore.h"
+#include "tests/model/worker.h"
 
-enum word { FINISHED, LOCK, AWAKE, STOP, DEAD, CLOSED, READY }; /* shared->word */
+enum { DEAD = MODEL_OWN_WORDS, CLOSED, READY }; /* shared->word */
 enum { ANSWER = 1000, NR_CALL = 7, NR_OPEN = 8 };
 
 struct own {
@@ -147,56 +146,7 @@ static int64_t execute(const struct fc_entry *e)
 	return 0;
 }
 
-static void serve(void)
-{
-	while (fc_queue_peek(&shared->area.queue)) {
-		int idx = fc_queue_dequeue(&shared->area.queue);
-
-		model_check(idx != FC_QUEUE_BROKEN, "dequeue calls the queue broken");
-		if (idx < 0)
-			continue;
-		struct fc_entry *e = &shared->area.entry[idx];
-
-		model_check(fc_load(&e->state) == FC_QUEUED || fc_load(&e->state) == FC_ASLEEP,
-			    "served, but not asked");
-		fc_entry_complete(&fc_bell_local, e, execute(e));
-	}
-}
-
-static void awake_add(uint32_t change)
-{
-	do
-		model_await(&shared->word[LOCK], 0);
-	while (!fc_cas(&shared->word[LOCK], 0u, 1u));
-	fc_store(&shared->word[AWAKE], fc_load(&shared->word[AWAKE]) + change);
-	fc_credit_publish(model_header(), &(struct fc_crew_count){ .awake = fc_load(&shared->word[AWAKE]) }, true);
-	fc_store_release(&shared->word[LOCK], 0);
-}
-
-static void worker(void)
-{
-	for (;;) {
-		uint32_t seen = fc_load_acquire(&model_header()->bell);
-
-		model_forget();
-		if (fc_load_acquire(&shared->word[STOP]))
-			return;
-		serve();
-		awake_add(-1u);
-		fc_worker_sleep(&fc_bell_local, model_header(), &shared->area.queue, seen);
-		awake_add(1);
-	}
-}
-
 /* ---- clients ---- */
-
-static void end(uint32_t clients)
-{
-	if (fc_faa(&shared->word[FINISHED], 1u) + 1 != clients)
-		return;
-	fc_store_release(&shared->word[STOP], 1);
-	fc_bell_ring(&fc_bell_local, model_header());
-}
 
 static struct shim_request begin(shim_owner owner, unsigned nr, uint64_t what)
 {
@@ -275,21 +225,21 @@ static void call_and_reclaim(shim_owner owner)
 		what;          \
 	}
 
-DOES(one_call, call(1, 7); end(1))
-DOES(two_calls, call(1, 7); call(1, 8); end(1))
-DOES(call_1_of_2, call(1, 7); end(2))
-DOES(call_2_of_2, call(2, 9); end(2))
-DOES(both, calls_both(1); end(1))
-DOES(jumps_early, jump_out(1, BEFORE_SUBMIT, NR_CALL); call(1, 6); end(1))
-DOES(jumps_between, jump_out(1, BEFORE_QUEUE, NR_CALL); call(1, 6); call(1, 7); end(1))
-DOES(jumps_late, jump_out(1, WAITING, NR_CALL); call(1, 6); end(1))
-DOES(jumps_out_of_open, jump_out(1, WAITING, NR_OPEN); call(1, 6); end(1))
-DOES(jumps_beside_another, jump_out(1, WAITING, NR_CALL); end(2))
-DOES(reclaims_1, call_and_reclaim(1); end(2))
-DOES(reclaims_2, call_and_reclaim(2); end(2))
-DOES(dies_early, dies(1, BEFORE_SUBMIT); end(2))
-DOES(dies_late, dies(1, WAITING); end(2))
-DOES(calls_twice, call(2, 6); call(2, 7); end(2))
+DOES(one_call, call(1, 7); client_ends(1, 1))
+DOES(two_calls, call(1, 7); call(1, 8); client_ends(1, 1))
+DOES(call_1_of_2, call(1, 7); client_ends(2, 1))
+DOES(call_2_of_2, call(2, 9); client_ends(2, 1))
+DOES(both, calls_both(1); client_ends(1, 1))
+DOES(jumps_early, jump_out(1, BEFORE_SUBMIT, NR_CALL); call(1, 6); client_ends(1, 1))
+DOES(jumps_between, jump_out(1, BEFORE_QUEUE, NR_CALL); call(1, 6); call(1, 7); client_ends(1, 1))
+DOES(jumps_late, jump_out(1, WAITING, NR_CALL); call(1, 6); client_ends(1, 1))
+DOES(jumps_out_of_open, jump_out(1, WAITING, NR_OPEN); call(1, 6); client_ends(1, 1))
+DOES(jumps_beside_another, jump_out(1, WAITING, NR_CALL); client_ends(2, 1))
+DOES(reclaims_1, call_and_reclaim(1); client_ends(2, 1))
+DOES(reclaims_2, call_and_reclaim(2); client_ends(2, 1))
+DOES(dies_early, dies(1, BEFORE_SUBMIT); client_ends(2, 1))
+DOES(dies_late, dies(1, WAITING); client_ends(2, 1))
+DOES(calls_twice, call(2, 6); call(2, 7); client_ends(2, 1))
 
 static void one_awake(void)
 {
