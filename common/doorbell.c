@@ -15,11 +15,6 @@ void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const st
 		b->ops->wait(b, &h->bell, bell_seen, 0);
 }
 
-void fc_worker_rest(const struct fc_bell *b, struct fc_area_header *h, uint32_t bell_seen, uint64_t deadline_ns)
-{
-	b->ops->wait(b, &h->bell, bell_seen, deadline_ns);
-}
-
 bool fc_entry_publish(struct fc_entry *e, int64_t result)
 {
 	fc_store(&e->result, result);

@@ -10,16 +10,14 @@
  *   be served without ringing; each worker is, for that count,
  *     asleep   on the bell. At least one always is (the spare), unless all FC_ENTRIES are up, or the client may have no
  *              more (budget.h): then a request waits until a call is over;
- *     ready    spinning, or in a call that began less than `stuck_ns` ago;
+ *     ready    spinning, or in a call that began less than FC_STUCK_NS ago;
  *     stuck    in a call that it announced as blocking (fc_block_begin), or that was seen to run longer than that by another
  *              worker that changed its own state. It serves the one call it has.
  *   credit = stuck + (no ready ones ? 0 : eager ? ready : all of FC_ENTRIES).
- *   `eager` is on while calls are slow (one of the last 64 of some worker blocked for so long): then every call in flight gets
- *   its own worker and disk-bound calls run side by side. A call that only took long because its worker had no CPU says the
- *   opposite: `stuck_ns` doubles, up to FC_STUCK_MAX_NS, until one blocks again.
+ *   `eager` is on while calls are slow (one of the last 64 of some worker was stuck): then every call in flight gets
+ *   its own worker and disk-bound calls run side by side.
  *   The gap in this: the last ready worker gets stuck in a call that nobody announced. Nobody in the domain looks then;
  *   the waiting client does, and nudges (doorbell.h). The worker so woken sees the stuck one and counts right.
- *   More ready workers than CPUs are of no use: whoever is woken as one too many sleeps again, or stands by (stand_by).
  *   Whoever lowers the credit looks at the queue afterwards, whoever enqueues looks at the credit afterwards.
  *   Threads are made when the last spare wakes up; one that would be the 33rd to sleep ends instead.
  */
@@ -35,7 +33,6 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/queue.h"
-#include "storage-domain/roster.h"
 
 #define WORKER_STACK (256u * 1024u)
 #define ASLEEP_MAX 32
@@ -61,7 +58,7 @@ static void set_stuck(struct fc_workers *p, struct fc_worker *w, bool stuck)
 /* Notice who has been in one call for too long to be counted on. */
 static void find_stuck(struct fc_workers *p)
 {
-	uint64_t now = fc_tsc(), limit = fc_tsc_from_ns(atomic_load_explicit(&p->stuck_ns, memory_order_relaxed));
+	uint64_t now = fc_tsc(), limit = fc_tsc_from_ns(FC_STUCK_NS);
 
 	for (unsigned i = 0; i < FC_ENTRIES && p->worker[i]; i++) {
 		struct fc_worker *w = p->worker[i];
@@ -212,64 +209,18 @@ bool fc_crew_sleep(struct fc_worker *w)
 	return !leave;
 }
 
-/* One more than there are CPUs would only keep the others from theirs. */
-static bool is_enough(const struct fc_workers *p)
-{
-	return p->count.awake - p->count.stuck >= p->s->shared->cpus &&
-	       !atomic_load_explicit(&p->eager, memory_order_relaxed) &&
-	       !atomic_load_explicit(&p->stop, memory_order_relaxed);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-/* Others are ready, but may turn out to be stuck in a way that nobody announces: one worker keeps looking after them for as long as
- * requests wait. False: they did without it. */
-static bool stand_by(struct fc_workers *p)
-{
-	struct fc_request_area *a = p->s->area;
-	uint64_t nap = FC_STUCK_NS;
-
-	find_stuck(p);
-	while (is_enough(p)) {
-		uint32_t seen = fc_load_acquire(&a->header.bell);
-
-		if (p->standby || !fc_queue_peek(&a->queue))
-			return false;
-		p->standby = true;
-		pthread_mutex_unlock(&p->lock);
-		fc_worker_rest(p->s->bell, &a->header, seen, now_ns() + nap);
-		if (nap < FC_STUCK_MAX_NS)
-			nap *= 2;
-		pthread_mutex_lock(&p->lock);
-		p->standby = false;
-		find_stuck(p);
-	}
-	return true;
-}
-
-bool fc_crew_wake(struct fc_worker *w)
+void fc_crew_wake(struct fc_worker *w)
 {
 	struct fc_workers *p = w->pool;
 
 	pthread_mutex_lock(&p->lock);
-	if (!stand_by(p)) {
-		publish_credit(p);
-		pthread_mutex_unlock(&p->lock);
-		return false;
-	}
 	w->asleep = false;
 	p->count.awake++;
+	find_stuck(p);
 	if (p->count.awake == p->count.live && !atomic_load_explicit(&p->stop, memory_order_relaxed))
 		spawn(p); /* no spare left; if it fails, the next one to wake tries again */
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
-	return true;
 }
 
 void fc_crew_leave(struct fc_worker *w)
@@ -319,7 +270,6 @@ int fc_workers_start(struct fc_shadow *s)
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	p->s = s;
-	atomic_store_explicit(&p->stuck_ns, FC_STUCK_NS, memory_order_relaxed);
 	pthread_mutex_init(&p->lock, NULL);
 	s->workers = p;
 	pthread_mutex_lock(&p->lock);

@@ -14,11 +14,9 @@ struct fc_workers {
 	_Atomic bool stop;
 	_Atomic bool spinner; /* with --spin always: one of the session's workers spins */
 	_Atomic bool eager;   /* written under the lock: calls have been slow: one awake worker per call in flight */
-	_Atomic uint32_t stuck_ns; /* what counts as slow: FC_STUCK_NS .. FC_STUCK_MAX_NS */
 
 	pthread_mutex_t lock;
 	struct fc_crew_count count;           /* under the lock; stuck <= awake */
-	bool standby;                         /* under the lock: a worker looks whether the ready ones stay so */
 	struct fc_worker *worker[FC_ENTRIES]; /* under the lock; mapped when first used */
 	struct fc_run run[FC_ENTRIES];
 };
@@ -27,8 +25,8 @@ struct fc_workers {
  * end. */
 bool fc_crew_sleep(struct fc_worker *w);
 
-/* Woken: raises the credit, and makes another spare if this was the last. False: the others are enough, fc_worker_rest is to follow. */
-bool fc_crew_wake(struct fc_worker *w);
+/* Woken: raises the credit, and makes another spare if this was the last. */
+void fc_crew_wake(struct fc_worker *w);
 
 /* The call that it was counted stuck for is over. */
 void fc_crew_unstick(struct fc_worker *w);

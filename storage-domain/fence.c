@@ -61,7 +61,6 @@ static const int allowed[] = {
 	SYS_wait4,
 	SYS_sched_getaffinity,
 	SYS_getcpu,
-	SYS_getrusage,
 	/* time */
 	SYS_clock_gettime,
 	SYS_clock_nanosleep,

@@ -21,7 +21,6 @@ struct fc_licence {
 struct fc_domain_shared {
 	uint64_t generation;
 	uint32_t licences;           /* constant: how many of licence[] exist */
-	uint32_t cpus;               /* constant: that the domain may use */
 	_Atomic uint32_t used;       /* slots from here on have never been used */
 	struct fc_capacity capacity; /* constant: what there is to be shared out */
 	_Atomic uint64_t cut_off;    /* sessions ended for breaking the protocol */

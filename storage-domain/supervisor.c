@@ -168,10 +168,8 @@ int fc_supervisor_init(struct fc_supervisor *v)
 	v->listen.fd = v->signals.fd = v->epoll = v->page_fd = -1;
 	v->started_ns = now_ns(CLOCK_MONOTONIC);
 	v->shared = fc_roster_create(generation, fc_licences_for(usable_cpus(), !v->transport->foreign));
-	if (v->shared) {
+	if (v->shared)
 		v->shared->capacity = v->capacity;
-		v->shared->cpus = (uint32_t)usable_cpus();
-	}
 	r = v->shared ? sessions_create(v) : -ENOMEM;
 	if (r == 0)
 		r = fc_page_create(v, generation);

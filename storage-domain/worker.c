@@ -10,7 +10,6 @@
 #include "storage-domain/worker.h"
 
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,32 +101,6 @@ static bool spin(struct fc_worker *w)
 	}
 }
 
-/* Has this thread given up its CPU by itself since this was last asked? */
-static bool has_blocked(struct fc_worker *w)
-{
-	struct rusage use;
-	long before = w->blocked;
-
-	if (getrusage(RUSAGE_THREAD, &use))
-		return true;
-	w->blocked = use.ru_nvcsw;
-	return w->blocked != before;
-}
-
-/* A call took longer than FC_STUCK_NS: it blocked, or its worker had no CPU. True if it blocked. */
-static bool judge_slow(struct fc_worker *w)
-{
-	_Atomic uint32_t *stuck_ns = &w->pool->stuck_ns;
-	uint32_t was = atomic_load_explicit(stuck_ns, memory_order_relaxed);
-	bool blocked = has_blocked(w);
-
-	if (blocked)
-		atomic_store_explicit(stuck_ns, FC_STUCK_NS, memory_order_relaxed);
-	else if (was < FC_STUCK_MAX_NS)
-		atomic_store_explicit(stuck_ns, 2 * was, memory_order_relaxed);
-	return blocked;
-}
-
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
@@ -138,7 +111,7 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 		w->count.errors++;
 	if (w->count.calls >= FLUSH_CALLS)
 		fc_worker_flush(w);
-	if (ticks > fc_tsc_from_ns(FC_STUCK_NS) && judge_slow(w)) {
+	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
 		w->quick = 0;
 		if (!eager)
 			fc_crew_set_eager(w->pool, true);
@@ -285,10 +258,8 @@ void *fc_worker_main(void *arg)
 		if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
 			break;
 		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
-		while (seen = fc_load_acquire(&s->area->header.bell), !fc_crew_wake(w))
-			fc_worker_rest(s->bell, &s->area->header, seen, 0);
+		fc_crew_wake(w);
 		fc_worker_move_apart(w);
-		has_blocked(w); /* that was no call */
 		serve(w);
 		fc_worker_wake(w);
 		fc_worker_drop_licence(w);

@@ -22,10 +22,8 @@
 #define FC_CALL_NONE UINT64_MAX
 #define FC_CALL_NEXT (UINT64_MAX - 1)
 
-/* A call longer than this is no longer one that a waiting request can wait for: if it blocks. Where workers are merely kept from their
- * CPUs, more of them would only make it worse: then it is the second. */
+/* A call longer than this is no longer one that a waiting request can wait for. */
 #define FC_STUCK_NS 50000u
-#define FC_STUCK_MAX_NS 3200000u
 
 /* Clients are woken together, but none later than this, and one call, after its result is there. */
 #define FC_WAKES_MAX 16
@@ -50,11 +48,10 @@ struct fc_worker {
 	pid_t tid;
 	pthread_t thread;
 	uint32_t cred_generation;
-	uint32_t quick;      /* calls in a row that were not stuck */
-	long blocked;        /* how often this thread had given up its CPU by itself when it was last asked */
-	uint64_t idle_since; /* TSC when it last ran out of requests */
-	uint64_t moved;      /* TSC when it last left its client's CPU */
-	uint64_t wake_since; /* TSC when the first of them was done: */
+	uint32_t quick;                     /* calls in a row that were not stuck */
+	uint64_t idle_since;                /* TSC when it last ran out of requests */
+	uint64_t moved;                     /* TSC when it last left its client's CPU */
+	uint64_t wake_since;                /* TSC when the first of them was done: */
 	uint16_t wake[FC_WAKES_MAX], wakes; /* clients that sleep and have their results: entries */
 	struct fc_spin spin, stream_spin;
 	struct fc_stat_counters count; /* not yet added to the session's */

@@ -22,7 +22,6 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/region.h"
-#include "storage-domain/roster.h"
 
 #define FIRST_LOOKS 100 /* without a clock */
 #define SPIN_NS 50000
@@ -31,7 +30,6 @@
 struct fc_shadow play;
 static struct fc_exports exports;
 static struct fc_roster_slot slot;
-static struct fc_domain_shared domain;
 static _Atomic unsigned in_flight;
 static _Atomic bool taken[FC_ENTRIES];
 static _Atomic int spinners;
@@ -198,8 +196,6 @@ void play_start(uint64_t data_bytes)
 	for (unsigned i = 0; i < FC_SEGMENTS_MAX; i++)
 		play.segment[i] = range + fc_segment_start(i);
 	play.bell = &fc_bell_local;
-	domain.cpus = 2;
-	play.shared = &domain;
 	play.cost = &fc_spin_local;
 	play.data_length = data_bytes;
 	play.cred.caps = UINT64_MAX;

@@ -258,10 +258,9 @@ bool fc_crew_sleep(struct fc_worker *w)
 	return !w->pool->stop;
 }
 
-bool fc_crew_wake(struct fc_worker *w)
+void fc_crew_wake(struct fc_worker *w)
 {
 	(void)w;
-	return true;
 }
 
 void fc_crew_unstick(struct fc_worker *w)
