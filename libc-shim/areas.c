@@ -105,7 +105,8 @@ void shim_shrink(struct shim_session *s)
 
 	shim_session_lock(s, &saved);
 	uint32_t half = s->chunks / 2; /* the last segment */
-	if (s->state == SHIM_SESSION_READY && !shim_process()->shared && half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
+	if (s->state == SHIM_SESSION_READY && !shim_process()->shared && half >= FC_DATA_MIN / FC_CHUNK &&
+	    shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;
 
 		s->chunks = half;
