@@ -4,7 +4,7 @@
  * descriptors and the current directory, while both live and after one has ended, executed a program or been killed.
  */
 #include "e2e.h"
-#include <dirent.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
@@ -176,7 +176,7 @@ static int work(void *arg)
 
 	snprintf(path, sizeof path, "%s/%s", e2e_dir, name);
 
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 100; i++) {
 		char block[16] = "";
 		int fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
 
@@ -344,6 +344,31 @@ static void combinations(void)
 	}
 }
 
+static void *work_thread(void *name)
+{
+	return (void *)(intptr_t)work(name);
+}
+
+/* More callers than what both processes have of the shim's memory has room for at once, which cannot grow. */
+static void many(void)
+{
+	static char name[12][20];
+	pthread_t thread[12];
+	void *result;
+	pid_t pid = start(work, CLONE_FILES | CLONE_FS, false);
+
+	for (int i = 0; i < 12; i++) {
+		snprintf(name[i], sizeof name[i], "thread-%d", i);
+		CHECK(!pthread_create(&thread[i], NULL, work_thread, name[i]));
+	}
+	for (int i = 0; i < 12; i++) {
+		CHECK(!pthread_join(thread[i], &result));
+		CHECK(!result);
+	}
+	EQUAL(wait_status(pid), 0);
+	EQUAL(work("parent-file"), 0);
+}
+
 static int nothing(void *arg)
 {
 	(void)arg;
@@ -374,6 +399,7 @@ int main(int argc, char **argv)
 	mkdir(in_dir("public"), 0777);
 	chmod(in_dir("public"), 0777);
 	combinations();
+	many();
 	refused();
 	return e2e_status();
 }
