@@ -90,7 +90,7 @@ int shim_grow(struct shim_session *s)
 	shim_session_lock(s, &saved);
 	if (s->chunks != had)
 		r = 0; /* another thread was faster */
-	else if (s->state == SHIM_SESSION_READY && size + size <= FC_DATA_MAX) {
+	else if (s->state == SHIM_SESSION_READY && size + size <= FC_DATA_MAX && !shim_process()->shared) {
 		r = shim_transport(s)->grow(s, size);
 		if (r == 0)
 			chunks_add(s, had);
@@ -105,7 +105,8 @@ void shim_shrink(struct shim_session *s)
 
 	shim_session_lock(s, &saved);
 	uint32_t half = s->chunks / 2; /* the last segment */
-	if (s->state == SHIM_SESSION_READY && half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
+	if (s->state == SHIM_SESSION_READY && !shim_process()->shared && half >= FC_DATA_MIN / FC_CHUNK &&
+	    shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;
 
 		s->chunks = half;

@@ -37,6 +37,28 @@ static int chunk_more(struct shim_session *s, int entry, uint32_t from)
 	return chunk;
 }
 
+/* One that stays with a slot which nobody has now: where there can be no more, that would be for ever. */
+static int chunk_of_idle(struct shim_session *s, int entry)
+{
+	struct shim_requests *q = &s->requests;
+	uint32_t used = fc_load(&q->used);
+
+	for (uint32_t i = 0; i < used && i < FC_ENTRIES; i++) {
+		struct shim_slot *slot = &q->slot[i];
+
+		if (fc_load(&slot->owner) || !slot->chunk || !fc_cas(&slot->owner, 0u, shim_owner_self()))
+			continue;
+		int chunk = slot->chunk - 1;
+		slot->chunk = 0;
+		if (chunk >= 0)
+			fc_store(&s->chunk_owner[chunk], (uint16_t)(entry + 1));
+		fc_store_release(&slot->owner, 0u);
+		if (chunk >= 0)
+			return chunk;
+	}
+	return -1;
+}
+
 static int chunk_get(struct shim_session *s, int entry)
 {
 	int chunk = chunk_try(s, entry, 0);
@@ -46,11 +68,15 @@ static int chunk_get(struct shim_session *s, int entry)
 		return chunk;
 	shim_requests_reclaim(&s->requests, shim_owner_self(), true);
 	chunk = chunk_more(s, entry, 0);
+	if (chunk < 0)
+		chunk = chunk_of_idle(s, entry);
 	/* all of it is in use: by calls that end, so wait a little */
 	deadline = chunk < 0 ? shim_now_ns() + PATIENCE_NS : 0;
 	for (unsigned i = 0; chunk < 0 && shim_now_ns() < deadline && shim_wait_for_room(&s->requests, i); i++) {
 		shim_requests_reclaim(&s->requests, shim_owner_self(), i % 64 == 0);
 		chunk = chunk_try(s, entry, 0);
+		if (chunk < 0)
+			chunk = chunk_of_idle(s, entry);
 	}
 	return chunk;
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "common/elfkind.h"
-#include "libc-shim/shim.h"
+#include "libc-shim/kin.h"
 
 #define STATE_MAGIC 0x32636578656c6c61ull
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
@@ -362,6 +362,7 @@ static struct exec_memory *memory_get(long nargs, long nenv)
 	m->argv = m->pointers;
 	m->envp = m->pointers + nargs + 2 * SCRIPT_DEPTH +
 		  6; /* room for each script's interpreter and its argument in front */
+	shim_kin_leaves(m, size);
 	if (fc_in_vfork_child()) {
 		struct shim_thread *t = shim_self();
 
@@ -375,6 +376,7 @@ static struct exec_memory *memory_get(long nargs, long nenv)
 
 static void memory_put(struct exec_memory *m)
 {
+	shim_kin_leaves(NULL, 0);
 	if (fc_in_vfork_child())
 		shim_self()->exec_memory = NULL;
 	fc_call(SYS_munmap, m, m->size);
@@ -604,6 +606,19 @@ static int resolve(struct image *im, struct exec_memory *m)
 	return -ELOOP;
 }
 
+/* The new image's view: the kernel gives it descriptors of its own, and a session is handed on to it alone. What the kernel is not going to
+ * execute is no reason to part. */
+static struct shim_process *own_for_exec(const struct image *im)
+{
+	struct shim_process *p = shim_process_own();
+
+	if (!p || !shim_kin_share_files(p))
+		return p;
+	if (im->memfd < 0 && !(im->flags & AT_EMPTY_PATH) && fc_call(SYS_faccessat, im->dirfd, im->path, X_OK) < 0)
+		return p;
+	return shim_kin_part();
+}
+
 static long run(struct image *im, struct exec_memory *m, const char *const *envp, long nenv)
 {
 	struct shim_process *p = shim_process();
@@ -613,7 +628,7 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	if (r < 0)
 		return r;
 	if (im->hooked && has_state(p)) {
-		if (!(p = shim_process_own()) || (state = save_state(p)) < 0)
+		if (!(p = own_for_exec(im)) || (state = save_state(p)) < 0)
 			return p ? state : -ENOMEM;
 		set_inherit(p, true);
 	}

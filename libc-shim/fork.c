@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "libc-shim/transport.h"
+#include "libc-shim/kin.h"
 
 bool shim_is_attached(const struct shim_session *s)
 {
@@ -63,8 +63,9 @@ static void adopt(struct shim_process *p, unsigned domain, const struct shim_off
 	s->ruid = ruid;
 	if (old >= 0)
 		shim_hidden_close(p, old);
-	if (o->sock >= 0) {
+	if (o->sock >= 0)
 		s->sock = shim_hide_fd(p, o->sock);
+	if (s->sock >= 0) {
 		s->token[0] = o->token[0];
 		s->token[1] = o->token[1];
 		s->state = SHIM_SESSION_BARE;
@@ -96,23 +97,46 @@ static void areas_after_fork(struct shim_session *s)
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 }
 
-/* A child forked by a vfork child: what was the latter's copy is its own. */
-static struct shim_process *settle(struct shim_process *p)
+/* A child of one that has a view of its own (kin.h): that is the process now. */
+static void settle(struct shim_process *p)
 {
-	if (!fc_vfork_depth)
-		return p;
 	fc_vfork_depth = 0;
-	if (p != &shim.process)
-		memcpy(&shim.process, p, sizeof *p); /* its descriptor table stays where it is */
-	shim_self()->vfork_process = NULL;
-	return &shim.process;
+	shim_kin_forget();
+	if (p == &shim.process)
+		return;
+	memcpy(&shim.process, p, sizeof *p); /* its descriptor table stays where it is */
+	shim_kin_forget();
 }
 
-static void in_child(struct shim_process *p, const struct shim_offspring *o, bool nested)
+int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAINS])
 {
-	p = settle(p);
+	int r = 0;
+
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
+		o[d].sock = -1;
+	for (unsigned d = 0; d < shim.config.ndomains && r == 0; d++)
+		r = beget(p, d, &o[d]);
+	return r;
+}
+
+void shim_fork_parent(struct shim_process *p, const struct shim_offspring o[SHIM_DOMAINS], long r)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		if (o[d].sock < 0)
+			continue;
+		if (r > 0)
+			shim_transport(&p->session[d])->forked(&p->session[d], o[d].id, (int)r);
+		shim_done_with(p, o[d].sock);
+	}
+}
+
+void shim_fork_child(struct shim_process *p, struct shim_thread *was, const struct shim_offspring o[SHIM_DOMAINS],
+		     bool nested)
+{
+	settle(p);
+	p = &shim.process;
 	p->beyond.word = 0;
-	shim_thread_reset_after_fork();
+	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
 
@@ -126,54 +150,43 @@ static void in_child(struct shim_process *p, const struct shim_offspring *o, boo
 		fc_check_arm();
 }
 
-void shim_fork_unannounced(void)
-{
-	struct shim_offspring none[SHIM_DOMAINS];
-
-	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
-		none[d].sock = -1;
-	in_child(&shim.process, none, true);
-	shim_self()->depth = 0;
-}
-
-static bool shares_memory(long nr, const long a[6])
-{
-	return nr == SYS_clone && (a[0] & (CLONE_VM | CLONE_FILES | CLONE_THREAD));
-}
-
-long shim_do_fork(long nr, long a[6])
-{
-	struct shim_process *p = shim_process();
-	struct shim_offspring o[SHIM_DOMAINS];
-	struct shim_lock_state saved[SHIM_DOMAINS];
-	bool nested = shim_self()->depth > 0;
-	long r = 0;
-	unsigned d;
-
-	if (shares_memory(nr, a))
-		return shim_native(nr, a);
-	shim_sessions_lock(p, saved);
-	for (d = 0; d < shim.config.ndomains && r == 0; d++)
-		r = beget(p, d, &o[d]);
-	if (r == 0)
-		r = shim_native(nr, a);
-	if (r == 0)
-		in_child(p, o, nested);
-	for (unsigned i = 0; r != 0 && i < d; i++) {
-		if (o[i].sock < 0)
-			continue;
-		if (r > 0)
-			shim_transport(&p->session[i])->forked(&p->session[i], o[i].id, (int)r);
-		shim_done_with(p, o[i].sock);
-	}
-	shim_sessions_unlock(p, saved);
-	return r;
-}
-
 /* ---- the vfork child ---- */
 
-#define SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
-#define COPY_SIZE (SHIM_DOMAINS * SLOTS_SIZE + (size_t)SHIM_FDS * sizeof(uint64_t) + sizeof(struct shim_process))
+#define COPY_SIZE (SHIM_DOMAINS * SHIM_SLOTS_SIZE + (size_t)SHIM_FDS * sizeof(uint64_t) + sizeof(struct shim_process))
+
+struct shim_process *shim_copy_make(const struct shim_process *from)
+{
+	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+
+	if (shim_is_error(at))
+		return NULL;
+	struct shim_process *p = (struct shim_process *)(at + (long)(SHIM_DOMAINS * SHIM_SLOTS_SIZE));
+	memcpy(p, from, sizeof *p);
+	p->fd = (uint64_t *)(p + 1);
+	memcpy(p->fd, from->fd, fc_load(&from->fd_top) * sizeof(uint64_t));
+	p->beyond.word = 0;
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
+		p->session[d].requests.slot = (struct shim_slot *)(at + (long)(d * SHIM_SLOTS_SIZE));
+		p->session[d].requests.used = 0;
+	}
+	return p;
+}
+
+void shim_copy_free(struct shim_process *copy)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		shim_areas_unmap(&copy->session[d]);
+	fc_call(SYS_munmap, (char *)copy - SHIM_DOMAINS * SHIM_SLOTS_SIZE, COPY_SIZE);
+}
+
+void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS])
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		adopt(copy, d, &o[d], copy->session[d].state == SHIM_SESSION_DEAD);
+	orphan_check(copy);
+	shim_spares_fit(copy);
+}
 
 /*
  * A vfork child runs in our memory with a descriptor table of its own. From the first call on that would change ours it
@@ -183,37 +196,32 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 {
 	struct shim_lock all = { 0 }; /* for the signals: the copy is nobody's before it is whole */
 	struct shim_lock_state all_saved;
-	struct shim_process *parent = &shim.process;
-	long at = fc_call(SYS_mmap, 0, COPY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
+	struct shim_offspring o[SHIM_DOMAINS];
+	struct shim_process *parent = shim_base(t), *p;
 
-	if (at < 0 && at > -4096)
-		return (int)at;
 	shim_lock(&all, &all_saved);
-	struct shim_slot *slots = (struct shim_slot *)at;
-	struct shim_process *p = (struct shim_process *)(at + (long)(SHIM_DOMAINS * SLOTS_SIZE));
-	memcpy(p, parent, sizeof *p);
-	p->fd = (uint64_t *)(p + 1);
-	memcpy(p->fd, parent->fd, fc_load(&parent->fd_top) * sizeof(uint64_t));
-	p->beyond.word = 0;
+	p = shim_copy_make(parent);
+	if (!p) {
+		shim_unlock(&all, &all_saved);
+		return -ENOMEM;
+	}
 	/* from here on: what is done with descriptors is done in the child's table */
-	t->vfork_pid = (int)fc_call(SYS_getpid);
+	p->pid = t->vfork_pid = (int)fc_call(SYS_getpid);
+	p->shared = false;
+	memset(p->kin, 0, sizeof p->kin);
 	t->vfork_process = p;
+	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
+		o[d].sock = -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
-		struct shim_offspring o = { .sock = -1 };
-		bool dead = parent->session[d].state == SHIM_SESSION_DEAD;
 
-		p->session[d].requests.slot = slots + (size_t)d * FC_ENTRIES;
-		p->session[d].requests.used = 0;
 		shim_lock(&parent->session[d].lock, &saved);
 		if (shim_session_speaks(
 			    &parent->session[d])) /* else our parent's ids are being changed, ours are not */
-			beget(parent, d, &o);
+			beget(parent, d, &o[d]);
 		shim_unlock(&parent->session[d].lock, &saved);
-		adopt(p, d, &o, dead);
 	}
-	orphan_check(p);
+	shim_copy_adopt(p, o);
 	shim_unlock(&all, &all_saved);
 	*out = p;
 	return 0;
@@ -224,11 +232,8 @@ static void copy_free(struct shim_thread *t)
 	struct shim_process *p = t->vfork_process;
 
 	t->vfork_process = NULL;
-	if (!p)
-		return;
-	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		shim_areas_unmap(&p->session[d]);
-	fc_call(SYS_munmap, (char *)p - SHIM_DOMAINS * SLOTS_SIZE, COPY_SIZE);
+	if (p)
+		shim_copy_free(p);
 }
 
 struct shim_process *shim_vfork_process(struct shim_thread *t)
@@ -255,8 +260,10 @@ long shim_do_exit(long nr, long a[6])
 	struct shim_lock_state saved;
 	uint64_t all = ~0ull;
 
-	if (fc_in_vfork_child() && !shim_vfork_process(shim_self()))
-		return shim_native(nr, a);                             /* the sessions are the parent's */
+	if ((fc_in_vfork_child() && !shim_vfork_process(shim_self())) || p->pid != (int)fc_call(SYS_getpid)) {
+		fc_thread_ends();
+		return shim_native(nr, a); /* the sessions are another's */
+	}
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
 	if (p == &shim.process)
 		fc_store(&shim.ending, true);

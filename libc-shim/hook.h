@@ -26,6 +26,14 @@ long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled);
 /* The calling thread is about to end without a dispatch that would say so. */
 void fc_thread_ends(void);
 
+/*
+ * A clone or clone3 that must be made in place, with these flags and that stack pointer for the child (0: the caller's own), is about to
+ * be made. 1: tell fc_clone_done its result, in both processes; until then signals are blocked. 0: make it, as a thread. -errno: do not;
+ * fc_dispatch, asked for it, returns that.
+ */
+int fc_clone_prepare(uint64_t flags, uint64_t stack);
+void fc_clone_done(long r);
+
 /* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
 bool fc_fd_is_remote(int fd);
 bool fc_path_is_remote(int dirfd, const char *path);
@@ -92,9 +100,8 @@ extern __thread unsigned fc_vfork_depth __attribute__((tls_model("initial-exec")
 extern __thread int fc_vfork_caller __attribute__((tls_model("initial-exec")));
 bool fc_in_vfork_child(void);
 
-/* Nonzero in a child made by clone() without CLONE_VM on a new stack: a fork that could not go through fc_dispatch, so that
- * nothing was prepared for it. Set in the child only; whoever handles it clears it. */
-extern __thread unsigned fc_new_stack_fork __attribute__((tls_model("initial-exec")));
+/* Flags and child's stack pointer of a clone, clone3 (or fork: 0). False: the arguments are no good. */
+bool fc_clone_arguments(long nr, const long a[6], uint64_t *flags, uint64_t *stack);
 
 /* The call that the calling thread is dispatching, if it may be cancelled at it (hook/cancel.h); else null. Every dispatch says
  * so for itself and puts back what it found, so that a handler's calls are calls of their own, and what a jump has left

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "libc-shim/transport.h"
+#include "libc-shim/kin.h"
 
 static void lock(struct shim_session *s, struct shim_lock_state *saved)
 {
@@ -42,6 +42,8 @@ long shim_do_ids(long nr, long a[6])
 	struct shim_process *p = shim_process_own();
 	struct shim_lock_state saved[SHIM_DOMAINS];
 
+	if (p && shim_kin_share_files(p))
+		p = shim_kin_part();
 	if (!p)
 		return -EAGAIN;
 	for (unsigned d = 0; d < shim.config.ndomains; d++)

@@ -116,7 +116,7 @@ static int open_placeholder(struct shim_process *p)
 	return 0;
 }
 
-static struct shim_slot slots[SHIM_DOMAINS][FC_ENTRIES];
+static struct shim_slot slots[SHIM_DOMAINS][FC_ENTRIES] __attribute__((aligned(4096)));
 
 static int process_init(struct shim_process *p)
 {
@@ -130,6 +130,7 @@ static int process_init(struct shim_process *p)
 	p->fd = (uint64_t *)table;
 	p->umask = (uint32_t)mask;
 	p->cwd_domain = -1;
+	p->pid = (int)fc_call(SYS_getpid);
 	for (int i = 0; i < SHIM_HIDDEN; i++)
 		p->hidden[i] = -1;
 	for (int i = 0; i < SHIM_SPARES; i++)

@@ -13,7 +13,7 @@
 #include <sys/time.h>
 #include <utime.h>
 
-#include "libc-shim/shim.h"
+#include "libc-shim/kin.h"
 
 #define HOPS_MAX 40
 
@@ -595,7 +595,12 @@ static void leave_to_local(void)
 
 long shim_do_chdir(long nr, long a[6])
 {
+	struct shim_process *p = shim_process();
 	int domain;
+
+	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) &&
+	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
+		return SHIM_NOT_SHARED;
 	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
 
 	if (r == 0 && domain >= 0)
@@ -607,17 +612,19 @@ long shim_do_chdir(long nr, long a[6])
 
 long shim_do_fchdir(long nr, long a[6])
 {
-	uint64_t w = shim_fd_get(shim_process(), a[0]);
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
 	long r;
 
+	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) && (p->cwd_domain >= 0 || w))
+		return SHIM_NOT_SHARED;
 	if (!w) {
 		r = shim_native(nr, a);
 		if (r == 0)
 			leave_to_local();
 		return r;
 	}
-	struct shim_process *p = shim_process_own();
-	if (!p)
+	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	r = shim_do_fd(nr, a);
 	if (r == 0)

@@ -16,17 +16,13 @@ struct shim_globals shim;
 
 struct shim_process *shim_process(void)
 {
-	if (unlikely(fc_new_stack_fork)) {
-		fc_new_stack_fork = 0;
-		shim_fork_unannounced();
-	}
 	if (unlikely(fc_vfork_depth) && fc_in_vfork_child()) {
 		struct shim_process *p = shim_vfork_process(shim_self());
 
 		if (p)
 			return p;
 	}
-	return &shim.process;
+	return likely(!fc_load(&shim.crowded)) ? &shim.process : shim_base(shim_self());
 }
 
 struct shim_process *shim_process_own(void)
@@ -35,7 +31,7 @@ struct shim_process *shim_process_own(void)
 	struct shim_thread *t;
 
 	if (likely(!fc_vfork_depth) || !fc_in_vfork_child())
-		return &shim.process;
+		return shim_process();
 	t = shim_self();
 	p = shim_vfork_process(t);
 	return p || shim_vfork_copy(t, &p) == 0 ? p : NULL;
@@ -153,7 +149,7 @@ bool shim_hidden_rise(struct shim_process *p)
 	struct rlimit64 limit;
 	bool moved = false;
 
-	if (p->bounded || fc_in_vfork_child() || fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) < 0 ||
+	if (p->bounded || p->shared || fc_in_vfork_child() || fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) < 0 ||
 	    limit.rlim_cur >= SHIM_FDS)
 		return false;
 	for (int i = 0; i < SHIM_HIDDEN; i++) {

@@ -8,7 +8,7 @@
  *
  * Layers, which call downwards only:
  *   dispatch.c                 which handler gets a call
- *   path_calls.c rw.c fd_calls.c ioctl.c listing.c copy.c map.c fork.c exec.c ids.c local.c     the families
+ *   path_calls.c rw.c fd_calls.c ioctl.c listing.c copy.c map.c fork.c kin.c exec.c ids.c local.c     the families
  *   route.c                    where a path leads
  *   remote.c                   one row of syscalls.def as a request: marshal, submit, wait, unmarshal
  *   session.c areas.c data.c           a domain's state, memory, buffers
@@ -41,6 +41,8 @@
 #define SHIM_DEPTH_MAX 16  /* dispatches nested through signal handlers, per thread */
 #define SHIM_HIDDEN 24
 #define SHIM_SPARES 10 /* of these */
+#define SHIM_KIN 64
+#define SHIM_SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
 #define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -111,8 +113,15 @@ struct shim_process {
 	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */
 	int spare[SHIM_SPARES];  /* of the hidden ones those that keep a number for later, -1 = none */
 	struct shim_lock beyond; /* to give them up */
+	int pid;                 /* whose sessions they are */
+	bool shared;             /* with a process that has not our memory: kin.h */
+	struct {
+		int pid;    /* 0 = none */
+		bool files; /* it shares our descriptors */
+		bool odd;   /* it shares one of descriptors and current directory */
+	} kin[SHIM_KIN];
 	struct shim_session session[SHIM_DOMAINS];
-};
+} __attribute__((aligned(4096)));
 
 struct shim_globals {
 	bool ready;
@@ -120,7 +129,9 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
-	bool ending;  /* the process is: no remote call returns any more */
+	bool ending; /* the process is: no remote call returns any more */
+	uint32_t
+		crowded; /* there are, or have been, processes that share our memory and do not wait for one another: kin.h */
 	int trace_fd; /* -1 = no trace */
 	struct shim_process process;
 };
@@ -187,12 +198,19 @@ struct shim_thread {
 	uint16_t hint;                      /* the entry used last */
 	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
 	int vfork_pid;
-	bool for_us;       /* the descriptors that are made now are none of the application's */
-	void *exec_memory; /* what a vfork child's execve left behind */
+	struct shim_process *process; /* this thread's view; null: the first one's, as nearly always */
+	struct kin *clone;            /* the one that it is making */
+	int clone_error;              /* why it is not made */
+	bool for_us;                  /* the descriptors that are made now are none of the application's */
+	void *exec_memory;            /* what a vfork child's execve left behind */
 	size_t exec_size;
 };
 struct shim_thread *shim_self(void);
-void shim_thread_reset_after_fork(void);
+void shim_thread_reset_after_fork(struct shim_thread *was);
+static inline struct shim_process *shim_base(const struct shim_thread *t)
+{
+	return t->process ? t->process : &shim.process;
+}
 
 /* Take back what calls still hold that siglongjmp or a cancellation has left behind, and interrupt them. At the
  * start of every dispatch, remote or not: glibc makes one more when a cancelled thread ends. */
@@ -390,8 +408,6 @@ void shim_handlers_init(void);
 /* fork.c, exec.c */
 bool shim_holds_state(const struct shim_process *p, unsigned domain);
 bool shim_is_attached(const struct shim_session *s);
-/* In a child that was made by a clone onto another stack, so that nothing could be arranged for it: no remote state. */
-void shim_fork_unannounced(void);
 void shim_vfork_cleanup(struct shim_thread *t);
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
 struct shim_process *shim_vfork_process(struct shim_thread *t); /* this vfork child's copy, or null */

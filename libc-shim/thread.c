@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#include "libc-shim/shim.h"
+#include "libc-shim/kin.h"
 
 #define SCRATCHES 128
 
@@ -18,22 +18,47 @@ static __thread struct shim_thread self __attribute__((tls_model("initial-exec")
 static char scratch_memory[SCRATCHES][SHIM_SCRATCH_SIZE] __attribute__((aligned(4096)));
 static uint32_t scratch_owner[SCRATCHES]; /* tid, 0 = free */
 
-struct shim_thread *shim_self(void)
+static void begin(struct shim_thread *t, int tid)
 {
-	if (unlikely(!self.tid)) {
-		self.tid = fc_vfork_depth ? fc_vfork_caller
-					  : (int)fc_call(SYS_gettid); /* a vfork child's record is its parent's */
-		fc_spin_init(&self.spin[0], &fc_spin_local);
-		fc_spin_init(&self.spin[1], &fc_spin_xen);
+	t->tid = tid;
+	fc_spin_init(&t->spin[0], &fc_spin_local);
+	fc_spin_init(&t->spin[1], &fc_spin_xen);
+}
+
+/* Whose thread-local storage this is may be another's (kin.h). A vfork child's record is its parent's. */
+static struct shim_thread *self_in_crowd(void)
+{
+	int tid = fc_in_vfork_child() ? fc_vfork_caller : (int)fc_call(SYS_gettid);
+	struct shim_thread *t = shim_kin_self(tid);
+
+	if (t)
+		return t;
+	if (!self.tid) {
+		self.process = shim_kin_view((int)fc_call(SYS_getpid));
+		begin(&self, tid);
 	}
 	return &self;
 }
 
-/* The other threads are gone, with what they had; what this one has is the same as before under a new name. */
-void shim_thread_reset_after_fork(void)
+struct shim_thread *shim_self(void)
 {
-	uint32_t before = (uint32_t)self.tid;
+	if (unlikely(fc_load(&shim.crowded)))
+		return self_in_crowd();
+	if (unlikely(!self.tid))
+		begin(&self, fc_vfork_depth ? fc_vfork_caller
+					    : (int)fc_call(SYS_gettid)); /* a vfork child's record is its parent's */
+	return &self;
+}
 
+/* The other threads are gone, with what they had; what this one has is the same as before under a new name. */
+void shim_thread_reset_after_fork(struct shim_thread *was)
+{
+	uint32_t before = (uint32_t)was->tid;
+
+	if (was != &self)
+		memcpy(&self, was, sizeof self);
+	self.vfork_process = NULL;
+	self.process = NULL;
 	self.tid = (int)fc_call(SYS_gettid);
 	for (int i = 0; i < SCRATCHES; i++)
 		scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)self.tid : 0;
@@ -42,6 +67,8 @@ void shim_thread_reset_after_fork(void)
 
 bool shim_owner_alive(shim_owner owner)
 {
+	if (unlikely(shim.crowded || shim.process.shared)) /* it may be another process' */
+		return fc_call(SYS_tkill, owner, 0) != -ESRCH;
 	return fc_call(SYS_tgkill, fc_call(SYS_getpid), owner, 0) != -ESRCH;
 }
 
@@ -139,25 +166,29 @@ static void sweep(struct shim_thread *t)
 			fc_cas(&scratch_owner[i], tid, 0u);
 	shim_licence_put(tid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		shim_requests_abandon(&shim.process.session[d].requests, tid);
+		shim_requests_abandon(&shim_base(t)->session[d].requests, tid);
 	t->littered = false;
 }
 
 void shim_frames_check(void)
 {
-	if (unlikely(self.depth))
-		drop_abandoned(&self, (uintptr_t)__builtin_frame_address(0));
-	if (unlikely(self.littered) && !self.depth)
-		sweep(&self);
+	struct shim_thread *t = likely(!fc_load(&shim.crowded)) ? &self : self_in_crowd();
+
+	if (unlikely(t->depth))
+		drop_abandoned(t, (uintptr_t)__builtin_frame_address(0));
+	if (unlikely(t->littered) && !t->depth)
+		sweep(t);
 }
 
 void shim_thread_end(void)
 {
-	if (!self.depth && !self.littered)
+	struct shim_thread *t = shim_self();
+
+	if (!t->depth && !t->littered)
 		return;
-	while (self.depth)
-		drop_last(&self);
-	sweep(&self);
+	while (t->depth)
+		drop_last(t);
+	sweep(t);
 }
 
 struct shim_frame *shim_frame_begin(void)
@@ -199,14 +230,17 @@ void shim_frame_end(struct shim_frame *f)
 
 void shim_asleep(bool asleep)
 {
-	self.frame[self.depth - 1].asleep = asleep;
+	struct shim_thread *t = shim_self();
+
+	t->frame[t->depth - 1].asleep = asleep;
 }
 
 void shim_frame_hurry(void)
 {
-	struct shim_frame *f = &self.frame[self.depth - 1];
+	struct shim_thread *t = shim_self();
+	struct shim_frame *f = &t->frame[t->depth - 1];
 
-	if (!self.depth || !f->asleep)
+	if (!t->depth || !f->asleep)
 		return;
 	f->asleep = false; /* once is enough */
 	shim_request_interrupt(&f->request, shim_owner_self());

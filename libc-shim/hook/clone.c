@@ -13,7 +13,6 @@
 
 __thread unsigned fc_vfork_depth;
 __thread int fc_vfork_caller;
-__thread unsigned fc_new_stack_fork;
 
 unsigned fc_clone_class(long nr, const long a[6]) __attribute__((visibility("hidden")));
 
@@ -29,9 +28,29 @@ static unsigned class_vfork(void)
 	return FC_CLASS_VFORK;
 }
 
+bool fc_clone_arguments(long nr, const long a[6], uint64_t *flags, uint64_t *stack)
+{
+	struct clone_args args;
+
+	*flags = *stack = 0;
+	if (nr == SYS_clone) {
+		*flags = (uint64_t)a[0];
+		*stack = (uint64_t)a[1];
+	} else if (nr == SYS_clone3) {
+		/* what the kernel will not like is the kernel's to say */
+		if ((uint64_t)a[1] < CLONE_ARGS_SIZE_VER0 ||
+		    fc_copy_from_user(&args, (const void *)a[0], CLONE_ARGS_SIZE_VER0))
+			return false;
+		*flags = args.flags;
+		*stack = args.stack ? args.stack + args.stack_size : 0;
+	}
+	return true;
+}
+
 unsigned fc_clone_class(long nr, const long a[6])
 {
 	uint64_t flags, stack;
+	int r;
 
 	if (nr == SYS_vfork)
 		return class_vfork();
@@ -42,24 +61,14 @@ unsigned fc_clone_class(long nr, const long a[6])
 		}
 		return FC_CLASS_NATIVE;
 	}
-	if (nr == SYS_clone) {
-		flags = (uint64_t)a[0];
-		stack = (uint64_t)a[1];
-	} else {
-		struct clone_args args;
-
-		/* what the kernel will not like is the kernel's to say */
-		if ((uint64_t)a[1] < CLONE_ARGS_SIZE_VER0 ||
-		    fc_copy_from_user(&args, (const void *)a[0], CLONE_ARGS_SIZE_VER0))
-			return FC_CLASS_NATIVE;
-		flags = args.flags;
-		stack = args.stack;
-	}
-	if ((flags & (CLONE_VM | CLONE_VFORK)) == (CLONE_VM | CLONE_VFORK))
-		return class_vfork();
-	if (flags & CLONE_VM) {
-		fc_signal_before_thread();
+	if (!fc_clone_arguments(nr, a, &flags, &stack))
 		return FC_CLASS_NATIVE;
-	}
-	return stack ? FC_CLASS_FORK : FC_CLASS_DISPATCH;
+	if ((flags & (CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_FS)) == (CLONE_VM | CLONE_VFORK))
+		return class_vfork();
+	if (!(flags & CLONE_VM) && !stack)
+		return FC_CLASS_DISPATCH;
+	if (flags & CLONE_VM)
+		fc_signal_before_thread();
+	r = fc_clone_prepare(flags, stack);
+	return r < 0 ? FC_CLASS_DISPATCH : r ? FC_CLASS_TOLD : FC_CLASS_NATIVE;
 }

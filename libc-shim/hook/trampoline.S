@@ -96,6 +96,22 @@ fc_stub_class:
 	.cfi_endproc
 	.size	fc_stub_class, . - fc_stub_class
 
+	/* the same, but tells fc_clone_done of a clone's result, which it keeps */
+	.type	fc_stub_cloned, @function
+	.p2align 6
+fc_stub_cloned:
+	.cfi_startproc
+	SAVE_REGISTERS
+	sub	$16, %rsp
+	mov	%rax, (%rsp)
+	mov	%rax, %rdi
+	call	fc_clone_done
+	mov	(%rsp), %rax
+	RESTORE_REGISTERS
+	ret
+	.cfi_endproc
+	.size	fc_stub_cloned, . - fc_stub_cloned
+
 	/* Return from the shim's own signal handlers. Unwinders know such a frame by these very bytes, and only if no unwind
 	 * information covers them or the byte in front. */
 	.p2align 4, 0x90
@@ -186,7 +202,7 @@ fc_specials:
 	cmp	$FC_CLASS_NATIVE, %r11d
 	jb	0b
 	je	2f
-	cmp	$FC_CLASS_FORK, %r11d
+	cmp	$FC_CLASS_TOLD, %r11d
 	je	3f
 	/* From here on the stack must not be touched: the child may have another, or share ours. The child of a vfork has our
 	 * memory and thread-local storage, and its parent sleeps; the child leaves the count up, the parent takes it down. */
@@ -201,10 +217,7 @@ fc_specials:
 2:	syscall
 	jmp	9f
 3:	syscall
-	test	%rax, %rax
-	jnz	9f
-	mov	fc_new_stack_fork@gottpoff(%rip), %rcx
-	movl	$1, %fs:(%rcx)
+	CALL_BELOW_RED_ZONE fc_stub_cloned
 	.org	10b + FC_SPECIAL_AFTER, 0x90
 9:	.skip	FC_SPECIAL_SIZE - FC_SPECIAL_AFTER, 0xcc
 	.cfi_endproc

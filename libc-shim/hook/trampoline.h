@@ -20,10 +20,10 @@
 #define FC_SPECIAL_AFTER 192
 
 /* what fc_clone_class() answers */
-#define FC_CLASS_DISPATCH 0 /* an ordinary call, or a fork on the caller's own stack */
+#define FC_CLASS_DISPATCH 0 /* an ordinary call, or a fork on the caller's own stack, or one that is refused */
 #define FC_CLASS_NATIVE 1   /* in place: a new thread, rt_sigreturn, nonsense */
 #define FC_CLASS_VFORK 2    /* in place: the child shares our memory while its parent waits */
-#define FC_CLASS_FORK 3     /* in place: the child has a copy of our memory, and a new stack */
+#define FC_CLASS_TOLD 3     /* in place, and fc_clone_done is told in both processes, each on its own stack */
 
 /* replay slots of FARCALL_CHECK: `syscall`, then an indirect jump */
 #define FC_REPLAYS 4096

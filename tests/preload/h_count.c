@@ -127,6 +127,17 @@ void fc_thread_ends(void)
 {
 }
 
+int fc_clone_prepare(uint64_t flags, uint64_t stack)
+{
+	(void)flags, (void)stack;
+	return 0;
+}
+
+void fc_clone_done(long r)
+{
+	(void)r;
+}
+
 static const char *variable(char **envp, const char *name)
 {
 	for (; *envp; envp++) {

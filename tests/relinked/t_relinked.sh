@@ -16,13 +16,17 @@ unset FC_TEST_LONG
 table='
 append      files    e2e/h_append.c
 cancel      files    e2e/h_cancel.c
+deep        files    e2e/h_deep.c
 exec        files    e2e/h_exec.c
+full        files    e2e/h_full.c
+kin         files    e2e/h_kin.c
 large       files    e2e/h_large.c
 life        files    e2e/h_life.c
 limits      files    e2e/h_limits.c
 locks       files    e2e/h_locks.c
 mmap        files    e2e/h_mmap.c
 signals     files    e2e/h_signals.c
+small       files    e2e/h_small.c
 table       files    e2e/h_table.c
 threads     files    e2e/h_threads.c
 wide        files    preload/h_wide.c

@@ -32,6 +32,17 @@ void fc_thread_ends(void)
 {
 }
 
+int fc_clone_prepare(uint64_t flags, uint64_t stack)
+{
+	(void)flags, (void)stack;
+	return 0;
+}
+
+void fc_clone_done(long r)
+{
+	(void)r;
+}
+
 long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
 {
 	(void)cancelled;
