@@ -27,7 +27,7 @@
 #define SHARED_OUT 65536
 
 static char local_dir[600], mount_dir[600], inside_dir[640];
-static char pattern[ROOM], *room[6], *none, *readonly, *shared;
+static char pattern[ROOM], *room[6], *none, *readonly, *object, *shared;
 
 struct live {
 	long value;
@@ -59,6 +59,7 @@ void call_init(const char *w)
 	none = mmap(NULL, 65536, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	readonly = mmap(NULL, 65536 + 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	mprotect(readonly + 65536, 4096, PROT_NONE);
+	object = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	shared = mmap(NULL, SHARED_OUT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 }
 
@@ -215,10 +216,10 @@ static void make_arg(const struct vec *v, int i, struct live *a)
 		a->out_room = (size_t)c->v2;
 		break;
 	case H_DATA_RO:
-		mprotect(readonly, 65536, PROT_READ | PROT_WRITE);
-		memcpy(readonly, c->data, (size_t)c->v2);
-		mprotect(readonly, 65536, PROT_READ);
-		a->value = (long)readonly;
+		mprotect(object, 65536, PROT_READ | PROT_WRITE);
+		memcpy(object, c->data, (size_t)c->v2);
+		mprotect(object, 65536, PROT_READ);
+		a->value = (long)object;
 		break;
 	case H_IOV:
 		memset(room[i], writes_to ? FILL : 'i', ROOM);
