@@ -9,8 +9,8 @@
 
 #define STEP_NS 4000u
 #define LEAST_NS 2000u /* below this a spin covers nothing: sleep instead */
-#define SENTENCE_FIRST 16u
-#define SENTENCE_LAST 1024u
+#define BACKOFF_FIRST 16u
+#define BACKOFF_LAST 1024u
 
 const struct fc_spin_cost fc_spin_local = { 70000, 50000 };
 const struct fc_spin_cost fc_spin_xen = { 600000, 2000000 };
@@ -80,8 +80,8 @@ void fc_spin_hit(struct fc_spin *sp)
 {
 	if (sp->budget_ns < sp->cost->wake_ns)
 		raise_budget(sp, STEP_NS);
-	else if (sp->sentence)
-		sp->sentence = 0; /* a full budget again: the CPU is ours */
+	else if (sp->backoff)
+		sp->backoff = 0; /* a full budget again: the CPU is ours */
 }
 
 void fc_spin_miss(struct fc_spin *sp)
@@ -95,10 +95,10 @@ void fc_spin_miss(struct fc_spin *sp)
 void fc_spin_preempted(struct fc_spin *sp)
 {
 	sp->budget_ns = 0;
-	sp->sentence = sp->sentence ? 2 * sp->sentence : SENTENCE_FIRST;
-	if (sp->sentence > SENTENCE_LAST)
-		sp->sentence = SENTENCE_LAST;
-	sp->probation = sp->sentence;
+	sp->backoff = sp->backoff ? 2 * sp->backoff : BACKOFF_FIRST;
+	if (sp->backoff > BACKOFF_LAST)
+		sp->backoff = BACKOFF_LAST;
+	sp->probation = sp->backoff;
 	apply_policy(sp);
 }
 

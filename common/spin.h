@@ -34,7 +34,7 @@ struct fc_spin {
 	const struct fc_spin_cost *cost;
 	uint32_t budget_ns;
 	uint32_t probation; /* good signs still to be seen before the budget may rise from nothing */
-	uint32_t sentence;  /* what `probation` was set to last */
+	uint32_t backoff;   /* what `probation` was set to last */
 };
 
 /* A CPU's time stamp counter, and its ticks per microsecond (constant and synchronous: any x86-64 this runs on). */

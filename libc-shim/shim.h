@@ -192,7 +192,7 @@ struct shim_frame {
 struct shim_thread {
 	int tid;
 	uint32_t depth;
-	bool littered; /* frames have been dropped: there may be more that this thread has no use for */
+	bool dropped; /* frames have been dropped: there may be more that this thread has no use for */
 	struct shim_frame frame[SHIM_DEPTH_MAX];
 	struct fc_spin spin[2];             /* for domains on this machine, and for those apart (transport.h) */
 	uint16_t hint;                      /* the entry used last */
@@ -220,7 +220,7 @@ void shim_thread_end(void);
 
 /* Begin and end a call that uses an entry or scratch memory. Null: nested too deep. */
 struct shim_frame *shim_frame_begin(void);
-void shim_frame_hurry(void); /* it is to end: interrupt what it waits for */
+void shim_frame_interrupt(void); /* it is to end: interrupt what it waits for */
 void shim_frame_end(struct shim_frame *f);
 
 /* Scratch: 5 pages of private memory for the duration of a frame. */

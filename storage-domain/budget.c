@@ -65,7 +65,7 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n)
 	fc_faa(&slot->held[good], -n);
 }
 
-/* 0: none. Its size is what it was made with: no client can change it (exec_fcntl.c). */
+/* 0: none. Its size is what it was made with: no client can change it (exec/fcntl.c). */
 static uint64_t pipe_size(int fd)
 {
 	int64_t size = fc_call(SYS_fcntl, fd, F_GETPIPE_SZ);

@@ -11,15 +11,15 @@
 #include <unistd.h>
 
 #include "storage-domain/caps.h"
-#include "storage-domain/confine.h"
+#include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
-#include "storage-domain/listen.h"
-#include "storage-domain/oom.h"
-#include "storage-domain/options.h"
-#include "storage-domain/supervisor.h"
-#include "storage-domain/transport.h"
-#include "storage-domain/lookout.h"
-#include "storage-domain/xen.h"
+#include "storage-domain/supervisor/listen.h"
+#include "storage-domain/supervisor/oom.h"
+#include "storage-domain/supervisor/options.h"
+#include "storage-domain/supervisor/supervisor.h"
+#include "storage-domain/shadow/transport.h"
+#include "storage-domain/supervisor/lookout.h"
+#include "storage-domain/xen/xen.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0.1"

@@ -7,7 +7,7 @@
 #ifndef FC_DOMAIN_ROSTER_H
 #define FC_DOMAIN_ROSTER_H
 
-#include "storage-domain/shadow.h"
+#include "storage-domain/shadow/shadow.h"
 
 #define FC_SESSIONS_MAX 1024
 #define FC_LICENCES_MAX 64

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "storage-domain/shadow.h"
+#include "storage-domain/shadow/shadow.h"
 
 #define PLAY_POISONED 99 /* exit status of a process whose session was cut off */
 

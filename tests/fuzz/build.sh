@@ -9,31 +9,31 @@ fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-
 
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
 fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
-	storage-domain/budget.c storage-domain/cred.c storage-domain/exec_access.c storage-domain/exec_copy.c storage-domain/exec_fcntl.c
-	storage-domain/exec_ioctl.c storage-domain/exec_open.c storage-domain/exec_stream.c storage-domain/execute.c
-	storage-domain/interrupt.c storage-domain/path.c storage-domain/roster.c storage-domain/worker.c"
+	storage-domain/budget.c storage-domain/shadow/cred.c storage-domain/exec/access.c storage-domain/exec/copy.c storage-domain/exec/fcntl.c
+	storage-domain/exec/ioctl.c storage-domain/exec/open.c storage-domain/exec/stream.c storage-domain/exec/execute.c
+	storage-domain/crew/interrupt.c storage-domain/exec/path.c storage-domain/roster.c storage-domain/crew/worker.c"
 fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")
 
-fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/areas.c storage-domain/budget.c
-	storage-domain/lend.c storage-domain/log.c storage-domain/memory_local.c storage-domain/offspring.c storage-domain/receive.c storage-domain/roster.c storage-domain/shadow.c
-	storage-domain/transport_local.c"
+fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/shadow/areas.c storage-domain/budget.c
+	storage-domain/shadow/lend.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/receive.c storage-domain/roster.c storage-domain/shadow/shadow.c
+	storage-domain/shadow/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
-fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/connection.c storage-domain/exports.c
+fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
 	storage-domain/log.c
-	storage-domain/page.c storage-domain/peer.c storage-domain/pool.c storage-domain/roster.c storage-domain/session.c
-	storage-domain/stat.c storage-domain/stranger.c storage-domain/supervisor.c"
+	storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/roster.c storage-domain/supervisor/session.c
+	storage-domain/supervisor/stat.c storage-domain/supervisor/stranger.c storage-domain/supervisor/supervisor.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
 
-fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/futex.c common/queue.c storage-domain/calls.c storage-domain/front.c
-	storage-domain/xen_check.c"
+fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/futex.c common/queue.c storage-domain/xen/control.c storage-domain/xen/front.c
+	storage-domain/xen/check.c"
 fuzz_own_front="$fuzz_own_supervisor front.c"
 fuzz_link_front=()
 
-fuzz_product_status="storage-domain/peer.c"
+fuzz_product_status="storage-domain/supervisor/peer.c"
 fuzz_own_status="status.c"
 fuzz_link_status=()
 

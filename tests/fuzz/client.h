@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "farcall/abi.h"
-#include "storage-domain/shadow.h"
+#include "storage-domain/shadow/shadow.h"
 
 #define CLIENT_SEGMENTS 3
 

@@ -25,12 +25,12 @@
 #include <unistd.h>
 
 #include "common/region.h"
-#include "storage-domain/confine.h"
+#include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
-#include "storage-domain/link.h"
+#include "storage-domain/shadow/link.h"
 #include "storage-domain/roster.h"
-#include "storage-domain/shadow_main.h"
-#include "storage-domain/transport.h"
+#include "storage-domain/shadow/shadow_main.h"
+#include "storage-domain/shadow/transport.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/given.h"
 #include "tests/fuzz/message.h"
@@ -574,7 +574,7 @@ int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
 
 /* ---- stand-ins ---- */
 
-int fc_fence_enter(void)
+int fc_seccomp_enter(void)
 {
 	return 0;
 }

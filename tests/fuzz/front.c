@@ -12,9 +12,9 @@
 #include <string.h>
 #include <xengnttab.h>
 
-#include "storage-domain/front.h"
-#include "storage-domain/xen_check.h"
-#include "storage-domain/xen_shadow.h"
+#include "storage-domain/xen/front.h"
+#include "storage-domain/xen/check.h"
+#include "storage-domain/xen/shadow.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/supervisor.h"
 

@@ -6,7 +6,7 @@
 #ifndef FC_TESTS_FUZZ_KERNEL_H
 #define FC_TESTS_FUZZ_KERNEL_H
 
-#include "storage-domain/worker.h"
+#include "storage-domain/crew/worker.h"
 
 #define KERNEL_SKELETON 0x63 /* device number of the domain's root */
 

@@ -15,7 +15,7 @@
 
 #include "common/queue.h"
 #include "common/region.h"
-#include "storage-domain/crew.h"
+#include "storage-domain/crew/crew.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/roster.h"
 #include "tests/fuzz/client.h"

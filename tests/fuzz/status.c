@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage-domain/lookout.h"
-#include "storage-domain/peer.h"
+#include "storage-domain/supervisor/lookout.h"
+#include "storage-domain/supervisor/peer.h"
 #include "tests/fuzz/fuzz.h"
 
 struct fc_sight fc_lookout_ask(pid_t pid)

@@ -3,7 +3,7 @@
 #ifndef FC_TESTS_FUZZ_SUPERVISOR_H
 #define FC_TESTS_FUZZ_SUPERVISOR_H
 
-#include "storage-domain/supervisor.h"
+#include "storage-domain/supervisor/supervisor.h"
 
 void supervisor_begins(struct fc_supervisor *v) __attribute__((weak));
 void supervisor_ends(struct fc_supervisor *v) __attribute__((weak));

@@ -6,7 +6,7 @@
  *
  * Build: gcc -std=gnu11 -O2 -fcf-protection=none -fno-stack-protector -DFC_ENTRY_ORDER=1 -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1
  *            -DFC_ATOMIC_HEADER='"tests/model/model_atomic.h"' -I. -Iinclude tests/model/model_doorbell.c
- *            tests/model/explore.c tests/model/fifo.c common/queue.c common/doorbell.c storage-domain/credit.c    (no sanitizers: fibers)
+ *            tests/model/explore.c tests/model/fifo.c common/queue.c common/doorbell.c storage-domain/crew/credit.c    (no sanitizers: fibers)
  * Run:   model_doorbell [--deep] [--only PART-OF-A-SCENARIO-NAME]
  */
 #include <errno.h>

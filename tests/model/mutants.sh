@@ -16,8 +16,8 @@ count=0
 # what each model is built of, and how many entries it has (2 to the power of)
 declare -A sources=(
 	[queue]="common/queue.c common/doorbell.c"
-	[doorbell]="common/queue.c common/doorbell.c storage-domain/credit.c"
-	[request]="common/queue.c common/doorbell.c storage-domain/credit.c libc-shim/request/request.c libc-shim/request/wait.c"
+	[doorbell]="common/queue.c common/doorbell.c storage-domain/crew/credit.c"
+	[request]="common/queue.c common/doorbell.c storage-domain/crew/credit.c libc-shim/request/request.c libc-shim/request/wait.c"
 ) order=([queue]=1 [doorbell]=1 [request]=2)
 
 build() # MODEL OUTPUT ARGUMENTS...
@@ -121,7 +121,7 @@ bell 's/wait\(b, &peer->chunks, seen, deadline_ns\)/wait(b, \&peer->chunks, fc_l
 mutant doorbell common/doorbell.h 's/return fc_bell_credit\(h\) < in_flight;/return fc_bell_credit(h) + 1 < in_flight;/' \
 	'client: rings one call too late'
 
-mutant request storage-domain/credit.c 's/!ready \? 0/!ready ? 1/' 'credit: one call too many is counted on'
+mutant request storage-domain/crew/credit.c 's/!ready \? 0/!ready ? 1/' 'credit: one call too many is counted on'
 request 's/\+\+count > n\)/++count > n + 1)/' 'submit: counts one call too few'
 request 's/fc_store\(&q->slot\[r\[i\]\.slot\]\.sent, 1u\);//' 'submit: does not say that it has sent'
 request 's/for \(unsigned i = 0; i < n; i\+\+\) \{/for (unsigned i = 0; i < 1; i++) {/' 'submit: only the first of several'

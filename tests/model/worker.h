@@ -6,7 +6,7 @@
 #ifndef FC_MODEL_WORKER_H
 #define FC_MODEL_WORKER_H
 
-#include "storage-domain/credit.h"
+#include "storage-domain/crew/credit.h"
 #include "tests/model/explore.h"
 
 enum { FINISHED, LOCK, AWAKE, STOP, MODEL_OWN_WORDS }; /* shared->word; the model's own come behind */

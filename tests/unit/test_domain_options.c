@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "storage-domain/caps.h"
-#include "storage-domain/options.h"
-#include "storage-domain/peer.h"
+#include "storage-domain/supervisor/options.h"
+#include "storage-domain/supervisor/peer.h"
 
 static char wrong[512];
 static struct fc_options o;

@@ -11,8 +11,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "storage-domain/path.h"
-#include "storage-domain/shadow.h"
+#include "storage-domain/exec/path.h"
+#include "storage-domain/shadow/shadow.h"
 
 static struct fc_exports exports;
 static char top[] = "/tmp/farcall-path-XXXXXX";

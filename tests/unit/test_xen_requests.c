@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "storage-domain/caps.h"
-#include "storage-domain/xen_check.h"
+#include "storage-domain/xen/check.h"
 
 #define AREAS_LIST ((FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES) * 4)
 

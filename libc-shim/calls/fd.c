@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fd.c - calls on a descriptor, and the calls that make and end descriptors. The kernel's own table holds a placeholder
+ * for each remote one, so numbers, limits, close-on-exec and inheritance are the kernel's business; what is done
+ * here is to keep our table and the domain's in step with it.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/shim.h"
+
+/* A regular row whose first argument is a descriptor (and whose others are not). */
+long shim_do_fd(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+	struct shim_call c;
+
+	if (likely(!w))
+		return shim_native(nr, a);
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	if (!(p = shim_process_own()) || !(w = shim_fd_get(p, a[0]))) {
+		shim_frame_end(f);
+		return -EBADF;
+	}
+	long b[6] = { shim_fd_number(w), a[1], a[2], a[3], a[4], a[5] };
+	int64_t r = shim_call_begin(&c, fc_row_by_nr((unsigned)nr), p, shim_fd_domain(w), f);
+	if (r == 0) {
+		c.shown = a;
+		r = shim_result(c.s, shim_call_row(&c, b));
+	}
+	shim_frame_end(f);
+	return (long)r;
+}
+
+static long traced(unsigned nr, const long a[6], long r)
+{
+	char *const none[2] = { NULL, NULL };
+
+	if (unlikely(shim.trace_fd >= 0))
+		shim_trace(fc_row_by_nr(nr), a, none, r);
+	return r;
+}
+
+static long close_domain_fd(struct shim_process *p, uint64_t w)
+{
+	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
+}
+
+long shim_do_close(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	int fd = (int)a[0];
+
+	if (!shim_fd_get(p, fd))
+		return unlikely(shim_fd_hidden(p, fd)) ? -EBADF : shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	uint64_t w = shim_fd_set(p, fd, 0);
+	if (!w) /* another thread was faster: it has the number to give back */
+		return -EBADF;
+	long r = close_domain_fd(p, w); /* before the number is free for others */
+	fc_call(SYS_close, fd);
+	return traced(SYS_close, a, r);
+}
+
+/* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
+static long dup_into(struct shim_process *p, uint64_t w, int placeholder)
+{
+	if (placeholder < 0)
+		return placeholder;
+	long dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0);
+	return shim_install(p, shim_fd_domain(w), dfd, placeholder, w & SHIM_FD_DIRECT);
+}
+
+/* dup2 and dup3: the kernel replaces `to` by a copy of `from` in one step; then our table follows. */
+static long dup_onto(struct shim_process *p, long nr, const long a[6])
+{
+	uint64_t w = shim_fd_get(p, a[0]);
+	int to = (int)a[1];
+	long dfd = 0;
+
+	if ((unsigned)to >= SHIM_FDS)
+		return -EBADF; /* beyond what the table holds, whatever the limit */
+	if (w && (dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0)) < 0)
+		return dfd;
+	long r = shim_native(nr, a);
+	if (r < 0) {
+		if (w)
+			shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
+		return r;
+	}
+	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, w & SHIM_FD_DIRECT) : 0);
+	if (old)
+		close_domain_fd(p, old);
+	return w ? traced(SYS_dup, a, r) : r;
+}
+
+long shim_do_dup(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+
+	if (shim_fd_hidden(p, a[0]))
+		return -EBADF;
+	if (nr == SYS_dup) {
+		if (!shim_fd_get(p, a[0]))
+			return shim_native_fd(nr, a);
+		if (!(p = shim_process_own()))
+			return -ENOMEM;
+		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
+	}
+	if ((int)a[0] == (int)a[1])
+		return shim_native(nr, a);
+	if (shim_fd_hidden(p, a[1])) {
+		if (!(p = shim_process_own()))
+			return -ENOMEM;
+		if (shim_hidden_make_room(p, (int)a[1]) < 0)
+			return -EMFILE;
+	}
+	if (!shim_fd_get(p, a[0]) && !shim_fd_get(p, a[1]))
+		return shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	return dup_onto(p, nr, a);
+}
+
+/* The ranges between our own descriptors, one kernel call each. */
+static long close_range_around(const struct shim_process *p, unsigned first, unsigned last, unsigned flags)
+{
+	for (;;) {
+		unsigned next = UINT32_MAX;
+
+		for (int i = 0; i < SHIM_HIDDEN; i++)
+			if (p->hidden[i] >= 0 && (unsigned)p->hidden[i] >= first && (unsigned)p->hidden[i] < next)
+				next = (unsigned)p->hidden[i];
+		if (next > last)
+			return fc_call(SYS_close_range, first, last, flags);
+		if (next > first) {
+			long r = fc_call(SYS_close_range, first, next - 1, flags);
+			if (r < 0)
+				return r;
+		}
+		if (next == last)
+			return 0;
+		first = next + 1;
+	}
+}
+
+long shim_do_close_range(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	unsigned first = (unsigned)a[0], last = (unsigned)a[1], flags = (unsigned)a[2];
+
+	if (first > last || (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)))
+		return shim_native(nr, a);
+	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+		unsigned end = fc_load(&p->fd_top);
+
+		if (last < end)
+			end = last + 1;
+		for (unsigned fd = first; fd < end; fd++) {
+			long one[6] = { (long)fd };
+
+			if (shim_fd_get(shim_process(), (long)fd))
+				shim_do_close(SYS_close, one);
+		}
+	}
+	return close_range_around(shim_process(), first, last, flags);
+}
+
+/* ---- fcntl and ioctl ---- */
+
+static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg *arg, const long a[6], long nr)
+{
+	const struct fc_row *row = fc_row_by_nr((unsigned)nr);
+	bool plain = arg->kind == FC_KIND_NONE || arg->kind == FC_KIND_VAL || arg->kind == FC_KIND_HEX;
+	long b[6] = { shim_fd_number(w), a[1], a[2] };
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_call c;
+	struct fc_row with_arg;
+
+	if (!f)
+		return -EDEADLK;
+	if (!plain) {
+		with_arg = *row;
+		with_arg.arg[2] = *arg;
+		row = &with_arg;
+	}
+	int64_t r = shim_call_begin(&c, row, p, shim_fd_domain(w), f);
+	if (r == 0) {
+		c.shown = a;
+		r = shim_result(c.s, plain ? shim_call_values(&c, b) : shim_call_row(&c, b));
+	}
+	shim_frame_end(f);
+	return (long)r;
+}
+
+/* getdents, with the name where the newer one has the type, which is the last byte now: what one says fits where the other does */
+long shim_do_getdents(long nr, long a[6])
+{
+	const size_t type = 18, name = 19;
+	char *entry = (char *)a[1], *end, head[19], *copy;
+	uint16_t length;
+	long r;
+
+	if (likely(!shim_fd_get(shim_process(), a[0])))
+		return shim_native(nr, a);
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	copy = shim_scratch(f);
+	r = shim_do_fd(SYS_getdents64, a);
+	for (end = entry + (r > 0 ? r : 0); entry < end && r > 0; entry += length) {
+		if (fc_copy_from_user(head, entry, sizeof head)) {
+			r = -EFAULT;
+			break;
+		}
+		memcpy(&length, head + 16, sizeof length);
+		if (length <= name || length > SHIM_SCRATCH_SIZE ||
+		    length > end - entry) /* it was whole a moment ago */
+			break;
+		memset(copy, 0, length);
+		if (fc_copy_from_user(copy, entry + name, length - name))
+			r = -EFAULT;
+		copy[length - type - 1] = head[type];
+		if (fc_copy_to_user(entry + type, copy, length - type))
+			r = -EFAULT;
+	}
+	shim_frame_end(f);
+	return r;
+}
+
+long shim_refuse(struct shim_process *p, uint64_t w, int error)
+{
+	long flags = shim_simple(p, shim_fd_domain(w), SYS_fcntl, shim_fd_number(w), F_GETFL, 0);
+
+	return flags < 0 ? flags : flags & O_PATH ? -EBADF : error;
+}
+
+long shim_do_fcntl(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+	int cmd = (int)a[1];
+	struct fc_arg arg;
+
+	if (likely(!w))
+		return unlikely(shim_fd_hidden(p, a[0])) ? -EBADF : shim_native_fd(nr, a);
+	if (cmd == F_GETFD || cmd == F_SETFD)
+		return shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	w = shim_fd_get(p, a[0]);
+	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+		return traced(SYS_fcntl, a, dup_into(p, w, (int)shim_native_fd(SYS_fcntl, a)));
+	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
+		return shim_refuse(p, w, -EINVAL);
+	long r = run_command(p, w, &arg, a, nr);
+	if (cmd == F_SETFL && r == 0) {
+		uint64_t now = (a[2] & O_DIRECT) ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;
+
+		if (now != w)
+			fc_cas(&p->fd[(uint32_t)a[0]], w, now);
+	}
+	return r;
+}

@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * path.c - every call that names files: find out where its paths lead, run it there, and go on where the answer is
+ * that a path leaves the domain again. Nothing here depends on which call it is but chdir's family at the end.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <utime.h>
+
+#include "libc-shim/process/kin.h"
+
+#define HOPS_MAX 40
+
+/* ---- legacy forms ---- */
+
+enum { FROM_ARGUMENT = 1, CONSTANT };
+struct legacy_arg {
+	uint8_t kind;
+	int32_t value;
+};
+struct legacy {
+	uint16_t target;
+	struct legacy_arg arg[6];
+};
+
+/* clang-format off */
+#define A(i) { FROM_ARGUMENT, i }
+#define K(n) { CONSTANT, n }
+#define LEGACY(name, target_, ...) [SYS_##name] = { SYS_##target_, { __VA_ARGS__ } },
+/* clang-format on */
+static const struct legacy legacy_forms[512] = {
+#include "farcall/syscalls.def"
+};
+
+const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
+{
+	if ((unsigned long)nr >= 512)
+		return NULL;
+	const struct legacy *l = &legacy_forms[nr];
+
+	for (int i = 0; i < 6; i++)
+		out[i] = !l->target ? a[i] : l->arg[i].kind == FROM_ARGUMENT ? a[l->arg[i].value] : l->arg[i].value;
+	return fc_row_by_nr(l->target ? l->target : (unsigned)nr);
+}
+
+/* ---- one call and its paths ---- */
+
+struct path_call {
+	const struct fc_row *row;
+	long a[6]; /* canonical */
+	struct shim_process *p;
+	char *scratch; /* pages 0 and 1: the paths; 2 to 4: for the walk */
+	int paths;
+	int arg[2]; /* where the paths stand in a */
+	char *path[2];
+	int dirfd[2];
+	bool follow[2];
+	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
+	bool rewritten[2];  /* no longer what the caller passed: an absolute path of ours */
+	struct shim_route route[2];
+};
+
+static bool followed(const struct path_call *pc)
+{
+	const struct fc_row *row = pc->row;
+	long flags = row->follow_arg >= 0 ? pc->a[(int)row->follow_arg] : 0;
+
+	switch (row->follow) {
+	case FC_FOLLOW_ALWAYS:
+		return true;
+	case FC_FOLLOW_UNLESS:
+		return !((uint32_t)flags & row->follow_flag);
+	case FC_FOLLOW_IF:
+		return (uint32_t)flags & row->follow_flag;
+	case FC_FOLLOW_BY_OPEN:
+		if (row->follow_arg < 0) {
+			struct open_how how = { 0 };
+
+			fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+			flags = (long)how.flags;
+		}
+		return !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+	default:
+		return false;
+	}
+}
+
+/* Is the last component of path k what the call makes, removes or renames? */
+static bool is_named(const struct path_call *pc, int k)
+{
+	return k == 1 || pc->row->follow == FC_FOLLOW_NAMES;
+}
+
+/* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
+static int take_number(const char *s, const char **end)
+{
+	int n = 0;
+
+	if (*s < '0' || *s > '9')
+		return -1;
+	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
+		n = n * 10 + (*s++ - '0');
+	*end = s;
+	return *s && *s != '/' ? -1 : n;
+}
+
+/* The descriptor that a path like /proc/self/fd/N or /dev/stdin names, and what follows it; -1 if it names none. */
+static int descriptor_of(const char *path, const char **end)
+{
+	static const char *const base[] = { "/proc/self/fd/", "/dev/fd/", "/proc/thread-self/fd/" };
+	static const char *const standard[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
+
+	for (int i = 0; i < 3; i++) {
+		if (shim_starts_with(path, base[i]))
+			return take_number(path + strlen(base[i]), end);
+		*end = path + strlen(standard[i]);
+		if (shim_strcmp(path, standard[i]) == 0)
+			return i;
+	}
+	if (!shim_starts_with(path, "/proc/") || take_number(path + 6, end) != fc_call(SYS_getpid) ||
+	    !shim_starts_with(*end, "/fd/"))
+		return -1;
+	return take_number(*end + 4, end);
+}
+
+static struct open_how open_how(const struct path_call *pc)
+{
+	struct open_how how = { 0 };
+
+	if (pc->row->nr == SYS_openat)
+		how.flags = (uint32_t)pc->a[2];
+	else if (pc->row->nr == SYS_openat2)
+		fc_copy_from_user(&how, (const void *)pc->a[2], sizeof how);
+	return how;
+}
+
+/* An absolute path that begins at its directory all the same. */
+static bool in_root(const struct path_call *pc)
+{
+	return pc->row->nr == SYS_openat2 && (open_how(pc).resolve & RESOLVE_IN_ROOT);
+}
+
+/* If path k names a remote descriptor through /proc or /dev, make it the domain's name for that. */
+static void take_descriptor(struct path_call *pc, int k)
+{
+	char *path = pc->path[k], number[24], *digits;
+	const char *rest;
+	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && !in_root(pc) ? descriptor_of(path, &rest) : -1;
+	uint64_t w = fd < 0 ? 0 : shim_fd_get(pc->p, fd);
+
+	if (!w)
+		return;
+	pc->descriptor[k] = true;
+	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
+	if (*rest == '/') { /* through a directory */
+		while (*rest == '/')
+			rest++;
+		if (!*rest)
+			rest = ".";
+
+		for (size_t i = 0, n = strlen(rest); i <= n; i++)
+			path[i] = rest[i];
+		pc->route[k].dirfd = shim_fd_number(w);
+		return;
+	}
+	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
+	number[sizeof number - 1] = 0;
+	memcpy(path, "/proc/self/fd/", 14);
+	memcpy(path + 14, digits, strlen(digits) + 1);
+}
+
+static bool is_remote_text(const struct path_call *pc, int k)
+{
+	struct shim_route r;
+
+	shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &r);
+	return r.domain >= 0;
+}
+
+/* Copy the paths in. -errno if the call has failed; 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
+static int take_paths(struct path_call *pc)
+{
+	pc->paths = 0;
+	for (int i = 0; i < 6; i++) {
+		unsigned kind = pc->row->arg[i].kind;
+
+		if (kind != FC_KIND_PATH && kind != FC_KIND_PATH_OPT)
+			continue;
+		int k = pc->paths++;
+		pc->arg[k] = i;
+		pc->dirfd[k] = i && pc->row->arg[i - 1].kind == FC_KIND_DIRFD ? (int)pc->a[i - 1] : AT_FDCWD;
+		pc->follow[k] = k == 0 && followed(pc);
+		pc->rewritten[k] = pc->descriptor[k] = false;
+		pc->path[k] = NULL;
+		if (kind == FC_KIND_PATH_OPT && !pc->a[i])
+			continue;
+		pc->path[k] = pc->scratch + k * FC_PATH_MAX;
+		long n = fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX);
+		if (n < 0)
+			return k && is_remote_text(pc, 0) ? (int)n : 1;
+		take_descriptor(pc, k);
+	}
+	return 0;
+}
+
+static void route_all(struct path_call *pc)
+{
+	for (int k = 0; k < pc->paths; k++)
+		if (!pc->descriptor[k] && pc->path[k] && pc->path[k][0] == '/' && in_root(pc))
+			shim_route_text(pc->p, pc->dirfd[k], "", &pc->route[k]);
+		else if (!pc->descriptor[k])
+			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
+}
+
+/* Walk the paths that are local so far. 1 if one has entered a mount, 0 if none, or -errno. */
+static int walk_all(struct path_call *pc)
+{
+	int entered = 0;
+
+	for (int k = 0; k < pc->paths; k++) {
+		if (pc->route[k].domain >= 0 || !pc->route[k].unsure)
+			continue;
+		int r = shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX,
+					&pc->route[k]);
+		if (r < 0)
+			return r;
+		if (pc->route[k].domain >= 0) {
+			pc->rewritten[k] = true;
+			pc->dirfd[k] = AT_FDCWD;
+			entered = 1;
+		} else {
+			pc->route[k].unsure = false;
+		}
+	}
+	return entered;
+}
+
+static bool all_local(const struct path_call *pc)
+{
+	return pc->route[0].domain < 0 && (pc->paths < 2 || pc->route[1].domain < 0);
+}
+
+static bool unsure(const struct path_call *pc)
+{
+	return (pc->route[0].domain < 0 && pc->route[0].unsure) ||
+	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
+}
+
+/* Would the local kernel do harm, or answer from what a mount covers, if the path led into one? */
+static bool must_walk_first(const struct path_call *pc)
+{
+	if (shim.config.covers)
+		return true;
+	if (pc->row->nr == SYS_openat)
+		return (pc->a[2] & O_CREAT) && pc->follow[0];
+	return pc->row->nr == SYS_openat2;
+}
+
+static long run_local(struct path_call *pc, long native_nr, const long native_a[6])
+{
+	long a[6];
+
+	if (!pc->rewritten[0] && !(pc->paths > 1 && pc->rewritten[1]))
+		return shim_native_fd(native_nr, native_a);
+	for (int i = 0; i < 6; i++)
+		a[i] = pc->a[i];
+	for (int k = 0; k < pc->paths; k++) {
+		if (!pc->rewritten[k])
+			continue;
+		a[pc->arg[k]] = (long)pc->path[k];
+		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
+			a[pc->arg[k] - 1] = AT_FDCWD;
+	}
+	return shim_native_fd(pc->row->nr, a);
+}
+
+/* The domain has answered that path k goes on at `to`. Put it there, if that can be. */
+static int64_t take_continuation(struct path_call *pc, int k, const char *to)
+{
+	uint64_t resolve = open_how(pc).resolve;
+	enum shim_last last = is_named(pc, k) ? SHIM_LAST_NAMED
+			      : pc->follow[k] ? SHIM_LAST_FOLLOWED
+					      : SHIM_LAST_LOOKED_AT;
+	char *copy = pc->scratch + 3 * FC_PATH_MAX; /* the domain can change its text at any time */
+
+	memcpy(copy, to, FC_PATH_MAX);
+	char end = copy[FC_PATH_MAX - 1];
+	copy[FC_PATH_MAX - 1] = 0;
+	if ((end && strlen(copy) == FC_PATH_MAX - 1) ||
+	    (resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_NO_XDEV)) ||
+	    !shim_path_may_go_on(&shim.config, (unsigned)pc->route[k].domain, pc->path[k], copy, last,
+				 !(resolve & RESOLVE_NO_SYMLINKS)))
+		return SHIM_IMPOSSIBLE;
+	memcpy(pc->path[k], copy, FC_PATH_MAX);
+	pc->rewritten[k] = true;
+	pc->descriptor[k] = false;
+	pc->dirfd[k] = AT_FDCWD;
+	return FC_CONTINUE;
+}
+
+static bool is_continuation(int64_t r)
+{
+	return r <= FC_CONTINUE && r >= FC_CONTINUE - 5;
+}
+
+/* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
+static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
+{
+	struct shim_call c;
+	unsigned domain = (unsigned)pc->route[0].domain;
+	long a[6];
+	int placeholder = -1;
+
+	if (!(pc->p = shim_process_own()))
+		return -ENOMEM;
+	uint64_t flags = open_how(pc).flags;
+	if (pc->row->effect == FC_EFFECT_OPENS)
+		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
+					     : shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
+	if (pc->row->effect == FC_EFFECT_OPENS && placeholder < 0)
+		return placeholder;
+	if (placeholder >= 0)
+		f->placeholder = placeholder;
+	for (int i = 0; i < 6; i++)
+		a[i] = pc->a[i];
+	for (int k = 0; k < pc->paths; k++)
+		if (pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD)
+			a[pc->arg[k] - 1] = pc->route[k].dirfd;
+	c.quiet = false;
+	c.path[0] = pc->path[0];
+	c.path[1] = pc->paths > 1 ? pc->path[1] : NULL;
+	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
+	if (r == 0) {
+		c.shown = pc->a;
+		r = shim_call_row(&c, a);
+		int64_t answer = r;
+		for (int k = 0; k < pc->paths && is_continuation(answer); k++) {
+			r = SHIM_IMPOSSIBLE;
+			if (answer == FC_CONTINUE - pc->arg[k] && pc->path[k]) {
+				r = take_continuation(pc, k, shim_call_at(&c, c.wire[pc->arg[k]]));
+				break;
+			}
+		}
+		if (placeholder >= 0) {
+			shim_request_settled(&f->request);
+			if (r < 0)
+				f->placeholder = -1; /* closed next, and then it may be anybody's */
+			r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
+			f->placeholder = -1;
+		}
+		shim_call_end(&c);
+	} else if (placeholder >= 0) {
+		f->placeholder = -1;
+		fc_call(SYS_close, placeholder);
+	}
+	if (unlikely(shim.trace_fd >= 0) && c.quiet)
+		shim_trace(pc->row, pc->a, c.path, r);
+	return r;
+}
+
+/* The directory of path k, in scratch memory; "" if the path is a name alone. */
+static char *parent(const struct path_call *pc, int k)
+{
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
+
+	memcpy(copy, pc->path[k], n);
+	copy[n] = 0;
+	return copy;
+}
+
+/*
+ * Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. Asked by a stat, of its directory if
+ * the name is the call's: a stat would follow a link before a slash, and `..`.
+ */
+static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
+{
+	bool named = is_named(pc, k);
+	struct path_call q = *pc;
+	struct stat st;
+	size_t n;
+
+	q.path[0] = named ? parent(pc, k) : pc->path[k];
+	if (pc->route[k].domain < 0 || !q.path[0][0])
+		return 0;
+	q.row = fc_row_by_nr(SYS_newfstatat);
+	q.paths = 1;
+	q.arg[0] = 1;
+	q.descriptor[0] = pc->descriptor[k];
+	q.route[0] = pc->route[k];
+	q.follow[0] = named || pc->follow[k];
+	q.a[0] = pc->dirfd[k];
+	q.a[1] = (long)q.path[0];
+	q.a[2] = (long)&st;
+	q.a[3] = q.follow[0] ? 0 : AT_SYMLINK_NOFOLLOW;
+	int64_t r = run_remote(&q, f);
+	if (r != FC_CONTINUE)
+		return r == SHIM_IMPOSSIBLE ? r : 0;
+	if (named) {
+		const char *name = shim_path_last(pc->path[k]);
+
+		n = strlen(q.path[0]);
+		if (n + 1 + strlen(name) >= FC_PATH_MAX)
+			return -ENAMETOOLONG;
+		q.path[0][n] = '/';
+		memcpy(q.path[0] + n + 1, name, strlen(name) + 1);
+		memcpy(pc->path[k], q.path[0], FC_PATH_MAX);
+	}
+	pc->rewritten[k] = true;
+	pc->descriptor[k] = false;
+	pc->dirfd[k] = AT_FDCWD;
+	return r;
+}
+
+/* Does the directory of path k exist? Its own errors come before the pair's. */
+static long probe_parent(const struct path_call *pc, int k)
+{
+	char *directory = parent(pc, k);
+	struct stat st;
+
+	if (!pc->path[k][0])
+		return -ENOENT;
+	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
+	long r = fc_dispatch(SYS_newfstatat, a);
+	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+static long probe(const struct path_call *pc, int k)
+{
+	struct stat st;
+	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
+	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, flags };
+
+	return fc_dispatch(SYS_newfstatat, a);
+}
+
+/* One path here, one there: what the kernel says about two file systems, in its order. */
+static long refuse_mixed(const struct path_call *pc)
+{
+	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
+	long r;
+
+	if ((flags & ~7u) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
+		return -EINVAL;
+	if (pc->row->nr == SYS_linkat) {
+		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+			return -EINVAL;
+		r = pc->path[0][0] || (pc->a[4] & AT_EMPTY_PATH) ? probe(pc, 0) : -ENOENT;
+		if (r == 0 && (r = probe_parent(pc, 1)) == 0)
+			r = probe(pc, 1) == 0 ? -EEXIST : 0;
+		return r < 0 ? r : -EXDEV;
+	}
+	r = probe_parent(pc, 0);
+	if (r == 0)
+		r = probe_parent(pc, 1);
+	return r < 0 ? r : -EXDEV;
+}
+
+static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
+{
+	for (int hop = 0; hop < HOPS_MAX; hop++) {
+		int walked;
+		int64_t r;
+
+		route_all(pc);
+		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (walked = walk_all(pc)) < 0)
+			return walked;
+		*domain = -1;
+		if (all_local(pc)) {
+			r = run_local(pc, native_nr, native_a);
+			if (r != -ENOENT || !unsure(pc))
+				return r;
+			walked = walk_all(pc);
+			if (walked <= 0)
+				return r;
+		}
+		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
+			return -ELOOP;
+		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain) {
+			int k = 0;
+
+			r = leaves(pc, 0, f);
+			if (r == 0)
+				r = leaves(pc, k = 1, f);
+			if (r == 0)
+				return refuse_mixed(pc);
+			*domain = pc->route[k].domain;
+		} else {
+			*domain = pc->route[0].domain;
+			r = run_remote(pc, f);
+		}
+		if (r != FC_CONTINUE)
+			return shim_result(&pc->p->session[*domain], r);
+	}
+	return -ELOOP;
+}
+
+long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
+{
+	struct path_call pc = { .row = row, .p = shim_process() };
+	struct shim_frame *f = shim_frame_begin();
+	int ran_in = -1;
+	long r;
+
+	if (!f)
+		return -EDEADLK;
+	for (int i = 0; i < 6; i++)
+		pc.a[i] = a[i];
+	pc.scratch = shim_scratch(f);
+	r = take_paths(&pc);
+	if (r == 0)
+		r = run(&pc, f, native_nr, native_a, &ran_in);
+	else if (r > 0)
+		r = shim_native(native_nr, native_a);
+	shim_frame_end(f);
+	if (domain)
+		*domain = ran_in;
+	return r;
+}
+
+long shim_do_path(long nr, long a[6])
+{
+	long canonical[6];
+	const struct fc_row *row = shim_canonical(nr, a, canonical);
+
+	return shim_path_run(row, canonical, nr, a, NULL);
+}
+
+/* ---- calls with a little more to them ---- */
+
+/* glibc's fstat is newfstatat(fd, "", st, AT_EMPTY_PATH): no path to look at */
+long shim_do_fstatat(long nr, long a[6])
+{
+	long b[6] = { a[0], a[2] };
+	char first;
+
+	if (a[3] != AT_EMPTY_PATH || (int)a[0] == AT_FDCWD || fc_copy_from_user(&first, (const void *)a[1], 1) || first)
+		return shim_do_path(nr, a);
+	return shim_fd_get(shim_process(), a[0]) ? shim_do_fd(SYS_fstat, b) : shim_native(nr, a);
+}
+
+/* utime, utimes, futimesat: utimensat with older ways to write a time */
+long shim_do_times(long nr, long a[6])
+{
+	struct fc_timespec2 ts;
+	long path = nr == SYS_futimesat ? a[1] : a[0], times = nr == SYS_futimesat ? a[2] : a[1];
+	long c[6] = { nr == SYS_futimesat ? a[0] : AT_FDCWD, path, 0, 0 };
+
+	if (nr == SYS_utime && times) {
+		struct utimbuf t;
+
+		if (fc_copy_from_user(&t, (void *)times, sizeof t))
+			return -EFAULT;
+		ts.at[0] = (struct timespec){ t.actime, 0 };
+		ts.at[1] = (struct timespec){ t.modtime, 0 };
+	} else if (times) {
+		struct timeval t[2];
+
+		if (fc_copy_from_user(t, (void *)times, sizeof t))
+			return -EFAULT;
+		for (int i = 0; i < 2; i++) {
+			if (t[i].tv_usec < 0 || t[i].tv_usec >= 1000000)
+				return -EINVAL;
+			ts.at[i] = (struct timespec){ t[i].tv_sec, t[i].tv_usec * 1000 };
+		}
+	}
+	if (times)
+		c[2] = (long)&ts;
+	return shim_path_run(fc_row_by_nr(SYS_utimensat), c, nr, a, NULL);
+}
+
+/* The kernel's own idea of the directory, while the real one is remote: where relative paths of un-hooked code fail. */
+static void enter_placeholder(struct shim_process *p, int domain)
+{
+	if (p->cwd_domain < 0)
+		fc_call(SYS_fchdir, p->placeholder);
+	p->cwd_domain = domain;
+}
+
+static void leave_to_local(void)
+{
+	if (shim_process()->cwd_domain >= 0) {
+		struct shim_process *p = shim_process_own();
+
+		if (p)
+			p->cwd_domain = -1;
+	}
+}
+
+long shim_do_chdir(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	int domain;
+
+	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) &&
+	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
+		return SHIM_NOT_SHARED;
+	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
+
+	if (r == 0 && domain >= 0)
+		enter_placeholder(shim_process_own(), domain);
+	else if (r == 0)
+		leave_to_local();
+	return r;
+}
+
+long shim_do_fchdir(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+	long r;
+
+	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) && (p->cwd_domain >= 0 || w))
+		return SHIM_NOT_SHARED;
+	if (!w) {
+		r = shim_native(nr, a);
+		if (r == 0)
+			leave_to_local();
+		return r;
+	}
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	r = shim_do_fd(nr, a);
+	if (r == 0)
+		enter_placeholder(p, (int)shim_fd_domain(w));
+	return r;
+}
+
+/* Is it a directory of that domain that stands at `user`, as the kernel would write it? Programs make paths of it. */
+static bool is_directory_of(struct shim_process *p, int domain, const char *user, long size)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_route r = { .domain = -1 };
+
+	if (!f)
+		return false;
+	char *path = shim_scratch(f);
+	if (fc_strncpy_from_user(path, user, FC_PATH_MAX) == size - 1 && path[0] == '/' && !shim_path_goes_up(path))
+		shim_route_text(p, AT_FDCWD, path, &r);
+	shim_frame_end(f);
+	return r.domain == domain;
+}
+
+long shim_do_getcwd(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+
+	if (p->cwd_domain < 0)
+		return shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	int domain = p->cwd_domain;
+	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
+	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
+		return r;
+	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
+}

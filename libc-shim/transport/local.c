@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * local.c - a domain on the same machine: a Unix socket for control (control.h), memfds for the areas, futexes to
+ * sleep on.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/transport/transport.h"
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+#define BUSY_NS 5000000000ull /* how long a domain without places is asked again */
+#define BUSY_FIRST_NS 1000000
+#define BUSY_LAST_NS 100000000
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+static void drop_descriptors(struct msghdr *m)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int))
+			fc_call(SYS_close, *(int *)((char *)c + at));
+	}
+}
+
+/*
+ * recvmsg for messages that bring descriptors. Where the process may have no more the kernel would throw them away: so it is
+ * asked for a copy of the message first, and for another one beyond the limit if something is missing.
+ */
+static long receive(int sock, struct msghdr *m, int flags)
+{
+	const long a[6] = { sock, (long)m, flags | MSG_PEEK };
+	size_t room = m->msg_controllen;
+	struct msghdr rest = { 0 };
+	long r = fc_call(SYS_recvmsg, sock, m, flags | MSG_PEEK);
+
+	if (r >= 0 && m->msg_flags & MSG_CTRUNC) {
+		drop_descriptors(m);
+		m->msg_controllen = room;
+		r = shim_beyond(shim_process(), SYS_recvmsg, a);
+	}
+	if (r >= 0 && m->msg_flags & MSG_CTRUNC) { /* not even there: then it has brought none */
+		drop_descriptors(m);
+		m->msg_controllen = 0;
+		m->msg_flags &= ~MSG_CTRUNC;
+	}
+	if (r > 0) {
+		fc_call(SYS_recvmsg, sock, &rest, MSG_DONTWAIT);
+	}
+	return r;
+}
+
+/* As fc_control_ask. */
+static int ask_once(int sock, struct fc_msg *m, struct fc_packet *answer)
+{
+	int r = fc_control_send(sock, m, NULL, NULL, 0, 0);
+
+	answer->nfds = 0;
+	if (r == 0)
+		r = fc_control_recv_by(receive, sock, answer, 0);
+	if (r < 0)
+		return r;
+	if (answer->head.type == m->type && answer->head.status <= 0 && answer->head.status >= -4095)
+		return answer->head.status;
+	fc_packet_drop(answer);
+	return -EPROTO;
+}
+
+static void drop(struct fc_packet *p)
+{
+	for (int i = 0; i < p->nfds; i++) {
+		shim_done_with(shim_process(), p->fd[i]);
+		p->fd[i] = -1;
+	}
+	fc_packet_drop(p);
+}
+
+static int connect_to(const char *path)
+{
+	int sock = (int)shim_make_fd(shim_process(), SYS_socket, AF_UNIX, FC_CONTROL_SOCKET, 0, 0);
+	int r = sock < 0 ? sock : fc_control_connect_socket(sock, path);
+
+	if (sock >= 0 && r < 0)
+		shim_done_with(shim_process(), sock);
+	return r < 0 ? r : sock;
+}
+
+/*
+ * Send a request and wait for its answer, which is in s->packet then. -ETIMEDOUT: it has not come in time, and whenever it comes it is
+ * passed over, with what it brings. Else 0 or -errno, of the connection.
+ */
+static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, int nfds)
+{
+	m->serial = ++s->serial;
+	int r = fc_control_send(s->sock, m, NULL, fds, nfds, 0);
+
+	if (r < 0)
+		return r;
+	while ((r = fc_control_recv_by(receive, s->sock, &s->packet, 0)) == 0 && s->packet.head.serial != m->serial) {
+		fc_packet_drop(&s->packet);
+		if (!s->owed) /* no end of answers to what nobody has asked */
+			return -EPROTO;
+		s->owed--;
+	}
+	if (r == 0)
+		s->told = false; /* it has read that far */
+	if (r != -EAGAIN)
+		return r;
+	s->owed++;
+	return -ETIMEDOUT;
+}
+
+/* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late. */
+static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
+{
+	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
+	int r = exchange(s, &m, fds, nfds);
+
+	if (r == -ETIMEDOUT)
+		return r;
+	if (r < 0) { /* of the connection, not an answer */
+		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
+		return -EIO;
+	}
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY)
+		drop(&s->packet); /* no other answer brings descriptors */
+	int status = s->packet.head.status;
+	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
+		shim_session_fail(s, "it sent an answer that cannot be");
+		return -EIO;
+	}
+	return status;
+}
+
+/* The same without an answer. */
+static int tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
+{
+	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
+
+	s->told = true;
+	return fc_control_send(s->sock, &m, NULL, NULL, 0, 0);
+}
+
+static void set_timeouts(int sock)
+{
+	struct timeval limit = { 10, 0 };
+
+	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+/*
+ * A fresh connection to a domain that has said HELLO, or -errno: -EAGAIN if it does not answer in time, -EPIPE if it hangs up, -EIO after
+ * one line on stderr. `known`: we have a session there, so whose domain it is has been judged, and need not be told to us in
+ * whatever user namespace we are by now.
+ */
+static int dial(unsigned domain, bool known, struct fc_packet *packet)
+{
+	const char *path = shim.config.domain[domain].address;
+	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
+	int sock = connect_to(path);
+	unsigned uid;
+
+	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM)
+		return sock;
+	if (sock < 0) {
+		shim_say(path, ": cannot reach this storage domain: is it running, and may you connect to it?", NULL);
+		return -EIO;
+	}
+	if (!known && !shim.config.domain[domain].trusted && !fc_control_trusted(sock, &uid)) {
+		shim_say(path,
+			 ": this storage domain is run neither by root nor by you: it is not used without "
+			 "--trust-domain",
+			 NULL);
+		shim_done_with(shim_process(), sock);
+		return -EIO;
+	}
+	set_timeouts(sock);
+	int r = ask_once(sock, &m, packet);
+	drop(packet); /* the domain page: the connection itself says when the domain is gone */
+	if (r == -EAGAIN || r == -EPIPE) {
+		shim_done_with(shim_process(), sock);
+		return r;
+	}
+	if (r < 0) {
+		shim_say(path,
+			 r == -EPROTONOSUPPORT ? ": this storage domain speaks another version: restart it with this "
+						 "farcall's own `farcall serve`"
+					       : ": this storage domain does not answer as one",
+			 NULL);
+		shim_done_with(shim_process(), sock);
+		return -EIO;
+	}
+	return sock;
+}
+
+/*
+ * Ask on a fresh connection. A domain that has no places left hangs up on whoever waits longest: that is not its answer, and is tried
+ * again for a while. Returns the connection, and the answer's status in *status; or as dial.
+ */
+static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool known, int *status)
+{
+	struct timespec pause = { .tv_nsec = BUSY_FIRST_NS };
+	uint64_t deadline = shim_now_ns() + BUSY_NS;
+
+	for (;;) {
+		struct fc_msg m = *question;
+		int sock = dial(s->domain, known, &s->packet);
+
+		if (sock >= 0) {
+			*status = ask_once(sock, &m, &s->packet);
+			drop(&s->packet);
+			if (*status != -EPIPE)
+				return sock;
+			shim_done_with(shim_process(), sock);
+			sock = -EPIPE;
+		}
+		if (sock != -EPIPE)
+			return sock;
+		if (shim_now_ns() > deadline) {
+			shim_say(shim.config.domain[s->domain].address,
+				 ": this storage domain hangs up again and again", NULL);
+			return -EIO;
+		}
+		fc_call(SYS_nanosleep, &pause, 0);
+		if (pause.tv_nsec < BUSY_LAST_NS)
+			pause.tv_nsec *= 2;
+	}
+}
+
+static const char *refusal(int error)
+{
+	switch (error) {
+	case -EPERM:
+		return "it does not admit this user (a domain that does not run as root serves its own user only)";
+	case -EXDEV:
+		return "it does not admit programs in another mount namespace or chroot (farcall serve --any-root "
+		       "would)";
+	case -EAGAIN:
+		return "this user has as many processes there as are for one";
+	default:
+		return "it refused this process";
+	}
+}
+
+static int attach(struct shim_session *s)
+{
+	struct shim_process *p = shim_process();
+	struct fc_msg m = { .type = FC_MSG_ATTACH };
+	struct rlimit64 size = { RLIM64_INFINITY, RLIM64_INFINITY };
+	int r = 0;
+
+	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size);
+	m.arg[0] = p->umask;
+	m.arg[1] = size.rlim_cur;
+	m.arg[2] = size.rlim_max;
+	int sock = ask_fresh(s, &m, false, &r);
+	if (sock == -EIO)
+		s->state = SHIM_SESSION_DEAD;
+	if (sock < 0)
+		return sock;
+	if (r < 0)
+		shim_done_with(shim_process(), sock);
+	if (r == -EAGAIN) /* late, or there is no room for one more now: a later call may have more luck */
+		return r;
+	if (r < 0) {
+		shim_session_fail(s, refusal(r));
+		return -EIO;
+	}
+	s->sock = shim_hide_fd(p, sock);
+	if (s->sock < 0)
+		return s->sock;
+	s->token[0] = s->packet.head.arg[0];
+	s->token[1] = s->packet.head.arg[1];
+	shim_spares_fit(p); /* one less is to be kept for this */
+	return 0;
+}
+
+/* Touch each page: they are ours, not the domain's, and it takes no others once a session has grown. */
+static void populate(long address, size_t size)
+{
+	if (fc_call(SYS_madvise, address, size, MADV_POPULATE_WRITE) == 0)
+		return;
+	for (size_t i = 0; i < size; i += FC_PAGE_SIZE)
+		*(volatile char *)(address + i) = 0;
+}
+
+/* A memfd that the domain has made: it has no limit of file sizes to keep to. Returns it or -errno. */
+static int memory(struct shim_session *s, size_t size)
+{
+	int r = ask(s, FC_MSG_MEMORY, size, 0, NULL, 0);
+
+	if (r == 0 && s->packet.nfds == 1) {
+		r = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+	} else if (r == 0) {
+		r = -EMFILE;
+	}
+	drop(&s->packet);
+	return r;
+}
+
+/* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
+static int memfd_make(struct shim_session *s, const char *name, size_t size)
+{
+	struct shim_process *p = shim_process();
+	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0);
+	long r = fd < 0 ? fd : shim_set_size(p, fd, size);
+	struct stat st;
+
+	if (r == -EFBIG) {
+		shim_done_with(p, fd);
+		r = fd = memory(s, size);
+	}
+	if (r >= 0)
+		r = fc_call(SYS_fcntl, fd, F_ADD_SEALS, SEALS);
+	if (r == 0 && ((fc_call(SYS_fcntl, fd, F_GET_SEALS) & SEALS) != SEALS || fc_call(SYS_fstat, fd, &st) < 0 ||
+		       st.st_size != (long)size))
+		r = -EIO;
+	if (r == 0)
+		return fd;
+	shim_done_with(p, fd);
+	return (int)r;
+}
+
+/* One mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
+static long area_make(struct shim_session *s, const char *name, size_t size, void *at, int *fd)
+{
+	long address;
+
+	*fd = memfd_make(s, name, size);
+	if (*fd < 0)
+		return *fd;
+	address = fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
+	if (shim_is_error(address)) {
+		shim_done_with(shim_process(), *fd);
+		*fd = -1;
+		return address;
+	}
+	fc_call(SYS_madvise, address, size, MADV_DONTFORK);
+	return address;
+}
+
+static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
+{
+	int fd[2];
+	long area = area_make(s, "farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
+
+	if (shim_is_error(area))
+		return (int)area;
+	s->requests.area = (struct fc_request_area *)area;
+	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
+	if (!shim_is_error(r)) {
+		init(s->requests.area);
+		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
+		shim_done_with(shim_process(), fd[1]);
+	}
+	shim_done_with(shim_process(), fd[0]);
+	return r == -ETIMEDOUT ? -EIO : (int)r;
+}
+
+static int grow(struct shim_session *s, size_t length)
+{
+	int fd;
+	long r = area_make(s, "farcall-data", length, s->data + length, &fd);
+
+	if (shim_is_error(r))
+		return (int)r;
+	populate(r, length);
+	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
+	shim_done_with(shim_process(), fd);
+	if (r != -ETIMEDOUT)
+		return (int)r;
+	if (tell(s, FC_MSG_SHRINK, length, 0) <
+	    0) /* whether it has grown or not, or still will: this comes after that */
+		shim_session_fail(s, "it takes no messages any more");
+	return -EIO;
+}
+
+static void shrink(struct shim_session *s, size_t length)
+{
+	tell(s, FC_MSG_SHRINK, length, 0);
+}
+
+static int fork_session(struct shim_session *s, struct shim_offspring *o)
+{
+	int r = ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
+
+	if (r == 0 && s->packet.nfds == 1) {
+		o->sock = s->packet.fd[0];
+		s->packet.fd[0] = -1;
+		o->token[0] = s->packet.head.arg[0];
+		o->token[1] = s->packet.head.arg[1];
+		o->id = s->packet.head.arg[2];
+	}
+	fc_packet_drop(&s->packet);
+	return r == -ETIMEDOUT || (r == 0 && o->sock < 0) ? -EAGAIN : r;
+}
+
+static void forked(struct shim_session *s, uint64_t id, int pid)
+{
+	tell(s, FC_MSG_FORKED, id, (uint64_t)pid);
+}
+
+/* On a fresh connection, where the domain's kernel sees for itself who we are now. */
+static int cred(struct shim_session *s, uint64_t fsuid, uint64_t fsgid)
+{
+	struct fc_msg m = { .type = FC_MSG_CRED, .arg = { s->token[0], s->token[1], fsuid, fsgid } };
+	int r, sock = ask_fresh(s, &m, true, &r);
+
+	if (sock < 0) {
+		shim_session_fail(s, "it could not be told about a change of user");
+		return -EIO;
+	}
+	shim_done_with(shim_process(), sock);
+	if (r < 0)
+		shim_session_fail(s, "it did not follow a change of user");
+	return r < 0 ? -EIO : 0;
+}
+
+/* By a request that changes nothing. What the domain met only after the change would be from somebody else. */
+static void settle(struct shim_session *s)
+{
+	struct rlimit64 size;
+
+	if ((s->told || s->owed) && fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size) == 0)
+		ask(s, FC_MSG_RLIMIT, size.rlim_cur, size.rlim_max, NULL, 0);
+}
+
+static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
+{
+	int r = ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
+
+	return r == -ETIMEDOUT ? 0 : r; /* it is on its way */
+}
+
+static void gone(struct shim_session *s, int pid)
+{
+	struct fc_msg m = { .type = FC_MSG_GONE, .arg = { (uint64_t)pid } };
+
+	if (shim_is_attached(s)) {
+		ask(s, FC_MSG_GONE, (uint64_t)pid, 0, NULL, 0);
+		return;
+	}
+	int r, sock = ask_fresh(s, &m, false, &r);
+	if (sock >= 0)
+		shim_done_with(shim_process(), sock);
+}
+
+static void bye(struct shim_session *s)
+{
+	struct fc_msg m = { .type = FC_MSG_BYE };
+
+	exchange(s, &m, NULL, 0);
+}
+
+static const char *lost(struct shim_session *s)
+{
+	struct pollfd p = { .fd = s->sock,
+			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
+	long r = fc_call(SYS_poll, &p, 1, 0);
+
+	/* or has it another number now? */
+	return r > 0 && p.fd == fc_load(&s->sock) ? "it has ended the session" : NULL;
+}
+
+const struct shim_transport shim_transport_local = {
+	.bell = &fc_bell_local_ops,
+	.attach = attach,
+	.memory = memory,
+	.areas = areas,
+	.grow = grow,
+	.shrink = shrink,
+	.fork = fork_session,
+	.forked = forked,
+	.settle = settle,
+	.cred = cred,
+	.rlimit = rlimit,
+	.gone = gone,
+	.bye = bye,
+	.lost = lost,
+};

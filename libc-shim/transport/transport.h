@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * transport.h - how a domain is reached: transport/local.c (a Unix socket, memfds, futexes; control.h) or xen.c
+ * (/dev/syscall; ioctl.h). Everything else of the shim knows neither.
+ *
+ * All are called with the session's lock held and signals blocked, and return 0 or -errno unless said otherwise. One that
+ * finds the domain gone or not keeping to the protocol says so with shim_session_fail and returns -EIO. One whose answer does not
+ * come in time fails, and the session goes on; but for `cred`, after which it must not.
+ */
+#ifndef FC_SHIM_TRANSPORT_H
+#define FC_SHIM_TRANSPORT_H
+
+#include "libc-shim/shim.h"
+
+/* What a child of this process will inherit of one session. */
+struct shim_offspring {
+	int sock; /* -1 = nothing: the child attaches by itself when it needs to */
+	uint64_t token[2];
+	uint64_t id;
+};
+
+struct shim_transport {
+	/* How this end of a session sleeps and wakes. */
+	const struct fc_bell_ops *bell;
+	/* The domain's workers run on CPUs of their own: whoever spins for them takes nothing away from them. */
+	bool apart;
+
+	/* A connection that is a session without areas: fills s->sock (hidden) and s->token. */
+	int (*attach)(struct shim_session *s);
+
+	/* A memfd of `size` bytes (at most FC_DATA_MAX) that the domain makes, for those whose own limits forbid it; or -errno. Null: it
+	 * does not. */
+	int (*memory)(struct shim_session *s, size_t size);
+
+	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
+	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on
+	 * an error if it is mapped. */
+	int (*areas)(struct shim_session *s, void (*init)(struct fc_request_area *area));
+
+	/* Map one more data segment behind the `length` bytes there are, as large as they; the domain has it too. */
+	int (*grow)(struct shim_session *s, size_t length);
+	/* The domain is to let go of what lies behind `length`; the caller unmaps it next. */
+	void (*shrink)(struct shim_session *s, size_t length);
+
+	/* A copy of the session for a child (-EAGAIN: not in time); and which process that has become. */
+	int (*fork)(struct shim_session *s, struct shim_offspring *o);
+	void (*forked)(struct shim_session *s, uint64_t id, int pid);
+
+	/* Return when the domain has taken all that has been said in this session: before the ids of the caller change. */
+	void (*settle)(struct shim_session *s);
+	/* The ids of the caller have changed (fsuid, fsgid: to what, or -1); its RLIMIT_FSIZE has. */
+	int (*cred)(struct shim_session *s, uint64_t fsuid, uint64_t fsgid);
+	int (*rlimit)(struct shim_session *s, uint64_t soft, uint64_t hard);
+
+	/* Return when the domain holds nothing of the dead process `pid` any more, or has not said so in time. Also for a session that is
+	 * not attached. */
+	void (*gone)(struct shim_session *s, int pid);
+	/* Return when it holds nothing of this session: the process ends. */
+	void (*bye)(struct shim_session *s);
+
+	/* Null, or why the session is over. Any time, without the lock. */
+	const char *(*lost)(struct shim_session *s);
+};
+
+extern const struct shim_transport shim_transport_local, shim_transport_xen;
+
+static inline const struct shim_transport *shim_transport(const struct shim_session *s)
+{
+	return shim.config.domain[s->domain].xen ? &shim_transport_xen : &shim_transport_local;
+}
+
+#endif

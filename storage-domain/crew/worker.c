@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker.c - what an awake worker does: look for requests, run them, count them. Which workers are awake is crew.c's,
+ * what a request does is execute.c's.
+ *
+ * A worker without requests spins for its budget (spin.h) if the domain has a licence left, then sleeps. It keeps its
+ * licence while requests keep coming, so that a busy queue costs nothing here.
+ */
+#define _GNU_SOURCE
+#include "storage-domain/crew/worker.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/atomic.h"
+#include "common/doorbell.h"
+#include "common/queue.h"
+#include "storage-domain/crew/crew.h"
+
+#define LOOKS_PER_CLOCK 48 /* about a microsecond */
+#define QUICK_ENOUGH 64    /* calls in a row */
+#define FLUSH_CALLS 64
+
+void fc_worker_drop_licence(struct fc_worker *w)
+{
+	if (!w->licensed)
+		return;
+	w->licensed = false;
+	if (fc_spin_policy == FC_SPIN_ALWAYS)
+		atomic_store_explicit(&w->pool->spinner, false, memory_order_release);
+	else
+		fc_spin_put(w->pool->s->shared);
+}
+
+bool fc_worker_may_spin(struct fc_worker *w)
+{
+	if (w->licensed)
+		return true;
+	if (fc_spin_policy == FC_SPIN_ALWAYS) /* one for each session, whatever the others do */
+		w->licensed = !atomic_exchange_explicit(&w->pool->spinner, true, memory_order_acquire);
+	else
+		w->licensed = fc_spin_get(w->pool->s->shared);
+	return w->licensed;
+}
+
+void fc_worker_flush(struct fc_worker *w)
+{
+	struct fc_stat_counters *to = &w->pool->s->slot->count, *c = &w->exec.count;
+
+#define FLUSH(field)                                  \
+	do {                                          \
+		if (c->field)                         \
+			fc_faa(&to->field, c->field); \
+	} while (0)
+	FLUSH(calls);
+	FLUSH(errors);
+	FLUSH(bytes_in);
+	FLUSH(bytes_out);
+	FLUSH(spin_hits);
+	FLUSH(sleeps);
+	FLUSH(wakeups);
+	FLUSH(interrupts);
+#undef FLUSH
+	memset(c, 0, sizeof *c);
+}
+
+/* Look for requests for as long as spinning pays; true if there are some. */
+static bool spin(struct fc_worker *w)
+{
+	const struct fc_queue *q = &w->pool->s->area->queue;
+	uint64_t start = fc_tsc(), prev = start, now, budget, gap;
+
+	w->idle_since = start;
+	if (!w->spin.budget_ns || !fc_worker_may_spin(w))
+		return fc_queue_peek(q);
+	budget = fc_tsc_from_ns(w->spin.budget_ns);
+	gap = fc_tsc_from_ns(w->spin.cost->gap_ns);
+	for (;;) {
+		if (fc_queue_watch(q, LOOKS_PER_CLOCK)) {
+			fc_spin_hit(&w->spin);
+			w->exec.count.spin_hits++;
+			return true;
+		}
+		if (fc_spin_policy == FC_SPIN_ALWAYS) {
+			if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+				return false;
+			continue;
+		}
+		now = fc_tsc();
+		if (now - prev > gap) {
+			fc_spin_preempted(&w->spin);
+			return false;
+		}
+		if (now - start > budget) {
+			fc_spin_miss(&w->spin);
+			return false;
+		}
+		prev = now;
+	}
+}
+
+/* Count a finished call that took `ticks`. */
+static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
+{
+	bool eager = atomic_load_explicit(&w->pool->eager, memory_order_relaxed);
+
+	w->exec.count.calls++;
+	if (result < 0)
+		w->exec.count.errors++;
+	if (w->exec.count.calls >= FLUSH_CALLS)
+		fc_worker_flush(w);
+	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
+		w->quick = 0;
+		if (!eager)
+			fc_crew_set_eager(w->pool, true);
+	} else if (eager && ++w->quick >= QUICK_ENOUGH) {
+		w->quick = 0;
+		fc_crew_set_eager(w->pool, false);
+	}
+}
+
+static void take_identity(struct fc_worker *w)
+{
+	w->cred_generation = fc_cred_get(w->pool->s, &w->exec.cred);
+	if (fc_cred_apply(&w->exec.cred))
+		fc_shadow_poison(w->pool->s, "a worker could not take the client's identity");
+}
+
+/* The entry as the client wrote it, read once. */
+static void copy_entry(struct fc_worker *w, const struct fc_entry *shared)
+{
+	struct fc_entry *e = &w->exec.e;
+
+	fc_exec_fetch(e, shared, sizeof *e);
+	if (e->state != FC_QUEUED && e->state != FC_ASLEEP)
+		fc_shadow_poison(w->pool->s, "a queued entry is not in use");
+}
+
+static int64_t execute(struct fc_worker *w)
+{
+	int64_t r;
+
+	do
+		r = fc_execute(&w->exec);
+	while (r == -EINTR && fc_signal_taken() && !fc_interrupted(w));
+	if (r == -EINTR)
+		w->exec.count.interrupts++;
+	return r;
+}
+
+/* The process is about to end; nothing more is done for its client. */
+static void stand_still(void) __attribute__((noreturn, cold));
+static void stand_still(void)
+{
+	for (;;)
+		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+}
+
+void fc_worker_wake(struct fc_worker *w)
+{
+	const struct fc_shadow *s = w->pool->s;
+
+	w->exec.count.wakeups += w->wakes;
+	for (unsigned i = 0; i < w->wakes; i++)
+		fc_entry_wake(s->bell, &s->area->entry[w->wake[i]]);
+	w->wakes = 0;
+}
+
+/* A client that is woken wants this CPU or another one: first what is waiting is done. */
+static void note_sleeper(struct fc_worker *w, unsigned index)
+{
+	if (!w->wakes)
+		w->wake_since = fc_tsc();
+	w->wake[w->wakes++] = (uint16_t)index;
+}
+
+static void wake_if_due(struct fc_worker *w)
+{
+	/* where calls block, none of them waits for the next one */
+	if (w->wakes &&
+	    (w->wakes == FC_WAKES_MAX || atomic_load_explicit(&w->pool->eager, memory_order_relaxed) ||
+	     !fc_queue_peek(&w->pool->s->area->queue) || fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
+		fc_worker_wake(w);
+}
+
+static void run(struct fc_worker *w, unsigned index)
+{
+	struct fc_shadow *s = w->pool->s;
+	struct fc_entry *shared = &s->area->entry[index];
+	uint64_t start = fc_tsc();
+	int64_t result;
+
+	copy_entry(w, shared);
+	w->exec.index = index;
+	w->run = &w->pool->run[index];
+	if (w->cred_generation != atomic_load_explicit(&s->cred_generation, memory_order_acquire))
+		take_identity(w);
+	atomic_store_explicit(&w->run->key, (uint64_t)w->exec.e.nonce << 32 | (uint32_t)w->tid, memory_order_release);
+	atomic_store_explicit(&w->call, (uint64_t)w->exec.e.nonce << 32 | index, memory_order_release);
+	atomic_store_explicit(&w->busy_since, start, memory_order_relaxed);
+	result = execute(w);
+	/* before the entry is the client's again and may be queued anew */
+	atomic_store_explicit(&w->run->key, 0, memory_order_release);
+	if (fc_entry_publish(shared, result))
+		note_sleeper(w, index);
+	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
+	atomic_store_explicit(&w->busy_since, 0, memory_order_relaxed);
+	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
+		fc_crew_unstick(w);
+	account(w, result, fc_tsc() - start);
+}
+
+/* Serve until there is nothing to do for longer than spinning pays. */
+static void serve(struct fc_worker *w)
+{
+	struct fc_shadow *s = w->pool->s;
+	bool slept = true;
+	int index;
+
+	while (!atomic_load_explicit(&w->pool->stop, memory_order_acquire)) {
+		wake_if_due(w);
+		if (!spin(w))
+			return;
+		/* before a position of the queue is drawn, which is a full fence; partner: fc_crew_has */
+		atomic_store_explicit(&w->call, FC_CALL_NEXT, memory_order_release);
+		index = fc_queue_dequeue(&s->area->queue);
+		if (index == FC_QUEUE_EMPTY) {
+			atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
+			continue;
+		}
+		if (index < 0 || index >= (int)FC_ENTRIES)
+			fc_shadow_poison(s, "the request queue is broken");
+		if (slept)
+			fc_spin_slept(&w->spin, fc_tsc_to_ns(fc_tsc() - w->idle_since));
+		slept = false;
+		if (atomic_load_explicit(&s->cut_off, memory_order_acquire))
+			stand_still();
+		run(w, index);
+	}
+}
+
+void *fc_worker_main(void *arg)
+{
+	struct fc_worker *w = arg;
+	struct fc_shadow *s = w->pool->s;
+
+	w->tid = syscall(SYS_gettid);
+	w->exec.s = s;
+	w->exec.worker = w;
+	fc_spin_init(&w->spin, w->pool->s->cost);
+	fc_spin_init(&w->exec.stream_spin, w->pool->s->cost);
+	take_identity(w);
+	for (;;) {
+		uint32_t seen = fc_load_acquire(&s->area->header.bell);
+
+		if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+			break;
+		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
+		fc_crew_wake(w);
+		fc_worker_move_apart(w);
+		serve(w);
+		fc_worker_wake(w);
+		fc_worker_drop_licence(w);
+		w->exec.count.sleeps++;
+		fc_worker_flush(w);
+		if (!fc_crew_sleep(w))
+			return NULL;
+	}
+	fc_crew_leave(w);
+	return NULL;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h - the messages between the supervisor and a shadow, on a socket pair of their own (FC_FD_LINK in the shadow), in the
+ * framing of common/control.h. A shadow speaks for its own session only; the supervisor believes it nothing else.
+ *
+ *   supervisor -> shadow
+ *     CRED     arg0 = ruid | fsuid << 32, arg1 = rgid | fsgid << 32, arg2 = capabilities, arg3 = number of groups (-1: the
+ *              daemon's), text = the groups. Answer: status; serial as in the message. The first one comes before
+ *              SESSION and has no answer.
+ *     SESSION  1 fd = the client's connection; arg0, arg1 = token, arg2 = session id, arg3 = umask, arg4 = RLIMIT_FSIZE;
+ *              text = what the transport adds (on Xen struct fc_xen_place). The shadow answers the client's ATTACH.
+ *     SAMPLE   Answer once the roster slot's queue depth is fresh.
+ *     GONE     the answer to a GONE of the shadow's: status; serial as in the question.
+ *   shadow -> supervisor
+ *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
+ *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
+ *     CLIENT   arg0 = the session's client process, by the kernel's word. One-way.
+ *     FORKED   arg0 = id of a session forked from this one, arg1 = its client process. One-way.
+ *     GONE     arg0 = a process that is said to be dead: as FC_MSG_GONE.
+ * CLIENT, FORKED and GONE are for clients on this machine: those elsewhere are their kernel's to vouch for.
+ *
+ * With a client elsewhere, the supervisor holds the other end of the session's connection and translates (front.c): there AREAS and
+ * GROW bring no descriptors but, as text, the grants of the pages with the list of grants; FORK's arg0 is the child's number;
+ * SHRINK is answered.
+ */
+#ifndef FC_DOMAIN_LINK_H
+#define FC_DOMAIN_LINK_H
+
+#include "common/control.h"
+#include "storage-domain/shadow/shadow.h"
+
+enum fc_link_type {
+	FC_LINK_CRED = 256, /* apart from enum fc_msg_type */
+	FC_LINK_SESSION,
+	FC_LINK_SAMPLE,
+	FC_LINK_FORK,
+	/* clients on this machine only */
+	FC_LINK_CLIENT,
+	FC_LINK_FORKED,
+	FC_LINK_GONE
+};
+
+_Static_assert(sizeof(((struct fc_cred *)0)->group) <= FC_MSG_TEXT, "all groups fit into one message");
+
+/* An identity as the CRED message that carries it, text aside (it is cred->group). */
+static inline struct fc_msg fc_cred_pack(const struct fc_cred *c)
+{
+	return (struct fc_msg){
+		.type = FC_LINK_CRED,
+		.size = c->ngroups > 0 ? c->ngroups * sizeof c->group[0] : 0,
+		.arg = { c->ruid | (uint64_t)c->fsuid << 32, c->rgid | (uint64_t)c->fsgid << 32, c->caps,
+			 (uint64_t)(int64_t)c->ngroups },
+	};
+}
+
+/* The other way. Returns 0, or -EPROTO for a message that is no identity. */
+int fc_cred_unpack(struct fc_cred *c, const struct fc_packet *p);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* receive.c - a message with descriptors in a table of its own, see receive.h. */
+#define _GNU_SOURCE
+#include "storage-domain/shadow/receive.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "storage-domain/fds.h"
+
+#define STACK_SIZE (64u * 1024u)
+#define TRIES 100 /* when there are no threads to be had: a second */
+
+struct reception {
+	struct fc_packet *packet;
+	void (*judge)(const struct fc_packet *p);
+	int result;
+	sem_t done;
+};
+
+/* Raw calls, for the thread sanitizer believes that there is one table, in which others use the same numbers. */
+static int receive(struct reception *r)
+{
+	/* the domain's own numbers are copied, the client's (there may be a million) are not */
+	int n = (int)fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE);
+
+	if (n < 0)
+		return n;
+	n = fc_control_recv(FC_FD_CLIENT, r->packet, MSG_DONTWAIT);
+	if (n < 0)
+		return n;
+	r->judge(r->packet);
+	for (int i = 0; i < r->packet->nfds; i++) {
+		fc_call(SYS_close, r->packet->fd[i]);
+		r->packet->fd[i] = -1;
+	}
+	return n;
+}
+
+static void *receiver(void *arg)
+{
+	struct reception *r = arg;
+
+	r->result = receive(r);
+	sem_post(&r->done);
+	return NULL;
+}
+
+int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *p))
+{
+	struct reception reception = { .packet = p, .judge = judge };
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	sem_init(&reception.done, 0, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	/* not joined: in a shadow that was forked, the thread sanitizer takes it for one of the parent's */
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	for (int i = 0; (r = pthread_create(&thread, &attr, receiver, &reception)) == EAGAIN && i < TRIES; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	pthread_attr_destroy(&attr);
+	if (r)
+		return -ENOMEM;
+	while (sem_wait(&reception.done)) /* EINTR */
+		;
+	return reception.result;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shadow.h - the state of one shadow process: what stands in the domain for one client process.
+ *
+ * The seam between the process side (supervisor.c, reserve.c, shadow.c, cred.c, confine.c, roster.c: who exists, as whom,
+ * confined how) and the execution side (worker.c, execute.c, path.c, ...: what a request does). The process side fills
+ * the struct in and maps the areas; the execution side starts workers on it. Neither knows the transport.
+ */
+#ifndef FC_DOMAIN_SHADOW_H
+#define FC_DOMAIN_SHADOW_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/doorbell.h"
+#include "common/spin.h"
+#include "farcall/abi.h"
+#include "farcall/farcall.h"
+#include "storage-domain/budget.h"
+
+/* The identity requests run with. Vouched for by the kernel of the client's machine, never by the client. */
+struct fc_cred {
+	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
+	gid_t rgid, fsgid;
+	uid_t payer;       /* whose budget it is (budget.h); the supervisor's business alone */
+	uint64_t caps;     /* the client's effective capabilities, already cut to the file-system ones */
+	int ngroups;       /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
+	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */
+};
+
+/* One export, mounted at `prefix` inside the domain's root. */
+struct fc_export {
+	char *prefix; /* absolute, normal form, no trailing slash */
+	bool read_only;
+	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST: not a client's */
+	uint64_t mount_id; /* statx STATX_MNT_ID */
+	uint64_t dev, ino; /* of the root */
+};
+
+struct fc_exports {
+	unsigned count;
+	uint64_t skeleton_dev; /* st_dev of the read-only tmpfs that holds the mount points: an object on it is no
+				  object of an export, so a walk that ended there has left the domain */
+	struct fc_export export[FC_EXPORTS_MAX];
+};
+
+/* A session's line in the roster: shared by all processes of the domain, seen by no client. The supervisor writes who it is
+ * before the shadow gets the session; the shadow writes the rest. Read for statistics and for F_GETLK's pids. */
+struct fc_roster_slot {
+	uint32_t id; /* 0 = free */
+	uint32_t client_pid;
+	uint32_t shadow_pid;
+	uint32_t uid;             /* file-system uid, for show */
+	uint32_t owner;           /* who pays (budget.h): the client's real uid */
+	uint32_t tasks_max;       /* the client's RLIMIT_NPROC allows its user so many threads here */
+	uint32_t descriptors_max; /* its RLIMIT_NOFILE: no descriptor from here on */
+	uint32_t workers;
+	uint32_t awake;
+	uint32_t queue_depth; /* when the supervisor last asked for a sample */
+	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
+	uint32_t rung;        /* futex words of a domain whose clients cannot wake anybody here (xen/bell.c): workers */
+	uint32_t stream_bell; /* ... and those in the middle of a stream */
+	uint32_t streaming;   /* how many sleep on `stream_bell` */
+	uint32_t rings;       /* nonzero: the supervisor is to ring this session's client */
+	uint64_t data_bytes;
+	uint64_t started_ns;
+	char comm[16];
+	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
+	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
+	struct fc_stat_counters count __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generation */
+
+struct fc_shadow {
+	/* memory; null until AREAS */
+	struct fc_request_area *area;
+	char *segment[FC_SEGMENTS_MAX];  /* where each data segment is mapped; those behind data_length: nothing */
+	_Atomic uint64_t data_length;    /* mapped bytes: the bound of every offset */
+	const struct fc_memory *memory;  /* how they come here: memory.h */
+	const struct fc_spin_cost *cost; /* of waiting for the client */
+	const struct fc_bell *bell;      /* the domain's end of the session's doorbell */
+	const struct fc_transport *transport;
+	bool foreign; /* as transport.h says: what is known of the client's CPU and process is no use here */
+
+	/* identity: cred_generation changes with cred, both under the lock; a worker that has seen another generation takes
+	 * the new identity before its next request */
+	pthread_mutex_t cred_lock;
+	struct fc_cred cred;
+	_Atomic uint32_t cred_generation;
+
+	const struct fc_exports *exports;
+	struct fc_domain_shared *shared;
+	struct fc_roster_slot *slot;
+
+	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
+	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
+	_Atomic bool cut_off;      /* the peer has broken the protocol: no request of its runs any more */
+
+	struct fc_workers *workers; /* worker.c's own; null while none run */
+};
+
+/* ---- offered by the execution side (worker.c) ---- */
+
+/* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
+int fc_workers_start(struct fc_shadow *s);
+
+/* Interrupt whatever runs, wait until no worker touches the areas any more, free all worker state. Only the shadow's
+ * control thread calls it. Bounded: after 5 s it gives up and returns -ETIMEDOUT (the caller then ends the process). */
+int fc_workers_stop(struct fc_shadow *s);
+
+/* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
+void fc_workers_forget(struct fc_shadow *s);
+
+/* ---- offered by the process side ---- */
+
+/* A copy of the session's identity as it is now. Returns its generation. Any thread. */
+static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)
+{
+	uint32_t generation;
+
+	pthread_mutex_lock(&s->cred_lock);
+	*copy = s->cred;
+	generation = s->cred_generation;
+	pthread_mutex_unlock(&s->cred_lock);
+	return generation;
+}
+
+/* cred.c: give the calling thread an identity: fsuid, fsgid, supplementary groups, effective capabilities; real,
+ * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
+int fc_cred_apply(const struct fc_cred *cred);
+
+/* shadow.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
+ * line, ends it (does not return). */
+void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noreturn));
+
+/* roster.c: the client's pid for a shadow's pid (F_GETLK); `shadow_pid` itself if unknown. */
+pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid);
+
+/* roster.c: take one of the domain-wide licences to spin (never more than usable CPUs, none with fewer than two), and give
+ * it back. */
+bool fc_spin_get(struct fc_domain_shared *d);
+void fc_spin_put(struct fc_domain_shared *d);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * shadow_main.h - the insides of a shadow process, shared by its control thread's files: shadow.c (life and messages),
+ * areas.c (the client's memory), offspring.c (fork).
+ */
+#ifndef FC_DOMAIN_SHADOW_MAIN_H
+#define FC_DOMAIN_SHADOW_MAIN_H
+
+#include "common/control.h"
+#include "storage-domain/shadow/shadow.h"
+
+/* A freshly forked process becomes a shadow in slot `index`, with `link` as its only way to the supervisor. Never returns. */
+void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
+		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
+	__attribute__((noreturn));
+
+/* shadow.c: answer the client. A client that does not take its answers is cut off. */
+void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
+
+/* ---- areas.c ---- */
+
+/* AREAS: check and map the two parts that the message brings, in place of those there were, and start workers. Returns 0
+ * or -errno; -EPROTO if the client broke a promise about them. */
+int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p);
+
+/* GROW: map one more segment. Returns as fc_areas_set. */
+int fc_areas_grow(struct fc_shadow *s, const struct fc_packet *p);
+
+/* SHRINK: give up what lies behind `length`, which must be a segment boundary. Requests that still use it, against the
+ * client's own word, end the session. Returns as fc_areas_set. */
+int fc_areas_shrink(struct fc_shadow *s, uint64_t length);
+
+/* The areas are gone already, with a fork: forget them. */
+void fc_areas_forget(struct fc_shadow *s);
+
+/* Is `length` the length of some number of whole segments? */
+bool fc_segment_boundary(uint64_t length);
+
+/* ---- lend.c ---- */
+
+/* MEMORY: make a memfd for the client, and answer. */
+void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
+#define FC_LEND_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING)
+
+/* ---- offspring.c ---- */
+
+/* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;
+ * -errno if the client is still to be told. */
+int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request);
+
+#endif
