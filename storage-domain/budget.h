@@ -21,7 +21,7 @@ enum fc_good {
 };
 
 #define FC_TASKS_BASE 3   /* of any session: control, the first worker, the spare */
-#define FC_FILES_STEP 256 /* descriptors are taken by so many */
+#define FC_FILES_STEP 32  /* descriptors are taken by so many: a session that has opened nothing holds so many, too */
 
 struct fc_capacity {
 	uint64_t of[FC_GOODS];
