@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* config.c - reader of the runtime directory's `config` (config.h has the format). It writes nothing. */
 #define _GNU_SOURCE
+#include "common/rawcall.h"
+#include "farcall/abi.h"
 #include "farcall/ioctl.h"
 #include "libc-shim/config.h"
 
@@ -8,8 +10,6 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/syscall.h>
-
-#include "common/rawcall.h"
 
 #define CONFIG_BYTES_MAX (16 * 1024)
 

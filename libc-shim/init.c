@@ -14,7 +14,17 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "common/spin.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/fork.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 #include "libc-shim/vdso.h"
 
 #define HIDDEN_ROOM 32

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#include "libc-shim/shim.h"
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/lock.h"
 
 void shim_lock(struct shim_lock *l, struct shim_lock_state *saved)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mem.c - memcpy and friends with general registers only; hidden, so that the shim never reaches libc's SIMD versions. */
-#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {

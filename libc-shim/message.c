@@ -3,7 +3,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "libc-shim/shim.h"
+#include "common/rawcall.h"
+#include "libc-shim/text.h"
 
 void shim_say(const char *a, const char *b, const char *c)
 {

@@ -4,7 +4,11 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/trace.h"
 
 #define LINE 1024
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vdso.c - see vdso.h. Finds two functions by name in the shared object that the kernel maps into every process. */
 #define _GNU_SOURCE
+#include "common/rawcall.h"
 #include "libc-shim/vdso.h"
 
 #include <elf.h>
@@ -8,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
-
-#include "common/rawcall.h"
 
 static int (*vdso_clock)(clockid_t clock, struct timespec *now);
 static long (*vdso_cpu)(unsigned *cpu, unsigned *node, void *unused);

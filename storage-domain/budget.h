@@ -20,8 +20,8 @@ enum fc_good {
 	FC_GOODS
 };
 
-#define FC_TASKS_BASE 3   /* of any session: control, the first worker, the spare */
-#define FC_FILES_STEP 32  /* descriptors are taken by so many: a session that has opened nothing holds so many, too */
+#define FC_TASKS_BASE 3  /* of any session: control, the first worker, the spare */
+#define FC_FILES_STEP 32 /* descriptors are taken by so many: a session that has opened nothing holds so many, too */
 
 struct fc_capacity {
 	uint64_t of[FC_GOODS];

@@ -11,6 +11,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
 
 #define COPY_BUFFER (2 * FC_CHUNK)

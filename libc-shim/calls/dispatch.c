@@ -5,6 +5,12 @@
  */
 #include <sys/syscall.h>
 
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/path.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
 
 #define PASS NULL

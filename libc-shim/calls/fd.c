@@ -10,7 +10,18 @@
 #include <linux/close_range.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/trace.h"
 
 /* A regular row whose first argument is a descriptor (and whose others are not). */
 long shim_do_fd(long nr, long a[6])
@@ -67,6 +78,11 @@ long shim_do_close(long nr, long a[6])
 	long r = close_domain_fd(p, w); /* before the number is free for others */
 	fc_call(SYS_close, fd);
 	return traced(SYS_close, a, r);
+}
+
+void shim_close_untold(int fd)
+{
+	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
 /* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */

@@ -9,7 +9,16 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 /* The domain descriptor of an application descriptor that must live in the same domain as w. */
 static long same_domain(const struct shim_process *p, uint64_t w, long fd)

@@ -12,7 +12,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 #define DIRECTORY 4 /* DT_DIR */
 #define FEW 16      /* entries that are looked at before a system call is cheaper */

@@ -13,7 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1

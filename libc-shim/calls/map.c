@@ -11,6 +11,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
 
 #define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1))

@@ -13,7 +13,22 @@
 #include <sys/time.h>
 #include <utime.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/path.h"
+#include "libc-shim/calls/path_text.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/calls/route.h"
+#include "libc-shim/hook.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/trace.h"
 
 #define HOPS_MAX 40
 

@@ -3,7 +3,8 @@
  * path_text.c - what a path says by its text alone: its components, whether it begins with a prefix, and whether a domain may
  * say that it goes on elsewhere. It asks no kernel.
  */
-#include "libc-shim/shim.h"
+#include "libc-shim/calls/path_text.h"
+#include "libc-shim/text.h"
 
 const char *shim_path_next(const char *p)
 {

@@ -14,7 +14,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/rawcall.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/data.h"
+#include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/trace.h"
 
 struct linux_dirent { /* getdents64(2) */
 	uint64_t inode;

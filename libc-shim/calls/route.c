@@ -12,7 +12,15 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "libc-shim/calls/path_text.h"
+#include "libc-shim/calls/route.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 #define LINKS_MAX 40
 

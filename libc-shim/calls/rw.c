@@ -15,8 +15,22 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "common/atomic.h"
 #include "common/doorbell.h"
+#include "farcall/wire.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/path.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/data.h"
+#include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/trace.h"
 
 #define RW_MAX 0x7ffff000ll   /* the kernel's own limit for one call */
 #define GATHER_CHUNKS_MAX 384 /* 24 MiB: leaves a quarter of the data area to other threads */

@@ -17,7 +17,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
 #include "common/beside.h"
+#include "common/rawcall.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
 
 #define MORE 64 /* descriptors */

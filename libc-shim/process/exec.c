@@ -14,8 +14,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "common/elfkind.h"
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 #define STATE_MAGIC 0x32636578656c6c61ull
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */

@@ -16,12 +16,22 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
-
-bool shim_is_attached(const struct shim_session *s)
-{
-	return s->state == SHIM_SESSION_BARE || s->state == SHIM_SESSION_READY;
-}
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/transport/transport.h"
 
 /* Does the domain hold anything of ours that a child shares? */
 bool shim_holds_state(const struct shim_process *p, unsigned domain)

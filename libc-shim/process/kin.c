@@ -31,7 +31,22 @@
  * A process that shares our memory may have our thread-local storage, too. So from the first one on a thread's record is found by its id.
  */
 #define _GNU_SOURCE
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "common/spin.h"
+#include "farcall/abi.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+#include "libc-shim/transport/transport.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * kin.h - processes that share something with this one (clone with CLONE_VM, CLONE_FILES or CLONE_FS, but not CLONE_THREAD): kin.c says
- * what that means. And what fork.c offers for it.
+ * what that means.
  */
 #ifndef FC_SHIM_KIN_H
 #define FC_SHIM_KIN_H
 
-#include "libc-shim/transport/transport.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-/* ---- kin.c ---- */
+struct shim_process;
+struct shim_thread;
 
 /* The errno of all that cannot be made right */
 #define SHIM_NOT_SHARED (-EOPNOTSUPP)
@@ -33,21 +35,5 @@ struct shim_thread *shim_kin_self(int tid);
 void shim_kin_leaves(void *memory, size_t size);
 /* Whose view of descriptors has process `pid`? Null: the first one's. */
 struct shim_process *shim_kin_view(int pid);
-
-/* ---- fork.c ---- */
-
-/* Before: have a child's shadow made of each session, which are all locked. 0, or why there can be no child now. */
-int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAINS]);
-/* In the parent, with the result. */
-void shim_fork_parent(struct shim_process *p, const struct shim_offspring o[SHIM_DOMAINS], long r);
-/* In the child, which has a copy of our memory. `was`: the record of the thread that has forked. */
-void shim_fork_child(struct shim_process *p, struct shim_thread *was, const struct shim_offspring o[SHIM_DOMAINS],
-		     bool nested);
-
-/* A copy of a process for one that shares our memory; it has the same sessions still. Null: no memory. */
-struct shim_process *shim_copy_make(const struct shim_process *from);
-/* In its owner: only what has been made for it is its own. */
-void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS]);
-void shim_copy_free(struct shim_process *copy);
 
 #endif

@@ -10,6 +10,15 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/fork.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
 
 struct shim_globals shim;

@@ -9,7 +9,16 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "common/spin.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 #define SCRATCHES 128
 
@@ -117,14 +126,12 @@ static void frame_release(const struct shim_frame *held)
 /* The same for one that a jump has left behind. A handler may come in at any point, and sweep. */
 static void frame_abandon(const struct shim_frame *held)
 {
-	long fd[6] = { held->placeholder };
-
 	if (held->scratch >= 0)
 		fc_cas(&scratch_owner[held->scratch], shim_owner_self(), 0u);
 	if (held->request.slot >= 0)
 		shim_request_abandon(&held->request, shim_owner_self());
 	if (held->placeholder >= 0)
-		shim_do_close(SYS_close, fd); /* of a descriptor whose number nobody has been told */
+		shim_close_untold(held->placeholder);
 }
 
 static void drop_last(struct shim_thread *t)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* request.c - the life of a request, as request.h draws it. */
+#include "common/atomic.h"
+#include "common/doorbell.h"
+#include "common/queue.h"
 #include "libc-shim/request/request.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
-
-#include "common/queue.h"
 
 #define ABANDON_WAIT_NS 50000000ull
 

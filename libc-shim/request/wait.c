@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "common/atomic.h"
+#include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/rawcall.h"
 #include "common/spin.h"

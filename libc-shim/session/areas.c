@@ -8,7 +8,17 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
 #include "common/queue.h"
+#include "common/rawcall.h"
+#include "common/spin.h"
+#include "farcall/abi.h"
+#include "libc-shim/native.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/session/data.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
 static void area_init(struct fc_request_area *area)

@@ -4,6 +4,10 @@
  * entry keeps the chunk it got first, so that a thread, which comes back to the same entry, has its own; larger calls take
  * extra chunks and give them back at their end. Lock-free, so that signal handlers may call in at any point.
  */
+#include "common/atomic.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/data.h"
+#include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 
 #define NAPS_BEFORE_SHRINKING 32  /* sleeps in which half of the data area was not needed */

@@ -8,8 +8,21 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "common/atomic.h"
 #include "common/doorbell.h"
+#include "common/rawcall.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
+
+bool shim_is_attached(const struct shim_session *s)
+{
+	return s->state == SHIM_SESSION_BARE || s->state == SHIM_SESSION_READY;
+}
 
 #define IDS_WAIT_NS 100000 /* for a change of ids in progress, between looks */
 #define IDS_LOOKS 10000

@@ -14,6 +14,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
+#include "common/control.h"
+#include "common/rawcall.h"
+#include "libc-shim/native.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)

@@ -10,6 +10,8 @@
 #ifndef FC_SHIM_TRANSPORT_H
 #define FC_SHIM_TRANSPORT_H
 
+#include "common/doorbell.h"
+#include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 
 /* What a child of this process will inherit of one session. */

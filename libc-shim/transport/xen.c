@@ -9,7 +9,16 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "common/doorbell.h"
+#include "common/rawcall.h"
+#include "farcall/abi.h"
 #include "farcall/ioctl.h"
+#include "libc-shim/native.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
 static int control(int fd, unsigned long request, void *argument)

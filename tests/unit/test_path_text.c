@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "libc-shim/shim.h"
+#include "libc-shim/calls/path_text.h"
 
 static const struct fc_config config = {
 	.ndomains = 2,

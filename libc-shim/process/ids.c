@@ -10,7 +10,18 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "common/rawcall.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/native.h"
+#include "libc-shim/calls/remote.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/transport/transport.h"
 
 static void lock(struct shim_session *s, struct shim_lock_state *saved)
 {

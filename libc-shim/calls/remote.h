@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* remote.h - one row of syscalls.def as a request: marshal, submit, wait, unmarshal. */
+#ifndef FC_SHIM_REMOTE_H
+#define FC_SHIM_REMOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "farcall/wire.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/session/session.h"
+
+struct shim_call {
+	const struct fc_row *row;
+	struct shim_process *p;
+	struct shim_session *s;
+	struct shim_frame *frame;
+	uint64_t wire[6];
+	char *path[2]; /* private copies of the path arguments, in order; null = null pointer */
+	int path_arg[2];
+	const long *shown; /* the arguments as the application passed them, for the trace */
+	bool quiet;        /* the caller traces it, once the result is what the application will see */
+	int64_t position;  /* of a directory before the call, -1 = not asked */
+	struct
+	{ /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
+		void *user;
+		uint64_t at, room;
+	} value;
+	char *chunk; /* the entry's chunk, and how much of it is used */
+	uint32_t used;
+};
+
+/* Attach, claim an entry. 0 or -errno. Pair with shim_call_end. */
+int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
+		    struct shim_frame *f);
+void shim_call_end(struct shim_call *c);
+/* n bytes of the entry's chunk, aligned to 8: its data-area offset, FC_NULL if there is no room. */
+uint64_t shim_call_room(struct shim_call *c, size_t n);
+char *shim_call_at(struct shim_call *c, uint64_t offset);
+int64_t shim_call_run(struct shim_call *c, unsigned nr); /* submit c->wire, wait */
+/* A small request about the same descriptor (c->wire[0]), in the middle of the call. */
+int64_t shim_call_ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2);
+/* The whole of a regular row: marshal a[] (descriptors already domain numbers), run, unmarshal. */
+int64_t shim_call_row(struct shim_call *c, const long a[6]);
+/* The same for arguments that are all values and descriptors: nothing to copy. */
+int64_t shim_call_values(struct shim_call *c, const long a[6]);
+/* Run a row that has only values and (domain) descriptors. dup, close and fcntl are not traced. */
+long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
+/* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
+long shim_refuse(struct shim_process *p, uint64_t w, int error);
+/* No result of any call: what a check that fails turns a result into. shim_result ends the session over it. */
+#define SHIM_IMPOSSIBLE (-10000)
+/* A result as the application may see it: what no correct domain sends becomes -EIO. */
+long shim_result(struct shim_session *s, int64_t r);
+/* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */
+long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags);
+
+/* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */
+static inline bool shim_can_write(void *user)
+{
+	char byte;
+
+	return !fc_copy_from_user(&byte, user, 1) && !fc_copy_to_user(user, &byte, 1);
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* route.h - where a path leads: to a domain, or nowhere but here. */
+#ifndef FC_SHIM_ROUTE_H
+#define FC_SHIM_ROUTE_H
+
+#include <stdbool.h>
+
+struct shim_process;
+
+struct shim_route {
+	int domain;  /* -1 = local */
+	int dirfd;   /* wire value: domain descriptor or AT_FDCWD */
+	bool unsure; /* local by its text; a local symbolic link might still lead into a mount */
+};
+/* By the text alone. `path` is a private copy, or null. dirfd as the application gave it. */
+void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r);
+/* Follow local symbolic links. If the walk enters a mount, `path` (room FC_PATH_MAX) is replaced by the absolute path and r
+ * by its route. `scratch` is three pages. 0 or -errno (-ELOOP, -ENAMETOOLONG). */
+int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r);
+
+#endif

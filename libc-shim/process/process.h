@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * process.h - the process: which descriptors are remote, which are the shim's own, what stands for a remote one.
+ */
+#ifndef FC_SHIM_PROCESS_H
+#define FC_SHIM_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/atomic.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/session/session.h"
+
+#define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
+#define SHIM_HIDDEN 24
+#define SHIM_SPARES 10 /* of these */
+#define SHIM_KIN 64
+
+/* a descriptor table word: 0 = not remote */
+#define SHIM_FD_REMOTE (1ull << 63)
+#define SHIM_FD_DIRECT (1ull << 62) /* opened with O_DIRECT: keep the caller's buffer alignment */
+#define shim_fd_word(domain, dfd, flags) (SHIM_FD_REMOTE | (flags) | ((uint64_t)(domain) << 32) | (uint32_t)(dfd))
+#define shim_fd_domain(w) ((unsigned)((w) >> 32) & 0xff)
+#define shim_fd_number(w) ((int)(uint32_t)(w))
+
+struct shim_process {
+	uint64_t *fd;      /* SHIM_FDS words */
+	uint32_t fd_top;   /* one more than the highest descriptor that was ever remote */
+	uint32_t fd_count; /* remote descriptors now, at most */
+	int cwd_domain;    /* domain that holds the current directory, -1 = local */
+	int placeholder;   /* descriptor of the empty directory, one of the hidden ones */
+	uint32_t umask;
+	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
+	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */
+	int spare[SHIM_SPARES];  /* of the hidden ones those that keep a number for later, -1 = none */
+	struct shim_lock beyond; /* to give them up */
+	int pid;                 /* whose sessions they are */
+	bool shared;             /* with a process that has not our memory: kin.h */
+	struct {
+		int pid;    /* 0 = none */
+		bool files; /* it shares our descriptors */
+		bool odd;   /* it shares one of descriptors and current directory */
+	} kin[SHIM_KIN];
+	struct shim_session session[SHIM_DOMAINS];
+} __attribute__((aligned(4096)));
+
+/* The calling thread's process: the real one, or in a vfork child its own copy once it has one. For looking only. */
+struct shim_process *shim_process(void);
+/* The same for changing or for remote calls: makes the vfork child's copy first. Null if that failed. */
+struct shim_process *shim_process_own(void);
+
+static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)
+{
+	return (unsigned long)(uint32_t)fd < SHIM_FDS ? fc_load(&p->fd[(uint32_t)fd]) : 0;
+}
+/* Replace a descriptor's word; returns the old one. */
+uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
+
+/* ---- the shim's own descriptors ---- */
+
+int shim_hide_fd(struct shim_process *p, int fd);           /* move it out of the way; returns the new number */
+int shim_hidden_add(struct shim_process *p, int fd);        /* leave it where it is */
+bool shim_fd_hidden(const struct shim_process *p, long fd); /* is it one of ours? */
+void shim_hidden_close(struct shim_process *p, int fd);
+int shim_hidden_make_room(struct shim_process *p, int fd); /* the application wants this very number: move ours away */
+/* The application has no descriptors left: have ours behind its limit. True if that has made room. */
+bool shim_hidden_rise(struct shim_process *p);
+/* A new placeholder at the lowest free number >= min, or -errno. */
+int shim_placeholder(struct shim_process *p, bool cloexec, int min);
+/* The same for an O_PATH descriptor, at the lowest free number: O_PATH too, so that the kernel answers for it what it answers for one. */
+int shim_placeholder_path(struct shim_process *p, bool cloexec);
+bool shim_is_placeholder(int fd);
+
+#endif

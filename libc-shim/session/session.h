@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * session.h - a session: one process attached to one domain. session.c has its state, areas.c its memory; data.h has what is in it.
+ */
+#ifndef FC_SHIM_SESSION_H
+#define FC_SHIM_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/control.h"
+#include "farcall/abi.h"
+#include "libc-shim/lock.h"
+#include "libc-shim/request/request.h"
+
+struct shim_process;
+
+#define SHIM_DOMAINS 8
+#define SHIM_SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
+#define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
+
+enum shim_session_state {
+	SHIM_SESSION_NONE = 0, /* not attached: attach at the first remote call */
+	SHIM_SESSION_BARE,     /* a connection, but no areas yet: after fork or exec */
+	SHIM_SESSION_READY,
+	SHIM_SESSION_DEAD, /* the domain or the shadow is gone: every call is EIO */
+};
+
+struct shim_session {
+	uint32_t state; /* enum shim_session_state */
+	unsigned domain;
+	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
+	uint64_t token[2];
+	uint32_t ruid;           /* real user id of the process, as far as the domain knows */
+	uint32_t serial;         /* of the last control request */
+	uint32_t owed;           /* answers to earlier ones that have not come in time */
+	bool told;               /* something has been said since the last answer */
+	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
+	struct fc_packet packet; /* the answer to the last control message */
+
+	struct shim_requests requests;
+	char *data;
+	uint32_t chunks;                   /* usable data chunks */
+	uint32_t peak;                     /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;                     /* sleeps since then */
+	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
+};
+
+static inline struct shim_session *shim_session_of(struct shim_requests *q)
+{
+	return (struct shim_session *)((char *)q - offsetof(struct shim_session, requests));
+}
+
+/* The session of a domain, attached and with areas. *s is null on error. Returns 0, -EIO (dead), or why attaching failed. */
+int shim_session_get(struct shim_process *p, unsigned domain, struct shim_session **s);
+bool shim_is_attached(const struct shim_session *s);
+/* Is the other end still there? Marks the session dead if not. */
+bool shim_session_alive(struct shim_session *s);
+void shim_session_fail(struct shim_session *s, const char *why);
+void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, forgetting everything; unmaps nothing */
+/* Lock one session, or all that a process has, to send control messages. The domain takes none from anybody whose real user id is not
+ * the session's (nor 0). A thread may have another one, while the C library changes them in one thread after the other, by a
+ * signal: it is waited for. */
+void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved);
+void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHIM_DOMAINS]);
+void shim_sessions_unlock(struct shim_process *p, const struct shim_lock_state saved[SHIM_DOMAINS]);
+bool shim_session_speaks(const struct shim_session *s); /* would it take a message from this thread? */
+
+/* ---- areas.c ---- */
+
+int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the session locked */
+int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
+void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
+void shim_areas_unmap(struct shim_session *s);
+int shim_borrow(struct shim_session *s,
+		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
+
+#endif
