@@ -27,4 +27,7 @@
 #define fc_pause() __builtin_ia32_pause()
 #endif
 
+/* Between this thread and its own signal handlers. */
+#define fc_signal_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 #endif

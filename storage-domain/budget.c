@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -19,7 +18,7 @@ struct count {
 /* What all sessions hold of it now, and what those of `owner` do. */
 static struct count count(const struct fc_domain_shared *d, uint32_t owner, enum fc_good good)
 {
-	uint32_t used = atomic_load_explicit(&d->used, memory_order_relaxed);
+	uint32_t used = fc_load(&d->used);
 	struct count c = { 0 };
 
 	for (uint32_t i = 0; i < used && i < FC_SESSIONS_MAX; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* roster.c - the memory all processes of a domain share, see roster.h. It does not decide who gets a slot. */
 #define _GNU_SOURCE
+#include "common/atomic.h"
 #include "storage-domain/roster.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -48,9 +48,7 @@ void fc_counters_add(struct fc_stat_counters *to, const struct fc_stat_counters 
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total)
 {
 	for (uint32_t i = 0; i < d->licences && i < FC_LICENCES_MAX; i++) {
-		uint32_t owner = index + 1;
-
-		atomic_compare_exchange_strong(&d->licence[i].owner, &owner, 0);
+		fc_cas(&d->licence[i].owner, index + 1, 0);
 	}
 	fc_counters_add(total, &d->slot[index].count);
 	memset(&d->slot[index], 0, sizeof d->slot[index]);
@@ -58,7 +56,7 @@ void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_
 
 pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid)
 {
-	uint32_t used = atomic_load_explicit(&d->used, memory_order_relaxed);
+	uint32_t used = fc_load(&d->used);
 
 	for (uint32_t i = 0; i < used && i < FC_SESSIONS_MAX; i++) {
 		const struct fc_roster_slot *s = &d->slot[i];
@@ -75,10 +73,8 @@ bool fc_spin_get(struct fc_domain_shared *d)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct fc_licence *l = &d->licence[(self + i) % count];
-		uint32_t free = 0;
 
-		if (atomic_load_explicit(&l->owner, memory_order_relaxed) == 0 &&
-		    atomic_compare_exchange_strong(&l->owner, &free, self))
+		if (fc_load(&l->owner) == 0 && fc_cas(&l->owner, 0, self))
 			return true;
 	}
 	return false;
@@ -90,10 +86,8 @@ void fc_spin_put(struct fc_domain_shared *d)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct fc_licence *l = &d->licence[(self + i) % count];
-		uint32_t mine = self;
 
-		if (atomic_load_explicit(&l->owner, memory_order_relaxed) == self &&
-		    atomic_compare_exchange_strong(&l->owner, &mine, 0))
+		if (fc_load(&l->owner) == self && fc_cas(&l->owner, self, 0))
 			return;
 	}
 }

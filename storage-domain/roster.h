@@ -15,15 +15,15 @@
 /* A licence to spin: 0, or 1 + the index of the session whose worker holds it. Named owners, so that those of a
  * killed shadow can be taken back exactly. */
 struct fc_licence {
-	_Atomic uint32_t owner;
+	uint32_t owner;
 } __attribute__((aligned(FC_CACHE_LINE)));
 
 struct fc_domain_shared {
 	uint64_t generation;
 	uint32_t licences;           /* constant: how many of licence[] exist */
-	_Atomic uint32_t used;       /* slots from here on have never been used */
+	uint32_t used;               /* slots from here on have never been used */
 	struct fc_capacity capacity; /* constant: what there is to be shared out */
-	_Atomic uint64_t cut_off;    /* sessions ended for breaking the protocol */
+	uint64_t cut_off;            /* sessions ended for breaking the protocol */
 	struct fc_licence licence[FC_LICENCES_MAX];
 	struct fc_roster_slot slot[FC_SESSIONS_MAX];
 };

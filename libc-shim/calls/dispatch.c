@@ -5,6 +5,7 @@
  */
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
@@ -95,6 +96,6 @@ long fc_dispatch(long nr, long a[6])
 long fc_dispatch_cancellable(long nr, long a[6], const volatile int *cancelled)
 {
 	fc_cancellable_now.cancelled = cancelled; /* the same for all calls of a thread */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	return dispatch_as(a, nr, a);
 }

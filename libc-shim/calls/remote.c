@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "common/rawcall.h"
 #include "farcall/wire.h"
 #include "libc-shim/calls/remote.h"
@@ -56,7 +57,7 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	if (r < 0)
 		return r;
 	f->request.of = &c->s->requests;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	f->request.slot = r;
 	return 0;
 }
@@ -66,7 +67,7 @@ void shim_call_end(struct shim_call *c)
 	const struct shim_request r = c->frame->request;
 
 	c->frame->request.slot = -1;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	shim_request_finish(&r);
 }
 

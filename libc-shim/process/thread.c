@@ -111,7 +111,7 @@ static struct shim_frame frame_take(struct shim_frame *f)
 	f->request.slot = -1;
 	f->placeholder = -1;
 	f->scratch = -1;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	return held;
 }
 
@@ -141,7 +141,7 @@ static void drop_last(struct shim_thread *t)
 	t->dropped = true;
 	t->for_us = false;
 	t->depth--;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	frame_abandon(&held);
 }
 
@@ -217,7 +217,7 @@ struct shim_frame *shim_frame_begin(void)
 	f->scratch = -1;
 	f->alternate = alternate;
 	f->asleep = false;
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	t->depth++; /* from here on a handler uses the next frame */
 	return f;
 }
@@ -231,7 +231,7 @@ void shim_frame_end(struct shim_frame *f)
 		fc_call(SYS_pause);
 	struct shim_frame held = frame_take(f);
 	frame_release(&held);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	fc_signal_fence();
 	t->depth = (uint32_t)(f - t->frame);
 }
 

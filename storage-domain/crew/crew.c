@@ -42,16 +42,16 @@
 
 static void publish_credit(struct fc_workers *p)
 {
-	fc_credit_publish(&p->s->area->header, &p->count, atomic_load_explicit(&p->eager, memory_order_relaxed));
+	fc_credit_publish(&p->s->area->header, &p->count, fc_load(&p->eager));
 	fc_store(&p->s->slot->workers, p->count.live);
 	fc_store(&p->s->slot->awake, p->count.awake);
 }
 
 static void set_stuck(struct fc_workers *p, struct fc_worker *w, bool stuck)
 {
-	if (atomic_load_explicit(&w->stuck, memory_order_relaxed) == stuck)
+	if (fc_load(&w->stuck) == stuck)
 		return;
-	atomic_store_explicit(&w->stuck, stuck, memory_order_relaxed);
+	fc_store(&w->stuck, stuck);
 	p->count.stuck += stuck ? 1 : -1;
 }
 
@@ -66,7 +66,7 @@ static void find_stuck(struct fc_workers *p)
 
 		if (w->asleep || !w->live)
 			continue;
-		since = atomic_load_explicit(&w->busy_since, memory_order_relaxed);
+		since = fc_load(&w->busy_since);
 		if (since && now > since + limit)
 			set_stuck(p, w, true);
 	}
@@ -138,7 +138,7 @@ static int spawn(struct fc_workers *p)
 	w->pool = p;
 	w->asleep = true;
 	w->run = &p->run[0];
-	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_relaxed);
+	fc_store(&w->call, FC_CALL_NONE);
 	r = start_thread(w);
 	w->live = w->joinable = !r;
 	if (r)
@@ -165,7 +165,7 @@ void fc_block_begin(struct fc_worker *w)
 	bool none_ready;
 
 	fc_worker_wake(w);
-	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
+	if (fc_load(&w->stuck))
 		return;
 	fc_worker_drop_licence(w);
 	pthread_mutex_lock(&p->lock);
@@ -217,7 +217,7 @@ void fc_crew_wake(struct fc_worker *w)
 	w->asleep = false;
 	p->count.awake++;
 	find_stuck(p);
-	if (p->count.awake == p->count.live && !atomic_load_explicit(&p->stop, memory_order_relaxed))
+	if (p->count.awake == p->count.live && !fc_load(&p->stop))
 		spawn(p); /* no spare left; if it fails, the next one to wake tries again */
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
@@ -235,7 +235,7 @@ void fc_crew_leave(struct fc_worker *w)
 void fc_crew_set_eager(struct fc_workers *p, bool eager)
 {
 	pthread_mutex_lock(&p->lock);
-	atomic_store_explicit(&p->eager, eager, memory_order_relaxed);
+	fc_store(&p->eager, eager);
 	publish_credit(p);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -248,7 +248,7 @@ bool fc_crew_has(struct fc_workers *p, const struct fc_worker *but, uint64_t cal
 
 	pthread_mutex_lock(&p->lock);
 	for (unsigned i = 0; i < FC_ENTRIES && p->worker[i] && !has; i++) {
-		uint64_t its = atomic_load_explicit(&p->worker[i]->call, memory_order_acquire);
+		uint64_t its = fc_load_acquire(&p->worker[i]->call);
 
 		has = p->worker[i] != but && (its == FC_CALL_NEXT || its == call);
 	}
@@ -319,7 +319,7 @@ int fc_workers_stop(struct fc_shadow *s)
 
 	if (!p)
 		return 0;
-	atomic_store_explicit(&p->stop, true, memory_order_seq_cst);
+	(void)fc_xchg(&p->stop, true);
 	while (chase(p)) {
 		if (!--tries)
 			return -ETIMEDOUT;

@@ -11,9 +11,9 @@
 
 struct fc_workers {
 	struct fc_shadow *s;
-	_Atomic bool stop;
-	_Atomic bool spinner; /* with --spin always: one of the session's workers spins */
-	_Atomic bool eager;   /* written under the lock: calls have been slow: one awake worker per call in flight */
+	bool stop;
+	bool spinner; /* with --spin always: one of the session's workers spins */
+	bool eager;   /* written under the lock: calls have been slow: one awake worker per call in flight */
 
 	pthread_mutex_t lock;
 	struct fc_crew_count count;           /* under the lock; stuck <= awake */

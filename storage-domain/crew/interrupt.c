@@ -57,8 +57,7 @@ bool fc_interrupted(const struct fc_worker *w)
 {
 	uint64_t mark = (uint64_t)w->exec.e.nonce << 32 | 1;
 
-	return atomic_load_explicit(&w->run->mark, memory_order_acquire) == mark ||
-	       atomic_load_explicit(&w->pool->stop, memory_order_acquire);
+	return fc_load_acquire(&w->run->mark) == mark || fc_load_acquire(&w->pool->stop);
 }
 
 /* Whether entry `index` is still in use for the call `nonce`, as its client has it. */
@@ -82,9 +81,9 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 	if (index == w->exec.index)
 		return 0; /* whatever was in this entry before is over */
 	run = &w->pool->run[index];
-	atomic_store_explicit(&run->mark, mark, memory_order_release);
+	fc_store_release(&run->mark, mark);
 	for (;;) {
-		key = atomic_load_explicit(&run->key, memory_order_acquire);
+		key = fc_load_acquire(&run->key);
 		if (key >> 32 == nonce && (uint32_t)key)
 			syscall(SYS_tgkill, getpid(), (pid_t)(uint32_t)key, FC_WORKER_SIGNAL);
 		else if (!pending(&w->pool->s->area->entry[index], nonce))
@@ -103,6 +102,6 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 		if (ts.tv_nsec < WAIT_LAST_NS)
 			ts.tv_nsec *= 2;
 	}
-	atomic_compare_exchange_strong(&run->mark, &mark, 0);
+	fc_cas(&run->mark, mark, 0);
 	return result;
 }

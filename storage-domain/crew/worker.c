@@ -29,7 +29,7 @@ void fc_worker_drop_licence(struct fc_worker *w)
 		return;
 	w->licensed = false;
 	if (fc_spin_policy == FC_SPIN_ALWAYS)
-		atomic_store_explicit(&w->pool->spinner, false, memory_order_release);
+		fc_store_release(&w->pool->spinner, false);
 	else
 		fc_spin_put(w->pool->s->shared);
 }
@@ -39,7 +39,7 @@ bool fc_worker_may_spin(struct fc_worker *w)
 	if (w->licensed)
 		return true;
 	if (fc_spin_policy == FC_SPIN_ALWAYS) /* one for each session, whatever the others do */
-		w->licensed = !atomic_exchange_explicit(&w->pool->spinner, true, memory_order_acquire);
+		w->licensed = !fc_xchg(&w->pool->spinner, true);
 	else
 		w->licensed = fc_spin_get(w->pool->s->shared);
 	return w->licensed;
@@ -84,7 +84,7 @@ static bool spin(struct fc_worker *w)
 			return true;
 		}
 		if (fc_spin_policy == FC_SPIN_ALWAYS) {
-			if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+			if (fc_load_acquire(&w->pool->stop))
 				return false;
 			continue;
 		}
@@ -104,7 +104,7 @@ static bool spin(struct fc_worker *w)
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
-	bool eager = atomic_load_explicit(&w->pool->eager, memory_order_relaxed);
+	bool eager = fc_load(&w->pool->eager);
 
 	w->exec.count.calls++;
 	if (result < 0)
@@ -180,8 +180,8 @@ static void wake_if_due(struct fc_worker *w)
 {
 	/* where calls block, none of them waits for the next one */
 	if (w->wakes &&
-	    (w->wakes == FC_WAKES_MAX || atomic_load_explicit(&w->pool->eager, memory_order_relaxed) ||
-	     !fc_queue_peek(&w->pool->s->area->queue) || fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
+	    (w->wakes == FC_WAKES_MAX || fc_load(&w->pool->eager) || !fc_queue_peek(&w->pool->s->area->queue) ||
+	     fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
 		fc_worker_wake(w);
 }
 
@@ -195,19 +195,19 @@ static void run(struct fc_worker *w, unsigned index)
 	copy_entry(w, shared);
 	w->exec.index = index;
 	w->run = &w->pool->run[index];
-	if (w->cred_generation != atomic_load_explicit(&s->cred_generation, memory_order_acquire))
+	if (w->cred_generation != fc_load_acquire(&s->cred_generation))
 		take_identity(w);
-	atomic_store_explicit(&w->run->key, (uint64_t)w->exec.e.nonce << 32 | (uint32_t)w->tid, memory_order_release);
-	atomic_store_explicit(&w->call, (uint64_t)w->exec.e.nonce << 32 | index, memory_order_release);
-	atomic_store_explicit(&w->busy_since, start, memory_order_relaxed);
+	fc_store_release(&w->run->key, (uint64_t)w->exec.e.nonce << 32 | (uint32_t)w->tid);
+	fc_store_release(&w->call, (uint64_t)w->exec.e.nonce << 32 | index);
+	fc_store(&w->busy_since, start);
 	result = execute(w);
 	/* before the entry is the client's again and may be queued anew */
-	atomic_store_explicit(&w->run->key, 0, memory_order_release);
+	fc_store_release(&w->run->key, 0);
 	if (fc_entry_publish(shared, result))
 		note_sleeper(w, index);
-	atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
-	atomic_store_explicit(&w->busy_since, 0, memory_order_relaxed);
-	if (atomic_load_explicit(&w->stuck, memory_order_relaxed))
+	fc_store_release(&w->call, FC_CALL_NONE);
+	fc_store(&w->busy_since, 0);
+	if (fc_load(&w->stuck))
 		fc_crew_unstick(w);
 	account(w, result, fc_tsc() - start);
 }
@@ -219,15 +219,15 @@ static void serve(struct fc_worker *w)
 	bool slept = true;
 	int index;
 
-	while (!atomic_load_explicit(&w->pool->stop, memory_order_acquire)) {
+	while (!fc_load_acquire(&w->pool->stop)) {
 		wake_if_due(w);
 		if (!spin(w))
 			return;
 		/* before a position of the queue is drawn, which is a full fence; partner: fc_crew_has */
-		atomic_store_explicit(&w->call, FC_CALL_NEXT, memory_order_release);
+		fc_store_release(&w->call, FC_CALL_NEXT);
 		index = fc_queue_dequeue(&s->area->queue);
 		if (index == FC_QUEUE_EMPTY) {
-			atomic_store_explicit(&w->call, FC_CALL_NONE, memory_order_release);
+			fc_store_release(&w->call, FC_CALL_NONE);
 			continue;
 		}
 		if (index < 0 || index >= (int)FC_ENTRIES)
@@ -235,7 +235,7 @@ static void serve(struct fc_worker *w)
 		if (slept)
 			fc_spin_slept(&w->spin, fc_tsc_to_ns(fc_tsc() - w->idle_since));
 		slept = false;
-		if (atomic_load_explicit(&s->cut_off, memory_order_acquire))
+		if (fc_load_acquire(&s->cut_off))
 			stand_still();
 		run(w, index);
 	}
@@ -255,7 +255,7 @@ void *fc_worker_main(void *arg)
 	for (;;) {
 		uint32_t seen = fc_load_acquire(&s->area->header.bell);
 
-		if (atomic_load_explicit(&w->pool->stop, memory_order_acquire))
+		if (fc_load_acquire(&w->pool->stop))
 			break;
 		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
 		fc_crew_wake(w);

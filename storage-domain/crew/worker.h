@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 
 #include "storage-domain/exec/execute.h"
 #include "storage-domain/exec/host.h"
@@ -32,17 +31,17 @@
 
 /* What runs under one entry index; private to the domain. */
 struct fc_run {
-	_Atomic uint64_t key;  /* worker: nonce << 32 | tid while a call runs, else 0 */
-	_Atomic uint64_t mark; /* interrupter: nonce << 32 | 1: this call is to end with EINTR */
+	uint64_t key;  /* worker: nonce << 32 | tid while a call runs, else 0 */
+	uint64_t mark; /* interrupter: nonce << 32 | 1: this call is to end with EINTR */
 } __attribute__((aligned(64)));
 
 struct fc_worker {
 	/* others read these two now and then, under the lock */
-	_Atomic uint64_t busy_since; /* TSC when the running call began, 0: none runs */
-	_Atomic bool stuck;          /* counted in fc_workers; set under the lock, by anyone */
-	bool asleep;                 /* under the lock */
-	bool live, joinable;         /* under the lock */
-	_Atomic uint64_t call;       /* what it runs: FC_CALL_*, else nonce << 32 | index */
+	uint64_t busy_since; /* TSC when the running call began, 0: none runs */
+	bool stuck;          /* counted in fc_workers; set under the lock, by anyone */
+	bool asleep;         /* under the lock */
+	bool live, joinable; /* under the lock */
+	uint64_t call;       /* what it runs: FC_CALL_*, else nonce << 32 | index */
 
 	/* the worker's own */
 	bool licensed __attribute__((aligned(64))); /* holds a licence to spin */

@@ -346,7 +346,7 @@ int64_t fc_execute(struct fc_exec *x)
 	int64_t r;
 
 	x->descriptor_path = false;
-	x->data_length = atomic_load_explicit(&x->s->data_length, memory_order_acquire);
+	x->data_length = fc_load_acquire(&x->s->data_length);
 	switch (x->e.nr) {
 	case SYS_read:
 		return count_out(x, fc_call(SYS_read, fd, fc_exec_buffer(x, arg[1], arg[2]), arg[2]));

@@ -5,9 +5,9 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
+#include "common/atomic.h"
 #include "common/region.h"
 #include "storage-domain/shadow/memory.h"
 #include "storage-domain/shadow/shadow_main.h"
@@ -32,7 +32,7 @@ static bool header_valid(const struct fc_area_header *shared)
 
 static void set_length(struct fc_shadow *s, uint64_t length)
 {
-	atomic_store_explicit(&s->data_length, length, memory_order_release);
+	fc_store_release(&s->data_length, length);
 	s->slot->data_bytes = length;
 }
 

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "storage-domain/supervisor/confine.h"
@@ -47,10 +47,10 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 {
 	struct fc_request_area *area = s->area;
 
-	atomic_store_explicit(&s->cut_off, true, memory_order_seq_cst);
+	(void)fc_xchg(&s->cut_off, true);
 	fc_log(FC_LOG_WARNING, "session %u (process %u, user %u) is cut off: %s", s->slot->id, s->slot->client_pid,
 	       s->slot->uid, why);
-	atomic_fetch_add(&s->shared->cut_off, 1);
+	fc_faa(&s->shared->cut_off, 1);
 	if (area) {
 		fc_store_release(&area->header.poisoned, 1);
 		for (unsigned i = 0; i < FC_ENTRIES; i++) {
@@ -221,7 +221,7 @@ static int take_cred(struct fc_shadow *s, const struct fc_packet *p)
 
 	pthread_mutex_lock(&s->cred_lock);
 	r = fc_cred_unpack(&s->cred, p);
-	atomic_fetch_add(&s->cred_generation, 1);
+	fc_faa(&s->cred_generation, 1);
 	pthread_mutex_unlock(&s->cred_lock);
 	return r;
 }

@@ -10,7 +10,6 @@
 #define FC_DOMAIN_SHADOW_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -79,7 +78,7 @@ struct fc_shadow {
 	/* memory; null until AREAS */
 	struct fc_request_area *area;
 	char *segment[FC_SEGMENTS_MAX];  /* where each data segment is mapped; those behind data_length: nothing */
-	_Atomic uint64_t data_length;    /* mapped bytes: the bound of every offset */
+	uint64_t data_length;            /* mapped bytes: the bound of every offset */
 	const struct fc_memory *memory;  /* how they come here: memory.h */
 	const struct fc_spin_cost *cost; /* of waiting for the client */
 	const struct fc_bell *bell;      /* the domain's end of the session's doorbell */
@@ -90,7 +89,7 @@ struct fc_shadow {
 	 * the new identity before its next request */
 	pthread_mutex_t cred_lock;
 	struct fc_cred cred;
-	_Atomic uint32_t cred_generation;
+	uint32_t cred_generation;
 
 	const struct fc_exports *exports;
 	struct fc_domain_shared *shared;
@@ -98,7 +97,7 @@ struct fc_shadow {
 
 	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
-	_Atomic bool cut_off;      /* the peer has broken the protocol: no request of its runs any more */
+	bool cut_off;              /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* worker.c's own; null while none run */
 };

@@ -59,8 +59,8 @@ struct fc_session *fc_session_claim(struct fc_supervisor *v)
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		if (v->session[i].state != FC_SESSION_NONE)
 			continue;
-		if (i >= v->shared->used)
-			v->shared->used = i + 1;
+		if (i >= fc_load(&v->shared->used))
+			fc_store_release(&v->shared->used, i + 1);
 		return &v->session[i];
 	}
 	return NULL;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/supervisor/supervisor.h"
 
@@ -70,7 +71,7 @@ size_t fc_stat_fill(struct fc_supervisor *v, uid_t uid, struct fc_stat_domain *d
 		.uptime_ns = now - v->started_ns,
 		.pid = getpid(),
 		.attached = v->attached,
-		.cut_off = v->shared->cut_off,
+		.cut_off = fc_load(&v->shared->cut_off),
 		.total = v->total,
 	};
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {

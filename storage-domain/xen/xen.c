@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xen.c - the devices and the events of a storage domain in a Xen domain of its own, see xen.h. */
 #define _GNU_SOURCE
+#include "common/atomic.h"
 #include "storage-domain/xen/xen.h"
 
 #include <fcntl.h>
@@ -90,7 +91,7 @@ static void rings_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t ev
 	(void)events;
 	if (read(w->fd, &count, sizeof count) != sizeof count)
 		return;
-	for (uint32_t i = 0; i < v->shared->used && i < FC_SESSIONS_MAX; i++) {
+	for (uint32_t i = 0; i < fc_load(&v->shared->used) && i < FC_SESSIONS_MAX; i++) {
 		const struct fc_session *s = &v->session[i];
 		struct fc_remote *remote = s->owner_data;
 
