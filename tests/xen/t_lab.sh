@@ -9,8 +9,7 @@
 # shellcheck source=tests/xen/in_lab.sh
 . "$(dirname "$0")/in_lab.sh"
 
-# What tests/run.sh --all has time for. FC_LAB_ALL=1, by hand: everything. Known to hang then, and not understood yet: dd as an ordinary user, once
-# the threads test has run in the same storage domain (in a fresh one, or after mmap alone, it passes).
+# What tests/run.sh --all has time for. FC_LAB_ALL=1, by hand: everything, about 20 minutes.
 if [[ ! ${FC_LAB_ALL:-} ]]; then
 	in_lab 500 e2e.sh append limits mmap -- callers.sh
 	finish
