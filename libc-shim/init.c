@@ -140,6 +140,7 @@ static int process_init(struct shim_process *p)
 	p->fd = (uint64_t *)table;
 	p->umask = (uint32_t)mask;
 	p->cwd_domain = -1;
+	shim_files_init(&p->files);
 	p->pid = (int)fc_call(SYS_getpid);
 	for (int i = 0; i < SHIM_HIDDEN; i++)
 		p->hidden[i] = -1;
@@ -162,6 +163,7 @@ static void trace_init(char **envp)
 		n = n * 10 + (*v++ - '0');
 	if (v && fc_call(SYS_fcntl, n, F_GETFD) >= 0)
 		shim.trace_fd = shim_hide_fd(&shim.process, n);
+	shim.trace_paths = is_set(envp, "FARCALL_TRACE_PATHS");
 }
 
 static int start(const char *dir, char **envp)

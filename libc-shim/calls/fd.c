@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -85,13 +86,34 @@ void shim_close_untold(int fd)
 	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
+int shim_file_identify(struct shim_process *p, uint64_t w, uint64_t *dev, uint64_t *ino)
+{
+	struct shim_file *f = shim_file_of(p, w);
+	struct stat st = { 0 };
+	long r = 0;
+
+	if (!f || !fc_load(&f->ino)) {
+		r = shim_simple(p, shim_fd_domain(w), SYS_fstat, shim_fd_number(w), (long)&st, 0);
+		*dev = st.st_dev;
+		*ino = st.st_ino;
+	}
+	if (f && r == 0 && !fc_load(&f->ino)) {
+		fc_store(&f->dev, *dev);
+		fc_store_release(&f->ino, *ino);
+	} else if (f && r == 0) {
+		*ino = fc_load_acquire(&f->ino);
+		*dev = fc_load(&f->dev);
+	}
+	return (int)r;
+}
+
 /* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
-static long dup_into(struct shim_process *p, uint64_t w, int placeholder)
+static long dup_into(struct shim_process *p, int from, uint64_t w, int placeholder)
 {
 	if (placeholder < 0)
 		return placeholder;
 	long dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0);
-	return shim_install(p, shim_fd_domain(w), dfd, placeholder, w & SHIM_FD_DIRECT);
+	return shim_install(p, shim_fd_domain(w), dfd, placeholder, (w & SHIM_FD_DIRECT) | shim_file_share(p, from, w));
 }
 
 /* dup2 and dup3: the kernel replaces `to` by a copy of `from` in one step; then our table follows. */
@@ -111,7 +133,8 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 			shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
 		return r;
 	}
-	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, w & SHIM_FD_DIRECT) : 0);
+	uint64_t flags = w ? (w & SHIM_FD_DIRECT) | shim_file_share(p, (int)a[0], w) : 0;
+	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, flags) : 0);
 	if (old)
 		close_domain_fd(p, old);
 	return w ? traced(SYS_dup, a, r) : r;
@@ -128,7 +151,8 @@ long shim_do_dup(long nr, long a[6])
 			return shim_native_fd(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
+		return traced(SYS_dup, a,
+			      dup_into(p, (int)a[0], shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
@@ -273,7 +297,7 @@ long shim_do_fcntl(long nr, long a[6])
 		return -ENOMEM;
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return traced(SYS_fcntl, a, dup_into(p, w, (int)shim_native_fd(SYS_fcntl, a)));
+		return traced(SYS_fcntl, a, dup_into(p, (int)a[0], w, (int)shim_native_fd(SYS_fcntl, a)));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);

@@ -138,6 +138,8 @@ void shim_fork_parent(struct shim_process *p, const struct shim_offspring o[SHIM
 			shim_transport(&p->session[d])->forked(&p->session[d], o[d].id, (int)r);
 		shim_done_with(p, o[d].sock);
 	}
+	if (r > 0)
+		shim_files_forked(&p->files);
 }
 
 void shim_fork_child(struct shim_process *p, struct shim_thread *was, const struct shim_offspring o[SHIM_DOMAINS],
@@ -146,6 +148,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	settle(p);
 	p = &shim.process;
 	p->beyond.word = 0;
+	shim_files_forked(&p->files);
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
@@ -176,6 +179,10 @@ struct shim_process *shim_copy_make(const struct shim_process *from)
 	p->fd = (uint64_t *)(p + 1);
 	memcpy(p->fd, from->fd, fc_load(&from->fd_top) * sizeof(uint64_t));
 	p->beyond.word = 0;
+	if (!shim_files_copy(&p->files, &from->files)) {
+		fc_call(SYS_munmap, at, COPY_SIZE);
+		return NULL;
+	}
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
 		p->session[d].requests.slot = (struct shim_slot *)(at + (long)(d * SHIM_SLOTS_SIZE));
 		p->session[d].requests.used = 0;
@@ -187,6 +194,7 @@ void shim_copy_free(struct shim_process *copy)
 {
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		shim_areas_unmap(&copy->session[d]);
+	shim_files_unmap(&copy->files);
 	fc_call(SYS_munmap, (char *)copy - SHIM_DOMAINS * SHIM_SLOTS_SIZE, COPY_SIZE);
 }
 
@@ -210,6 +218,7 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	struct shim_process *parent = shim_base(t), *p;
 
 	shim_lock(&all, &all_saved);
+	shim_files_forked(&parent->files);
 	p = shim_copy_make(parent);
 	if (!p) {
 		shim_unlock(&all, &all_saved);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * pool.h - small pieces of private memory, all of one size, without malloc and without a lock: a handler may take one in the middle of
+ * another's taking. They are named by numbers, so that a copy of the pool (a fork's, or shim_pool_copy) has the same ones under the same
+ * names. Memory that has been mapped once stays.
+ */
+#ifndef FC_SHIM_POOL_H
+#define FC_SHIM_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SHIM_POOL_BLOCK (1u << 18) /* bytes that are mapped at a time */
+#define SHIM_POOL_BLOCKS 256
+
+struct shim_pool {
+	uint64_t free; /* the last one given back, and how often that has changed << 32 */
+	uint32_t top;  /* those from here on were never taken, and number 0 */
+	uint32_t size; /* of each: a power of two, 8 at least; constant */
+	char *block[SHIM_POOL_BLOCKS];
+};
+
+static inline uint32_t shim_pool_each(const struct shim_pool *p)
+{
+	return SHIM_POOL_BLOCK / p->size;
+}
+
+/* Where piece `n` is, which somebody has taken. */
+static inline void *shim_pool_at(const struct shim_pool *p, uint32_t n)
+{
+	return p->block[n / shim_pool_each(p)] + (uint64_t)(n % shim_pool_each(p)) * p->size;
+}
+
+/* None mapped yet. */
+static inline void shim_pool_init(struct shim_pool *p, uint32_t size)
+{
+	*p = (struct shim_pool){ .top = 1, .size = size };
+}
+
+/* A piece, with whatever was in it; 0: there is none to be had. */
+uint32_t shim_pool_take(struct shim_pool *p);
+void shim_pool_give(struct shim_pool *p, uint32_t n);
+
+/* All that is taken in `from`, in memory of its own; what is free there is not had again. False: there is none. Nobody else has `to`;
+ * others may change `from` meanwhile. */
+bool shim_pool_copy(struct shim_pool *to, const struct shim_pool *from);
+void shim_pool_unmap(struct shim_pool *p);
+
+#endif
