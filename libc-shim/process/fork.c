@@ -276,7 +276,7 @@ long shim_do_exit(long nr, long a[6])
 	}
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
 	if (p == &shim.process)
-		fc_store(&shim.ending, true);
+		fc_store(&shim.ending, (uint32_t)p->pid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;

@@ -131,7 +131,7 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 
 void shim_session_fail(struct shim_session *s, const char *why)
 {
-	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD && !fc_load(&shim.ending))
+	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD && !shim_ending())
 		shim_say(shim.config.domain[s->domain].address,
 			 ": storage domain lost, its files fail with EIO from now on: ", why);
 }
