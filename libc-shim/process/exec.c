@@ -64,6 +64,8 @@ static int write_all(int fd, const void *data, size_t n)
 	while (n) {
 		long w = fc_call(SYS_write, fd, p, n);
 
+		if (w == -EINTR)
+			continue;
 		if (w <= 0)
 			return w ? (int)w : -EIO;
 		p += w;
@@ -72,17 +74,20 @@ static int write_all(int fd, const void *data, size_t n)
 	return 0;
 }
 
-static bool read_all(int fd, void *data, size_t n)
+/* 0, or -errno: -EPROTO if there is less. */
+static int read_all(int fd, void *data, size_t n)
 {
 	for (char *p = data; n;) {
 		long got = fc_call(SYS_read, fd, p, n);
 
+		if (got == -EINTR)
+			continue;
 		if (got <= 0)
-			return false;
+			return got ? (int)got : -EPROTO;
 		p += got;
 		n -= (size_t)got;
 	}
-	return true;
+	return 0;
 }
 
 static void set_inherit(struct shim_process *p, bool inherit)
@@ -152,11 +157,11 @@ static int fill_memfd(struct shim_process *p, const void *data, size_t size)
 	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)"farcall-exec", 0, 0, 0);
 	int r = fd < 0 ? fd : write_all(fd, data, size);
 
-	if (r == 0)
-		r = fc_call(SYS_lseek, fd, 0, SEEK_SET) < 0 ? -EIO : fd;
-	else
+	if (r == 0 && fc_call(SYS_lseek, fd, 0, SEEK_SET) < 0)
+		r = -EIO;
+	if (r < 0)
 		shim_done_with(p, fd);
-	return r;
+	return r < 0 ? r : fd;
 }
 
 /* Out of the application's numbers, if there are others. */
@@ -210,14 +215,25 @@ static int take_number(const char *s)
 	return n;
 }
 
+/* There is something, and it cannot be had: the descriptors would be placeholders for nothing, and the program would not know. */
+static void restore_failed(int error)
+{
+	if (error != -EIO && error != -ENOMEM)
+		return;
+	shim_say("cannot read which remote files the program before has left open", NULL, NULL);
+	fc_call(SYS_exit_group, 125);
+}
+
 void shim_exec_restore(const char *value)
 {
 	struct shim_process *p = &shim.process;
 	int fd = take_number(value);
 	struct exec_state st;
 	struct exec_fd e;
+	int r = read_all(fd, &st, sizeof st);
 
-	if (!read_all(fd, &st, sizeof st) || st.magic != STATE_MAGIC || st.pid != (uint32_t)fc_call(SYS_getpid))
+	restore_failed(r);
+	if (r < 0 || st.magic != STATE_MAGIC || st.pid != (uint32_t)fc_call(SYS_getpid))
 		return;
 	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
@@ -237,7 +253,9 @@ void shim_exec_restore(const char *value)
 		s->state = SHIM_SESSION_BARE;
 	}
 	for (uint32_t i = 0; i < st.count; i++) {
-		if (!read_all(fd, &e, sizeof e) || e.fd < 0 || e.fd >= SHIM_FDS ||
+		r = read_all(fd, &e, sizeof e);
+		restore_failed(r);
+		if (r < 0 || e.fd < 0 || e.fd >= SHIM_FDS ||
 		    shim_fd_domain(e.word) >= shim.config.ndomains)
 			break;
 		if (shim_is_placeholder(e.fd))
