@@ -366,7 +366,10 @@ long shim_do_rlimit(long nr, long a[6])
 		shim_limits_look(p);
 	if (which != RLIMIT_FSIZE)
 		return r;
-	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now);
+	/* what it is now, or else what it has been set to */
+	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now) < 0 &&
+	    fc_copy_from_user(&now, (void *)(nr == SYS_setrlimit ? a[1] : a[2]), sizeof now))
+		return r;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
 
