@@ -255,8 +255,7 @@ void shim_exec_restore(const char *value)
 	for (uint32_t i = 0; i < st.count; i++) {
 		r = read_all(fd, &e, sizeof e);
 		restore_failed(r);
-		if (r < 0 || e.fd < 0 || e.fd >= SHIM_FDS ||
-		    shim_fd_domain(e.word) >= shim.config.ndomains)
+		if (r < 0 || e.fd < 0 || e.fd >= SHIM_FDS || shim_fd_domain(e.word) >= shim.config.ndomains)
 			break;
 		if (shim_is_placeholder(e.fd))
 			shim_fd_set(p, e.fd, e.word);

@@ -299,7 +299,8 @@ static int attach(struct shim_session *s)
 		return sock;
 	if (r < 0)
 		shim_done_with(shim_process(), sock);
-	if (r == -EAGAIN || r == -ENOMEM) /* late, or there is no room for one more now: a later call may have more luck */
+	if (r == -EAGAIN ||
+	    r == -ENOMEM) /* late, or there is no room for one more now: a later call may have more luck */
 		return r;
 	if (r < 0) {
 		shim_session_fail(s, refusal(r));

@@ -196,9 +196,9 @@ static bool give(int sock, const void *from, size_t size)
 {
 	ssize_t n;
 
-	do
+	do /* who has asked waits for it */
 		n = write(sock, from, size);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ENOBUFS || errno == ENOMEM));
 	return n == (ssize_t)size;
 }
 

@@ -100,13 +100,18 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+void daemon_remove(struct daemon *d)
+{
+	nftw(d->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int daemon_stop(struct daemon *d)
 {
 	int status;
 
 	kill(d->pid, SIGTERM);
 	CHECK(waitpid(d->pid, &status, 0) == d->pid);
-	nftw(d->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	daemon_remove(d);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
