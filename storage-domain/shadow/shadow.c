@@ -68,11 +68,15 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd)
 {
 	struct fc_msg m = { .type = request->head.type, .serial = request->head.serial, .status = status };
+	int r;
 
 	if (arg)
 		memcpy(m.arg, arg, 3 * sizeof arg[0]);
-	if (fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT) == -EAGAIN)
+	r = fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT);
+	if (r == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
+	if (r < 0 && r != -EPIPE)
+		end(1); /* for want of memory: it sees the session end, and need not wait for what never comes */
 }
 
 static void tell(struct fc_msg m)

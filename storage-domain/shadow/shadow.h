@@ -99,10 +99,10 @@ struct fc_shadow {
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
 	bool cut_off;              /* the peer has broken the protocol: no request of its runs any more */
 
-	struct fc_workers *workers; /* worker.c's own; null while none run */
+	struct fc_workers *workers; /* crew.c's own; null while none run */
 };
 
-/* ---- offered by the execution side (worker.c) ---- */
+/* ---- offered by the execution side (crew.c) ---- */
 
 /* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
 int fc_workers_start(struct fc_shadow *s);
