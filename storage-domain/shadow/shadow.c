@@ -75,8 +75,8 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
 	r = fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT);
 	if (r == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
-	if (r < 0 && r != -EPIPE)
-		end(1); /* for want of memory: it sees the session end, and need not wait for what never comes */
+	if (r < 0)
+		end(1); /* whoever it is for sees the session end, and need not wait for what never comes */
 }
 
 static void tell(struct fc_msg m)

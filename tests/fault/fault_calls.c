@@ -516,10 +516,14 @@ static void walk_with(bool daemon, char **numbers)
 	}
 	if (numbers) {
 		size_t n;
+		struct nth_place *seen = learn(daemon, &n);
 
-		free(learn(daemon, &n));
 		p = (struct nth_place){ (unsigned)atoi(numbers[0]), (unsigned)atoi(numbers[1]), atol(numbers[2]),
 					false };
+		for (size_t i = 0; i < n; i++)
+			if (seen[i].task == p.task && seen[i].n == p.n && seen[i].nr == p.nr)
+				p.socket = seen[i].socket;
+		free(seen);
 		one(&p, atoi(numbers[3]), daemon);
 	} else {
 		walk(daemon);

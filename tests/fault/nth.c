@@ -172,6 +172,8 @@ static void entry(struct task *k, const struct ptrace_syscall_info *info)
 		t.seen[t.nseen++] = here;
 	if (!t.failing || t.failed || here.task != t.fail.task || here.n != t.fail.n || nr != t.fail.nr)
 		return;
+	if (here.socket != t.fail.socket) /* in another order than last time: the errno may be none of this call's */
+		return;
 	t.failed = true;
 	k->result = -t.error;
 	k->instead = nr != SYS_close;
