@@ -82,6 +82,8 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	const char *rest;
 	int64_t fd;
 
+	if ((how->flags & (O_CREAT | O_TRUNC)) && !fc_exec_room_for_fd(x))
+		return -EMFILE;
 	if (!(how->resolve & RESOLVE_IN_ROOT)) /* there the path is below dirfd, whatever its text */
 		dirfd = fc_exec_descriptor_path(x, 0, dirfd);
 	if (x->descriptor_path)

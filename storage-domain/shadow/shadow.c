@@ -316,6 +316,7 @@ static void await_session(struct fc_shadow *s)
 	s->descriptors_end = FC_DOMAIN_FD_FIRST + (uint32_t)s->slot->held[FC_FILES];
 	if (s->descriptors_end > s->slot->descriptors_max)
 		s->descriptors_end = s->slot->descriptors_max;
+	s->descriptors_top = FC_DOMAIN_FD_FIRST;
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
 	r = s->transport->begin(s, &p);

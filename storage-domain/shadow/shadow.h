@@ -96,6 +96,7 @@ struct fc_shadow {
 	struct fc_roster_slot *slot;
 
 	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
+	uint32_t descriptors_top;  /* the first that the client has not had yet; workers change it */
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
 	bool cut_off;              /* the peer has broken the protocol: no request of its runs any more */
 

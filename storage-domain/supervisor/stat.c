@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/atomic.h"
+#include "storage-domain/counters.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/supervisor/supervisor.h"
 

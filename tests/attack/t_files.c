@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -48,6 +49,16 @@ static unsigned fill(struct session *s, unsigned most)
 	return n;
 }
 
+/* Refused for its number, an open has done nothing: natively the number is found first. */
+static void keeps(struct session *s)
+{
+	int64_t r = attack_open_file(s, "/data/kept", O_WRONLY | O_TRUNC, 0);
+	struct stat st;
+
+	EXPECT(right_error(r), "one more: %s", r < 0 ? strerror((int)-r) : "opened");
+	EXPECT(!stat(attack_file("kept"), &st) && st.st_size == 4, "an open that was refused has emptied its file");
+}
+
 static void natively(void)
 {
 	unsigned n = 0;
@@ -68,6 +79,7 @@ static void limited(void)
 		files = fill(&s[n], ATTEMPTS);
 		printf("# session %u: %u descriptors\n", n, files);
 		EXPECT(files <= FILES, "a process that may have %d open files has %u in a session", FILES, files);
+		keeps(&s[n]);
 	}
 	EXPECT(n, "a process with RLIMIT_NOFILE %d cannot attach", FILES);
 	while (n)
@@ -111,6 +123,7 @@ int main(void)
 
 	attack_begin(&setup);
 	attack_make_file("file", "text", 0, 0644);
+	attack_make_file("kept", "text", 0, 0666);
 	attack_natively(ATTACKER, "open files of a process with RLIMIT_NOFILE 64", natively);
 	attack_by(ATTACKER, "open files of a process with RLIMIT_NOFILE 64", limited);
 	attack_by(ATTACKER, "open files of a child's session", forked);
