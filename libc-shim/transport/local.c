@@ -238,8 +238,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
  */
 static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool known, int *status)
 {
-	struct timespec pause = { .tv_nsec = BUSY_FIRST_NS };
-	uint64_t deadline = shim_now_ns() + BUSY_NS;
+	uint64_t pause = BUSY_FIRST_NS, deadline = shim_now_ns() + BUSY_NS;
 
 	for (;;) {
 		struct fc_msg m = *question;
@@ -260,9 +259,9 @@ static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool
 				 ": this storage domain hangs up again and again", NULL);
 			return -EIO;
 		}
-		fc_call(SYS_nanosleep, &pause, 0);
-		if (pause.tv_nsec < BUSY_LAST_NS)
-			pause.tv_nsec *= 2;
+		shim_wait_ns(pause);
+		if (pause < BUSY_LAST_NS)
+			pause *= 2;
 	}
 }
 
