@@ -49,7 +49,7 @@ struct fc_stat_session {
 	uint32_t queue_depth; /* requests waiting right now */
 	uint32_t workers;
 	uint32_t awake;       /* of these, executing or spinning */
-	uint32_t descriptors; /* open domain descriptors (0 if not counted) */
+	uint32_t descriptors; /* open domain descriptors */
 	uint64_t data_bytes;  /* size of the data area */
 	uint64_t age_ns;
 	char comm[16];

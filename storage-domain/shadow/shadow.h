@@ -59,6 +59,7 @@ struct fc_roster_slot {
 	uint32_t workers;
 	uint32_t awake;
 	uint32_t queue_depth; /* when the supervisor last asked for a sample */
+	uint32_t descriptors; /* the same */
 	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
 	uint32_t rung;        /* futex words of a domain whose clients cannot wake anybody here (xen/bell.c): workers */
 	uint32_t stream_bell; /* ... and those in the middle of a stream */

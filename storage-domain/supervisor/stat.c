@@ -50,6 +50,7 @@ static void fill_session(const struct fc_roster_slot *slot, uint64_t now, struct
 		.shadow_pid = slot->shadow_pid,
 		.uid = slot->uid,
 		.queue_depth = slot->queue_depth,
+		.descriptors = slot->descriptors,
 		.workers = slot->workers,
 		.awake = slot->awake,
 		.data_bytes = slot->data_bytes,
