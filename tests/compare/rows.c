@@ -2,7 +2,7 @@
 /*
  * rows.c - the rows of syscalls.def as the comparison sees them: name, number and argument kinds in the caller's order,
  * legacy forms included, and the C library's function for a row where it has one. A SYSCALL or LEGACY row needs nothing
- * here; an IRREGULAR one needs its argument kinds in irregular[].
+ * here; a TRANSLATED one needs its argument kinds in translated[].
  */
 #define _GNU_SOURCE
 #include "compare.h"
@@ -78,7 +78,7 @@ static const struct legacy legacy[] = {
 #include "farcall/syscalls.def"
 };
 
-static const struct row irregular[] = {
+static const struct row translated[] = {
 	{ "dup2", SYS_dup2, { FD, VAL }, 2, true },
 	{ "dup3", SYS_dup3, { FD, VAL, HEX }, 3, true },
 	{ "close_range", SYS_close_range, { VAL, VAL, HEX }, 3, true },
@@ -88,8 +88,8 @@ static const struct row irregular[] = {
 	{ "futimesat", SYS_futimesat, { DIRFD, PATH, IN_OBJ(struct timeval2) }, 3, false },
 };
 
-static const char *const irregular_names[] = {
-#define IRREGULAR(name, ...) #name,
+static const char *const translated_names[] = {
+#define TRANSLATED(name, ...) #name,
 #include "farcall/syscalls.def"
 };
 
@@ -136,16 +136,16 @@ void rows_init(void)
 		add_row(&regular[i]);
 	for (size_t i = 0; i < sizeof legacy / sizeof legacy[0]; i++)
 		add_legacy(&legacy[i]);
-	for (size_t i = 0; i < sizeof irregular_names / sizeof irregular_names[0]; i++) {
+	for (size_t i = 0; i < sizeof translated_names / sizeof translated_names[0]; i++) {
 		size_t j = 0;
 
-		while (j < sizeof irregular / sizeof irregular[0] && strcmp(irregular[j].name, irregular_names[i]))
+		while (j < sizeof translated / sizeof translated[0] && strcmp(translated[j].name, translated_names[i]))
 			j++;
-		if (j == sizeof irregular / sizeof irregular[0]) {
-			fprintf(stderr, "compare: irregular row %s has no argument kinds in rows.c\n", irregular_names[i]);
+		if (j == sizeof translated / sizeof translated[0]) {
+			fprintf(stderr, "compare: translated row %s has no argument kinds in rows.c\n", translated_names[i]);
 			exit(2);
 		}
-		add_row(&irregular[j]);
+		add_row(&translated[j]);
 	}
 }
 
