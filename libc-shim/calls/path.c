@@ -49,13 +49,13 @@ struct legacy {
 #define K(n) { CONSTANT, n }
 #define LEGACY(name, target_, ...) [SYS_##name] = { SYS_##target_, { __VA_ARGS__ } },
 /* clang-format on */
-static const struct legacy legacy_forms[512] = {
+static const struct legacy legacy_forms[FC_NUMBERS] = {
 #include "farcall/syscalls.def"
 };
 
 const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
 {
-	if ((unsigned long)nr >= 512)
+	if ((unsigned long)nr >= FC_NUMBERS)
 		return NULL;
 	const struct legacy *l = &legacy_forms[nr];
 
