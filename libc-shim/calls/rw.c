@@ -37,6 +37,7 @@
 #define GATHER_MAX ((size_t)GATHER_CHUNKS_MAX * FC_CHUNK)
 #define STREAM_SLOTS 4
 #define SEEK_FIRST (1u << 20) /* a read at the file's offset this large first asks how much there is */
+#define READ_TRIES 3          /* of a number that others open and close meanwhile */
 
 struct transfer {
 	bool write;
@@ -455,9 +456,14 @@ static long plain(long nr, long a[6], bool write)
 /* After EISDIR, which may be a placeholder's: another thread is just opening or closing this number. */
 static long read_again(long nr, long a[6])
 {
-	if (shim_is_placeholder((int)a[0]))
-		return -EBADF;
-	return shim_native(nr, a); /* a directory, or what has this number by now, if anything */
+	long r = -EISDIR;
+
+	for (int i = 0; i < READ_TRIES && r == -EISDIR; i++) {
+		if (shim_is_placeholder((int)a[0]))
+			return -EBADF;
+		r = shim_native(nr, a); /* a directory, or what has this number by now, if anything */
+	}
+	return r;
 }
 
 long shim_do_read(long nr, long a[6])
