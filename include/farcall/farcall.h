@@ -17,6 +17,7 @@
 
 #define FC_STAT_MAGIC 0x31746174536c6c61ull
 
+/* Counters of 8 bytes each, and nothing else: they are summed as such. */
 struct fc_stat_counters {
 	uint64_t calls;      /* requests completed */
 	uint64_t errors;     /* of these, with a negative result */

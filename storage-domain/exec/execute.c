@@ -107,14 +107,15 @@ int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 bool fc_exec_room_for_fd(struct fc_exec *x)
 {
 	int64_t fd;
+	bool room;
 
 	if (fc_load(&x->s->descriptors_top) < fc_load(&x->s->descriptors_end))
-		return true;
-	fd = fc_exec_new_fd(x, fc_call(SYS_fcntl, FC_FD_NULL, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST));
-	if (fd < 0)
-		return false;
-	fc_call(SYS_close, fd);
-	return true;
+		return true; /* all numbers that it has ever had are paid for, and one more */
+	fd = fc_call(SYS_fcntl, FC_FD_NULL, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+	room = paid_for(x->s, fd);
+	if (fd >= 0)
+		fc_call(SYS_close, fd);
+	return room;
 }
 
 /* ---- rows ---- */
