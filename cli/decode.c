@@ -24,7 +24,7 @@ static unsigned kind_of(unsigned nr)
 	switch (nr) {
 #define SYSCALL(name, ...) case SYS_##name:
 #define LEGACY(name, ...) case SYS_##name:
-#define IRREGULAR(name, ...) case SYS_##name:
+#define TRANSLATED(name, ...) case SYS_##name:
 #include "farcall/syscalls.def"
 		return FC_SITE_CALL;
 #define HOOKED FC_SITE_CALL

@@ -85,7 +85,7 @@ const struct fc_row *fc_row_by_nr(unsigned nr)
 #define PASS 0
 #define BY(handler) 0
 #define REFUSE(error) error
-#define IRREGULAR(name_, ...) [SYS_##name_] = { #name_, { __VA_ARGS__ }, 0 },
+#define TRANSLATED(name_, ...) [SYS_##name_] = { #name_, { __VA_ARGS__ }, 0 },
 #define LOCAL(nr, name_, site, handler, ...) [nr] = { #name_, { __VA_ARGS__ }, handler },
 
 static const struct fc_local locals[FC_NUMBERS] = {
@@ -107,7 +107,7 @@ const struct fc_local *fc_local_by_nr(unsigned nr)
 #define ONE(nr) +1
 #define SYSCALL(name, ...) ONE(name)
 #define LEGACY(name, ...) ONE(name)
-#define IRREGULAR(name, ...) ONE(name)
+#define TRANSLATED(name, ...) ONE(name)
 #define LOCAL(nr, ...) ONE(nr)
 enum {
 	ROWS = 0
@@ -123,7 +123,7 @@ _Static_assert(ROWS == LAST_OLD + 1 + LAST_NEW - FIRST_NEW + 1, "every system ca
 /* clang-format on */
 #define SYSCALL(name, ...) NUMBER(SYS_##name)
 #define LEGACY(name, ...) NUMBER(SYS_##name)
-#define IRREGULAR(name, ...) NUMBER(SYS_##name)
+#define TRANSLATED(name, ...) NUMBER(SYS_##name)
 #define LOCAL(nr, ...) NUMBER(nr)
 static __attribute__((unused)) void one_row_each(unsigned nr)
 {

@@ -19,7 +19,7 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
-#include "libc-shim/process/fork.h"
+#include "libc-shim/process/inherit.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
@@ -119,8 +119,11 @@ static int open_placeholder(struct shim_process *p)
 	choose_numbers(p);
 	p->placeholder = shim_hide_fd(p, (int)fd);
 	shim_limits_look(p);
-	if (p->placeholder < 0 || fc_call(SYS_fstat, p->placeholder, &st) < 0)
-		return -EBADF;
+	if (p->placeholder < 0)
+		return p->placeholder;
+	fd = fc_call(SYS_fstat, p->placeholder, &st);
+	if (fd < 0)
+		return (int)fd;
 	shim.placeholder_dev = st.st_dev;
 	shim.placeholder_ino = st.st_ino;
 	return 0;
@@ -210,6 +213,17 @@ static const char *find_directory(char **envp)
 	return r > 0 ? shim.config.dir : NULL;
 }
 
+/*
+ * Did the start fail only because the host had nothing to give just now? Who was to have remote files must not work on local ones
+ * because of that, or on both with half of its calls hooked. (A runtime directory or a table that is not there, or not for this
+ * program, is something else: then it runs locally, as it says.)
+ */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EAGAIN || error == -EINTR ||
+	       error == -EIO;
+}
+
 /* glibc passes the environment to constructors, and has not set its variable yet; other libraries do it the other way round. */
 extern char **environ __attribute__((weak));
 
@@ -228,14 +242,15 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 	inherited = variable(envp, "FARCALL_EXEC");
 	if (!dir)
 		return;
-	if (start(dir, envp) < 0) {
-		if (is_set(envp, "FARCALL_STRICT"))
+	int r = start(dir, envp);
+	if (r < 0) {
+		if (is_shortage(r) || is_set(envp, "FARCALL_STRICT"))
 			fc_call(SYS_exit_group, 125);
 		return;
 	}
 	shim.ready = true;
 	if (inherited) {
-		shim_exec_restore(inherited);
+		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");
 	}
 	if (shim.check)

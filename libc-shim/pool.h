@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/atomic.h"
+
 #define SHIM_POOL_BLOCK (1u << 18) /* bytes that are mapped at a time */
 #define SHIM_POOL_BLOCKS 256
 
@@ -29,6 +31,12 @@ static inline uint32_t shim_pool_each(const struct shim_pool *p)
 static inline void *shim_pool_at(const struct shim_pool *p, uint32_t n)
 {
 	return p->block[n / shim_pool_each(p)] + (uint64_t)(n % shim_pool_each(p)) * p->size;
+}
+
+/* Can there be a piece `n`? */
+static inline bool shim_pool_has(const struct shim_pool *p, uint32_t n)
+{
+	return n < fc_load(&p->top) && fc_load_acquire(&p->block[n / shim_pool_each(p)]);
 }
 
 /* None mapped yet. */

@@ -75,16 +75,19 @@ static const char *const names[] = {
 /* A descriptor of the application's; `<` and its path, if that is known. */
 static void put_descriptor(struct line *l, int fd)
 {
-	const struct shim_process *p = shim_process();
-	const struct shim_file *f = shim.trace_paths ? shim_file_of(p, shim_fd_get(p, fd)) : NULL;
+	struct shim_process *p = shim_process();
+	uint64_t held =
+		shim.trace_paths && (uint32_t)fd < SHIM_FDS ? shim_file_hold(p, &p->fd[fd], shim_fd_get(p, fd)) : 0;
+	const struct shim_file *f = shim_file_of(p, held);
 	const char *path = f ? shim_file_path(p, f) : NULL;
 
 	put_number(l, fd, 10);
-	if (!path)
-		return;
-	put(l, "<");
-	put(l, path);
-	put(l, ">");
+	if (path) {
+		put(l, "<");
+		put(l, path);
+		put(l, ">");
+	}
+	shim_file_drop(p, held);
 }
 
 static void put_result(struct line *l, bool opens, int64_t r)

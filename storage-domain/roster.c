@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* roster.c - the memory all processes of a domain share, see roster.h. It does not decide who gets a slot. */
 #define _GNU_SOURCE
-#include "common/atomic.h"
 #include "storage-domain/roster.h"
 
 #include <string.h>
 #include <sys/mman.h>
+
+#include "common/atomic.h"
+#include "storage-domain/counters.h"
 
 static uint32_t self; /* 1 + this process' slot */
 
@@ -31,18 +33,6 @@ struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences
 void fc_roster_adopt(uint32_t index)
 {
 	self = index + 1;
-}
-
-void fc_counters_add(struct fc_stat_counters *to, const struct fc_stat_counters *from)
-{
-	to->calls += from->calls;
-	to->errors += from->errors;
-	to->bytes_in += from->bytes_in;
-	to->bytes_out += from->bytes_out;
-	to->spin_hits += from->spin_hits;
-	to->sleeps += from->sleeps;
-	to->wakeups += from->wakeups;
-	to->interrupts += from->interrupts;
 }
 
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total)

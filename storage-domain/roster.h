@@ -41,6 +41,4 @@ void fc_roster_adopt(uint32_t index);
 /* The process of slot `index` is dead: take its licences back, add its counters to *total and clear the slot. */
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total);
 
-void fc_counters_add(struct fc_stat_counters *to, const struct fc_stat_counters *from);
-
 #endif

@@ -11,7 +11,8 @@
  *   1.1  `mapped`; no buffer crosses the boundary of a data segment.
  *   2.0  local memory that a session grows by is touched by the client first, and can be sealed by the domain (control.h, GROW).
  *   2.1  fchmodat2, setxattrat, getxattrat, listxattrat, removexattrat, file_getattr, file_setattr, cachestat; struct xattr_args in the data area;
- *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks.
+ *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks. From now on a call that
+ *        a domain does not know is ENOSYS.
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
  *
  * Rules

@@ -17,6 +17,7 @@
 
 #define FC_STAT_MAGIC 0x31746174536c6c61ull
 
+/* Counters of 8 bytes each, and nothing else: they are summed as such. */
 struct fc_stat_counters {
 	uint64_t calls;      /* requests completed */
 	uint64_t errors;     /* of these, with a negative result */
@@ -49,7 +50,7 @@ struct fc_stat_session {
 	uint32_t queue_depth; /* requests waiting right now */
 	uint32_t workers;
 	uint32_t awake;       /* of these, executing or spinning */
-	uint32_t descriptors; /* open domain descriptors (0 if not counted) */
+	uint32_t descriptors; /* open domain descriptors */
 	uint64_t data_bytes;  /* size of the data area */
 	uint64_t age_ns;
 	char comm[16];

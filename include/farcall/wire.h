@@ -110,7 +110,7 @@ struct fc_row {
  * forms have no row. */
 const struct fc_row *fc_row_by_nr(unsigned nr);
 
-/* one row of local.def, or an IRREGULAR one, as data */
+/* one row of local.def, or a TRANSLATED one, as data */
 struct fc_local {
 	const char *name;
 	uint8_t kind[6]; /* enum fc_kind */

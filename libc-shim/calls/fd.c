@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -86,34 +85,14 @@ void shim_close_untold(int fd)
 	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
-int shim_file_identify(struct shim_process *p, uint64_t w, uint64_t *dev, uint64_t *ino)
-{
-	struct shim_file *f = shim_file_of(p, w);
-	struct stat st = { 0 };
-	long r = 0;
-
-	if (!f || !fc_load(&f->ino)) {
-		r = shim_simple(p, shim_fd_domain(w), SYS_fstat, shim_fd_number(w), (long)&st, 0);
-		*dev = st.st_dev;
-		*ino = st.st_ino;
-	}
-	if (f && r == 0 && !fc_load(&f->ino)) {
-		fc_store(&f->dev, *dev);
-		fc_store_release(&f->ino, *ino);
-	} else if (f && r == 0) {
-		*ino = fc_load_acquire(&f->ino);
-		*dev = fc_load(&f->dev);
-	}
-	return (int)r;
-}
-
 /* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
 static long dup_into(struct shim_process *p, int from, uint64_t w, int placeholder)
 {
 	if (placeholder < 0)
 		return placeholder;
 	long dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0);
-	return shim_install(p, shim_fd_domain(w), dfd, placeholder, (w & SHIM_FD_DIRECT) | shim_file_share(p, from, w));
+	return shim_install(p, shim_fd_domain(w), dfd, placeholder,
+			    (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[from], w));
 }
 
 /* dup2 and dup3: the kernel replaces `to` by a copy of `from` in one step; then our table follows. */
@@ -133,7 +112,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 			shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
 		return r;
 	}
-	uint64_t flags = w ? (w & SHIM_FD_DIRECT) | shim_file_share(p, (int)a[0], w) : 0;
+	uint64_t flags = w ? (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[(uint32_t)a[0]], w) : 0;
 	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, flags) : 0);
 	if (old)
 		close_domain_fd(p, old);
@@ -282,6 +261,21 @@ long shim_refuse(struct shim_process *p, uint64_t w, int error)
 	return flags < 0 ? flags : flags & O_PATH ? -EBADF : error;
 }
 
+/* F_SETFL has set those that can be set. */
+static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t flags)
+{
+	const uint32_t settable = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
+	uint64_t now = flags & O_DIRECT ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;
+	uint64_t held = shim_file_hold(p, &p->fd[fd], w);
+	struct shim_file *f = shim_file_of(p, held);
+
+	if (f)
+		fc_store(&f->flags, (f->flags & ~settable) | (flags & settable));
+	shim_file_drop(p, held);
+	if (now != w)
+		fc_cas(&p->fd[fd], w, now);
+}
+
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -301,11 +295,7 @@ long shim_do_fcntl(long nr, long a[6])
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);
-	if (cmd == F_SETFL && r == 0) {
-		uint64_t now = (a[2] & O_DIRECT) ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;
-
-		if (now != w)
-			fc_cas(&p->fd[(uint32_t)a[0]], w, now);
-	}
+	if (cmd == F_SETFL && r == 0)
+		follow_flags(p, (int)a[0], w, (uint32_t)a[2]);
 	return r;
 }

@@ -37,6 +37,7 @@
 #define GATHER_MAX ((size_t)GATHER_CHUNKS_MAX * FC_CHUNK)
 #define STREAM_SLOTS 4
 #define SEEK_FIRST (1u << 20) /* a read at the file's offset this large first asks how much there is */
+#define READ_TRIES 3          /* of a number that others open and close meanwhile */
 
 struct transfer {
 	bool write;
@@ -452,12 +453,17 @@ static long plain(long nr, long a[6], bool write)
 	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
 
-/* EISDIR from a placeholder: another thread is just opening or closing this number. */
+/* After EISDIR, which may be a placeholder's: another thread is just opening or closing this number. */
 static long read_again(long nr, long a[6])
 {
-	if (shim_fd_get(shim_process(), a[0]))
-		return plain(nr, a, false);
-	return shim_is_placeholder((int)a[0]) ? -EBADF : -EISDIR;
+	long r = -EISDIR;
+
+	for (int i = 0; i < READ_TRIES && r == -EISDIR; i++) {
+		if (shim_is_placeholder((int)a[0]))
+			return -EBADF;
+		r = shim_native(nr, a); /* a directory, or what has this number by now, if anything */
+	}
+	return r;
 }
 
 long shim_do_read(long nr, long a[6])
@@ -467,7 +473,9 @@ long shim_do_read(long nr, long a[6])
 	if (shim_fd_get(shim_process(), a[0]))
 		return plain(nr, a, false);
 	r = shim_native(nr, a);
-	return likely(r != -EISDIR) ? r : read_again(nr, a);
+	if (likely(r != -EISDIR))
+		return r;
+	return shim_fd_get(shim_process(), a[0]) ? plain(nr, a, false) : read_again(nr, a);
 }
 
 long shim_do_write(long nr, long a[6])
@@ -504,18 +512,23 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 
 long shim_do_vector(long nr, long a[6])
 {
-	long c[6];
 	const struct fc_row *row;
+	long c[6], r;
 
-	if (likely(!shim_fd_get(shim_process(), a[0])))
-		return shim_native(nr, a);
+	if (likely(!shim_fd_get(shim_process(), a[0]))) {
+		r = shim_native(nr, a);
+		if (likely(r != -EISDIR))
+			return r;
+		if (!shim_fd_get(shim_process(), a[0]))
+			return read_again(nr, a);
+	}
 	row = shim_canonical(nr, a, c);
 	if ((nr == SYS_preadv || nr == SYS_pwritev) && c[3] < 0)
 		return -EINVAL;
 	struct shim_frame *f = shim_frame_begin();
 	if (!f)
 		return -EDEADLK;
-	long r = vector(row, c, (struct iovec *)shim_scratch(f));
+	r = vector(row, c, (struct iovec *)shim_scratch(f));
 	shim_frame_end(f);
 	return r;
 }

@@ -107,7 +107,7 @@ static bool alone(void)
 
 static int spares_wanted(const struct shim_process *p)
 {
-	struct rlimit64 limit = { 0 };
+	struct rlimit64 limit = { RLIM64_INFINITY, RLIM64_INFINITY };
 	int n = 2; /* what a message brings, or takes */
 
 	fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit);

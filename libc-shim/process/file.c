@@ -48,14 +48,15 @@ void shim_files_unmap(struct shim_files *fs)
 
 void shim_files_forked(struct shim_files *fs)
 {
-	fs->forks++;
+	fc_faa(&fs->forks, 1u);
 }
 
 struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w)
 {
 	uint32_t n = shim_fd_file(w);
 
-	return n ? shim_pool_at(&p->files.records, n) : NULL;
+	/* a fork in the middle of another thread's open may have copied the word and not what it names */
+	return n && shim_pool_has(&p->files.records, n) ? shim_pool_at(&p->files.records, n) : NULL;
 }
 
 /* ---- paths ---- */
@@ -86,10 +87,14 @@ static void name(struct shim_process *p, struct shim_file *f, const char *dir, c
 
 const char *shim_file_path(const struct shim_process *p, const struct shim_file *f)
 {
-	const char *text = f->name ? shim_pool_at(&p->files.names[f->name_size], f->name) : NULL;
+	const struct shim_pool *names = &p->files.names[f->name_size % SHIM_NAMES];
+	const char *text;
 
 	/* in a copy that was made while another thread wrote it, it may be of two paths */
-	return text && f->name_bytes <= name_size[f->name_size] && !text[f->name_bytes - 1] ? text : NULL;
+	if (!f->name || !shim_pool_has(names, f->name) || !f->name_bytes || f->name_bytes > names->size)
+		return NULL;
+	text = shim_pool_at(names, f->name);
+	return text[f->name_bytes - 1] ? NULL : text;
 }
 
 /* ---- references ---- */
@@ -102,8 +107,7 @@ static void forget(struct shim_process *p, struct shim_file *f, uint32_t n)
 	shim_pool_give(&p->files.records, n);
 }
 
-uint64_t shim_file_new(struct shim_process *p, unsigned domain, int descriptor, uint32_t flags, uint64_t dir,
-		       const char *path)
+uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint64_t dir, const char *path)
 {
 	const struct shim_file *from = shim_file_of(p, dir);
 	uint32_t n = p->shared ? 0 : shim_pool_take(&p->files.records);
@@ -112,11 +116,10 @@ uint64_t shim_file_new(struct shim_process *p, unsigned domain, int descriptor, 
 	if (!n)
 		return 0;
 	f = shim_pool_at(&p->files.records, n);
-	f->domain = domain;
-	f->descriptor = descriptor;
-	f->flags = flags;
-	f->dev = f->ino = 0;
-	f->forks = p->files.forks;
+	f->domain = is->domain;
+	f->descriptor = is->descriptor;
+	f->flags = is->flags;
+	f->forks = is->forks;
 	f->name = 0;
 	if (path && path[0] == '/')
 		name(p, f, NULL, path);
@@ -126,7 +129,7 @@ uint64_t shim_file_new(struct shim_process *p, unsigned domain, int descriptor, 
 	return shim_fd_file_bits(n);
 }
 
-uint64_t shim_file_share(struct shim_process *p, int fd, uint64_t w)
+uint64_t shim_file_hold(struct shim_process *p, const uint64_t *word, uint64_t w)
 {
 	struct shim_file *f = shim_file_of(p, w);
 	uint32_t refs;
@@ -138,9 +141,9 @@ uint64_t shim_file_share(struct shim_process *p, int fd, uint64_t w)
 		if (!refs)
 			return 0;
 	} while (!fc_cas(&f->refs, refs, refs + 1));
-	if (shim_fd_get(p, fd) == w)
+	if (fc_load_acquire(word) == w)
 		return shim_fd_file_bits(shim_fd_file(w));
-	shim_file_drop(p, w); /* it was closed meanwhile: this may be another's by now */
+	shim_file_drop(p, w); /* it was let go of meanwhile: this may be another's by now */
 	return 0;
 }
 
@@ -162,5 +165,5 @@ void shim_file_enter(struct shim_process *p, uint64_t bits)
 
 bool shim_file_shared(const struct shim_process *p, const struct shim_file *f)
 {
-	return p->shared || f->forks != p->files.forks;
+	return p->shared || f->forks != fc_load(&p->files.forks);
 }

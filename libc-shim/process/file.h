@@ -6,6 +6,7 @@
  *
  * open makes a record; dup, dup2, dup3 and F_DUPFD share it; close, close_range, dup2 onto it and close-on-exec let go of it; fork and vfork copy all
  * records, and both processes then have files in common; exec takes them along.
+ * Device and inode are not here: nobody asks for them yet, and a domain would have to be asked.
  */
 #ifndef FC_SHIM_FILE_H
 #define FC_SHIM_FILE_H
@@ -25,15 +26,13 @@ struct shim_file {
 	uint32_t refs;       /* descriptors of this process that refer to it; 0 = the record is free */
 	uint32_t domain;     /* which of the configuration's */
 	int32_t descriptor;  /* the domain's, as open got it; those that dup has made may outlive it */
-	uint32_t flags;      /* of the open, and of that alone: F_SETFL is not followed */
-	uint64_t dev, ino;   /* in the domain; 0 and 0: nobody has asked yet */
-	uint32_t forks;      /* how many forks this process had come from or made, when it was opened */
+	uint32_t flags;      /* of the open, and of this process' F_SETFL since */
+	uint32_t forks;      /* how many forks this process had come from or made, before it was opened */
 	uint32_t name;       /* a piece of names[name_size]; 0 = not known */
 	uint16_t name_size;  /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
-	uint32_t spare[2];
 };
-_Static_assert(sizeof(struct shim_file) == 64, "a power of two, and one line");
+_Static_assert(sizeof(struct shim_file) == 32, "a power of two");
 
 struct shim_files {
 	struct shim_pool records;
@@ -45,31 +44,29 @@ void shim_files_init(struct shim_files *fs);
 bool shim_files_copy(struct shim_files *to, const struct shim_files *from);
 void shim_files_unmap(struct shim_files *fs);
 
-/* The process has forked, or has been: all files that are open are another process', too. */
+/* All files that are open are another process', too: to be said on both sides of a fork, for a file that is opened meanwhile. */
 void shim_files_forked(struct shim_files *fs);
 
 /*
- * A record for a file that has just been opened, with one reference, as bits of a descriptor's word; 0: none. `path` (may be null) is how
- * the call named it, `dir` the bits of the directory's word, if it was relative to one: from these two the path is made, if it can be.
+ * A record for a file that has just been opened, with one reference, as bits of a descriptor's word; 0: none. Of `is` domain, descriptor,
+ * flags and forks are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
+ * one: from these two the path is made, if it can be.
  */
-uint64_t shim_file_new(struct shim_process *p, unsigned domain, int descriptor, uint32_t flags, uint64_t dir,
-		       const char *path);
+uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint64_t dir, const char *path);
 
-/* One reference more, for a copy of descriptor `fd`, whose word is w: its bits; 0 if it has gone meanwhile. */
-uint64_t shim_file_share(struct shim_process *p, int fd, uint64_t w);
+/* One reference more to the file of w, which is what `word` holds: its bits; 0 if that has changed meanwhile. */
+uint64_t shim_file_hold(struct shim_process *p, const uint64_t *word, uint64_t w);
 /* One less: a word is no more. */
 void shim_file_drop(struct shim_process *p, uint64_t w);
 
 /* From here on the current directory is the file of these bits, whose reference it takes; 0: not known, or local. */
 void shim_file_enter(struct shim_process *p, uint64_t bits);
 
-/* What is known about the file of a word; null: nothing. It stays as long as the descriptor does. */
+/* What is known about the file of a word; null: nothing. It stays as long as somebody holds it. */
 struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w);
 /* Its path as opened: absolute, by its text; null: not known. */
 const char *shim_file_path(const struct shim_process *p, const struct shim_file *f);
 /* May another process have it, too? */
 bool shim_file_shared(const struct shim_process *p, const struct shim_file *f);
-/* Offered by calls/fd.c: its device and inode, asked now if nobody has yet. 0 or -errno. */
-int shim_file_identify(struct shim_process *p, uint64_t w, uint64_t *dev, uint64_t *ino);
 
 #endif

@@ -58,7 +58,10 @@ static int fork_shadow(struct shim_process *p, unsigned domain, struct shim_offs
 	o->sock = -1;
 	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
 		return 0;
+	/* twice: what is opened in between is shared, and what was open before is so already */
+	shim_files_forked(&p->files);
 	r = shim_transport(s)->fork(s, o);
+	shim_files_forked(&p->files);
 	return r == -EAGAIN || r == -ENOMEM ? r : 0;
 }
 
@@ -138,8 +141,6 @@ void shim_fork_parent(struct shim_process *p, const struct shim_offspring o[SHIM
 			shim_transport(&p->session[d])->forked(&p->session[d], o[d].id, (int)r);
 		shim_done_with(p, o[d].sock);
 	}
-	if (r > 0)
-		shim_files_forked(&p->files);
 }
 
 void shim_fork_child(struct shim_process *p, struct shim_thread *was, const struct shim_offspring o[SHIM_DOMAINS],
@@ -200,6 +201,7 @@ void shim_copy_free(struct shim_process *copy)
 
 void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS])
 {
+	shim_files_forked(&copy->files);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		adopt(copy, d, &o[d], copy->session[d].state == SHIM_SESSION_DEAD);
 	orphan_check(copy);
@@ -218,7 +220,6 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	struct shim_process *parent = shim_base(t), *p;
 
 	shim_lock(&all, &all_saved);
-	shim_files_forked(&parent->files);
 	p = shim_copy_make(parent);
 	if (!p) {
 		shim_unlock(&all, &all_saved);
@@ -285,7 +286,7 @@ long shim_do_exit(long nr, long a[6])
 	}
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
 	if (p == &shim.process)
-		fc_store(&shim.ending, true);
+		fc_store(&shim.ending, (uint32_t)p->pid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
@@ -375,7 +376,10 @@ long shim_do_rlimit(long nr, long a[6])
 		shim_limits_look(p);
 	if (which != RLIMIT_FSIZE)
 		return r;
-	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now);
+	/* what it is now, or else what it has been set to */
+	if (fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &now) < 0 &&
+	    fc_copy_from_user(&now, (void *)(nr == SYS_setrlimit ? a[1] : a[2]), sizeof now))
+		return r;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
 

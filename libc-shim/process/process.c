@@ -46,6 +46,13 @@ struct shim_process *shim_process_own(void)
 	return p || shim_vfork_copy(t, &p) == 0 ? p : NULL;
 }
 
+bool shim_ending(void)
+{
+	uint32_t pid = fc_load(&shim.ending);
+
+	return unlikely(pid) && pid == (uint32_t)fc_call(SYS_getpid);
+}
+
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
 {
 	uint64_t old;

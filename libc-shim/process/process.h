@@ -61,6 +61,9 @@ static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)
 {
 	return (unsigned long)(uint32_t)fd < SHIM_FDS ? fc_load(&p->fd[(uint32_t)fd]) : 0;
 }
+/* Has the end of the calling process begun? Another one that has our memory goes on. */
+bool shim_ending(void);
+
 /* Replace a descriptor's word; returns the old one, whose file has one reference less now. */
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
 

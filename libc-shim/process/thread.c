@@ -227,7 +227,7 @@ void shim_frame_end(struct shim_frame *f)
 	struct shim_thread *t = shim_self();
 
 	/* Another thread has said goodbye, which ends calls early; before anybody can notice, this one is gone too. */
-	while (unlikely(fc_load(&shim.ending)))
+	while (unlikely(fc_load(&shim.ending)) && shim_ending())
 		fc_call(SYS_pause);
 	struct shim_frame held = frame_take(f);
 	frame_release(&held);

@@ -122,6 +122,9 @@ bool shim_wait_for_room(struct shim_requests *q, unsigned round);
 /* The same for what is given back within a moment, by a thread that is in the way of nobody else. */
 void shim_wait_a_moment(void);
 
+/* Before another look at what nobody announces: a change of ids, a domain without places. A signal ends it early. */
+void shim_wait_ns(uint64_t ns);
+
 /* Some has been given back. */
 static inline void shim_room(struct shim_requests *q)
 {

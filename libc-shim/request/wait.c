@@ -256,3 +256,10 @@ void shim_wait_a_moment(void)
 {
 	fc_call(SYS_sched_yield);
 }
+
+void shim_wait_ns(uint64_t ns)
+{
+	const struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000) };
+
+	fc_call(SYS_nanosleep, &ts, 0);
+}

@@ -119,9 +119,12 @@ void shim_shrink(struct shim_session *s)
 	    shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;
 
-		s->chunks = half;
-		shim_transport(s)->shrink(s, length);
-		reserve(s, length, length);
+		if (shim_transport(s)->shrink(s, length) == 0) {
+			s->chunks = half;
+			reserve(s, length, length);
+		} else { /* both ends have it still */
+			shim_chunks_give(s, half, half);
+		}
 	}
 	shim_unlock(&s->lock, &saved);
 }

@@ -90,11 +90,16 @@ bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count)
 	for (uint32_t i = first; i < first + count; i++) {
 		if (fc_cas(&s->chunk_owner[i], 0, TAKEN))
 			continue;
-		while (i-- > first)
-			fc_store(&s->chunk_owner[i], 0);
+		shim_chunks_give(s, first, i - first);
 		return false;
 	}
 	return true;
+}
+
+void shim_chunks_give(struct shim_session *s, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		fc_store_release(&s->chunk_owner[i], 0);
 }
 
 void shim_data_nap(struct shim_session *s)

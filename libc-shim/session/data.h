@@ -7,6 +7,7 @@
 
 /* Take chunks [first, first + count), all or none of them. */
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
+void shim_chunks_give(struct shim_session *s, uint32_t first, uint32_t count); /* those that have been taken */
 /* A thread goes to sleep: a moment to give back what has not been needed for a while. */
 void shim_data_nap(struct shim_session *s);
 /* The chunk that stays with the entry; -1 if there is none to be had. */

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include "common/atomic.h"
 #include "common/doorbell.h"
@@ -46,13 +45,6 @@ bool shim_session_speaks(const struct shim_session *s)
 	return !uid || !shim_is_attached(s) || uid == s->ruid;
 }
 
-static void wait_for_ids(void)
-{
-	const struct timespec ts = { .tv_nsec = IDS_WAIT_NS };
-
-	fc_call(SYS_nanosleep, &ts, 0);
-}
-
 void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved)
 {
 	for (int looks = 0;; looks++) {
@@ -64,7 +56,7 @@ void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved)
 			return;
 		}
 		shim_unlock(&s->lock, saved); /* the signal that changes this thread's ids is let in here */
-		wait_for_ids();
+		shim_wait_ns(IDS_WAIT_NS);
 	}
 }
 
@@ -82,7 +74,7 @@ void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHI
 		if (likely(all) || looks == IDS_LOOKS)
 			return;
 		shim_sessions_unlock(p, saved);
-		wait_for_ids();
+		shim_wait_ns(IDS_WAIT_NS);
 	}
 }
 
@@ -131,7 +123,7 @@ int shim_session_get(struct shim_process *p, unsigned domain, struct shim_sessio
 
 void shim_session_fail(struct shim_session *s, const char *why)
 {
-	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD && !fc_load(&shim.ending))
+	if (fc_xchg(&s->state, SHIM_SESSION_DEAD) != SHIM_SESSION_DEAD && !shim_ending())
 		shim_say(shim.config.domain[s->domain].address,
 			 ": storage domain lost, its files fail with EIO from now on: ", why);
 }

@@ -67,15 +67,30 @@ static long receive(int sock, struct msghdr *m, int flags)
 		m->msg_flags &= ~MSG_CTRUNC;
 	}
 	if (r > 0) {
-		fc_call(SYS_recvmsg, sock, &rest, MSG_DONTWAIT);
+		long taken;
+
+		do
+			taken = fc_call(SYS_recvmsg, sock, &rest, MSG_DONTWAIT);
+		while (taken == -EINTR);
+		if (taken < 0) { /* it is there still, and the next to look takes it for a late one */
+			drop_descriptors(m);
+			return taken;
+		}
 	}
 	return r;
+}
+
+/* Why a message has not gone out, or no socket is made. If it is for want of memory that says nothing about the domain, and another time
+ * there may be some. */
+static int shortage(int r)
+{
+	return r == -ENOBUFS || r == -ETOOMANYREFS ? -ENOMEM : r;
 }
 
 /* As fc_control_ask. */
 static int ask_once(int sock, struct fc_msg *m, struct fc_packet *answer)
 {
-	int r = fc_control_send(sock, m, NULL, NULL, 0, 0);
+	int r = shortage(fc_control_send(sock, m, NULL, NULL, 0, 0));
 
 	answer->nfds = 0;
 	if (r == 0)
@@ -104,17 +119,17 @@ static int connect_to(const char *path)
 
 	if (sock >= 0 && r < 0)
 		shim_done_with(shim_process(), sock);
-	return r < 0 ? r : sock;
+	return r < 0 ? shortage(r) : sock;
 }
 
 /*
- * Send a request and wait for its answer, which is in s->packet then. -ETIMEDOUT: it has not come in time, and whenever it comes it is
- * passed over, with what it brings. Else 0 or -errno, of the connection.
+ * Send a request and wait for its answer, which is in s->packet then. -ENOMEM: it has not been sent. -ETIMEDOUT: the answer has not come in
+ * time, or could not be taken, and whenever it comes it is passed over, with what it brings. Else 0 or -errno, of the connection.
  */
 static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, int nfds)
 {
 	m->serial = ++s->serial;
-	int r = fc_control_send(s->sock, m, NULL, fds, nfds, 0);
+	int r = shortage(fc_control_send(s->sock, m, NULL, fds, nfds, 0));
 
 	if (r < 0)
 		return r;
@@ -126,19 +141,20 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, in
 	}
 	if (r == 0)
 		s->told = false; /* it has read that far */
-	if (r != -EAGAIN)
+	if (r != -EAGAIN && r != -ENOMEM)
 		return r;
 	s->owed++;
 	return -ETIMEDOUT;
 }
 
-/* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late. */
+/* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late; -ENOMEM: it may be that
+ * nobody was asked. */
 static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 	int r = exchange(s, &m, fds, nfds);
 
-	if (r == -ETIMEDOUT)
+	if (r == -ETIMEDOUT || r == -ENOMEM)
 		return r;
 	if (r < 0) { /* of the connection, not an answer */
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
@@ -183,7 +199,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 	int sock = connect_to(path);
 	unsigned uid;
 
-	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM)
+	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM || sock == -EAGAIN)
 		return sock;
 	if (sock < 0) {
 		shim_say(path, ": cannot reach this storage domain: is it running, and may you connect to it?", NULL);
@@ -200,7 +216,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 	set_timeouts(sock);
 	int r = ask_once(sock, &m, packet);
 	drop(packet); /* the domain page: the connection itself says when the domain is gone */
-	if (r == -EAGAIN || r == -EPIPE) {
+	if (r == -EAGAIN || r == -EPIPE || r == -ENOMEM) {
 		shim_done_with(shim_process(), sock);
 		return r;
 	}
@@ -222,8 +238,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
  */
 static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool known, int *status)
 {
-	struct timespec pause = { .tv_nsec = BUSY_FIRST_NS };
-	uint64_t deadline = shim_now_ns() + BUSY_NS;
+	uint64_t pause = BUSY_FIRST_NS, deadline = shim_now_ns() + BUSY_NS;
 
 	for (;;) {
 		struct fc_msg m = *question;
@@ -244,9 +259,9 @@ static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool
 				 ": this storage domain hangs up again and again", NULL);
 			return -EIO;
 		}
-		fc_call(SYS_nanosleep, &pause, 0);
-		if (pause.tv_nsec < BUSY_LAST_NS)
-			pause.tv_nsec *= 2;
+		shim_wait_ns(pause);
+		if (pause < BUSY_LAST_NS)
+			pause *= 2;
 	}
 }
 
@@ -283,7 +298,8 @@ static int attach(struct shim_session *s)
 		return sock;
 	if (r < 0)
 		shim_done_with(shim_process(), sock);
-	if (r == -EAGAIN) /* late, or there is no room for one more now: a later call may have more luck */
+	if (r == -EAGAIN ||
+	    r == -ENOMEM) /* late, or there is no room for one more now: a later call may have more luck */
 		return r;
 	if (r < 0) {
 		shim_session_fail(s, refusal(r));
@@ -399,9 +415,9 @@ static int grow(struct shim_session *s, size_t length)
 	return -EIO;
 }
 
-static void shrink(struct shim_session *s, size_t length)
+static int shrink(struct shim_session *s, size_t length)
 {
-	tell(s, FC_MSG_SHRINK, length, 0);
+	return tell(s, FC_MSG_SHRINK, length, 0);
 }
 
 static int fork_session(struct shim_session *s, struct shim_offspring *o)
@@ -453,6 +469,8 @@ static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
 {
 	int r = ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
 
+	if (r == -ENOMEM)
+		shim_session_fail(s, "it could not be told about a limit of file sizes");
 	return r == -ETIMEDOUT ? 0 : r; /* it is on its way */
 }
 

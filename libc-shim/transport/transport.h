@@ -5,7 +5,7 @@
  *
  * All are called with the session's lock held and signals blocked, and return 0 or -errno unless said otherwise. One that
  * finds the domain gone or not keeping to the protocol says so with shim_session_fail and returns -EIO. One whose answer does not
- * come in time fails, and the session goes on; but for `cred`, after which it must not.
+ * come in time fails, and the session goes on; but for `cred`, after which it must not. -ENOMEM: nothing has been asked, for want of memory.
  */
 #ifndef FC_SHIM_TRANSPORT_H
 #define FC_SHIM_TRANSPORT_H
@@ -41,8 +41,8 @@ struct shim_transport {
 
 	/* Map one more data segment behind the `length` bytes there are, as large as they; the domain has it too. */
 	int (*grow)(struct shim_session *s, size_t length);
-	/* The domain is to let go of what lies behind `length`; the caller unmaps it next. */
-	void (*shrink)(struct shim_session *s, size_t length);
+	/* The domain is to let go of what lies behind `length`; the caller unmaps it next. On an error it keeps it. */
+	int (*shrink)(struct shim_session *s, size_t length);
 
 	/* A copy of the session for a child (-EAGAIN: not in time); and which process that has become. */
 	int (*fork)(struct shim_session *s, struct shim_offspring *o);

@@ -5,14 +5,14 @@
  *
  *      interrupter                          worker
  *      -----------                          ------
- *      mark = nonce                         key = nonce, tid
- *      repeat until the call is over:       run the call; EINTR? look at mark: end, or run it again
- *        key has this nonce? signal tid     key = 0, complete the entry
+ *      repeat until the call is over:       key = nonce, tid
+ *        key has this nonce?                run the call; EINTR? look at mark: end, or run it again
+ *          mark = nonce, signal tid         key = 0, complete the entry
  *        wait a little longer each time
  *
  * So only a call that waits ends early, as under a signal of one's own: lseek, stat or close never say EINTR.
  * No fence is needed between the two columns, and a signal that comes before the call blocks is lost without harm: the interrupter
- * repeats. A signal that comes too late hits the worker's next call;
+ * repeats. So it is with a mark: an interrupter that comes late, for the entry's call before, may write its own over it. A signal that comes too late hits the worker's next call;
  * that call's mark is not set, so it runs again (EINTR means that nothing has been done).
  */
 #include "storage-domain/crew/worker.h"
@@ -81,12 +81,12 @@ int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
 	if (index == w->exec.index)
 		return 0; /* whatever was in this entry before is over */
 	run = &w->pool->run[index];
-	fc_store_release(&run->mark, mark);
 	for (;;) {
 		key = fc_load_acquire(&run->key);
-		if (key >> 32 == nonce && (uint32_t)key)
+		if (key >> 32 == nonce && (uint32_t)key) {
+			fc_store_release(&run->mark, mark);
 			syscall(SYS_tgkill, getpid(), (pid_t)(uint32_t)key, FC_WORKER_SIGNAL);
-		else if (!pending(&w->pool->s->area->entry[index], nonce))
+		} else if (!pending(&w->pool->s->area->entry[index], nonce))
 			break;
 		else if (!fc_crew_has(w->pool, w, nonce64 << 32 | index)) {
 			/* nobody has it: it is over by now, or its client was stopped before it came into the queue */

@@ -17,6 +17,7 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/queue.h"
+#include "storage-domain/counters.h"
 #include "storage-domain/crew/crew.h"
 
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
@@ -47,23 +48,7 @@ bool fc_worker_may_spin(struct fc_worker *w)
 
 void fc_worker_flush(struct fc_worker *w)
 {
-	struct fc_stat_counters *to = &w->pool->s->slot->count, *c = &w->exec.count;
-
-#define FLUSH(field)                                  \
-	do {                                          \
-		if (c->field)                         \
-			fc_faa(&to->field, c->field); \
-	} while (0)
-	FLUSH(calls);
-	FLUSH(errors);
-	FLUSH(bytes_in);
-	FLUSH(bytes_out);
-	FLUSH(spin_hits);
-	FLUSH(sleeps);
-	FLUSH(wakeups);
-	FLUSH(interrupts);
-#undef FLUSH
-	memset(c, 0, sizeof *c);
+	fc_counters_move(&w->pool->s->slot->count, &w->exec.count);
 }
 
 /* Look for requests for as long as spinning pays; true if there are some. */

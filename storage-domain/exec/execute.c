@@ -65,25 +65,57 @@ int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path)
 	return FC_CONTINUE - arg;
 }
 
+/* Whether the client may have this number. */
+static bool paid_for(struct fc_shadow *s, int64_t fd)
+{
+	uint32_t top = fc_load(&s->descriptors_top);
+
+	if (fd < FC_DOMAIN_FD_FIRST ||
+	    (fd >= (int64_t)fc_load(&s->descriptors_end) && !fc_budget_descriptor(s, (int)fd)))
+		return false;
+	while (fd >= (int64_t)top && !fc_cas(&s->descriptors_top, top, (uint32_t)fd + 1))
+		top = fc_load(&s->descriptors_top);
+	return true;
+}
+
+/* The same under the lowest number: the one that it has may be one of the shadow's own, or that much higher for a path that was
+ * being walked. */
+static int64_t lowest(int64_t fd)
+{
+	int64_t low = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+
+	fc_call(SYS_close, fd);
+	return low;
+}
+
 int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 {
-	int64_t high = fd;
-
-	if (fd >= 0 && fd < FC_DOMAIN_FD_FIRST) {
-		high = fc_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+	if (fd >= 0 && !paid_for(x->s, fd)) {
+		fd = lowest(fd);
+		if (fd >= 0 && !paid_for(x->s, fd)) {
+			fc_call(SYS_close, fd);
+			return -EMFILE;
+		}
+	}
+	if (fd >= 0 && !fc_budget_pipe(x->s, (int)fd)) {
 		fc_call(SYS_close, fd);
-	}
-	if (high < 0)
-		return high;
-	if (high >= (int64_t)fc_load(&x->s->descriptors_end) && !fc_budget_descriptor(x->s, (int)high)) {
-		fc_call(SYS_close, high);
-		return -EMFILE;
-	}
-	if (!fc_budget_pipe(x->s, (int)high)) {
-		fc_call(SYS_close, high);
 		return -ENFILE;
 	}
-	return high;
+	return fd;
+}
+
+bool fc_exec_room_for_fd(struct fc_exec *x)
+{
+	int64_t fd;
+	bool room;
+
+	if (fc_load(&x->s->descriptors_top) < fc_load(&x->s->descriptors_end))
+		return true; /* all numbers that it has ever had are paid for, and one more */
+	fd = fc_call(SYS_fcntl, FC_FD_NULL, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
+	room = paid_for(x->s, fd);
+	if (fd >= 0)
+		fc_call(SYS_close, fd);
+	return room;
 }
 
 /* ---- rows ---- */
@@ -287,7 +319,7 @@ static int64_t execute_row(struct fc_exec *x)
 	long a[6];
 
 	if (!row)
-		fc_exec_refuse(x, "a request for no known system call");
+		return -ENOSYS; /* a later version's */
 	for (int i = 0; i < 6; i++) {
 		r = translate(x, row, i, a, &paths);
 		if (r)
@@ -307,7 +339,7 @@ static int64_t execute_row(struct fc_exec *x)
 
 /* ---- dispatch ---- */
 
-static int64_t irregular(struct fc_exec *x)
+static int64_t by_number(struct fc_exec *x)
 {
 	switch (x->e.nr) {
 #define DOMAIN(name, executor) \
@@ -374,6 +406,6 @@ int64_t fc_execute(struct fc_exec *x)
 	case FC_NR_NOP:
 		return 0;
 	default:
-		return irregular(x);
+		return by_number(x);
 	}
 }

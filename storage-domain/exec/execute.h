@@ -126,4 +126,8 @@ int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path);
  * errors on. */
 int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd);
 
+/* Whether the client may have one more, before anything is opened for it: natively a number is found first, so that a file that is not
+ * opened is neither made nor emptied, nor loses the client's locks by being closed. Another worker may be faster. */
+bool fc_exec_room_for_fd(struct fc_exec *x);
+
 #endif

@@ -82,6 +82,8 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	const char *rest;
 	int64_t fd;
 
+	if (!fc_exec_room_for_fd(x))
+		return -EMFILE;
 	if (!(how->resolve & RESOLVE_IN_ROOT)) /* there the path is below dirfd, whatever its text */
 		dirfd = fc_exec_descriptor_path(x, 0, dirfd);
 	if (x->descriptor_path)
@@ -139,6 +141,8 @@ int64_t fc_exec_openat2(struct fc_exec *x)
 
 int64_t fc_exec_dup(struct fc_exec *x)
 {
+	if (!fc_exec_room_for_fd(x))
+		return -EMFILE;
 	return fc_exec_new_fd(x, fc_call(SYS_fcntl, fc_exec_fd(x->e.arg[0]), F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST));
 }
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/atomic.h"
 #include "common/region.h"
@@ -56,6 +57,23 @@ void fc_areas_forget(struct fc_shadow *s)
 {
 	s->memory->forget();
 	clear(s);
+}
+
+int fc_memory_reserve(char **at)
+{
+	size_t size = FC_DATA_MAX + FC_PAGE_SIZE;
+	void *m = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int r;
+
+	if (m == MAP_FAILED)
+		return -errno;
+	if (madvise(m, size, MADV_DONTFORK)) {
+		r = -errno;
+		munmap(m, size);
+		return r;
+	}
+	*at = m;
+	return 0;
 }
 
 /* Map the segment that follows what is there. */

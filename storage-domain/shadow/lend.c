@@ -60,8 +60,8 @@ void fc_lend(struct fc_shadow *s, const struct fc_packet *request)
 
 	if (r == 0)
 		r = l.result;
-	if (r < 0)
-		fc_shadow_answer(s, request, r, NULL, -1);
-	else if (l.sent == -EAGAIN)
+	if (r == 0 && l.sent == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
+	if (r < 0 || l.sent < 0)
+		fc_shadow_answer(s, request, r < 0 ? r : -ENOMEM, NULL, -1);
 }

@@ -9,7 +9,7 @@
  *              SESSION and has no answer.
  *     SESSION  1 fd = the client's connection; arg0, arg1 = token, arg2 = session id, arg3 = umask, arg4 = RLIMIT_FSIZE;
  *              text = what the transport adds (on Xen struct fc_xen_place). The shadow answers the client's ATTACH.
- *     SAMPLE   Answer once the roster slot's queue depth is fresh.
+ *     SAMPLE   Answer once the roster slot's queue depth and descriptors are fresh.
  *     GONE     the answer to a GONE of the shadow's: status; serial as in the question.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on

@@ -39,4 +39,7 @@ struct fc_memory {
 
 extern const struct fc_memory fc_memory_local, fc_memory_xen;
 
+/* areas.c, for both: room for the largest data area, with an inaccessible page behind it. 0 or -errno. */
+int fc_memory_reserve(char **at);
+
 #endif

@@ -145,24 +145,9 @@ static int map_area(const struct fc_packet *p, void **at)
 	return take(0, sizeof(struct fc_request_area), NULL, at);
 }
 
-static int reserve(void)
-{
-	size_t size = FC_DATA_MAX + FC_PAGE_SIZE;
-	void *m = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (m == MAP_FAILED)
-		return -errno;
-	if (madvise(m, size, MADV_DONTFORK)) {
-		munmap(m, size);
-		return -errno;
-	}
-	reserved = m;
-	return 0;
-}
-
 static int map_segment(const struct fc_packet *p, unsigned n, uint64_t offset, uint64_t size, void **at)
 {
-	int r = reserved ? 0 : reserve();
+	int r = reserved ? 0 : fc_memory_reserve(&reserved);
 
 	(void)p;
 	return r < 0 ? r : take(n, size, reserved + offset, at);

@@ -118,11 +118,11 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 
 /* ---- in the parent ---- */
 
-/* AddressSanitizer's allocator, unlike the C library's, does not take its locks for a fork: let threads that have just been
- * started get past their first allocations. */
+/* The sanitizers' allocators, unlike the C library's, do not take their locks for a fork, and a child whose parent's other thread held one
+ * never comes back: let threads that have just been started get past their first allocations. */
 static void settle(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 #endif
 }

@@ -68,11 +68,15 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd)
 {
 	struct fc_msg m = { .type = request->head.type, .serial = request->head.serial, .status = status };
+	int r;
 
 	if (arg)
 		memcpy(m.arg, arg, 3 * sizeof arg[0]);
-	if (fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT) == -EAGAIN)
+	r = fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT);
+	if (r == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
+	if (r < 0)
+		end(1); /* whoever it is for sees the session end, and need not wait for what never comes */
 }
 
 static void tell(struct fc_msg m)
@@ -226,8 +230,20 @@ static int take_cred(struct fc_shadow *s, const struct fc_packet *p)
 	return r;
 }
 
+/* Those of the client. Asked one by one: a directory of them would itself be one that the client can use. */
+static uint32_t open_descriptors(const struct fc_shadow *s)
+{
+	const int top = (int)fc_load(&s->descriptors_top);
+	uint32_t n = 0;
+
+	for (int fd = FC_DOMAIN_FD_FIRST; fd < top; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 static void sample(struct fc_shadow *s)
 {
+	s->slot->descriptors = open_descriptors(s);
 	s->slot->queue_depth = s->area ? fc_queue_depth(&s->area->queue) : 0;
 	tell((struct fc_msg){ .type = FC_LINK_SAMPLE });
 }
@@ -312,6 +328,7 @@ static void await_session(struct fc_shadow *s)
 	s->descriptors_end = FC_DOMAIN_FD_FIRST + (uint32_t)s->slot->held[FC_FILES];
 	if (s->descriptors_end > s->slot->descriptors_max)
 		s->descriptors_end = s->slot->descriptors_max;
+	s->descriptors_top = FC_DOMAIN_FD_FIRST;
 	umask(p.head.arg[3] & 0777);
 	attach.head.serial = p.head.serial;
 	r = s->transport->begin(s, &p);

@@ -59,6 +59,7 @@ struct fc_roster_slot {
 	uint32_t workers;
 	uint32_t awake;
 	uint32_t queue_depth; /* when the supervisor last asked for a sample */
+	uint32_t descriptors; /* the same */
 	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
 	uint32_t rung;        /* futex words of a domain whose clients cannot wake anybody here (xen/bell.c): workers */
 	uint32_t stream_bell; /* ... and those in the middle of a stream */
@@ -96,13 +97,14 @@ struct fc_shadow {
 	struct fc_roster_slot *slot;
 
 	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
+	uint32_t descriptors_top;  /* the first that the client has not had yet; workers change it */
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
 	bool cut_off;              /* the peer has broken the protocol: no request of its runs any more */
 
-	struct fc_workers *workers; /* worker.c's own; null while none run */
+	struct fc_workers *workers; /* crew.c's own; null while none run */
 };
 
-/* ---- offered by the execution side (worker.c) ---- */
+/* ---- offered by the execution side (crew.c) ---- */
 
 /* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
 int fc_workers_start(struct fc_shadow *s);

@@ -14,7 +14,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
 	__attribute__((noreturn));
 
-/* shadow.c: answer the client. A client that does not take its answers is cut off. */
+/* shadow.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
 /* ---- areas.c ---- */

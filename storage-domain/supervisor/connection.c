@@ -190,6 +190,8 @@ static void attach(struct fc_supervisor *v, struct fc_connection *c, const struc
 		else
 			r = hand_over(v, c, p, &peer, &cred);
 	}
+	if (fc_peer_in_want(r))
+		r = -EAGAIN; /* of ours, that is: it may come again */
 	if (r < 0) {
 		fc_log(FC_LOG_INFO, "process %d of user %u not admitted: %s", p->sender.pid, c->uid, strerror(-r));
 		answer_status(v, c, p, r);

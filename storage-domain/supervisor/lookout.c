@@ -29,6 +29,15 @@
 static int proc = -1;
 static char own_user[LINK_MAX_TEXT], own_mount[LINK_MAX_TEXT];
 static struct statx own_root, own_namespace;
+static bool in_want; /* this look has met a want of memory or descriptors */
+
+/* A system call's result. What failed for want proves nothing, and nothing else either. */
+static int noted(int r)
+{
+	if (r < 0 && (errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EINTR))
+		in_want = true;
+	return r;
+}
 
 /* /proc/WHO/NAME's text. Returns 0, or -1 if it cannot be read or is longer than what it could be compared with. */
 static int read_link(const char *who, const char *name, char text[LINK_MAX_TEXT])
@@ -37,7 +46,7 @@ static int read_link(const char *who, const char *name, char text[LINK_MAX_TEXT]
 	ssize_t n;
 
 	snprintf(path, sizeof path, "%s/%s", who, name);
-	n = readlinkat(proc, path, text, LINK_MAX_TEXT);
+	n = noted((int)readlinkat(proc, path, text, LINK_MAX_TEXT));
 	if (n <= 0 || n == LINK_MAX_TEXT)
 		return -1;
 	text[n] = '\0';
@@ -56,13 +65,13 @@ static int open_at(const char *who, const char *name, int flags)
 	char path[40];
 
 	snprintf(path, sizeof path, "%s/%s", who, name);
-	return openat(proc, path, flags | O_CLOEXEC);
+	return noted(openat(proc, path, flags | O_CLOEXEC));
 }
 
 /* Without asking a file server, which may be the client's. */
 static int look_at(int fd, unsigned mask, struct statx *st)
 {
-	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, st);
+	return noted(statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, st));
 }
 
 /* Which mount, that is: it is called "/" also if it hangs nowhere. */
@@ -99,8 +108,8 @@ static uint32_t maker_of(const char *who)
 	uid_t maker = FC_LOOKOUT_NOBODY;
 
 	for (int i = 0; fd >= 0 && i < NESTED_MAX; i++) {
-		parent = ioctl(fd, NS_GET_PARENT);
-		if (parent >= 0 && is_own_namespace(parent) && ioctl(fd, NS_GET_OWNER_UID, &maker))
+		parent = noted(ioctl(fd, NS_GET_PARENT));
+		if (parent >= 0 && is_own_namespace(parent) && noted(ioctl(fd, NS_GET_OWNER_UID, &maker)))
 			maker = FC_LOOKOUT_NOBODY;
 		close(fd);
 		fd = parent;
@@ -115,6 +124,7 @@ static struct fc_sight look(pid_t pid)
 	struct fc_sight seen = { .maker = FC_LOOKOUT_NOBODY };
 	char who[16];
 
+	in_want = false;
 	snprintf(who, sizeof who, "%d", pid);
 	if (is(who, "ns/user", own_user))
 		seen.proven |= FC_LOOKOUT_USER;
@@ -122,6 +132,8 @@ static struct fc_sight look(pid_t pid)
 		seen.maker = maker_of(who);
 	if (same_root(who))
 		seen.proven |= FC_LOOKOUT_ROOT;
+	if (in_want)
+		seen = (struct fc_sight){ FC_LOOKOUT_AGAIN, FC_LOOKOUT_NOBODY };
 	return seen;
 }
 
@@ -169,15 +181,36 @@ static int prepare(const struct fc_identity *id)
 	return fc_identity_take(id, see) || fc_caps_set(see, see) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
+/* All of a message in or out, however often it is interrupted. */
+static bool take(int sock, void *to, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(sock, to, size);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)size;
+}
+
+static bool give(int sock, const void *from, size_t size)
+{
+	ssize_t n;
+
+	do /* who has asked waits for it */
+		n = write(sock, from, size);
+	while (n < 0 && (errno == EINTR || errno == ENOBUFS || errno == ENOMEM));
+	return n == (ssize_t)size;
+}
+
 static void serve(int sock) __attribute__((noreturn));
 static void serve(int sock)
 {
 	int32_t pid;
 
-	while (read(sock, &pid, sizeof pid) == sizeof pid) {
+	while (take(sock, &pid, sizeof pid)) {
 		struct fc_sight seen = look(pid);
 
-		if (write(sock, &seen, sizeof seen) != sizeof seen)
+		if (!give(sock, &seen, sizeof seen))
 			break;
 	}
 	_exit(0);
@@ -226,12 +259,18 @@ struct fc_sight fc_lookout_ask(pid_t pid)
 	int32_t question = pid;
 	struct fc_sight seen;
 	static bool lost;
+	ssize_t n = -1;
 
-	if (send(FC_FD_LOOKOUT, &question, sizeof question, MSG_NOSIGNAL) == sizeof question &&
-	    read(FC_FD_LOOKOUT, &seen, sizeof seen) == sizeof seen)
+	do
+		if (!lost)
+			n = send(FC_FD_LOOKOUT, &question, sizeof question, MSG_NOSIGNAL);
+	while (n < 0 && !lost && errno == EINTR);
+	if (n < 0 && !lost && (errno == ENOBUFS || errno == ENOMEM))
+		return (struct fc_sight){ FC_LOOKOUT_AGAIN, FC_LOOKOUT_NOBODY };
+	if (n == sizeof question && take(FC_FD_LOOKOUT, &seen, sizeof seen))
 		return seen;
 	if (!lost)
 		fc_log(FC_LOG_ERROR, "the lookout is gone: nobody new is admitted; start the domain anew");
-	lost = true;
+	lost = true; /* for good: what it says yet would be about somebody else */
 	return (struct fc_sight){ .maker = FC_LOOKOUT_NOBODY };
 }

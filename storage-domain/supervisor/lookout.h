@@ -18,6 +18,9 @@
  * logging. */
 int fc_lookout_start(const struct fc_identity *id);
 
+#define FC_LOOKOUT_AGAIN \
+	4u /* for want of memory or descriptors nobody could look: alone, and another time there is more to say */
+
 #define FC_LOOKOUT_NOBODY UINT32_MAX
 
 struct fc_sight {

@@ -156,19 +156,22 @@ static void see(pid_t pid, struct fc_peer *p)
  * thread that connected may be ahead of the main one in a change of ids, the process may be a setuid program by now. Then
  * the connection's ids are all there is, and no capability counts. The real ids are the message's in any case.
  */
-static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc_peer *p)
+static int read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc_peer *p)
 {
 	char who[16], text[8192];
+	int r;
 
 	snprintf(who, sizeof who, "%d", u->pid);
-	if (!proc_read(who, "status", text, sizeof text) && !fc_status_parse(text, p) && p->euid == u->uid &&
-	    p->egid == u->gid) {
+	r = proc_read(who, "status", text, sizeof text);
+	if (fc_peer_in_want(r)) /* it would lose its capabilities for the rest of its life */
+		return r;
+	if (!r && !fc_status_parse(text, p) && p->euid == u->uid && p->egid == u->gid) {
 		see(u->pid, p);
 		if (!caps_count || !(p->proven & FC_LOOKOUT_USER))
 			p->caps = 0;
 		p->ruid = ruid;
 		p->rgid = rgid;
-		return;
+		return p->proven & FC_LOOKOUT_AGAIN ? -EAGAIN : 0;
 	}
 	p->ruid = ruid;
 	p->rgid = rgid;
@@ -177,6 +180,7 @@ static void read_status(const struct ucred *u, uid_t ruid, gid_t rgid, struct fc
 	see(u->pid, p);
 	p->caps = 0;
 	strcpy(p->comm, "?");
+	return p->proven & FC_LOOKOUT_AGAIN ? -EAGAIN : 0;
 }
 
 /* As its kernel holds it to them: root's threads are not counted, and who may raise its limits has none. */
@@ -210,8 +214,9 @@ int fc_peer_identify(int sock, pid_t sender, uid_t ruid, gid_t rgid, struct fc_p
 	p->pidfd = peer_pidfd(sock, u.pid);
 	if (p->pidfd < 0)
 		return p->pidfd;
-	read_status(&u, ruid, rgid, p);
-	r = read_limits(u.pid, p);
+	r = read_status(&u, ruid, rgid, p);
+	if (r == 0)
+		r = read_limits(u.pid, p);
 	/* only now: as long as the process lives, its number was nobody else's while we read */
 	if (r < 0 || fc_pidfd_dead(p->pidfd)) {
 		close(p->pidfd);

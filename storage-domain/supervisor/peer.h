@@ -6,6 +6,7 @@
 #ifndef FC_DOMAIN_PEER_H
 #define FC_DOMAIN_PEER_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,6 +31,12 @@ void fc_peer_init(bool caps);
 
 /* The effective uid a connection was made with. Returns 0 or -errno. */
 int fc_peer_uid(int sock, uid_t *uid);
+
+/* Is this why something could not be done just now, and says nothing about the peer? */
+static inline bool fc_peer_in_want(int r)
+{
+	return r == -EAGAIN || r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS || r == -EINTR;
+}
 
 /* Everything about the process that connected `sock`, which must also be the `sender` of the message, with real ids `ruid`,
  * `rgid` (its SCM_CREDENTIALS). Returns 0 and fills *peer; -EPERM if another process has sent it; -ESRCH if the process

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/atomic.h"
+#include "storage-domain/counters.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/supervisor/supervisor.h"
 
@@ -49,6 +50,7 @@ static void fill_session(const struct fc_roster_slot *slot, uint64_t now, struct
 		.shadow_pid = slot->shadow_pid,
 		.uid = slot->uid,
 		.queue_depth = slot->queue_depth,
+		.descriptors = slot->descriptors,
 		.workers = slot->workers,
 		.awake = slot->awake,
 		.data_bytes = slot->data_bytes,

@@ -62,25 +62,10 @@ static int map_area(const struct fc_packet *p, void **at)
 	return 0;
 }
 
-static int reserve(void)
-{
-	size_t size = FC_DATA_MAX + FC_PAGE_SIZE;
-	void *m = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (m == MAP_FAILED)
-		return -errno;
-	if (madvise(m, size, MADV_DONTFORK)) {
-		munmap(m, size);
-		return -errno;
-	}
-	reserved = m;
-	return 0;
-}
-
 static int map_segment(const struct fc_packet *p, unsigned part, uint64_t offset, uint64_t size, void **at)
 {
 	uint32_t pages = (uint32_t)(size / FC_PAGE_SIZE);
-	int r = reserved ? 0 : reserve();
+	int r = reserved ? 0 : fc_memory_reserve(&reserved);
 
 	if (r == 0 && part == 0)
 		r = read_list(p, pages);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define ATTEMPTS 20000
 #define SESSIONS 8
 #define FILE_NAME "/data/file"
+#define LOCK 8192 /* where a struct flock is in the data area */
 
 static bool right_error(int64_t r)
 {
@@ -48,6 +50,33 @@ static unsigned fill(struct session *s, unsigned most)
 	return n;
 }
 
+/* A file that the session has locked. Returns its descriptor. */
+static int64_t lock_kept(struct session *s)
+{
+	const struct flock l = { .l_type = F_WRLCK };
+	int64_t fd = attack_open_file(s, "/data/kept", O_RDWR, 0);
+
+	memcpy(s->data + LOCK, &l, sizeof l);
+	EXPECT(ATTEMPT(s, SYS_fcntl, fd, F_SETLK, LOCK) == 0, "the file cannot be locked");
+	return fd;
+}
+
+/* Refused for its number, a call has done nothing: natively the number is found first. */
+static void keeps(struct session *s, int64_t locked)
+{
+	const int64_t opened = attack_open_file(s, "/data/kept", O_WRONLY | O_TRUNC, 0),
+		      again = ATTEMPT(s, SYS_dup, locked);
+	const int fd = open(attack_file("kept"), O_RDWR);
+	struct flock l = { .l_type = F_WRLCK };
+	struct stat st;
+
+	EXPECT(right_error(opened), "one more: %s", opened < 0 ? strerror((int)-opened) : "opened");
+	EXPECT(right_error(again), "one more: %s", again < 0 ? strerror((int)-again) : "duplicated");
+	EXPECT(!fstat(fd, &st) && st.st_size == 4, "an open that was refused has emptied its file");
+	EXPECT(!fcntl(fd, F_GETLK, &l) && l.l_type != F_UNLCK, "a call that was refused has taken a lock away");
+	close(fd);
+}
+
 static void natively(void)
 {
 	unsigned n = 0;
@@ -62,12 +91,16 @@ static void limited(void)
 {
 	struct session s[SESSIONS];
 	unsigned n, files;
+	int64_t locked;
 
 	CHECK(!setrlimit(RLIMIT_NOFILE, &(struct rlimit){ FILES, FILES }));
 	for (n = 0; n < SESSIONS && attack_open(&s[n]) == 0; n++) {
-		files = fill(&s[n], ATTEMPTS);
+		locked = lock_kept(&s[n]);
+		files = 1 + fill(&s[n], ATTEMPTS);
 		printf("# session %u: %u descriptors\n", n, files);
 		EXPECT(files <= FILES, "a process that may have %d open files has %u in a session", FILES, files);
+		keeps(&s[n], locked);
+		EXPECT(!ATTEMPT(&s[n], SYS_close, locked), "the locked file cannot be closed");
 	}
 	EXPECT(n, "a process with RLIMIT_NOFILE %d cannot attach", FILES);
 	while (n)
@@ -111,6 +144,7 @@ int main(void)
 
 	attack_begin(&setup);
 	attack_make_file("file", "text", 0, 0644);
+	attack_make_file("kept", "text", 0, 0666);
 	attack_natively(ATTACKER, "open files of a process with RLIMIT_NOFILE 64", natively);
 	attack_by(ATTACKER, "open files of a process with RLIMIT_NOFILE 64", limited);
 	attack_by(ATTACKER, "open files of a child's session", forked);

@@ -26,83 +26,30 @@ struct object {
 	const char *link; /* %L and %M stand for the local directory and the mount point */
 };
 
-#define REG(n, m, s)                      \
-	{                                 \
-		n, S_IFREG | (m), s, NULL \
-	}
-#define DIR_(n, m)                        \
-	{                                 \
-		n, S_IFDIR | (m), 0, NULL \
-	}
-#define LNK(n, to)                       \
-	{                                \
-		n, S_IFLNK | 0777, 0, to \
-	}
+#define REG(n, m, s) { n, S_IFREG | (m), s, NULL }
+#define DIR_(n, m) { n, S_IFDIR | (m), 0, NULL }
+#define LNK(n, to) { n, S_IFLNK | 0777, 0, to }
 
 static const struct object objects[] = {
 	/* exported */
-	REG("e/f", 0644, 10000),
-	REG("e/empty", 0644, 0),
-	REG("e/big", 0666, 300000),
-	REG("e/x", 0755, 100),
-	REG("e/ro", 0444, 100),
-	REG("e/none", 0, 100),
-	REG("e/own", 0640, 100),
-	DIR_("e/d", 0755),
-	REG("e/d/g", 0600, 500),
-	DIR_("e/d/s", 0750),
-	REG("e/d/s/h", 0644, 10),
-	DIR_("e/e", 0755),
-	DIR_("e/closed", 0),
-	{ "e/fifo", S_IFIFO | 0644, 0, NULL },
-	{ "e/sock", S_IFSOCK | 0644, 0, NULL },
+	REG("e/f", 0644, 10000), REG("e/empty", 0644, 0), REG("e/big", 0666, 300000), REG("e/x", 0755, 100),
+	REG("e/ro", 0444, 100), REG("e/none", 0, 100), REG("e/own", 0640, 100), DIR_("e/d", 0755), REG("e/d/g", 0600, 500),
+	DIR_("e/d/s", 0750), REG("e/d/s/h", 0644, 10), DIR_("e/e", 0755), DIR_("e/closed", 0),
+	{ "e/fifo", S_IFIFO | 0644, 0, NULL }, { "e/sock", S_IFSOCK | 0644, 0, NULL },
 	/* symbolic links inside */
-	LNK("e/sf", "f"),
-	LNK("e/sd", "d"),
-	LNK("e/sdg", "d/g"),
-	LNK("e/sdang", "nowhere"),
-	LNK("e/loop1", "loop2"),
-	LNK("e/loop2", "loop1"),
-	LNK("e/self", "self"),
-	LNK("e/sdslash", "d/"),
-	LNK("e/sdot", "."),
-	LNK("e/d/up", "../f"),
+	LNK("e/sf", "f"), LNK("e/sd", "d"), LNK("e/sdg", "d/g"), LNK("e/sdang", "nowhere"), LNK("e/loop1", "loop2"),
+	LNK("e/loop2", "loop1"), LNK("e/self", "self"), LNK("e/sdslash", "d/"), LNK("e/sdot", "."), LNK("e/d/up", "../f"),
 	/* out, and back in */
-	LNK("e/out_abs", "%L/lf"),
-	LNK("e/out_absd", "%L/ld"),
-	LNK("e/out", "../lf"),
-	LNK("e/outd", "../ld"),
-	LNK("e/out_slash", "../ld/"),
-	LNK("e/out_dang", "../newlocal"),
-	LNK("e/back", "../m/f"),
-	LNK("e/back_abs", "%M/f"),
-	LNK("e/backd", "../m/d"),
-	LNK("e/parent", ".."),
-	LNK("e/root", "/"),
-	LNK("e/dots", "../../../../../../../../../.."),
-	LNK("e/mid", "d/../../lf"),
-	LNK("e/d/upup", "../../lf"),
-	LNK("e/xloop", "../xloop"),
-	LNK("e/zig", "../zag"),
-	LNK("e/prefix", "%M"),
-	LNK("e/out_into", "../into_f"),
+	LNK("e/out_abs", "%L/lf"), LNK("e/out_absd", "%L/ld"), LNK("e/out", "../lf"), LNK("e/outd", "../ld"),
+	LNK("e/out_slash", "../ld/"), LNK("e/out_dang", "../newlocal"), LNK("e/back", "../m/f"),
+	LNK("e/back_abs", "%M/f"), LNK("e/backd", "../m/d"), LNK("e/parent", ".."), LNK("e/root", "/"),
+	LNK("e/dots", "../../../../../../../../../.."), LNK("e/mid", "d/../../lf"), LNK("e/d/upup", "../../lf"),
+	LNK("e/xloop", "../xloop"), LNK("e/zig", "../zag"), LNK("e/prefix", "%M"), LNK("e/out_into", "../into_f"),
 	/* local, and in */
-	REG("l/lf", 0644, 1000),
-	DIR_("l/ld", 0755),
-	REG("l/ld/lg", 0644, 50),
-	LNK("l/ll", "lf"),
-	LNK("l/into", "m"),
-	LNK("l/into_abs", "%M"),
-	LNK("l/into_f", "m/f"),
-	LNK("l/into_d", "m/d"),
-	LNK("l/into_slash", "m/"),
-	LNK("l/into_out", "m/d/../../lf"),
-	LNK("l/into_dang", "m/newremote"),
-	LNK("l/into_sf", "m/sf"),
-	LNK("l/xloop", "m/xloop"),
-	LNK("l/zag", "m/sdg"),
-	LNK("l/ld/in", "../m/f"),
-	LNK("l/two", "into"),
+	REG("l/lf", 0644, 1000), DIR_("l/ld", 0755), REG("l/ld/lg", 0644, 50), LNK("l/ll", "lf"), LNK("l/into", "m"),
+	LNK("l/into_abs", "%M"), LNK("l/into_f", "m/f"), LNK("l/into_d", "m/d"), LNK("l/into_slash", "m/"),
+	LNK("l/into_out", "m/d/../../lf"), LNK("l/into_dang", "m/newremote"), LNK("l/into_sf", "m/sf"),
+	LNK("l/xloop", "m/xloop"), LNK("l/zag", "m/sdg"), LNK("l/ld/in", "../m/f"), LNK("l/two", "into"),
 };
 
 #define OBJECTS (sizeof objects / sizeof objects[0])

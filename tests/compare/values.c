@@ -91,56 +91,15 @@ static void make_fds(void)
 
 static void make_numbers(void)
 {
-	static const long vals[] = { 0,        1,        2,
-				     3,        4,        5,
-				     7,        8,        10,
-				     16,       23,       24,
-				     25,       100,      512,
-				     1024,     1025,     4095,
-				     4096,     4097,     9990,
-				     10000,    65536,    150000,
-				     -1,       -2,       -100,
-				     -4096,    INT_MAX,  INT_MIN,
-				     UINT_MAX, 1L << 32, (1L << 32) + 5,
-				     1L << 40, LONG_MAX, LONG_MAX - 100,
-				     LONG_MIN };
-	static const long octs[] = { 0,
-				     0644,
-				     0755,
-				     01777,
-				     04755,
-				     02711,
-				     07777,
-				     0177777,
-				     S_IFREG | 0600,
-				     S_IFIFO | 0640,
-				     S_IFSOCK | 0600,
-				     S_IFCHR | 0600,
-				     S_IFBLK | 0600,
-				     S_IFDIR | 0700,
-				     S_IFLNK | 0777,
-				     -1,
-				     1 << 20 };
-	static const long opens[] = { O_RDONLY,
-				      O_RDWR,
-				      O_WRONLY,
-				      O_RDWR | O_CREAT,
-				      O_WRONLY | O_CREAT | O_EXCL,
-				      O_WRONLY | O_TRUNC,
-				      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
-				      O_PATH,
-				      O_PATH | O_NOFOLLOW,
-				      O_DIRECTORY,
-				      O_NOFOLLOW,
-				      O_RDWR | O_NOFOLLOW | O_CREAT,
-				      O_TMPFILE | O_RDWR,
-				      O_TMPFILE | O_RDONLY,
-				      O_DIRECTORY | O_CREAT,
-				      O_RDWR | O_APPEND,
-				      O_ACCMODE,
-				      O_CREAT | O_DIRECTORY | O_RDWR,
-				      O_TMPFILE | O_WRONLY | O_EXCL,
-				      -1 };
+	static const long vals[] = { 0, 1, 2, 3, 4, 5, 7, 8, 10, 16, 23, 24, 25, 100, 512, 1024, 1025, 4095, 4096, 4097, 9990, 10000, 65536, 150000,
+		-1, -2, -100, -4096, INT_MAX, INT_MIN, UINT_MAX, 1L << 32, (1L << 32) + 5, 1L << 40, LONG_MAX, LONG_MAX - 100,
+		LONG_MIN };
+	static const long octs[] = { 0, 0644, 0755, 01777, 04755, 02711, 07777, 0177777, S_IFREG | 0600, S_IFIFO | 0640,
+		S_IFSOCK | 0600, S_IFCHR | 0600, S_IFBLK | 0600, S_IFDIR | 0700, S_IFLNK | 0777, -1, 1 << 20 };
+	static const long opens[] = { O_RDONLY, O_RDWR, O_WRONLY, O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_EXCL,
+		O_WRONLY | O_TRUNC, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, O_PATH, O_PATH | O_NOFOLLOW, O_DIRECTORY,
+		O_NOFOLLOW, O_RDWR | O_NOFOLLOW | O_CREAT, O_TMPFILE | O_RDWR, O_TMPFILE | O_RDONLY, O_DIRECTORY | O_CREAT,
+		O_RDWR | O_APPEND, O_ACCMODE, O_CREAT | O_DIRECTORY | O_RDWR, O_TMPFILE | O_WRONLY | O_EXCL, -1 };
 	char label[40];
 
 	for (size_t i = 0; i < sizeof vals / sizeof vals[0]; i++)
@@ -200,8 +159,8 @@ static void make_memory(void)
 	put_bad_pointers(&in_values);
 	put_bad_pointers(&out_values);
 	for (long i = 0; i < 9; i++) {
-		static const char *const names[] = { "three", "badbase",  "badfirst", "negative", "overflow",
-						     "big",   "arraycut", "readonly", "zeros" };
+		static const char *const names[] = { "three", "badbase", "badfirst", "negative", "overflow", "big", "arraycut",
+			"readonly", "zeros" };
 		put(&iov_in_values, names[i], H_IOV, i);
 		put(&iov_out_values, names[i], H_IOV, i);
 	}
@@ -211,12 +170,8 @@ static void make_memory(void)
 
 static void make_strings(void)
 {
-	static const char *const names[] = { "user.a",     "user.new",
-					     "f",          "",
-					     "trusted.x",  "bogus.x",
-					     "user.",      "user",
-					     "security.x", "system.posix_acl_access",
-					     "../lf",      "security.capability" };
+	static const char *const names[] = { "user.a", "user.new", "f", "", "trusted.x", "bogus.x", "user.", "user",
+		"security.x", "system.posix_acl_access", "../lf", "security.capability" };
 	static const long more[] = { 250, 251, 300, 4000, 4091, 4092, 5000 };
 	char label[40];
 
@@ -231,152 +186,23 @@ static void make_strings(void)
 }
 
 static const char *const targets[] = {
-	"f",
-	"new",
-	"d",
-	"d/g",
-	"d/new",
-	"nowhere/x",
-	"f/x",
-	"d/",
-	"f/",
-	"new/",
-	"e",
-	"closed/x",
-	"none",
-	"own",
-	"ro",
-	"sock",
-	"sf",
-	"sd",
-	"sd/",
-	"sd/g",
-	"sdg",
-	"sf/",
-	"sdang",
-	"sdang/",
-	"loop1",
-	"loop1/x",
-	"self",
-	"sdslash",
-	"sdslash/g",
-	"sdot/f",
-	"d/up",
-	"d/upup",
-	"out_abs",
-	"out_absd",
-	"out_absd/lg",
-	"out",
-	"out/",
-	"outd",
-	"outd/",
-	"outd/lg",
-	"outd/new",
-	"out_slash",
-	"out_slash/lg",
-	"out_dang",
-	"out_dang/",
-	"back",
-	"back_abs",
-	"backd",
-	"backd/g",
-	"parent",
-	"parent/lf",
-	"parent/m/f",
-	"root",
-	"root/dev/null",
-	"dots/etc/passwd",
-	"mid",
-	"xloop",
-	"zig",
-	"prefix",
-	"prefix/f",
-	"prefix/../lf",
-	"out_into",
-	"..",
-	"../",
-	"../lf",
-	"../lf/",
-	"../m",
-	"../m/",
-	"../m/f",
-	"../ld/lg",
-	"../newlocal",
-	"../ld/new",
-	"d/..",
-	"d/../f",
-	"d/../../lf",
-	"d/../../m/f",
-	"d/../..",
-	"sd/../f",
-	"outd/..",
-	"outd/../lf",
-	"outd/../m/f",
-	"f/..",
-	"f/../f",
-	"nowhere/../f",
-	"nowhere/..",
-	"out/..",
-	".",
-	"./f",
-	"d/.",
-	"f/.",
-	"new/.",
-	"new/..",
-	"d//g",
-	"//f",
-	"d/s/../../f",
-	"d/s/../../../lf",
-	"ch/c38",
-	"ch/c39",
-	"ch/c40",
-	"ch/xc38",
-	"ch/xc40",
-	"ch/xc42",
-	"../into",
-	"../into/f",
-	"../into_f",
-	"../into_d/g",
-	"../into_dang",
-	"../into_slash/f",
-	"../into_out",
-	"../into_sf",
-	"../two/f",
-	"../ll",
-	"../ld/in",
-	"../xloop",
-	"../zag",
-	"../ch/xc39",
-	"../ch/xc41",
-	"../into/../lf",
-	"../into_d/../f",
-	"../into_d/../../lf",
-	"../into/",
-	"../into/new",
-	"d/../../newlocal",
-	"d/s/new",
-	"big",
-	"",
+	"f", "new", "d", "d/g", "d/new", "nowhere/x", "f/x", "d/", "f/", "new/", "e", "closed/x", "none", "own", "ro", "sock",
+	"sf", "sd", "sd/", "sd/g", "sdg", "sf/", "sdang", "sdang/", "loop1", "loop1/x", "self", "sdslash", "sdslash/g", "sdot/f",
+	"d/up", "d/upup", "out_abs", "out_absd", "out_absd/lg", "out", "out/", "outd", "outd/", "outd/lg", "outd/new",
+	"out_slash", "out_slash/lg", "out_dang", "out_dang/", "back", "back_abs", "backd", "backd/g", "parent", "parent/lf",
+	"parent/m/f", "root", "root/dev/null", "dots/etc/passwd", "mid", "xloop", "zig", "prefix", "prefix/f", "prefix/../lf",
+	"out_into", "..", "../", "../lf", "../lf/", "../m", "../m/", "../m/f", "../ld/lg", "../newlocal", "../ld/new", "d/..",
+	"d/../f", "d/../../lf", "d/../../m/f", "d/../..", "sd/../f", "outd/..", "outd/../lf", "outd/../m/f", "f/..", "f/../f",
+	"nowhere/../f", "nowhere/..", "out/..", ".", "./f", "d/.", "f/.", "new/.", "new/..", "d//g", "//f", "d/s/../../f",
+	"d/s/../../../lf", "ch/c38", "ch/c39", "ch/c40", "ch/xc38", "ch/xc40", "ch/xc42", "../into", "../into/f", "../into_f",
+	"../into_d/g", "../into_dang", "../into_slash/f", "../into_out", "../into_sf", "../two/f", "../ll", "../ld/in",
+	"../xloop", "../zag", "../ch/xc39", "../ch/xc41", "../into/../lf", "../into_d/../f", "../into_d/../../lf", "../into/", "../into/new", "d/../../newlocal", "d/s/new", "big", "",
 	"../into_abs/f",
 };
 
 /* whole paths, not taken relative to the mount */
-static const char *const wholes[] = { "",
-				      "/",
-				      "/..",
-				      "%M",
-				      "%M/",
-				      "%M/.",
-				      "%M/..",
-				      "%M/../m",
-				      "%L/m/../into/f",
-				      "%L//m///f",
-				      "%L/./m/./d/../f",
-				      "/dev/null/x",
-				      "/proc/self/root%M/f",
-				      "/proc/self/cwd/m/f",
-				      "nowhere",
-				      "." };
+static const char *const wholes[] = { "", "/", "/..", "%M", "%M/", "%M/.", "%M/..", "%M/../m", "%L/m/../into/f", "%L//m///f",
+	"%L/./m/./d/../f", "/dev/null/x", "/proc/self/root%M/f", "/proc/self/cwd/m/f", "nowhere", "." };
 
 static const struct choice *dir_top, *dir_local;
 
@@ -404,11 +230,8 @@ static void make_places(void)
 	static const struct {
 		const char *name, *s;
 		long fill;
-	} longs[] = { { "%M/", "n255", 255 },
-		      { "%M/", "n256", 256 },
-		      { "%M/d/", "n4000", 4000 },
-		      { "", "n255", 255 },
-		      { "m/", "n256", 256 } };
+	} longs[] = { { "%M/", "n255", 255 }, { "%M/", "n256", 256 }, { "%M/d/", "n4000", 4000 }, { "", "n255", 255 },
+		{ "m/", "n256", 256 } };
 	char label[120];
 
 	dir_top = value_named(&dirfd_values, "top");
@@ -449,39 +272,10 @@ static void make_places(void)
 
 static void make_second_places(void)
 {
-	static const char *const wanted[] = { "new@abs",
-					      "f@abs",
-					      "d@abs",
-					      "../newlocal@abs",
-					      "../lf@abs",
-					      "new@l",
-					      "new@d",
-					      "new@fd",
-					      "new@lfd",
-					      "d/new@abs",
-					      "out_dang@abs",
-					      "outd/new@abs",
-					      "../into_dang@abs",
-					      "../into/new@abs",
-					      "e@abs",
-					      "sdang@abs",
-					      "out@abs",
-					      "back@abs",
-					      "d/../../newlocal@abs",
-					      "new/@abs",
-					      "f/@abs",
-					      ".@abs",
-					      "..@abs",
-					      "../m@abs",
-					      "nowhere/x@abs",
-					      "f/x@abs",
-					      "d/s/new@abs",
-					      "big@abs",
-					      "sf@abs",
-					      "''",
-					      "%M/n256",
-					      "NULL",
-					      "kernel" };
+	static const char *const wanted[] = { "new@abs", "f@abs", "d@abs", "../newlocal@abs", "../lf@abs", "new@l", "new@d",
+		"new@fd", "new@lfd", "d/new@abs", "out_dang@abs", "outd/new@abs", "../into_dang@abs", "../into/new@abs", "e@abs",
+		"sdang@abs", "out@abs", "back@abs", "d/../../newlocal@abs", "new/@abs", "f/@abs", ".@abs", "..@abs", "../m@abs",
+		"nowhere/x@abs", "f/x@abs", "d/s/new@abs", "big@abs", "sf@abs", "''", "%M/n256", "NULL", "kernel" };
 
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
 		*put(&second_places, "", H_IMM, 0) = *value_named(&place_values, wanted[i]);
@@ -494,111 +288,70 @@ struct timeval2 {
 };
 
 static const struct timespec specs[][2] = {
-	{ { 1500000000, 123456789 }, { 1400000000, 1 } },
-	{ { 0, UTIME_NOW }, { 0, UTIME_NOW } },
-	{ { 0, UTIME_OMIT }, { 0, UTIME_OMIT } },
-	{ { 0, UTIME_OMIT }, { 1400000000, 999999999 } },
-	{ { 0, UTIME_NOW }, { 0, UTIME_OMIT } },
-	{ { 0, 1000000000 }, { 0, 0 } },
-	{ { 0, -1 }, { 0, 0 } },
-	{ { -5, 5 }, { -7, 0 } },
-	{ { LONG_MAX, 0 }, { LONG_MIN, 0 } },
-	{ { 0, UTIME_OMIT }, { 5, -5 } },
+	{ { 1500000000, 123456789 }, { 1400000000, 1 } }, { { 0, UTIME_NOW }, { 0, UTIME_NOW } },
+	{ { 0, UTIME_OMIT }, { 0, UTIME_OMIT } }, { { 0, UTIME_OMIT }, { 1400000000, 999999999 } },
+	{ { 0, UTIME_NOW }, { 0, UTIME_OMIT } }, { { 0, 1000000000 }, { 0, 0 } }, { { 0, -1 }, { 0, 0 } }, { { -5, 5 }, { -7, 0 } },
+	{ { LONG_MAX, 0 }, { LONG_MIN, 0 } }, { { 0, UTIME_OMIT }, { 5, -5 } },
 };
 static const struct timeval2 vals2[] = {
-	{ { { 1500000000, 123456 }, { 1400000000, 1 } } },
-	{ { { 0, 1000000 }, { 0, 0 } } },
-	{ { { 0, -1 }, { 0, 0 } } },
-	{ { { -5, 5 }, { -7, 0 } } },
-	{ { { 0, 0 }, { LONG_MAX, 999999 } } },
+	{ { { 1500000000, 123456 }, { 1400000000, 1 } } }, { { { 0, 1000000 }, { 0, 0 } } }, { { { 0, -1 }, { 0, 0 } } },
+	{ { { -5, 5 }, { -7, 0 } } }, { { { 0, 0 }, { LONG_MAX, 999999 } } },
 };
 static const struct utimbuf utimbufs[] = { { 1500000000, 1400000000 }, { -1, -1 }, { LONG_MAX, LONG_MIN } };
 static const int64_t offsets[] = { 0, 10, 5000, 9999, 20000, -1, 1L << 40, LONG_MAX, LONG_MIN };
 static const struct open_how hows[] = {
-	{ O_RDWR | O_NONBLOCK, 0, 0 },
-	{ O_CREAT | O_RDWR | O_NONBLOCK, 0644, 0 },
-	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_BENEATH },
-	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_IN_ROOT },
-	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS },
-	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_MAGICLINKS },
-	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_XDEV },
-	{ O_PATH, 0, 0 },
-	{ O_RDONLY, 0644, 0 },
-	{ O_CREAT | O_RDWR, 0200000, 0 },
-	{ 1UL << 40, 0, 0 },
-	{ O_RDONLY, 0, 1UL << 20 },
-	{ O_RDONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT },
-	{ O_TMPFILE | O_RDWR, 0600, 0 },
-	{ O_PATH | O_NOFOLLOW, 0, 0 },
-	{ O_RDONLY | O_NONBLOCK | O_DIRECTORY, 0, RESOLVE_BENEATH },
-	{ O_PATH | O_RDWR, 0, 0 },
+	{ O_RDWR | O_NONBLOCK, 0, 0 }, { O_CREAT | O_RDWR | O_NONBLOCK, 0644, 0 }, { O_RDONLY | O_NONBLOCK, 0, RESOLVE_BENEATH },
+	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_IN_ROOT }, { O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_SYMLINKS },
+	{ O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_MAGICLINKS }, { O_RDONLY | O_NONBLOCK, 0, RESOLVE_NO_XDEV }, { O_PATH, 0, 0 },
+	{ O_RDONLY, 0644, 0 }, { O_CREAT | O_RDWR, 0200000, 0 }, { 1UL << 40, 0, 0 }, { O_RDONLY, 0, 1UL << 20 },
+	{ O_RDONLY, 0, RESOLVE_BENEATH | RESOLVE_IN_ROOT }, { O_TMPFILE | O_RDWR, 0600, 0 }, { O_PATH | O_NOFOLLOW, 0, 0 },
+	{ O_RDONLY | O_NONBLOCK | O_DIRECTORY, 0, RESOLVE_BENEATH }, { O_PATH | O_RDWR, 0, 0 },
 	{ O_CREAT | O_RDWR | O_NONBLOCK, 0644, RESOLVE_BENEATH },
 };
 
 static const struct flock flocks[] = {
-	{ .l_type = F_WRLCK },
-	{ .l_type = F_RDLCK },
-	{ .l_type = F_UNLCK },
-	{ .l_type = 99 },
-	{ .l_type = F_WRLCK, .l_whence = 9 },
-	{ .l_type = F_WRLCK, .l_start = -5 },
-	{ .l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = -10, .l_len = 5 },
-	{ .l_type = F_WRLCK, .l_start = 100, .l_len = -50 },
-	{ .l_type = F_WRLCK, .l_start = LONG_MAX, .l_len = 2 },
-	{ .l_type = F_WRLCK, .l_pid = 7 },
-	{ .l_type = F_RDLCK, .l_whence = SEEK_CUR, .l_len = 10 },
+	{ .l_type = F_WRLCK }, { .l_type = F_RDLCK }, { .l_type = F_UNLCK }, { .l_type = 99 }, { .l_type = F_WRLCK, .l_whence = 9 },
+	{ .l_type = F_WRLCK, .l_start = -5 }, { .l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = -10, .l_len = 5 },
+	{ .l_type = F_WRLCK, .l_start = 100, .l_len = -50 }, { .l_type = F_WRLCK, .l_start = LONG_MAX, .l_len = 2 },
+	{ .l_type = F_WRLCK, .l_pid = 7 }, { .l_type = F_RDLCK, .l_whence = SEEK_CUR, .l_len = 10 },
 };
-static const struct file_clone_range clone_ranges[] = {
-	{ 3, 0, 0, 0 }, { -1, 0, 0, 0 }, { 60, 0, 0, 4096 }, { 3, 1, 1, 1 }
-};
+static const struct file_clone_range clone_ranges[] = { { 3, 0, 0, 0 }, { -1, 0, 0, 0 }, { 60, 0, 0, 4096 }, { 3, 1, 1, 1 } };
 static const struct {
 	struct fiemap map;
 	struct fiemap_extent room[5];
 } fiemaps[] = {
 	{ .map = { .fm_length = ~0ull, .fm_flags = FIEMAP_FLAG_SYNC, .fm_extent_count = 5 } },
-	{ .map = { .fm_length = ~0ull } },
-	{ .map = { .fm_length = 0, .fm_extent_count = 5 } },
+	{ .map = { .fm_length = ~0ull } }, { .map = { .fm_length = 0, .fm_extent_count = 5 } },
 	{ .map = { .fm_length = ~0ull, .fm_flags = 0x80000000, .fm_extent_count = 5 } },
 	{ .map = { .fm_length = ~0ull, .fm_extent_count = ~0u } },
 	{ .map = { .fm_start = 1ull << 62, .fm_length = ~0ull, .fm_extent_count = 1 } },
 };
-static const struct fsxattr fsxattrs[] = { { .fsx_xflags = 0 },
-					   { .fsx_xflags = FS_XFLAG_NOATIME },
-					   { .fsx_xflags = FS_XFLAG_APPEND },
-					   { .fsx_xflags = FS_XFLAG_IMMUTABLE },
-					   { .fsx_xflags = 1u << 30 },
-					   { .fsx_projid = 5 },
-					   { .fsx_extsize = 4096 } };
+static const struct fsxattr fsxattrs[] = { { .fsx_xflags = 0 }, { .fsx_xflags = FS_XFLAG_NOATIME },
+	{ .fsx_xflags = FS_XFLAG_APPEND }, { .fsx_xflags = FS_XFLAG_IMMUTABLE }, { .fsx_xflags = 1u << 30 },
+	{ .fsx_projid = 5 }, { .fsx_extsize = 4096 } };
 /* for FS_IOC_SETFLAGS: with FS_EXTENT_FL, without which ext4 converts the file, or not, as its blocks happen to lie */
 #define E 0x80000
-static const int bits[] = {
-	E,           E | 1,        E | 2,         E | 4,          E | 8,          E | 0x10,   E | 0x20,
-	E | 0x40,    E | 0x80,     E | 0x100,     E | 0x400,      E | 0x800,      E | 0x4000, E | 0x10000,
-	E | 0x20000, E | 0x100000, E | 0x1000000, E | 0x20000000, E | 0x40000000, -1
-};
+static const int bits[] = { E, E | 1, E | 2, E | 4, E | 8, E | 0x10, E | 0x20, E | 0x40, E | 0x80, E | 0x100, E | 0x400,
+	E | 0x800, E | 0x4000, E | 0x10000, E | 0x20000, E | 0x100000, E | 0x1000000, E | 0x20000000, E | 0x40000000, -1 };
 #undef E
 static char value_room[300];
-#define ROOM (uintptr_t) value_room
+#define ROOM (uintptr_t)value_room
 static const struct fc_xattr_args xattr_args[] = {
-	{ ROOM, 100, 0 }, { ROOM, 2, 0 },   { ROOM, 0, 0 },     { 0, 0, 0 },
-	{ 0, 100, 0 },    { 8, 10, 0 },     { ROOM, 65537, 0 }, { ROOM, 1 << 31, 0 },
-	{ ROOM, 100, 1 }, { ROOM, 100, 2 }, { ROOM, 100, 3 },   { ROOM, 100, 4 },
+	{ ROOM, 100, 0 }, { ROOM, 2, 0 }, { ROOM, 0, 0 }, { 0, 0, 0 }, { 0, 100, 0 }, { 8, 10, 0 }, { ROOM, 65537, 0 },
+	{ ROOM, 1 << 31, 0 }, { ROOM, 100, 1 }, { ROOM, 100, 2 }, { ROOM, 100, 3 }, { ROOM, 100, 4 },
 };
 #undef ROOM
 static const struct fc_cachestat_range cache_ranges[] = { { 0, 0 }, { 1, 4096 }, { 1 << 20, 5 }, { ~0ull, ~0ull } };
 static const struct fc_space spaces[] = { { 0, SEEK_SET, 0, 4096, 0, 0, { 0 } }, { 0, SEEK_CUR, 10, 5000, 0, 0, { 0 } },
-					  { 0, SEEK_END, -5, 10, 0, 0, { 0 } },  { 0, 9, 0, 10, 0, 0, { 0 } },
-					  { 0, SEEK_SET, -9, 10, 0, 0, { 0 } },  { 0, SEEK_SET, 0, 0, 0, 0, { 0 } },
-					  { 0, SEEK_SET, 0, -5, 0, 0, { 0 } } };
+	{ 0, SEEK_END, -5, 10, 0, 0, { 0 } }, { 0, 9, 0, 10, 0, 0, { 0 } }, { 0, SEEK_SET, -9, 10, 0, 0, { 0 } },
+	{ 0, SEEK_SET, 0, 0, 0, 0, { 0 } }, { 0, SEEK_SET, 0, -5, 0, 0, { 0 } } };
 static const struct {
 	struct file_dedupe_range range;
 	struct file_dedupe_range_info info[2];
 } dedupes[] = {
-	{ .range = { .dest_count = 0 } },
-	{ .range = { .src_length = 4096, .dest_count = 1 }, .info = { { .dest_fd = -1 } } },
+	{ .range = { .dest_count = 0 } }, { .range = { .src_length = 4096, .dest_count = 1 }, .info = { { .dest_fd = -1 } } },
 	{ .range = { .src_length = 4096, .dest_count = 2 }, .info = { { .dest_fd = 60 }, { .dest_fd = 3 } } },
-	{ .range = { .dest_count = 1, .reserved1 = 1 } },
-	{ .range = { .dest_count = 200 } },
+	{ .range = { .dest_count = 1, .reserved1 = 1 } }, { .range = { .dest_count = 200 } },
 };
 static const uint64_t hints[] = { 0, 1, 2, 3, 4, 5, 6, 1ull << 32, ~0ull };
 
@@ -635,15 +388,13 @@ static const struct {
 	{ "struct utimbuf", utimbufs, sizeof utimbufs[0], sizeof utimbufs / sizeof utimbufs[0] },
 	{ "int64_t", offsets, sizeof offsets[0], sizeof offsets / sizeof offsets[0] },
 	{ "struct flock", flocks, sizeof flocks[0], sizeof flocks / sizeof flocks[0] },
-	{ "struct file_clone_range", clone_ranges, sizeof clone_ranges[0],
-	  sizeof clone_ranges / sizeof clone_ranges[0] },
+	{ "struct file_clone_range", clone_ranges, sizeof clone_ranges[0], sizeof clone_ranges / sizeof clone_ranges[0] },
 	{ "struct fiemap", fiemaps, sizeof fiemaps[0], sizeof fiemaps / sizeof fiemaps[0] },
 	{ "struct fsxattr", fsxattrs, sizeof fsxattrs[0], sizeof fsxattrs / sizeof fsxattrs[0] },
 	{ "int", bits, sizeof bits[0], sizeof bits / sizeof bits[0] },
 	{ "uint64_t", hints, sizeof hints[0], sizeof hints / sizeof hints[0] },
 	{ "struct fc_xattr_args", xattr_args, sizeof xattr_args[0], sizeof xattr_args / sizeof xattr_args[0] },
-	{ "struct fc_cachestat_range", cache_ranges, sizeof cache_ranges[0],
-	  sizeof cache_ranges / sizeof cache_ranges[0] },
+	{ "struct fc_cachestat_range", cache_ranges, sizeof cache_ranges[0], sizeof cache_ranges / sizeof cache_ranges[0] },
 	{ "struct fc_space", spaces, sizeof spaces[0], sizeof spaces / sizeof spaces[0] },
 	{ "struct file_dedupe_range", dedupes, sizeof dedupes[0], sizeof dedupes / sizeof dedupes[0] },
 	{ "openat2", hows, sizeof hows[0], sizeof hows / sizeof hows[0] },

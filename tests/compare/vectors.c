@@ -207,8 +207,8 @@ static void star(struct vec *b, const char *name, bool paths)
 /* Two paths: every second place with a few first ones. */
 static void pairs(const struct row *r)
 {
-	static const char *const firsts[] = { "d@abs", "../lf@abs", "sf@abs", "../ld@abs", "out@abs", "nowhere/x@abs",
-					      "e@l",   "f@d",       "f@fd",   "../m@abs",  ".@abs" };
+	static const char *const firsts[] = { "d@abs", "../lf@abs", "sf@abs", "../ld@abs", "out@abs", "nowhere/x@abs", "e@l",
+		"f@d", "f@fd", "../m@abs", ".@abs" };
 	int second = -1, first = -1;
 	struct vec v;
 
@@ -247,8 +247,7 @@ static bool opens(const struct row *r)
 /* open: all places with the flags that walk differently */
 static void open_places(const struct row *r)
 {
-	static const char *const flags[] = { "01101",     "0301",    "01001",   "010000000",
-					     "010400000", "0200000", "0400000", "0400102" };
+	static const char *const flags[] = { "01101", "0301", "01001", "010000000", "010400000", "0200000", "0400000", "0400102" };
 	int path = r->arg[0].kind == K_PATH ? 0 : 1;
 	struct vec v;
 
@@ -293,47 +292,16 @@ static void empty_path(const struct row *r)
 
 /* ---- fcntl and ioctl: the third argument follows from the second ---- */
 
-#define NONE                \
-	{                   \
-		K_VAL, 0, 0 \
-	}
-#define VAL                 \
-	{                   \
-		K_VAL, 0, 0 \
-	}
-#define HEX                 \
-	{                   \
-		K_HEX, 0, 0 \
-	}
-#define IN_OBJ(T)                       \
-	{                               \
-		K_IN_OBJ, sizeof(T), #T \
-	}
-#define OUT_OBJ(T)                       \
-	{                                \
-		K_OUT_OBJ, sizeof(T), #T \
-	}
-#define INOUT_OBJ(T)                       \
-	{                                  \
-		K_INOUT_OBJ, sizeof(T), #T \
-	}
-#define FD_ARG             \
-	{                  \
-		K_FD, 0, 0 \
-	}
-#define CLONE_RANGE                                                                  \
-	{                                                                            \
-		K_IN_OBJ, sizeof(struct file_clone_range), "struct file_clone_range" \
-	}
-#define DEDUPE_ARG                                                                                         \
-	{                                                                                                  \
-		K_INOUT_OBJ, sizeof(struct file_dedupe_range) + 2 * sizeof(struct file_dedupe_range_info), \
-			"struct file_dedupe_range"                                                         \
-	}
-#define FIEMAP_ARG                                                  \
-	{                                                           \
-		K_INOUT_OBJ, sizeof(struct fiemap), "struct fiemap" \
-	}
+#define NONE { K_VAL, 0, 0 }
+#define VAL { K_VAL, 0, 0 }
+#define HEX { K_HEX, 0, 0 }
+#define IN_OBJ(T) { K_IN_OBJ, sizeof(T), #T }
+#define OUT_OBJ(T) { K_OUT_OBJ, sizeof(T), #T }
+#define INOUT_OBJ(T) { K_INOUT_OBJ, sizeof(T), #T }
+#define FD_ARG { K_FD, 0, 0 }
+#define CLONE_RANGE { K_IN_OBJ, sizeof(struct file_clone_range), "struct file_clone_range" }
+#define DEDUPE_ARG { K_INOUT_OBJ, sizeof(struct file_dedupe_range) + 2 * sizeof(struct file_dedupe_range_info), "struct file_dedupe_range" }
+#define FIEMAP_ARG { K_INOUT_OBJ, sizeof(struct fiemap), "struct fiemap" }
 
 struct command {
 	const char *name;
@@ -344,24 +312,15 @@ struct command {
 static const struct command fcntls[] = {
 #define FCNTL(command, kind) { #command, command, kind },
 #include "farcall/fcntl.def"
-	{ "F_DUPFD", F_DUPFD, VAL },
-	{ "F_DUPFD_CLOEXEC", F_DUPFD_CLOEXEC, VAL },
-	{ "F_GETFD", F_GETFD, VAL },
-	{ "F_SETFD", F_SETFD, VAL },
-	{ "-1", -1ul, VAL },
-	{ "9999", 9999, VAL },
-	{ "F_GETOWN", F_GETOWN, VAL },
-	{ "F_GETSIG", F_GETSIG, VAL },
-	{ "F_SETLEASE", F_SETLEASE, VAL },
-	{ "F_NOTIFY", F_NOTIFY, VAL },
+	{ "F_DUPFD", F_DUPFD, VAL }, { "F_DUPFD_CLOEXEC", F_DUPFD_CLOEXEC, VAL }, { "F_GETFD", F_GETFD, VAL },
+	{ "F_SETFD", F_SETFD, VAL }, { "-1", -1ul, VAL }, { "9999", 9999, VAL }, { "F_GETOWN", F_GETOWN, VAL },
+	{ "F_GETSIG", F_GETSIG, VAL }, { "F_SETLEASE", F_SETLEASE, VAL }, { "F_NOTIFY", F_NOTIFY, VAL },
 };
 
 static const struct command ioctls[] = {
 #define IOCTL(request, kind) { #request, request, kind },
 #include "farcall/ioctls.def"
-	{ "0", 0, VAL },
-	{ "TCGETS", 0x5401, { K_OUT_OBJ, 60, "struct termios" } },
-	{ "FIOCLEX", FIOCLEX, VAL },
+	{ "0", 0, VAL }, { "TCGETS", 0x5401, { K_OUT_OBJ, 60, "struct termios" } }, { "FIOCLEX", FIOCLEX, VAL },
 	{ "FIONCLEX", FIONCLEX, VAL },
 	{ "-1", -1ul, VAL },
 };

@@ -46,6 +46,7 @@ void daemon_again(struct daemon *d, const char *path, const char *const *extra)
 	const char *argv[24] = { path, "--socket", d->socket, "--ready-fd", "9", "-v" };
 	char volume[128], byte;
 	int ready[2], n = 7;
+	ssize_t got;
 	pid_t pid;
 
 	snprintf(volume, sizeof volume, "%s:/data", d->export);
@@ -63,7 +64,10 @@ void daemon_again(struct daemon *d, const char *path, const char *const *extra)
 	}
 	d->pid = pid;
 	close(ready[1]);
-	CHECK(read(ready[0], &byte, 1) == 1);
+	do
+		got = read(ready[0], &byte, 1);
+	while (got < 0 && errno == EINTR);
+	CHECK(got == 1);
 	close(ready[0]);
 }
 
@@ -96,13 +100,18 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+void daemon_remove(struct daemon *d)
+{
+	nftw(d->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 int daemon_stop(struct daemon *d)
 {
 	int status;
 
 	kill(d->pid, SIGTERM);
 	CHECK(waitpid(d->pid, &status, 0) == d->pid);
-	nftw(d->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	daemon_remove(d);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

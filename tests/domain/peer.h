@@ -51,6 +51,8 @@ void daemon_again(struct daemon *d, const char *path, const char *const *extra);
 int daemon_run(const char *const *argv, char *said, size_t room);
 /* SIGTERM, wait, remove its directory. Returns its exit status, or 128 + signal. */
 int daemon_stop(struct daemon *d);
+/* The last of this, for one that somebody else has seen end. */
+void daemon_remove(struct daemon *d);
 
 /* Become somebody else altogether; -1 for nobody else. */
 void become(uid_t uid);

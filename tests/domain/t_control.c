@@ -200,14 +200,20 @@ static void figures(void)
 	const struct fc_stat_session *f;
 	struct session s;
 	uint64_t calls;
+	int64_t fd[5];
 
 	session_open(&s, &suite_domain);
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 5; i++)
+		fd[i] = suite_open(&s, "/data/counted", O_CREAT | O_RDWR);
+	for (int i = 0; i < 2; i++)
+		CHECK_IS(CALL(&s, SYS_close, fd[i]), 0);
+	for (int i = 0; i < 3; i++)
 		CHECK_IS(CALL(&s, FC_NR_NOP, 0), 0);
 	d = suite_stat();
 	CHECK_IS(d->pid, suite_domain.pid);
 	f = suite_stat_find(d, s.id);
 	CHECK(f && f->client_pid == (uint32_t)getpid() && f->uid == geteuid() && f->data_bytes == FC_DATA_MIN);
+	CHECK_IS(f->descriptors, 3);
 	CHECK(f->workers && !strncmp(f->comm, "t_control", 9) && f->queue_depth == 0);
 	/* workers publish their counts when they find time */
 	for (int i = 0; i < 200 && f->count.calls < 10; i++) {

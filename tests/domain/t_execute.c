@@ -23,9 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/atomic.h"
 #include "common/doorbell.h"
 #include "farcall/wire.h"
 #include "play.h"
+#include "storage-domain/crew/crew.h"
 
 /* where things stand in the data area */
 #define P0 0u
@@ -82,6 +84,9 @@ static void test_data(void)
 	struct fc_iovec *iov = (struct fc_iovec *)play_at(OBJ);
 
 	SAME(CALL(FC_NR_NOP), 0);
+	SAME(CALL(SYS_kill, getppid(), SIGKILL), -ENOSYS); /* no call of a domain */
+	SAME(CALL(FC_NUMBERS - 1), -ENOSYS);               /* a later version's, perhaps */
+	SAME(CALL(1500), -ENOSYS);
 	TRUE(fd >= FC_DOMAIN_FD_FIRST);
 	SAME(CALL(SYS_write, fd, play_put(BUF, "hello, world"), 12), 12);
 	SAME(CALL(SYS_lseek, fd, 7, SEEK_SET), 7);
@@ -402,11 +407,6 @@ static void cut_off(void (*hostile)(void), const char *what)
 	}
 }
 
-static void unknown_number(void)
-{
-	CALL(77);
-	CALL(SYS_ptrace);
-}
 static void outside(void)
 {
 	CALL(SYS_read, 40, DATA_BYTES + 1, 11);
@@ -442,7 +442,6 @@ static void not_queued(void)
 
 static void test_hostile(void)
 {
-	cut_off(unknown_number, "unknown number");
 	cut_off(outside, "offset outside");
 	cut_off(overflow, "offset that overflows");
 	cut_off(path_outside, "path outside");
@@ -550,6 +549,47 @@ static void test_interrupt_races(void)
 	}
 	SAME(close_(a), 0);
 	SAME(close_(b), 0);
+}
+
+static bool late;
+
+/* As one who interrupts the entry's call before, and is late. */
+static void *mark_over(void *run)
+{
+	while (fc_load(&late))
+		fc_store_release(&((struct fc_run *)run)->mark, UINT64_MAX); /* another nonce's */
+	return NULL;
+}
+
+/* What another has marked over is marked again: the call ends. */
+static void late_interrupt(void)
+{
+	int64_t a = open_("/data/lock", O_RDWR, 0), b = open_("/data/lock", O_RDWR, 0);
+	unsigned waiting, wish;
+	pthread_t other;
+
+	SAME(CALL(SYS_flock, a, LOCK_EX), 0);
+	waiting = SUBMIT(SYS_flock, b, LOCK_EX);
+	TRUE(!play_settles(waiting, 20));
+	fc_store(&late, true);
+	pthread_create(&other, NULL, mark_over, &play.workers->run[waiting]);
+	usleep(1000);
+	wish = SUBMIT(FC_NR_INTERRUPT, waiting, play.area->entry[waiting].nonce);
+	usleep(20000);
+	fc_store(&late, false);
+	pthread_join(other, NULL);
+	TRUE(play_settles(waiting, 2000));
+	SAME(CALL(SYS_flock, a, LOCK_UN), 0);
+	SAME(play_wait(waiting), -EINTR);
+	SAME(play_wait(wish), 0);
+	SAME(close_(a), 0);
+	SAME(close_(b), 0);
+}
+
+static void test_late_interrupts(void)
+{
+	for (int before = failures, i = 0; i < 8 && failures == before; i++)
+		late_interrupt();
 }
 
 #define SLOTS 4
@@ -765,6 +805,7 @@ int main(void)
 		{ "long names", test_long_names },
 		{ "interrupts", test_interrupts },
 		{ "interrupt races", test_interrupt_races },
+		{ "late interrupts", test_late_interrupts },
 		{ "streams", test_streams },
 		{ "parallel", test_parallel },
 		{ "idle", test_idle },

@@ -111,7 +111,7 @@ static void crowd(void)
 
 static void cancellations(int kinds)
 {
-	int limit = e2e_long ? 30000 : 2000;
+	int limit = e2e_long ? 20000 : 2000;
 	unsigned seed = 1;
 	pthread_t keep[STEADY], t;
 	void *result;

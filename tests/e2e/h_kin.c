@@ -386,6 +386,42 @@ static void refused(void)
 	      EOPNOTSUPP);
 }
 
+/* ---- the first one ends first ---- */
+
+static int after_the_parent(void *pid)
+{
+	for (int i = 0; i < 500 && getppid() == *(pid_t *)pid; i++)
+		usleep(10000);
+	for (int i = 0; i < 50; i++)
+		if (pwrite(s->f, "after", 5, i * 5) != 5)
+			return 1;
+	s->go = 1;
+	return 0;
+}
+
+static void outlived(int flags)
+{
+	int before = e2e_failures;
+	pid_t middle;
+
+	s->f = open(in_dir("outlived"), O_CREAT | O_RDWR | O_TRUNC, 0600);
+	s->go = 0;
+	middle = fork();
+	if (middle == 0) {
+		static pid_t me;
+
+		me = getpid();
+		_exit(clone(after_the_parent, stack[0] + STACK, flags | SIGCHLD, &me) > 0 ? 0 : 1);
+	}
+	EQUAL(WEXITSTATUS(wait_status(middle)), 0);
+	for (int i = 0; i < 500 && !s->go; i++)
+		usleep(10000);
+	EQUAL(s->go, 1);
+	EQUAL(lseek(s->f, 0, SEEK_END), 250);
+	close(s->f);
+	name_flags(flags, true, before);
+}
+
 int main(int argc, char **argv)
 {
 	e2e_init(argc, argv);
@@ -401,5 +437,7 @@ int main(int argc, char **argv)
 	combinations();
 	many();
 	refused();
+	outlived(CLONE_VM);
+	outlived(0);
 	return e2e_status();
 }

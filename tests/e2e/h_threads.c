@@ -92,13 +92,37 @@ static void *racer(void *arg)
 	return NULL;
 }
 
+/* Half of them open and close as fast as they can; what the others read is there, or is not. */
+static void *blinker(void *arg)
+{
+	struct iovec iov = { .iov_len = 1 };
+	char c;
+	ssize_t r;
+
+	iov.iov_base = &c;
+	while (!stop && e2e_failures < 20) {
+		int fd = race_fd;
+
+		if ((uintptr_t)arg % 2) {
+			fd = open(in_dir("race"), O_RDONLY);
+			__atomic_store_n(&race_fd, fd, __ATOMIC_RELAXED);
+			CHECK(close(fd) == 0);
+			continue;
+		}
+		r = rand() % 2 ? pread(fd, &c, 1, 0) : readv(fd, &iov, 1);
+		CHECK(r == 1 || r == 0 || (r == -1 && errno == EBADF));
+	}
+	return NULL;
+}
+
 static void together(void *(*f)(void *))
 {
 	pthread_t t[THREADS];
 
+	stop = false;
 	for (uintptr_t i = 0; i < THREADS; i++)
 		CHECK(!pthread_create(&t[i], NULL, f, (void *)i));
-	if (f == racer) {
+	if (f == racer || f == blinker) {
 		sleep_ms(e2e_long ? 10000 : 1000);
 		stop = true;
 	}
@@ -212,6 +236,7 @@ int main(int argc, char **argv)
 	together(own_file);
 	together(slice);
 	together(racer);
+	together(blinker);
 	/* more threads, one after the other and at once, than there are entries */
 	for (int i = 0; i < 6; i++) {
 		for (int j = 0; j < 100; j++)

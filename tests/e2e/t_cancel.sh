@@ -3,5 +3,5 @@
 # cancelled threads and jumps out of calls cost the other threads nothing: see h_cancel.c
 . "$(dirname "$0")/../lib.sh"
 need_farcall
-both_sides h_cancel
+both_sides h_cancel 250
 finish

@@ -9,7 +9,6 @@
  * outside while they start, work or end (a tenth).
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "tests/domain/peer.h"
+#include "tests/domain/usage.h"
 
 static unsigned seed = 1;
 
@@ -148,69 +148,6 @@ static int loop(const char *dir, int kills)
 }
 
 /* ---- around it ---- */
-
-struct usage {
-	int processes, descriptors, threads;
-	long memory_kb;
-};
-
-static int entries(const char *format, pid_t pid)
-{
-	char path[64];
-	struct dirent *d;
-	DIR *dir;
-	int n = 0;
-
-	snprintf(path, sizeof path, format, pid);
-	dir = opendir(path);
-	while (dir && (d = readdir(dir)))
-		n += d->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return n;
-}
-
-static void add_process(pid_t pid, struct usage *u)
-{
-	char path[64], line[200];
-	long kb;
-	FILE *f;
-
-	u->processes++;
-	u->descriptors += entries("/proc/%d/fd", pid);
-	u->threads += entries("/proc/%d/task", pid);
-	snprintf(path, sizeof path, "/proc/%d/status", pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "RssAnon: %ld", &kb) == 1)
-			u->memory_kb += kb;
-	if (f)
-		fclose(f);
-}
-
-/* the daemon and all its descendants */
-static void measure(pid_t pid, struct usage *u)
-{
-	char path[64];
-	FILE *f;
-	int child;
-
-	add_process(pid, u);
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-	f = fopen(path, "r");
-	while (f && fscanf(f, "%d", &child) == 1)
-		measure(child, u);
-	if (f)
-		fclose(f);
-}
-
-static struct usage usage_of(pid_t pid)
-{
-	struct usage u = { 0, 0, 0, 0 };
-
-	measure(pid, &u);
-	return u;
-}
 
 static pid_t start(const char *farcall, const struct daemon *d, char *const *args)
 {

@@ -96,7 +96,8 @@ static long do_fcntl(int fd, int cmd, long arg)
 {
 	void *p = (void *)arg;
 	size_t n = 0;
-	long r = kernel_check_fd(fd, "fcntl");
+	/* a number is looked for beforehand with what is good for nothing else */
+	long r = fd == FC_FD_NULL && cmd == F_DUPFD_CLOEXEC ? 0 : kernel_check_fd(fd, "fcntl");
 
 	switch (cmd) {
 	case F_DUPFD_CLOEXEC:

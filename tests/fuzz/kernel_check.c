@@ -155,12 +155,15 @@ static bool absolute(void)
 	return kernel_worker->exec.path[0][0] == '/' || kernel_worker->exec.path[1][0] == '/';
 }
 
-static void check_descriptor_path(const char *path)
+/* "self/fd/N": the client's own path, or a descriptor that it gives another name without a path. */
+static void check_descriptor_path(const char *path, const char *what)
 {
+	const bool named =
+		kernel_worker->exec.descriptor_path || (!strcmp(what, "linkat") && !kernel_worker->exec.path[0][0]);
 	char *end;
 	unsigned long fd;
 
-	if (!kernel_worker->exec.descriptor_path || strncmp(path, "self/fd/", 8))
+	if (!named || strncmp(path, "self/fd/", 8))
 		fuzz_fail("\"%s\" relative to /proc", path);
 	fd = strtoul(path + 8, &end, 10);
 	if (*end || end == path + 8 || fd < FC_DOMAIN_FD_FIRST || fd > FC_DOMAIN_FD_MAX)
@@ -171,7 +174,7 @@ static void check_descriptor_path(const char *path)
 long kernel_check_dirfd(int fd, const char *path, bool walk, const char *what)
 {
 	if (fd == FC_FD_PROC) {
-		check_descriptor_path(path ? path : "");
+		check_descriptor_path(path ? path : "", what);
 		return 0;
 	}
 	if (fd == AT_FDCWD)

@@ -80,7 +80,7 @@ request stream.c 's/arg\[4\] > FC_STREAM_SLOTS_MAX/arg[4] > 64/' 'stream: more b
 request stream.c 's/fc_exec_at\(x, at, FC_CHUNK\)/fc_exec_at(x, at, 1)/' 'stream: short buffers'
 request path.c "s/target\[0\] == '\/' \? FC_PATH_MAX : sizeof w->text/8 * FC_PATH_MAX/" 'walk: a link longer than its room'
 request path.c '0,/^\t\t\t\tfc_call\(SYS_close, fd\);/s///' 'walk: a descriptor stays open'
-mutant request storage-domain/crew/worker.c '/if \(atomic_load_explicit\(&s->cut_off/,+1d' 'worker: goes on for a session that has been cut off'
+mutant request storage-domain/crew/worker.c '/if \(fc_load_acquire\(&s->cut_off/,+1d' 'worker: goes on for a session that has been cut off'
 mutant request storage-domain/crew/worker.c 's/fc_exec_fetch\(e, shared, sizeof \*e\);/fc_exec_fetch(e, shared, sizeof *e); e->state = shared->state;/' 'entry: its state is read twice'
 mutant request common/queue.c 's/unsigned i = position & \(FC_QUEUE_SLOTS - 1\)/uint64_t i = position/; s/unsigned i = position/uint64_t i = position/' 'queue: no mask on the position'
 mutant request common/queue.c 's/\(FC_QUEUE_SLOTS - 1\);$/(2 * FC_QUEUE_SLOTS - 1);/' 'queue: a mask too wide'
@@ -90,7 +90,7 @@ mutant request common/wire.c 's/^#define INOUT_OBJ_OPT\(T\).*/#define INOUT_OBJ_
 control storage-domain/shadow/memory_local.c 's/if \(part\[n\]\.size != size\)/if (part[n].size > size)/' 'memory: a memfd that is too short'
 control storage-domain/shadow/memory_local.c 's/\(seals & SEALS_WANTED\) != SEALS_WANTED/!(seals \& F_SEAL_GROW)/' 'memory: a memfd that can be shrunk'
 control storage-domain/shadow/memory_local.c 's/return brings \? fc_receive_apart\(p, judge\) : /return /' 'memory: descriptors come into the workers'"'"' table'
-control storage-domain/shadow/receive.c '/close\(r->packet->fd\[i\]\);/d' 'receiving: descriptors stay open'
+control storage-domain/shadow/receive.c '/SYS_close, r->packet->fd\[i\]/d' 'receiving: descriptors stay open'
 control storage-domain/shadow/areas.c 's/size != length \|\| length \+ size > FC_DATA_MAX/size > FC_DATA_MAX/' 'grow: a segment of any size'
 control storage-domain/shadow/areas.c 's/\|\| !fc_segment_boundary\(length\) //' 'shrink: to any length'
 control storage-domain/shadow/areas.c 's/if \(p->head\.arg\[0\] != FC_DATA_MIN\)/if (0)/; s/add_segment\(s, p, 1, FC_DATA_MIN\)/add_segment(s, p, 1, p->head.arg[0])/' \

@@ -366,7 +366,7 @@ static void set_up(unsigned options)
 	shadow.slot = &roster.slot[0];
 	shadow.slot->descriptors_max = FC_DOMAIN_FD_MAX + 1;
 	shadow.slot->tasks_max = UINT32_MAX;
-	shadow.descriptors_end = FC_DOMAIN_FD_FIRST;
+	shadow.descriptors_end = shadow.descriptors_top = FC_DOMAIN_FD_FIRST;
 	shadow.cut_off = false;
 	shadow.workers = &pool;
 	shadow.cred = (struct fc_cred){

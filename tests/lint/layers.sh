@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Does every #include "..." of the shipped sources go to the file's own layer or to one below it? The layers are in `layers` beside this.
-# Prints what does not, and fails. FC_SOURCE: the tree (default: the one this is in).
+# Does every #include "..." of the shipped sources go to the file's own layer or to one below it, and is every layer named there needed?
+# The layers are in `layers` beside this. Prints what is not so, and fails. FC_SOURCE: the tree (default: the one this is in).
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${FC_SOURCE:-$here/../..}" || exit 1
@@ -19,7 +19,16 @@ find include common libc-shim storage-domain frontend-kmod cli -name '*.[chS]' -
 				of[prefixes] = word[1]
 			}
 			below[word[1]] = " " word[1] " " half[2] " "
+			n = split(half[2], word2, /[[:space:]]+/)
+			for (i = 1; i <= n; i++)
+				if (word2[i] != "-")
+					unused[word[1] " : " word2[i]]
 		}
+	}
+	function exists(path,   line) {
+		line = (getline line < path) >= 0
+		close(path)
+		return line
 	}
 	function layer(path,   i) {
 		for (i = 1; i <= prefixes; i++)
@@ -31,11 +40,16 @@ find include common libc-shim storage-domain frontend-kmod cli -name '*.[chS]' -
 		path = $0
 		sub(/^[^"]*"/, "", path)
 		sub(/".*/, "", path)
+		beside = at[1]
+		sub(/[^\/]*$/, path, beside)
 		if (path ~ /^farcall\//)
 			path = "include/" path
+		else if (path !~ /\// && exists(beside))
+			path = beside
 		from = layer(at[1])
 		to = layer(path)
 		checked++
+		delete unused[from " : " to]
 		if (!to && path !~ /\//)
 			next # a header of another project
 		if (!from || !to || !index(below[from], " " to " ")) {
@@ -44,6 +58,10 @@ find include common libc-shim storage-domain frontend-kmod cli -name '*.[chS]' -
 		}
 	}
 	END {
+		for (permission in unused) {
+			print "layers: " permission " is not needed"
+			wrong++
+		}
 		if (!checked)
 			print "layers.sh: no include found at all"
 		exit wrong || !checked

@@ -51,7 +51,7 @@ try_mutant()
 		echo "DOES NOT COMPILE: $5"
 		return
 	fi
-	timeout 60 "$dir/model" >"$dir/out" 2>&1
+	(ulimit -t 60 && exec "$dir/model") >"$dir/out" 2>&1 # of its own time: whatever else runs
 	if grep -q '^FAILED' "$dir/out"; then
 		printf 'noticed: %-65s %s\n' "$5" "$(grep -m1 '^FAILED' "$dir/out")"
 	else

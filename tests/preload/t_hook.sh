@@ -76,7 +76,7 @@ wide() {
 }
 
 if strace -f -i -o "$work/trace" true 2>/dev/null; then
-	sed -n -e 's/^\(SYSCALL\|LEGACY\|IRREGULAR\)(\([a-z0-9_]*\).*/\2/p' \
+	sed -n -e 's/^\(SYSCALL\|LEGACY\|TRANSLATED\)(\([a-z0-9_]*\).*/\2/p' \
 		-e 's/^LOCAL([0-9]*, \([a-z0-9_]*\), \(HOOKED\|SPECIAL\).*/\1/p' \
 		"$FC_SOURCE/include/farcall/syscalls.def" "$FC_SOURCE/include/farcall/local.def" >"$work/names"
 	wide env FC_TEST_COUNTS="$work/counts" FC_TEST_SITES="$work/sites" \

@@ -34,7 +34,7 @@ hook        prints   preload/h_hook.c -fexceptions
 segv        prints   preload/h_signals.c
 unhooked    prints   preload/h_unhooked.c
 compare     compare  compare/call.c compare/h_compare.c compare/rows.c compare/show.c compare/tree.c compare/values.c compare/vectors.c
-kill        fault    fault/fault_kill.c domain/peer.c
+kill        fault    fault/fault_kill.c domain/peer.c domain/usage.c
 hostile     fault    fault/fault_hostile.c domain/peer.c
 control     peer     domain/t_control.c domain/suite.c domain/peer.c
 intruders   peer     domain/t_intruders.c domain/suite.c domain/peer.c

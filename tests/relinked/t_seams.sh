@@ -48,7 +48,7 @@ done
 
 # ---- no storage call goes past the hook: a dispatcher that counts in place of the shim, and strace ----
 if strace -f -i -o "$TESTDIR/trace" true 2>/dev/null; then
-	sed -n -e 's/^\(SYSCALL\|LEGACY\|IRREGULAR\)(\([a-z0-9_]*\).*/\2/p' \
+	sed -n -e 's/^\(SYSCALL\|LEGACY\|TRANSLATED\)(\([a-z0-9_]*\).*/\2/p' \
 		-e 's/^LOCAL([0-9]*, \([a-z0-9_]*\), \(HOOKED\|SPECIAL\).*/\1/p' "$FC_SOURCE"/include/farcall/{syscalls,local}.def >"$TESTDIR/names"
 	for build in $builds; do
 		[[ $build != glibc ]] || continue # tests/preload/t_hook.sh
