@@ -13,24 +13,26 @@
 #include "common/rawcall.h"
 #include "libc-shim/text.h"
 
-static char *map_block(void)
+static char *map_block(unsigned b)
 {
-	long at = fc_call(SYS_mmap, 0, SHIM_POOL_BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long at = fc_call(SYS_mmap, 0, shim_pool_block_size(b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
 
 	return at < 0 && at > -4096 ? NULL : (char *)at;
 }
 
-static bool have_block(struct shim_pool *p, uint32_t n)
+static bool have_block(struct shim_pool *p, unsigned b)
 {
-	char **block = &p->block[n / shim_pool_each(p)];
 	char *made;
 
-	if (fc_load_acquire(block))
+	if (b >= SHIM_POOL_BLOCKS)
+		return false;
+	if (fc_load_acquire(&p->block[b]))
 		return true;
-	made = map_block();
-	if (made && !fc_cas(block, NULL, made))
-		fc_call(SYS_munmap, made, SHIM_POOL_BLOCK);
-	return made || fc_load_acquire(block);
+	made = map_block(b);
+	if (made && !fc_cas(&p->block[b], NULL, made))
+		fc_call(SYS_munmap, made, shim_pool_block_size(b));
+	return made || fc_load_acquire(&p->block[b]);
 }
 
 static uint32_t take_new(struct shim_pool *p)
@@ -39,7 +41,7 @@ static uint32_t take_new(struct shim_pool *p)
 
 	do {
 		n = fc_load(&p->top);
-		if (n >= SHIM_POOL_BLOCKS * shim_pool_each(p) || !have_block(p, n))
+		if (!have_block(p, shim_pool_block(p, n)))
 			return 0;
 	} while (!fc_cas(&p->top, n, n + 1));
 	return n;
@@ -74,18 +76,18 @@ bool shim_pool_copy(struct shim_pool *to, const struct shim_pool *from)
 {
 	uint64_t left;
 
-	shim_pool_init(to, from->size);
+	shim_pool_init(to, from->order);
 	to->top = fc_load(&from->top);
-	left = to->top > 1 ? (uint64_t)to->top * to->size : 0;
-	for (uint32_t i = 0; left; i++) {
-		uint64_t n = left < SHIM_POOL_BLOCK ? left : SHIM_POOL_BLOCK;
+	left = to->top > 1 ? (uint64_t)to->top << to->order : 0;
+	for (unsigned b = 0; left; b++) {
+		uint64_t n = left < shim_pool_block_size(b) ? left : shim_pool_block_size(b);
 
-		to->block[i] = map_block();
-		if (!to->block[i]) {
+		to->block[b] = map_block(b);
+		if (!to->block[b]) {
 			shim_pool_unmap(to);
 			return false;
 		}
-		memcpy(to->block[i], from->block[i], n);
+		memcpy(to->block[b], from->block[b], n);
 		left -= n;
 	}
 	return true;
@@ -93,8 +95,8 @@ bool shim_pool_copy(struct shim_pool *to, const struct shim_pool *from)
 
 void shim_pool_unmap(struct shim_pool *p)
 {
-	for (uint32_t i = 0; i < SHIM_POOL_BLOCKS; i++)
-		if (p->block[i])
-			fc_call(SYS_munmap, p->block[i], SHIM_POOL_BLOCK);
-	shim_pool_init(p, p->size);
+	for (unsigned b = 0; b < SHIM_POOL_BLOCKS; b++)
+		if (p->block[b])
+			fc_call(SYS_munmap, p->block[b], shim_pool_block_size(b));
+	shim_pool_init(p, p->order);
 }

@@ -12,37 +12,44 @@
 
 #include "common/atomic.h"
 
-#define SHIM_POOL_BLOCK (1u << 18) /* bytes that are mapped at a time */
-#define SHIM_POOL_BLOCKS 256
+#define SHIM_POOL_ORDER 14 /* the first block has 2^14 bytes, each further one twice as many as the one before */
+#define SHIM_POOL_BLOCKS 11
 
 struct shim_pool {
-	uint64_t free; /* the last one given back, and how often that has changed << 32 */
-	uint32_t top;  /* those from here on were never taken, and number 0 */
-	uint32_t size; /* of each: a power of two, 8 at least; constant */
+	uint64_t free;  /* the last one given back, and how often that has changed << 32 */
+	uint32_t top;   /* those from here on were never taken, and number 0 */
+	uint32_t order; /* each has 2^order bytes: 8 at least; constant */
 	char *block[SHIM_POOL_BLOCKS];
 };
 
-static inline uint32_t shim_pool_each(const struct shim_pool *p)
+static inline unsigned shim_pool_block(const struct shim_pool *p, uint32_t n)
 {
-	return SHIM_POOL_BLOCK / p->size;
+	return 31 - (unsigned)__builtin_clz((n >> (SHIM_POOL_ORDER - p->order)) + 1);
 }
 
-/* Where piece `n` is, which somebody has taken. */
+static inline uint64_t shim_pool_block_size(unsigned block)
+{
+	return 1ull << (SHIM_POOL_ORDER + block);
+}
+
+/* Where piece `n` is, which somebody has taken. Block b begins with piece (2^b - 1) * 2^(SHIM_POOL_ORDER - order). */
 static inline void *shim_pool_at(const struct shim_pool *p, uint32_t n)
 {
-	return p->block[n / shim_pool_each(p)] + (uint64_t)(n % shim_pool_each(p)) * p->size;
+	const unsigned b = shim_pool_block(p, n);
+
+	return p->block[b] + (((uint64_t)n << p->order) - shim_pool_block_size(b) + shim_pool_block_size(0));
 }
 
 /* Can there be a piece `n`? */
 static inline bool shim_pool_has(const struct shim_pool *p, uint32_t n)
 {
-	return n < fc_load(&p->top) && fc_load_acquire(&p->block[n / shim_pool_each(p)]);
+	return n < fc_load(&p->top) && fc_load_acquire(&p->block[shim_pool_block(p, n)]);
 }
 
 /* None mapped yet. */
-static inline void shim_pool_init(struct shim_pool *p, uint32_t size)
+static inline void shim_pool_init(struct shim_pool *p, unsigned order)
 {
-	*p = (struct shim_pool){ .top = 1, .size = size };
+	*p = (struct shim_pool){ .top = 1, .order = order };
 }
 
 /* A piece, with whatever was in it; 0: there is none to be had. */

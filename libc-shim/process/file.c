@@ -13,13 +13,17 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-static const uint32_t name_size[SHIM_NAMES] = { 64, 256, 1024, FC_PATH_MAX };
+#define RECORD_ORDER 5
+_Static_assert(sizeof(struct shim_file) == 1 << RECORD_ORDER, "a power of two");
+/* sizes of names: 64, 256, 1024, FC_PATH_MAX */
+static const uint8_t name_order[SHIM_NAMES] = { 6, 8, 10, 12 };
+_Static_assert(FC_PATH_MAX == 1 << 12, "the last of them");
 
 void shim_files_init(struct shim_files *fs)
 {
-	shim_pool_init(&fs->records, sizeof(struct shim_file));
+	shim_pool_init(&fs->records, RECORD_ORDER);
 	for (int i = 0; i < SHIM_NAMES; i++)
-		shim_pool_init(&fs->names[i], name_size[i]);
+		shim_pool_init(&fs->names[i], name_order[i]);
 }
 
 bool shim_files_copy(struct shim_files *to, const struct shim_files *from)
@@ -67,7 +71,7 @@ static void name(struct shim_process *p, struct shim_file *f, const char *dir, c
 	uint64_t at = dir ? strlen(dir) + 1 : 0, bytes = at + strlen(path) + 1;
 	int size = 0;
 
-	while (size < SHIM_NAMES && name_size[size] < bytes)
+	while (size < SHIM_NAMES && 1u << name_order[size] < bytes)
 		size++;
 	if (size == SHIM_NAMES)
 		return;
@@ -91,7 +95,7 @@ const char *shim_file_path(const struct shim_process *p, const struct shim_file 
 	const char *text;
 
 	/* in a copy that was made while another thread wrote it, it may be of two paths */
-	if (!f->name || !shim_pool_has(names, f->name) || !f->name_bytes || f->name_bytes > names->size)
+	if (!f->name || !shim_pool_has(names, f->name) || !f->name_bytes || f->name_bytes > 1u << names->order)
 		return NULL;
 	text = shim_pool_at(names, f->name);
 	return text[f->name_bytes - 1] ? NULL : text;

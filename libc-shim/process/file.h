@@ -32,7 +32,6 @@ struct shim_file {
 	uint16_t name_size;  /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
 };
-_Static_assert(sizeof(struct shim_file) == 32, "a power of two");
 
 struct shim_files {
 	struct shim_pool records;

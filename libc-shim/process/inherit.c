@@ -268,8 +268,8 @@ static void close_lost(struct shim_process *p, const struct exec_fd *e)
 		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
 }
 
-/* One record, which nobody refers to yet: its bits go to `bits`, 0 if there is no memory for it. 0 or -errno: the text ends too early. */
-static int restore_file(struct shim_process *p, int fd, uint64_t *bits)
+/* Record `number`, which nobody refers to yet. In a process that has opened nothing they come in their order. 0 or -errno. */
+static int restore_file(struct shim_process *p, int fd, uint32_t number)
 {
 	char path[FC_PATH_MAX + 8];
 	struct exec_file e;
@@ -283,23 +283,21 @@ static int restore_file(struct shim_process *p, int fd, uint64_t *bits)
 		return r;
 	path[e.path_bytes ? e.path_bytes - 1 : 0] = 0;
 	e.file.forks = !e.shared;
-	*bits = shim_file_new(p, &e.file, 0, e.path_bytes ? path : NULL);
-	return 0;
+	return shim_file_new(p, &e.file, 0, e.path_bytes ? path : NULL) == shim_fd_file_bits(number) ? 0 : -ENOMEM;
 }
 
 /* A reference to a record for one more word. */
-static uint64_t refer(struct shim_process *p, const uint64_t *bits, const struct exec_state *st, uint32_t number)
+static uint64_t refer(struct shim_process *p, uint32_t number)
 {
-	struct shim_file *f = number && number <= st->files ? shim_file_of(p, bits[number]) : NULL;
+	struct shim_file *f = shim_file_of(p, shim_fd_file_bits(number));
 
 	if (!f)
 		return 0;
 	f->refs++;
-	return bits[number];
+	return shim_fd_file_bits(number);
 }
 
-/* A descriptor. 0 or -errno: the text ends too early. */
-static int restore_descriptor(struct shim_process *p, int fd, const struct exec_state *st, const uint64_t *bits)
+static int restore_descriptor(struct shim_process *p, int fd)
 {
 	struct exec_fd e;
 	int r = read_all(fd, &e, sizeof e);
@@ -309,7 +307,7 @@ static int restore_descriptor(struct shim_process *p, int fd, const struct exec_
 	if (e.fd < 0 || e.fd >= SHIM_FDS || shim_fd_domain(e.word) >= shim.config.ndomains)
 		return -EPROTO;
 	if (shim_is_placeholder(e.fd))
-		shim_fd_set(p, e.fd, (e.word & ~SHIM_FD_FILE) | refer(p, bits, st, e.file));
+		shim_fd_set(p, e.fd, (e.word & ~SHIM_FD_FILE) | refer(p, e.file));
 	else
 		close_lost(p, &e);
 	return 0;
@@ -317,22 +315,16 @@ static int restore_descriptor(struct shim_process *p, int fd, const struct exec_
 
 static int restore_descriptors(struct shim_process *p, int fd, const struct exec_state *st)
 {
-	size_t size = (st->files + 1ul) * sizeof(uint64_t);
-	long at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t *bits = (uint64_t *)at;
 	int r = 0;
 
-	if (shim_is_error(at))
-		return (int)at;
 	p->files.forks = 1; /* what is shared was opened before */
 	for (uint32_t i = 1; i <= st->files && r == 0; i++)
-		r = restore_file(p, fd, &bits[i]);
-	p->cwd_file = refer(p, bits, st, st->cwd_file);
+		r = restore_file(p, fd, i);
+	p->cwd_file = refer(p, st->cwd_file);
 	for (uint32_t i = 0; i < st->count && r == 0; i++)
-		r = restore_descriptor(p, fd, st, bits);
+		r = restore_descriptor(p, fd);
 	for (uint32_t i = 1; i <= st->files; i++) /* the reference that each was made with */
-		shim_file_drop(p, bits[i]);
-	fc_call(SYS_munmap, at, size);
+		shim_file_drop(p, shim_fd_file_bits(i));
 	return r;
 }
 

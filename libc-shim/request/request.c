@@ -104,10 +104,10 @@ static bool try_take(struct shim_requests *q, int i, shim_owner owner, bool look
 static int take_among(struct shim_requests *q, unsigned most, shim_owner owner, uint16_t *hint)
 {
 	for (unsigned round = 0; shim_requests_open(q); round++) {
-		for (unsigned n = 0; n < most; n++) {
-			unsigned i = (*hint + n) % most;
+		for (unsigned n = 0; n < FC_ENTRIES; n++) {
+			unsigned i = (*hint + n) % FC_ENTRIES;
 
-			if (!try_take(q, (int)i, owner, round > 0))
+			if (i >= most || !try_take(q, (int)i, owner, round > 0))
 				continue;
 			*hint = (uint16_t)i;
 			if (i >= fc_load(&q->used))
