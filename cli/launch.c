@@ -211,6 +211,9 @@ static void prepare_environment(const struct fc_launch *launch, const struct fc_
 	}
 	setenv("FARCALL_DIR", run.runtime.path, 1);
 	unsetenv("FARCALL_TRACE");
+	unsetenv("FARCALL_TRACE_PATHS");
+	if (launch->trace_paths)
+		setenv("FARCALL_TRACE_PATHS", "1", 1);
 	if (launch->trace_fd >= 0) {
 		snprintf(number, sizeof(number), "%d", launch->trace_fd);
 		setenv("FARCALL_TRACE", number, 1);

@@ -19,7 +19,8 @@ struct fc_launch {
 	bool trust;    /* --trust-domain: them, whoever runs them */
 	bool any_root; /* --any-root: the private domain serves programs in other mount namespaces, too */
 	int trace_fd;  /* inherited by the command; -1 = no trace */
-	char **argv;   /* the command, ended by null */
+	bool trace_paths;
+	char **argv; /* the command, ended by null */
 };
 
 /* Add the argument of -v or --domain; wrong ones end the command with exit 2. */

@@ -12,10 +12,15 @@
 enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_ANY_ROOT, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "volume", required_argument, NULL, 'v' },       { "domain", required_argument, NULL, OPT_DOMAIN },
-	{ "trust-domain", no_argument, NULL, OPT_TRUST }, { "any-root", no_argument, NULL, OPT_ANY_ROOT },
-	{ "output", required_argument, NULL, 'o' },       { "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION },    { NULL, 0, NULL, 0 },
+	{ "volume", required_argument, NULL, 'v' },
+	{ "domain", required_argument, NULL, OPT_DOMAIN },
+	{ "trust-domain", no_argument, NULL, OPT_TRUST },
+	{ "any-root", no_argument, NULL, OPT_ANY_ROOT },
+	{ "output", required_argument, NULL, 'o' },
+	{ "paths", no_argument, NULL, 'y' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void print_help(const char *noun, bool trace)
@@ -35,7 +40,8 @@ static void print_help(const char *noun, bool trace)
 	       "      --any-root                have -v's domain serve programs in other mount namespaces or chroots, "
 	       "too\n");
 	if (trace)
-		printf("  -o, --output FILE             print to FILE, not to standard error\n");
+		printf("  -o, --output FILE             print to FILE, not to standard error\n"
+		       "  -y, --paths                   show with each descriptor the path that it was opened as\n");
 	printf("      --help, --version\n\n"
 	       "Exit status: COMMAND's; 2 wrong usage, or a setuid or static COMMAND; 125 farcall itself failed;\n"
 	       "126 COMMAND cannot be executed; 127 COMMAND not found.\n");
@@ -43,7 +49,7 @@ static void print_help(const char *noun, bool trace)
 
 void fc_run_parse(struct fc_launch *launch, const char *noun, const char **output, int argc, char **argv)
 {
-	const char *letters = output ? "+:v:o:h" : "+:v:h";
+	const char *letters = output ? "+:v:o:yh" : "+:v:h";
 	int got;
 
 	opterr = 0;
@@ -65,6 +71,11 @@ void fc_run_parse(struct fc_launch *launch, const char *noun, const char **outpu
 			if (!output)
 				fc_die_usage(noun, "unknown option --output");
 			*output = optarg;
+			break;
+		case 'y':
+			if (!output)
+				fc_die_usage(noun, "unknown option --paths");
+			launch->trace_paths = true;
 			break;
 		case 'h':
 			print_help(noun, output != NULL);

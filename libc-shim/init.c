@@ -19,7 +19,7 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
-#include "libc-shim/process/fork.h"
+#include "libc-shim/process/inherit.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
@@ -143,6 +143,7 @@ static int process_init(struct shim_process *p)
 	p->fd = (uint64_t *)table;
 	p->umask = (uint32_t)mask;
 	p->cwd_domain = -1;
+	shim_files_init(&p->files);
 	p->pid = (int)fc_call(SYS_getpid);
 	for (int i = 0; i < SHIM_HIDDEN; i++)
 		p->hidden[i] = -1;
@@ -165,6 +166,7 @@ static void trace_init(char **envp)
 		n = n * 10 + (*v++ - '0');
 	if (v && fc_call(SYS_fcntl, n, F_GETFD) >= 0)
 		shim.trace_fd = shim_hide_fd(&shim.process, n);
+	shim.trace_paths = is_set(envp, "FARCALL_TRACE_PATHS");
 }
 
 static int start(const char *dir, char **envp)
@@ -248,7 +250,7 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 	}
 	shim.ready = true;
 	if (inherited) {
-		shim_exec_restore(inherited);
+		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");
 	}
 	if (shim.check)

@@ -39,7 +39,8 @@ struct shim_globals {
 	uint32_t ending; /* the process whose end has begun: no remote call of its returns any more; 0 = none */
 	uint32_t
 		crowded; /* there are, or have been, processes that share our memory and do not wait for one another: kin.h */
-	int trace_fd; /* -1 = no trace */
+	int trace_fd;     /* -1 = no trace */
+	bool trace_paths; /* with the paths of descriptors */
 	struct shim_process process;
 };
 extern struct shim_globals shim;

@@ -72,10 +72,32 @@ static const char *const names[] = {
 };
 /* clang-format on */
 
-static void put_result(struct line *l, int64_t r)
+/* A descriptor of the application's; `<` and its path, if that is known. */
+static void put_descriptor(struct line *l, int fd)
+{
+	struct shim_process *p = shim_process();
+	uint64_t held =
+		shim.trace_paths && (uint32_t)fd < SHIM_FDS ? shim_file_hold(p, &p->fd[fd], shim_fd_get(p, fd)) : 0;
+	const struct shim_file *f = shim_file_of(p, held);
+	const char *path = f ? shim_file_path(p, f) : NULL;
+
+	put_number(l, fd, 10);
+	if (path) {
+		put(l, "<");
+		put(l, path);
+		put(l, ">");
+	}
+	shim_file_drop(p, held);
+}
+
+static void put_result(struct line *l, bool opens, int64_t r)
 {
 	if (r <= FC_CONTINUE && r >= FC_CONTINUE - 5) {
 		put(l, "? (the path leaves the domain)");
+		return;
+	}
+	if (r >= 0 && opens) {
+		put_descriptor(l, (int)r);
 		return;
 	}
 	if (r >= 0) {
@@ -105,7 +127,7 @@ static void put_argument(struct line *l, const struct fc_arg *arg, long value, c
 			break;
 		} /* fall through */
 	case FC_KIND_FD:
-		put_number(l, (int)value, 10);
+		put_descriptor(l, (int)value);
 		break;
 	case FC_KIND_VAL:
 		put_number(l, value, 10);
@@ -135,7 +157,7 @@ void shim_trace(const struct fc_row *row, const long a[6], char *const path[2], 
 		k += is_path;
 	}
 	put(&l, ") = ");
-	put_result(&l, result);
+	put_result(&l, row->effect == FC_EFFECT_OPENS || row->nr == SYS_dup, result);
 	put(&l, "\n");
 	fc_call(SYS_write, shim.trace_fd, l.text, l.n);
 }

@@ -86,12 +86,13 @@ void shim_close_untold(int fd)
 }
 
 /* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
-static long dup_into(struct shim_process *p, uint64_t w, int placeholder)
+static long dup_into(struct shim_process *p, int from, uint64_t w, int placeholder)
 {
 	if (placeholder < 0)
 		return placeholder;
 	long dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0);
-	return shim_install(p, shim_fd_domain(w), dfd, placeholder, w & SHIM_FD_DIRECT);
+	return shim_install(p, shim_fd_domain(w), dfd, placeholder,
+			    (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[from], w));
 }
 
 /* dup2 and dup3: the kernel replaces `to` by a copy of `from` in one step; then our table follows. */
@@ -111,7 +112,8 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 			shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
 		return r;
 	}
-	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, w & SHIM_FD_DIRECT) : 0);
+	uint64_t flags = w ? (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[(uint32_t)a[0]], w) : 0;
+	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, flags) : 0);
 	if (old)
 		close_domain_fd(p, old);
 	return w ? traced(SYS_dup, a, r) : r;
@@ -128,7 +130,8 @@ long shim_do_dup(long nr, long a[6])
 			return shim_native_fd(nr, a);
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
-		return traced(SYS_dup, a, dup_into(p, shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
+		return traced(SYS_dup, a,
+			      dup_into(p, (int)a[0], shim_fd_get(p, a[0]), (int)shim_native_fd(SYS_dup, a)));
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
@@ -258,6 +261,21 @@ long shim_refuse(struct shim_process *p, uint64_t w, int error)
 	return flags < 0 ? flags : flags & O_PATH ? -EBADF : error;
 }
 
+/* F_SETFL has set those that can be set. */
+static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t flags)
+{
+	const uint32_t settable = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME | O_NONBLOCK;
+	uint64_t now = flags & O_DIRECT ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;
+	uint64_t held = shim_file_hold(p, &p->fd[fd], w);
+	struct shim_file *f = shim_file_of(p, held);
+
+	if (f)
+		fc_store(&f->flags, (f->flags & ~settable) | (flags & settable));
+	shim_file_drop(p, held);
+	if (now != w)
+		fc_cas(&p->fd[fd], w, now);
+}
+
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -273,15 +291,11 @@ long shim_do_fcntl(long nr, long a[6])
 		return -ENOMEM;
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
-		return traced(SYS_fcntl, a, dup_into(p, w, (int)shim_native_fd(SYS_fcntl, a)));
+		return traced(SYS_fcntl, a, dup_into(p, (int)a[0], w, (int)shim_native_fd(SYS_fcntl, a)));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);
-	if (cmd == F_SETFL && r == 0) {
-		uint64_t now = (a[2] & O_DIRECT) ? w | SHIM_FD_DIRECT : w & ~SHIM_FD_DIRECT;
-
-		if (now != w)
-			fc_cas(&p->fd[(uint32_t)a[0]], w, now);
-	}
+	if (cmd == F_SETFL && r == 0)
+		follow_flags(p, (int)a[0], w, (uint32_t)a[2]);
 	return r;
 }

@@ -324,6 +324,22 @@ static bool is_continuation(int64_t r)
 	return r <= FC_CONTINUE && r >= FC_CONTINUE - 5;
 }
 
+/* A record of what has been opened or entered, as this call named it. */
+static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
+{
+	struct shim_process *p = pc->p;
+	int fd = pc->dirfd[0];
+	const uint64_t *dir = fd == AT_FDCWD ? &p->cwd_file : (uint32_t)fd < SHIM_FDS ? &p->fd[fd] : NULL;
+	uint64_t held = dir ? shim_file_hold(p, dir, fc_load(dir)) : 0;
+	struct shim_file is = {
+		.domain = (uint32_t)pc->route[0].domain, .descriptor = (int)r, .flags = (uint32_t)flags, .forks = forks
+	};
+	uint64_t bits = shim_file_new(p, &is, held, pc->descriptor[0] ? NULL : pc->path[0]);
+
+	shim_file_drop(p, held);
+	return bits;
+}
+
 /* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
 static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 {
@@ -335,6 +351,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	if (!(pc->p = shim_process_own()))
 		return -ENOMEM;
 	uint64_t flags = open_how(pc).flags;
+	uint32_t forks = fc_load(&pc->p->files.forks); /* a fork during the call: it is shared */
 	if (pc->row->effect == FC_EFFECT_OPENS)
 		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
 					     : shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
@@ -366,9 +383,13 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 			shim_request_settled(&f->request);
 			if (r < 0)
 				f->placeholder = -1; /* closed next, and then it may be anybody's */
-			r = shim_install(pc->p, domain, r, placeholder, flags & O_DIRECT ? SHIM_FD_DIRECT : 0);
+			r = shim_install(pc->p, domain, r, placeholder,
+					 (flags & O_DIRECT ? SHIM_FD_DIRECT : 0) |
+						 (r < 0 ? 0 : new_file(pc, r, flags, forks)));
 			f->placeholder = -1;
 		}
+		if (pc->row->nr == SYS_chdir && r == 0)
+			shim_file_enter(pc->p, new_file(pc, -1, 0, forks));
 		shim_call_end(&c);
 	} else if (placeholder >= 0) {
 		f->placeholder = -1;
@@ -603,8 +624,10 @@ static void leave_to_local(void)
 	if (shim_process()->cwd_domain >= 0) {
 		struct shim_process *p = shim_process_own();
 
-		if (p)
+		if (p) {
 			p->cwd_domain = -1;
+			shim_file_enter(p, 0);
+		}
 	}
 }
 
@@ -642,8 +665,10 @@ long shim_do_fchdir(long nr, long a[6])
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	r = shim_do_fd(nr, a);
-	if (r == 0)
+	if (r == 0) {
 		enter_placeholder(p, (int)shim_fd_domain(w));
+		shim_file_enter(p, shim_file_hold(p, &p->fd[(uint32_t)a[0]], w));
+	}
 	return r;
 }
 

@@ -486,6 +486,7 @@ long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int plac
 		shim_fd_set(p, placeholder, shim_fd_word(domain, dfd, flags));
 		return placeholder;
 	}
+	shim_file_drop(p, flags);
 	fc_call(SYS_close, placeholder);
 	if (dfd < 0)
 		return (long)dfd;

@@ -55,7 +55,7 @@ long shim_refuse(struct shim_process *p, uint64_t w, int error);
 #define SHIM_IMPOSSIBLE (-10000)
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */
 long shim_result(struct shim_session *s, int64_t r);
-/* Register a new domain descriptor under a placeholder. Returns fd or -errno (and closes both on error). */
+/* Register a new domain descriptor under a placeholder. flags: bits of its word, with a reference to its file. Returns fd or -errno (and closes both on error). */
 long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags);
 
 /* Can the application's memory at `user` be written? Asks the memory itself: a byte is written back unchanged. */

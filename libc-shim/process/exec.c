@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * exec.c - execve: the new image keeps the sessions, the remote descriptors that are not close-on-exec, and the current
- * directory. They travel in a memfd named by FARCALL_EXEC, next to the control connections themselves. A program that lives
- * in a mount is copied into a memfd and run from there. A program the shim cannot get into is named on stderr.
+ * exec.c - execve: the new image inherits what is remote (inherit.h). A program that lives in a mount is copied into a memfd and run from
+ * there. A program the shim cannot get into is named on stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,6 +23,7 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/fork.h"
+#include "libc-shim/process/inherit.h"
 #include "libc-shim/process/kin.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
@@ -31,241 +31,8 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-#define STATE_MAGIC 0x32636578656c6c61ull
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
 #define SCRIPT_DEPTH 4
-
-/* ---- what the next image inherits ---- */
-
-struct exec_state {
-	uint64_t magic;
-	uint32_t pid;
-	int32_t cwd_domain;
-	int32_t placeholder;
-	uint32_t count; /* struct exec_fd after this */
-	struct {
-		int32_t sock; /* -1 = none */
-		uint32_t dead;
-		uint32_t serial, owed;
-		uint64_t token[2];
-	} session[SHIM_DOMAINS];
-};
-
-struct exec_fd {
-	int32_t fd;
-	uint32_t pad;
-	uint64_t word;
-};
-
-static int write_all(int fd, const void *data, size_t n)
-{
-	const char *p = data;
-
-	while (n) {
-		long w = fc_call(SYS_write, fd, p, n);
-
-		if (w == -EINTR)
-			continue;
-		if (w <= 0)
-			return w ? (int)w : -EIO;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
-/* 0, or -errno: -EPROTO if there is less. */
-static int read_all(int fd, void *data, size_t n)
-{
-	for (char *p = data; n;) {
-		long got = fc_call(SYS_read, fd, p, n);
-
-		if (got == -EINTR)
-			continue;
-		if (got <= 0)
-			return got ? (int)got : -EPROTO;
-		p += got;
-		n -= (size_t)got;
-	}
-	return 0;
-}
-
-static void set_inherit(struct shim_process *p, bool inherit)
-{
-	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		if (shim_is_attached(&p->session[d]))
-			fc_call(SYS_fcntl, p->session[d].sock, F_SETFD, inherit ? 0 : FD_CLOEXEC);
-	fc_call(SYS_fcntl, p->placeholder, F_SETFD, inherit ? 0 : FD_CLOEXEC);
-}
-
-static bool has_state(const struct shim_process *p)
-{
-	if (p->cwd_domain >= 0 || fc_load(&p->fd_count))
-		return true;
-	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		if (p->session[d].state == SHIM_SESSION_DEAD)
-			return true;
-	return false;
-}
-
-static void describe_sessions(const struct shim_process *p, struct exec_state *st)
-{
-	for (unsigned d = 0; d < shim.config.ndomains; d++) {
-		const struct shim_session *s = &p->session[d];
-
-		st->session[d].sock = shim_is_attached(s) ? s->sock : -1;
-		st->session[d].dead = s->state == SHIM_SESSION_DEAD;
-		st->session[d].serial = s->serial;
-		st->session[d].owed = s->owed;
-		st->session[d].token[0] = s->token[0];
-		st->session[d].token[1] = s->token[1];
-	}
-}
-
-/* Another thread may go on opening files, until the exec ends it: what comes after `most` is not described. */
-static void describe_descriptors(const struct shim_process *p, struct exec_state *st, uint32_t most)
-{
-	struct exec_fd *e = (struct exec_fd *)(st + 1);
-
-	for (uint32_t i = 0; i < fc_load(&p->fd_top) && st->count < most; i++) {
-		uint64_t word = fc_load(&p->fd[i]);
-
-		if (word)
-			e[st->count++] = (struct exec_fd){ .fd = (int)i, .word = word };
-	}
-}
-
-/* A pipe that holds it all, and nobody writes to any more: RLIMIT_FSIZE is about files. */
-static int fill_pipe(struct shim_process *p, const void *data, size_t size)
-{
-	int end[2];
-	int r = (int)shim_make_fd(p, SYS_pipe2, (long)end, O_NONBLOCK, 0, 0);
-
-	if (r < 0)
-		return r;
-	fc_call(SYS_fcntl, end[1], F_SETPIPE_SZ, size);
-	r = write_all(end[1], data, size);
-	shim_done_with(p, end[1]);
-	if (r == 0)
-		return end[0];
-	shim_done_with(p, end[0]);
-	return r == -EAGAIN ? -EFBIG : r;
-}
-
-static int fill_memfd(struct shim_process *p, const void *data, size_t size)
-{
-	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)"farcall-exec", 0, 0, 0);
-	int r = fd < 0 ? fd : write_all(fd, data, size);
-
-	if (r == 0 && fc_call(SYS_lseek, fd, 0, SEEK_SET) < 0)
-		r = -EIO;
-	if (r < 0)
-		shim_done_with(p, fd);
-	return r < 0 ? r : fd;
-}
-
-/* Out of the application's numbers, if there are others. */
-static int move_up(struct shim_process *p, int fd)
-{
-	int high = fd < 0 ? fd : (int)shim_make_fd(p, SYS_fcntl, fd, F_DUPFD, shim.hidden_base, 0);
-
-	if (high < 0)
-		return fd;
-	shim_done_with(p, fd);
-	return high;
-}
-
-/* The state as something that the next image can read to its end; -errno. */
-static int save_state(struct shim_process *p)
-{
-	uint32_t count = fc_load(&p->fd_count);
-	size_t size = sizeof(struct exec_state) + count * sizeof(struct exec_fd);
-	struct rlimit64 limit = { RLIM64_INFINITY, RLIM64_INFINITY };
-	long at = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct exec_state *st = (struct exec_state *)at;
-
-	if (shim_is_error(at))
-		return (int)at;
-	st->magic = STATE_MAGIC;
-	st->pid = (uint32_t)fc_call(SYS_getpid);
-	st->cwd_domain = p->cwd_domain;
-	st->placeholder = p->placeholder;
-	describe_sessions(p, st);
-	describe_descriptors(p, st, count);
-	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit);
-	int fd = limit.rlim_cur < size ? fill_pipe(p, st, size) : fill_memfd(p, st, size);
-	fc_call(SYS_munmap, at, size);
-	return move_up(p, fd);
-}
-
-/* Descriptors that did not survive (close-on-exec) are still open in the domain: close them there, now, so that their
- * locks go when POSIX says. */
-static void close_lost(struct shim_process *p, const struct exec_fd *e)
-{
-	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]))
-		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
-}
-
-static int take_number(const char *s)
-{
-	int n = 0;
-
-	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
-		n = n * 10 + (*s++ - '0');
-	return n;
-}
-
-/* There is something, and it cannot be had: the descriptors would be placeholders for nothing, and the program would not know. */
-static void restore_failed(int error)
-{
-	if (error != -EIO && error != -ENOMEM)
-		return;
-	shim_say("cannot read which remote files the program before has left open", NULL, NULL);
-	fc_call(SYS_exit_group, 125);
-}
-
-void shim_exec_restore(const char *value)
-{
-	struct shim_process *p = &shim.process;
-	int fd = take_number(value);
-	struct exec_state st;
-	struct exec_fd e;
-	int r = read_all(fd, &st, sizeof st);
-
-	restore_failed(r);
-	if (r < 0 || st.magic != STATE_MAGIC || st.pid != (uint32_t)fc_call(SYS_getpid))
-		return;
-	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
-	for (unsigned d = 0; d < shim.config.ndomains; d++) {
-		struct shim_session *s = &p->session[d];
-
-		if (st.session[d].dead)
-			s->state = SHIM_SESSION_DEAD;
-		if (st.session[d].sock < 0)
-			continue;
-		s->sock = shim_hide_fd(p, st.session[d].sock);
-		s->ruid = (uint32_t)fc_call(SYS_getuid);
-		s->serial = st.session[d].serial;
-		s->owed = st.session[d].owed;
-		s->told = true; /* for all we know */
-		s->token[0] = st.session[d].token[0];
-		s->token[1] = st.session[d].token[1];
-		s->state = SHIM_SESSION_BARE;
-	}
-	for (uint32_t i = 0; i < st.count; i++) {
-		r = read_all(fd, &e, sizeof e);
-		restore_failed(r);
-		if (r < 0 || e.fd < 0 || e.fd >= SHIM_FDS || shim_fd_domain(e.word) >= shim.config.ndomains)
-			break;
-		if (shim_is_placeholder(e.fd))
-			shim_fd_set(p, e.fd, e.word);
-		else
-			close_lost(p, &e);
-	}
-	fc_call(SYS_close, fd);
-	if (st.placeholder != p->placeholder)
-		fc_call(SYS_close, st.placeholder);
-}
 
 /* ---- the new image's arguments ---- */
 
@@ -658,10 +425,10 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 
 	if (r < 0)
 		return r;
-	if (im->hooked && has_state(p)) {
-		if (!(p = own_for_exec(im)) || (state = save_state(p)) < 0)
+	if (im->hooked && shim_has_inheritance(p)) {
+		if (!(p = own_for_exec(im)) || (state = shim_inherit_save(p)) < 0)
 			return p ? state : -ENOMEM;
-		set_inherit(p, true);
+		shim_inherit_pass(p, true);
 	}
 	if (im->hooked && shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
@@ -676,7 +443,7 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	fc_signal_after_failed_exec();
 	if (state >= 0) {
 		shim_done_with(p, state);
-		set_inherit(p, false);
+		shim_inherit_pass(p, false);
 	}
 	if (shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);

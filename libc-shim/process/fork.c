@@ -58,7 +58,10 @@ static int fork_shadow(struct shim_process *p, unsigned domain, struct shim_offs
 	o->sock = -1;
 	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
 		return 0;
+	/* twice: what is opened in between is shared, and what was open before is so already */
+	shim_files_forked(&p->files);
 	r = shim_transport(s)->fork(s, o);
+	shim_files_forked(&p->files);
 	return r == -EAGAIN || r == -ENOMEM ? r : 0;
 }
 
@@ -146,6 +149,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	settle(p);
 	p = &shim.process;
 	p->beyond.word = 0;
+	shim_files_forked(&p->files);
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
@@ -176,6 +180,10 @@ struct shim_process *shim_copy_make(const struct shim_process *from)
 	p->fd = (uint64_t *)(p + 1);
 	memcpy(p->fd, from->fd, fc_load(&from->fd_top) * sizeof(uint64_t));
 	p->beyond.word = 0;
+	if (!shim_files_copy(&p->files, &from->files)) {
+		fc_call(SYS_munmap, at, COPY_SIZE);
+		return NULL;
+	}
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
 		p->session[d].requests.slot = (struct shim_slot *)(at + (long)(d * SHIM_SLOTS_SIZE));
 		p->session[d].requests.used = 0;
@@ -187,11 +195,13 @@ void shim_copy_free(struct shim_process *copy)
 {
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		shim_areas_unmap(&copy->session[d]);
+	shim_files_unmap(&copy->files);
 	fc_call(SYS_munmap, (char *)copy - SHIM_DOMAINS * SHIM_SLOTS_SIZE, COPY_SIZE);
 }
 
 void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS])
 {
+	shim_files_forked(&copy->files);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		adopt(copy, d, &o[d], copy->session[d].state == SHIM_SESSION_DEAD);
 	orphan_check(copy);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fork.h - what of a process is handed over at fork, vfork and exec: fork.c, exec.c. */
+/* fork.h - what of a process is handed over at fork and vfork: fork.c. */
 #ifndef FC_SHIM_FORK_H
 #define FC_SHIM_FORK_H
 
@@ -13,8 +13,6 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain);
 void shim_vfork_cleanup(struct shim_thread *t);
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
 struct shim_process *shim_vfork_process(struct shim_thread *t); /* this vfork child's copy, or null */
-/* In an exec'ed image: take over the sessions and descriptors that FARCALL_EXEC (its value) describes. */
-void shim_exec_restore(const char *value);
 
 /* Before: have a child's shadow made of each session, which are all locked. 0, or why there can be no child now. */
 int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAINS]);

@@ -62,8 +62,10 @@ uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
 	if (word)
 		fc_faa(&p->fd_count, 1u);
 	old = fc_xchg(&p->fd[fd], word);
-	if (old)
+	if (old) {
 		fc_faa(&p->fd_count, -1u);
+		shim_file_drop(p, old);
+	}
 	while (word && (top = fc_load(&p->fd_top)) <= (uint32_t)fd)
 		if (fc_cas(&p->fd_top, top, (uint32_t)fd + 1))
 			break;

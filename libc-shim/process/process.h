@@ -10,6 +10,7 @@
 
 #include "common/atomic.h"
 #include "libc-shim/lock.h"
+#include "libc-shim/process/file.h"
 #include "libc-shim/session/session.h"
 
 #define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
@@ -20,6 +21,10 @@
 /* a descriptor table word: 0 = not remote */
 #define SHIM_FD_REMOTE (1ull << 63)
 #define SHIM_FD_DIRECT (1ull << 62) /* opened with O_DIRECT: keep the caller's buffer alignment */
+/* the record of the open file (file.h), if there is one */
+#define shim_fd_file_bits(n) ((uint64_t)(n) << 40)
+#define shim_fd_file(w) ((uint32_t)((w) >> 40) & 0xfffff)
+#define SHIM_FD_FILE shim_fd_file_bits(0xfffff)
 #define shim_fd_word(domain, dfd, flags) (SHIM_FD_REMOTE | (flags) | ((uint64_t)(domain) << 32) | (uint32_t)(dfd))
 #define shim_fd_domain(w) ((unsigned)((w) >> 32) & 0xff)
 #define shim_fd_number(w) ((int)(uint32_t)(w))
@@ -29,7 +34,9 @@ struct shim_process {
 	uint32_t fd_top;   /* one more than the highest descriptor that was ever remote */
 	uint32_t fd_count; /* remote descriptors now, at most */
 	int cwd_domain;    /* domain that holds the current directory, -1 = local */
-	int placeholder;   /* descriptor of the empty directory, one of the hidden ones */
+	uint64_t cwd_file; /* its record, as in a word */
+	struct shim_files files;
+	int placeholder; /* descriptor of the empty directory, one of the hidden ones */
 	uint32_t umask;
 	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
 	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */
@@ -57,7 +64,7 @@ static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)
 /* Has the end of the calling process begun? Another one that has our memory goes on. */
 bool shim_ending(void);
 
-/* Replace a descriptor's word; returns the old one. */
+/* Replace a descriptor's word; returns the old one, whose file has one reference less now. */
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
 
 /* ---- the shim's own descriptors ---- */

@@ -100,13 +100,14 @@ static bool try_take(struct shim_requests *q, int i, shim_owner owner, bool look
 	return clear(q, i, owner);
 }
 
-int shim_request_take(struct shim_requests *q, shim_owner owner, uint16_t *hint)
+/* One of the first `most`. */
+static int take_among(struct shim_requests *q, unsigned most, shim_owner owner, uint16_t *hint)
 {
 	for (unsigned round = 0; shim_requests_open(q); round++) {
 		for (unsigned n = 0; n < FC_ENTRIES; n++) {
 			unsigned i = (*hint + n) % FC_ENTRIES;
 
-			if (!try_take(q, (int)i, owner, round > 0))
+			if (i >= most || !try_take(q, (int)i, owner, round > 0))
 				continue;
 			*hint = (uint16_t)i;
 			if (i >= fc_load(&q->used))
@@ -117,6 +118,11 @@ int shim_request_take(struct shim_requests *q, shim_owner owner, uint16_t *hint)
 			break;
 	}
 	return -EIO;
+}
+
+int shim_request_take(struct shim_requests *q, shim_owner owner, uint16_t *hint)
+{
+	return take_among(q, FC_ENTRIES - SHIM_MESSENGERS, owner, hint);
 }
 
 void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t arg[6], bool opens)
@@ -192,7 +198,7 @@ static bool ask_to_interrupt(const struct shim_request *r, uint32_t nonce, shim_
 	uint16_t hint = (uint16_t)r->slot;
 
 	m->of = q;
-	m->slot = shim_request_take(q, owner, &hint);
+	m->slot = take_among(q, FC_ENTRIES, owner, &hint);
 	if (m->slot < 0)
 		return false;
 	shim_slot_of(m)->about_nonce = nonce;

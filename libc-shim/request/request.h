@@ -37,6 +37,11 @@
 typedef uint32_t shim_owner;
 #define SHIM_NOBODY UINT32_MAX
 
+/* Slots that are for requests to interrupt another, only: if all calls that there can be wait for something, one of them can still be ended. */
+#ifndef SHIM_MESSENGERS
+#define SHIM_MESSENGERS 4u
+#endif
+
 /* The client's private side of a request entry. A line of its own: its owner writes it at every call. All zero: free, no buffers. */
 struct shim_slot {
 	shim_owner owner;

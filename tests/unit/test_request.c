@@ -197,7 +197,7 @@ Test(request, who_finds_none_waits_for_one, .init = fresh)
 	uint16_t hint = 0;
 	pthread_t t;
 
-	for (unsigned i = 0; i < FC_ENTRIES; i++)
+	for (unsigned i = 0; i < FC_ENTRIES - SHIM_MESSENGERS; i++)
 		taken(ANOTHER, &hint);
 	t = begin(finish_one);
 	cr_assert_eq(taken(ME, &hint).slot, 99);
@@ -378,6 +378,18 @@ Test(request, a_signal_interrupts_the_call, .init = fresh)
 	shim_requests_reclaim(&q, ANOTHER, true);
 	for (unsigned i = 0; i < FC_ENTRIES; i++)
 		cr_assert_eq(slots[i].owner, 0, "slot %u", i);
+}
+
+Test(request, one_can_be_interrupted_when_there_is_no_room, .init = fresh)
+{
+	struct shim_request r = sent(ME, 1, false);
+	uint16_t hint = 0;
+
+	for (unsigned i = 1; i < FC_ENTRIES - SHIM_MESSENGERS; i++)
+		taken(ANOTHER, &hint);
+	cr_assert(shim_request_interrupt(&r, ME));
+	served();
+	cr_assert_eq(served()->nr, FC_NR_INTERRUPT);
 }
 
 /* ---- what nobody waits for ---- */
