@@ -57,6 +57,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	/* its threads and their areas did not come along, and one of them may have held the lock */
 	pthread_mutex_init(&s->cred_lock, NULL);
 	pthread_mutex_init(&s->pipe_lock, NULL);
+	pthread_mutex_init(&s->clerk_lock, NULL);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 }

@@ -22,6 +22,7 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/queue.h"
+#include "storage-domain/clerk.h"
 #include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/link.h"
@@ -377,6 +378,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 
 	pthread_mutex_init(&s.cred_lock, NULL);
 	pthread_mutex_init(&s.pipe_lock, NULL);
+	pthread_mutex_init(&s.clerk_lock, NULL);
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
@@ -392,7 +394,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	if (r == 0)
 		r = arrange_signals();
 	if (r == 0)
-		r = arrange_fds(exports, transport->fds, link);
+		r = arrange_fds(exports, transport->fds | (fc_clerk_boxes ? 1u << FC_FD_CLERK : 0), link);
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storage-domain/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
 #include "storage-domain/shadow/transport.h"
@@ -234,6 +235,8 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 	if (v->page)
 		fc_page_state(v, FC_DOMAIN_DEAD);
 	close(FC_FD_LOOKOUT); /* it ends */
+	if (fc_clerk_boxes)
+		close(FC_FD_CLERK); /* and so it does with the last shadow */
 	if (v->epoll < 0 || !v->session)
 		return;
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
