@@ -22,10 +22,11 @@
 #include "common/doorbell.h"
 #include "storage-domain/clerk.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/fence.h"
 #include "storage-domain/log.h"
 #include "storage-domain/roster.h"
 
-#define CLERKS 8 /* threads: a file server that does not answer keeps one */
+#define CLERKS 4 /* threads: a file server that does not answer keeps one */
 
 /* ---- the process ---- */
 
@@ -94,13 +95,9 @@ static bool receive(struct desk *d)
 	return true;
 }
 
-static pthread_barrier_t all_here;
-
-static void *serve(void *desk)
+static void serve(struct desk *d) __attribute__((noreturn));
+static void serve(struct desk *d)
 {
-	struct desk *d = desk;
-
-	pthread_barrier_wait(&all_here);
 	for (;;) {
 		bool asked = receive(d);
 
@@ -116,16 +113,29 @@ static void *serve(void *desk)
 		if (d->fd >= 0)
 			close(d->fd);
 	}
-	return NULL;
+}
+
+static pthread_barrier_t all_here;
+
+static void *start(void *desk)
+{
+	pthread_barrier_wait(&all_here);
+	serve(desk);
 }
 
 /* For all threads, of which none starts any more. */
 static int enter_fence(void)
 {
-	static const int allowed[] = { SCMP_SYS(recvmsg),  SCMP_SYS(close),    SCMP_SYS(statx),
-				       SCMP_SYS(fchownat), SCMP_SYS(getxattr), SCMP_SYS(setxattr),
-				       SCMP_SYS(futex),    SCMP_SYS(write),    SCMP_SYS(exit_group) };
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	static const int allowed[] = {
+		SCMP_SYS(recvmsg),         SCMP_SYS(close),     SCMP_SYS(statx),       SCMP_SYS(fchownat),
+		SCMP_SYS(getxattr),        SCMP_SYS(setxattr),  SCMP_SYS(futex),       SCMP_SYS(write),
+		SCMP_SYS(exit_group),
+#ifdef FC_FENCE_SANITIZED
+		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(mmap),
+		SCMP_SYS(munmap),          SCMP_SYS(madvise),
+#endif
+	};
+	scmp_filter_ctx ctx = seccomp_init(FC_FENCE_OTHERS);
 	int r = ctx ? seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) : -1;
 
 	for (unsigned i = 0; i < sizeof allowed / sizeof allowed[0] && r == 0; i++)
@@ -150,15 +160,14 @@ static void clerk(const struct fc_identity *id, int sock, pid_t parent)
 	prctl(PR_SET_NAME, "farcall-clerk", 0, 0, 0);
 	if (fc_identity_take(id, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != parent)
 		_exit(1);
-	pthread_barrier_init(&all_here, NULL, CLERKS + 1);
-	for (int i = 0; i < CLERKS; i++)
-		if (pthread_create(&thread, NULL, serve, &desk[i]))
+	pthread_barrier_init(&all_here, NULL, CLERKS);
+	for (int i = 1; i < CLERKS; i++)
+		if (pthread_create(&thread, NULL, start, &desk[i]))
 			_exit(1);
 	pthread_barrier_wait(&all_here);
 	if (enter_fence() || write(FC_FD_CLERK, "", 1) != 1)
 		_exit(1);
-	pthread_join(thread, NULL);
-	_exit(0);
+	serve(&desk[0]);
 }
 
 /* ---- the supervisor's side ---- */
