@@ -201,14 +201,19 @@ struct attribute {
 	uint32_t flags;
 };
 
-static void take_name(char name[FC_CLERK_NAME], const char *shared)
+/* The kernel has read it, but that was earlier. */
+static void take_name(const struct fc_exec *x, char name[FC_CLERK_NAME], uint64_t offset)
 {
-	unsigned n = 0;
+	for (unsigned n = 0; n < FC_CLERK_NAME; n++) {
+		const char *at = fc_exec_locate(x, offset + n, 1);
 
-	while (n < FC_CLERK_NAME && (name[n] = fc_load(&shared[n])))
-		n++;
-	if (n == FC_CLERK_NAME)
-		name[0] = '\0';
+		if (!at)
+			break;
+		name[n] = fc_load(at);
+		if (!name[n])
+			return;
+	}
+	name[0] = '\0';
 }
 
 static struct attribute attribute_of(const struct call *c)
@@ -219,7 +224,7 @@ static struct attribute attribute_of(const struct call *c)
 			       .size = at ? args->size : (uint64_t)c->a[3],
 			       .flags = at ? args->flags : (uint32_t)c->a[4] };
 
-	take_name(t.name, (const char *)(at ? c->a[3] : c->a[1]));
+	take_name(c->x, t.name, c->x->e.arg[at ? 3 : 1]);
 	return t;
 }
 
@@ -243,10 +248,13 @@ static bool names_nobody(const char *shared, uint64_t size)
 
 static int64_t get_attribute(const struct call *c, int64_t result)
 {
-	struct attribute t = attribute_of(c);
 	struct fc_clerk_ask q = { .work = FC_CLERK_GET_XATTR };
+	struct attribute t;
 	int r;
 
+	if (result <= 0 && result != -EOVERFLOW)
+		return result;
+	t = attribute_of(c);
 	if (!(is_list(&t) ? result > 0 && t.size && names_nobody(t.value, (uint64_t)result)
 			  : result == -EOVERFLOW && !strcmp(t.name, "security.capability")))
 		return result;

@@ -61,7 +61,7 @@ make()
 	mkdir "$1" "$1/both" "$1/dir" &&
 		touch "$1/root" "$1/mine" "$1/list" "$1/able" "$1/both/f" && ln -s root "$1/link" && ln -s mine "$1/mylink" &&
 		setfacl -m u:77:rwx,g:88:r "$1/list" && setcap cap_net_raw+p "$1/able" && chown 2:3 "$1/both/f" &&
-		chown -h $user:$group "$1" "$1/mine" "$1/mylink" "$1/dir"
+		chown -h "$user:$group" "$1" "$1/mine" "$1/mylink" "$1/dir"
 }
 as_user=(env HOME="$TESTDIR/home" XDG_RUNTIME_DIR="$TESTDIR/home" setpriv --reuid "$user" --regid "$group" --groups "$group,$other")
 mkdir -m 700 "$TESTDIR/home"
