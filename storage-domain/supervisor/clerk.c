@@ -95,21 +95,26 @@ static bool receive(struct desk *d)
 	return true;
 }
 
+static void answer(struct desk *d)
+{
+	struct fc_clerk_box *box = &fc_clerk_boxes[d->ask.box];
+
+	snprintf(d->path, sizeof d->path, "/proc/self/fd/%d", d->fd);
+	/* the question before, which another thread may have had, has been answered */
+	if (fc_load_acquire(&box->answered) == d->ask.serial)
+		return;
+	/* without a file: there was no number left for it here */
+	fc_store(&box->result, d->fd < 0 ? -EMFILE : work(d, box));
+	fc_store_release(&box->answered, d->ask.serial);
+	fc_futex_wake(&box->answered, INT32_MAX);
+}
+
 static void serve(struct desk *d) __attribute__((noreturn));
 static void serve(struct desk *d)
 {
 	for (;;) {
-		bool asked = receive(d);
-
-		if (asked) {
-			struct fc_clerk_box *box = &fc_clerk_boxes[d->ask.box];
-
-			snprintf(d->path, sizeof d->path, "/proc/self/fd/%d", d->fd);
-			/* without a file: there was no number left for it here */
-			box->result = d->fd < 0 ? -EMFILE : work(d, box);
-			fc_store_release(&box->answered, d->ask.serial);
-			fc_futex_wake(&box->answered, INT32_MAX);
-		}
+		if (receive(d))
+			answer(d);
 		if (d->fd >= 0)
 			close(d->fd);
 	}
