@@ -137,7 +137,8 @@ static int enter_fence(void)
 		SCMP_SYS(exit_group),
 #ifdef FC_FENCE_SANITIZED
 		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(mmap),
-		SCMP_SYS(munmap),          SCMP_SYS(madvise),
+		SCMP_SYS(munmap),          SCMP_SYS(madvise),   SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(gettid),
 #endif
 	};
 	scmp_filter_ctx ctx = seccomp_init(FC_FENCE_OTHERS);
