@@ -33,6 +33,7 @@ struct fc_clerk_ask {
 	char name[FC_CLERK_NAME]; /* with its NUL */
 };
 
+/* There are FC_SESSIONS_MAX, by the index of the session's roster slot. */
 struct fc_clerk_box {
 	uint32_t asked;    /* the last question's serial: the asker's */
 	uint32_t answered; /* futex word: the same, when the rest is the answer to it */
@@ -42,9 +43,5 @@ struct fc_clerk_box {
 	uint64_t dev, ino;
 	char value[FC_CLERK_VALUE];
 };
-
-/* FC_SESSIONS_MAX of them, by the index of the session's roster slot; null: there is no clerk, for the domain knows all ids. Set once, before
- * anything is forked. */
-extern struct fc_clerk_box *fc_clerk_boxes;
 
 #endif

@@ -194,7 +194,7 @@ static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent
 	int status = 1;
 
 	if (fc_fence_build(v->transport->ioctls, v->transport->ioctl_count) || fc_lookout_start(&v->identity) ||
-	    (!v->privileged && fc_clerk_start(&v->identity)) ||
+	    (!v->privileged && !(v->clerk = fc_clerk_start(&v->identity))) ||
 	    fc_confine_tree(o->export, o->exports, v->privileged, &v->exports))
 		return 1;
 	/* after namespaces and ids: a change of either disarms the signal */

@@ -21,8 +21,6 @@
 #include "storage-domain/fds.h"
 #include "storage-domain/roster.h"
 
-struct fc_clerk_box *fc_clerk_boxes;
-
 #define LOOK_NS 1000000000ull /* how often to look whether there still is a clerk */
 #define NO_ID UINT32_MAX      /* how a list of the kernel's calls whom it cannot name */
 #define NO_CLERK (-10000)     /* no errno: there is none any more */
@@ -117,7 +115,7 @@ static int open_target(const struct call *c, bool *opened)
 
 static struct fc_clerk_box *box_of(const struct call *c)
 {
-	return &fc_clerk_boxes[c->x->s->slot - c->x->s->shared->slot];
+	return &c->x->s->clerk[c->x->s->slot - c->x->s->shared->slot];
 }
 
 /* Ask about the call's file. The answer stays in the session's box until the caller has done with it. */
@@ -127,7 +125,7 @@ static int consult(const struct call *c, struct fc_clerk_ask *q, const void *sai
 	int fd = open_target(c, &opened), r = fd;
 
 	pthread_mutex_lock(&c->x->s->clerk_lock);
-	q->box = (uint32_t)(box_of(c) - fc_clerk_boxes);
+	q->box = (uint32_t)(box_of(c) - c->x->s->clerk);
 	if (fd >= 0)
 		r = ask(box_of(c), q, said, size, fd);
 	if (fd >= 0 && opened)

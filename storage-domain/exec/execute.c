@@ -21,7 +21,6 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
-#include "storage-domain/clerk.h"
 #include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/exec/host.h"
@@ -323,7 +322,7 @@ static int64_t execute_row(struct fc_exec *x)
 	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (result == -ENOENT && row->nr == SYS_linkat && !x->path[0][0] && (a[4] & AT_EMPTY_PATH))
 		result = link_descriptor(a);
-	if (fc_clerk_boxes)
+	if (x->s->clerk)
 		result = fc_clerk_correct(x, row, a, walk_flags(row, x->e.arg, 0) & FC_WALK_FOLLOW, result);
 	if (!paths || !x->path[0][0] || x->descriptor_path)
 		return result;
@@ -392,7 +391,7 @@ int64_t fc_execute(struct fc_exec *x)
 	case SYS_lseek:
 		return fc_call(SYS_lseek, fd, arg[1], arg[2]);
 	case SYS_fstat:
-		if (fc_clerk_boxes)
+		if (x->s->clerk)
 			return execute_row(x);
 		return fc_call(SYS_fstat, fd, fc_exec_at(x, arg[1], sizeof(struct stat)));
 	case SYS_close:

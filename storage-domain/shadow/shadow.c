@@ -22,7 +22,6 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/queue.h"
-#include "storage-domain/clerk.h"
 #include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/link.h"
@@ -371,7 +370,8 @@ static int arrange_signals(void)
 }
 
 void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
+		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
+		    pid_t supervisor)
 {
 	static struct fc_shadow s;
 	int r;
@@ -382,6 +382,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
+	s.clerk = clerk;
 	s.transport = transport;
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;
@@ -394,7 +395,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	if (r == 0)
 		r = arrange_signals();
 	if (r == 0)
-		r = arrange_fds(exports, transport->fds | (fc_clerk_boxes ? 1u << FC_FD_CLERK : 0), link);
+		r = arrange_fds(exports, transport->fds | (clerk ? 1u << FC_FD_CLERK : 0), link);
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {

@@ -74,6 +74,7 @@ struct fc_roster_slot {
 } __attribute__((aligned(64)));
 
 struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generation */
+struct fc_clerk_box;
 
 struct fc_shadow {
 	/* memory; null until AREAS */
@@ -95,6 +96,7 @@ struct fc_shadow {
 	const struct fc_exports *exports;
 	struct fc_domain_shared *shared;
 	struct fc_roster_slot *slot;
+	struct fc_clerk_box *clerk; /* clerk.h; null: there is none, for this domain knows all ids */
 
 	uint32_t descriptors_end;   /* the first descriptor number that has not been paid for; workers change it */
 	uint32_t descriptors_top;   /* the first that the client has not had yet; workers change it */

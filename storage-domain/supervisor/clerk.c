@@ -28,6 +28,8 @@
 
 #define CLERKS 4 /* threads: a file server that does not answer keeps one */
 
+static struct fc_clerk_box *boxes;
+
 /* ---- the process ---- */
 
 struct desk {
@@ -97,7 +99,7 @@ static bool receive(struct desk *d)
 
 static void answer(struct desk *d)
 {
-	struct fc_clerk_box *box = &fc_clerk_boxes[d->ask.box];
+	struct fc_clerk_box *box = &boxes[d->ask.box];
 
 	snprintf(d->path, sizeof d->path, "/proc/self/fd/%d", d->fd);
 	/* the question before, which another thread may have had, has been answered */
@@ -178,15 +180,15 @@ static void clerk(const struct fc_identity *id, int sock, pid_t parent)
 
 /* ---- the supervisor's side ---- */
 
-int fc_clerk_start(const struct fc_identity *id)
+struct fc_clerk_box *fc_clerk_start(const struct fc_identity *id)
 {
 	pid_t supervisor = getpid(), pid;
 	int pair[2];
 	char ready;
 
-	fc_clerk_boxes = mmap(NULL, FC_SESSIONS_MAX * sizeof *fc_clerk_boxes, PROT_READ | PROT_WRITE,
-			      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (fc_clerk_boxes == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+	boxes = mmap(NULL, FC_SESSIONS_MAX * sizeof *boxes, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (boxes == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		goto failed;
 	pid = fork();
 	if (pid == 0)
@@ -197,9 +199,9 @@ int fc_clerk_start(const struct fc_identity *id)
 	close(pair[0]);
 	/* it says so when it is there */
 	if (read(FC_FD_CLERK, &ready, 1) == 1)
-		return 0;
+		return boxes;
 	errno = ECHILD;
 failed:
 	fc_log(FC_LOG_ERROR, "cannot start the clerk, who knows other users' ids: %s", strerror(errno));
-	return -1;
+	return NULL;
 }

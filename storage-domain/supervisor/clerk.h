@@ -3,10 +3,11 @@
 #ifndef FC_SUPERVISOR_CLERK_H
 #define FC_SUPERVISOR_CLERK_H
 
+#include "storage-domain/clerk.h"
 #include "storage-domain/supervisor/identity.h"
 
 /* Fork the clerk of an unprivileged domain; our end of the way to it becomes FC_FD_CLERK, and shadows inherit it. Before any namespace is
- * entered. Returns 0, or -1 after logging. */
-int fc_clerk_start(const struct fc_identity *id);
+ * entered. Returns all sessions' boxes, or null after logging. */
+struct fc_clerk_box *fc_clerk_start(const struct fc_identity *id);
 
 #endif

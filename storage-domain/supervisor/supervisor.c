@@ -19,7 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "storage-domain/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
 #include "storage-domain/shadow/transport.h"
@@ -235,7 +234,7 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 	if (v->page)
 		fc_page_state(v, FC_DOMAIN_DEAD);
 	close(FC_FD_LOOKOUT); /* it ends */
-	if (fc_clerk_boxes)
+	if (v->clerk)
 		close(FC_FD_CLERK); /* and so it does with the last shadow */
 	if (v->epoll < 0 || !v->session)
 		return;
