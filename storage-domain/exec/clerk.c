@@ -19,6 +19,7 @@
 #include "storage-domain/clerk.h"
 #include "storage-domain/exec/host.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/log.h"
 #include "storage-domain/roster.h"
 
 #define LOOK_NS 1000000000ull /* how often to look whether there still is a clerk */
@@ -61,6 +62,17 @@ static bool clerk_gone(void)
 	return fc_call(SYS_poll, &p, 1, 0) > 0 && p.revents;
 }
 
+static int no_clerk(void)
+{
+	static bool said;
+
+	if (!said)
+		fc_log(FC_LOG_ERROR,
+		       "the clerk is gone: other users' files are nobody's from now on; start the domain anew");
+	said = true;
+	return NO_CLERK;
+}
+
 /* Ask about the file behind `fd`, and wait for the answer whatever signals come: as natively, a change that has been begun is not left alone.
  * The caller holds the lock of the session's box. Returns the answer's result, or NO_CLERK. */
 static int ask(struct fc_clerk_box *box, struct fc_clerk_ask *q, const void *value, size_t size, int fd)
@@ -70,7 +82,7 @@ static int ask(struct fc_clerk_box *box, struct fc_clerk_ask *q, const void *val
 	q->serial = ++box->asked;
 	r = send_question(q, value, size, fd);
 	if (r < 0)
-		return r == -EPIPE || r == -ECONNRESET ? NO_CLERK : r;
+		return r == -EPIPE || r == -ECONNRESET ? no_clerk() : r;
 	for (;;) {
 		uint32_t seen = fc_load_acquire(&box->answered);
 
@@ -78,7 +90,7 @@ static int ask(struct fc_clerk_box *box, struct fc_clerk_ask *q, const void *val
 			return fc_load(&box->result);
 		fc_futex_wait(&box->answered, seen, now_ns() + LOOK_NS);
 		if (fc_load_acquire(&box->answered) == seen && clerk_gone())
-			return NO_CLERK;
+			return no_clerk();
 	}
 }
 
@@ -90,10 +102,11 @@ struct call {
 	const struct fc_row *row;
 	const long *a;
 	bool follow;
+	int fd; /* its first file, while there is a question about it; -errno */
 };
 
-/* The call's first file as a descriptor; *opened: to be closed again. -errno. */
-static int open_target(const struct call *c, bool *opened)
+/* The call's first file as a descriptor. `opened`, where a child of a fork finds it: to be closed again; -1: it is the client's. */
+static int open_target(const struct call *c, int *opened)
 {
 	const int how = O_PATH | O_CLOEXEC | (c->follow ? 0 : O_NOFOLLOW);
 	const char *path = NULL;
@@ -107,10 +120,10 @@ static int open_target(const struct call *c, bool *opened)
 		if (kind == FC_KIND_PATH || kind == FC_KIND_PATH_OPT)
 			path = (const char *)c->a[i];
 	}
-	*opened = (path && *path) || dirfd == AT_FDCWD;
-	if (!*opened)
+	*opened = -1;
+	if (dirfd != AT_FDCWD && !(path && *path))
 		return dirfd;
-	return (int)fc_call(SYS_openat, dirfd, path && *path ? path : ".", how, 0);
+	return *opened = (int)fc_call(SYS_openat, dirfd, path && *path ? path : ".", how, 0);
 }
 
 static struct fc_clerk_box *box_of(const struct call *c)
@@ -118,24 +131,25 @@ static struct fc_clerk_box *box_of(const struct call *c)
 	return &c->x->s->clerk[c->x->s->slot - c->x->s->shared->slot];
 }
 
-/* Ask about the call's file. The answer stays in the session's box until the caller has done with it. */
-static int consult(const struct call *c, struct fc_clerk_ask *q, const void *said, size_t size)
+/* Ask about the call's file. File and answer are there until the caller has done with them. */
+static int consult(struct call *c, struct fc_clerk_ask *q, const void *said, size_t size)
 {
-	bool opened;
-	int fd = open_target(c, &opened), r = fd;
+	struct fc_shadow *s = c->x->s;
 
-	pthread_mutex_lock(&c->x->s->clerk_lock);
-	q->box = (uint32_t)(box_of(c) - c->x->s->clerk);
-	if (fd >= 0)
-		r = ask(box_of(c), q, said, size, fd);
-	if (fd >= 0 && opened)
-		fc_call(SYS_close, fd);
-	return r;
+	pthread_mutex_lock(&s->clerk_lock);
+	c->fd = open_target(c, &s->clerk_fd);
+	q->box = (uint32_t)(box_of(c) - s->clerk);
+	return c->fd < 0 ? c->fd : ask(box_of(c), q, said, size, c->fd);
 }
 
 static void done(const struct call *c)
 {
-	pthread_mutex_unlock(&c->x->s->clerk_lock);
+	struct fc_shadow *s = c->x->s;
+
+	if (s->clerk_fd >= 0)
+		fc_call(SYS_close, s->clerk_fd);
+	s->clerk_fd = -1;
+	pthread_mutex_unlock(&s->clerk_lock);
 }
 
 /* ---- owners ---- */
@@ -145,41 +159,50 @@ static bool foreign(uint32_t uid, uint32_t gid)
 	return uid == FC_OVERFLOW_ID || gid == FC_OVERFLOW_ID;
 }
 
-/* Who owns what stat(2) has found, if it is still the same: *uid and *gid, and true. */
-static bool find_owner(const struct call *c, uint64_t dev, uint64_t ino, uint32_t *uid, uint32_t *gid)
+static void correct_stat(struct call *c, void *shared)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
-	struct fc_clerk_box *box = box_of(c);
-	bool known = consult(c, &q, NULL, 0) == 0 && box->dev == dev && box->ino == ino;
+	const struct fc_clerk_box *box = box_of(c);
+	struct stat st;
+	int r;
 
-	if (known) {
-		*uid = box->uid;
-		*gid = box->gid;
+	fc_exec_fetch(&st, shared, sizeof st);
+	if (!foreign(st.st_uid, st.st_gid))
+		return;
+	r = consult(c, &q, NULL, 0);
+	/* another file has the name by now: then it is about that one */
+	if (r == 0 && (box->dev != st.st_dev || box->ino != st.st_ino))
+		r = (int)fc_call(SYS_newfstatat, c->fd, "", &st, AT_EMPTY_PATH);
+	if (r == 0) {
+		st.st_uid = box->uid;
+		st.st_gid = box->gid;
+		memcpy(shared, &st, sizeof st);
 	}
 	done(c);
-	return known;
 }
 
-static void correct_stat(const struct call *c, void *shared)
+static void correct_statx(struct call *c, void *shared)
 {
-	struct stat st;
-
-	fc_exec_fetch(&st, shared, sizeof st);
-	if (foreign(st.st_uid, st.st_gid) && find_owner(c, st.st_dev, st.st_ino, &st.st_uid, &st.st_gid))
-		memcpy(shared, &st, sizeof st);
-}
-
-static void correct_statx(const struct call *c, void *shared)
-{
+	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
+	const struct fc_clerk_box *box = box_of(c);
 	struct statx st;
+	int r;
 
 	fc_exec_fetch(&st, shared, sizeof st);
-	if ((st.stx_mask & (STATX_UID | STATX_GID)) && foreign(st.stx_uid, st.stx_gid) &&
-	    find_owner(c, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, &st.stx_uid, &st.stx_gid))
+	if (!(st.stx_mask & (STATX_UID | STATX_GID)) || !foreign(st.stx_uid, st.stx_gid))
+		return;
+	r = consult(c, &q, NULL, 0);
+	if (r == 0 && (box->dev != makedev(st.stx_dev_major, st.stx_dev_minor) || box->ino != st.stx_ino))
+		r = (int)fc_call(SYS_statx, c->fd, "", c->a[2] | AT_EMPTY_PATH, c->a[3], &st);
+	if (r == 0) {
+		st.stx_uid = box->uid;
+		st.stx_gid = box->gid;
 		memcpy(shared, &st, sizeof st);
+	}
+	done(c);
 }
 
-static int64_t change_owner(const struct call *c, long uid, long gid)
+static int64_t change_owner(struct call *c, long uid, long gid)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_CHOWN, .uid = (uint32_t)uid, .gid = (uint32_t)gid };
 	int r;
@@ -244,7 +267,7 @@ static bool names_nobody(const char *shared, uint64_t size)
 	return false;
 }
 
-static int64_t get_attribute(const struct call *c, int64_t result)
+static int64_t get_attribute(struct call *c, int64_t result)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_GET_XATTR };
 	struct attribute t;
@@ -266,7 +289,7 @@ static int64_t get_attribute(const struct call *c, int64_t result)
 	return r == NO_CLERK ? result : r;
 }
 
-static int64_t set_attribute(const struct call *c)
+static int64_t set_attribute(struct call *c)
 {
 	struct attribute t = attribute_of(c);
 	struct fc_clerk_ask q = { .work = FC_CLERK_SET_XATTR, .flags = t.flags };
@@ -283,7 +306,7 @@ static int64_t set_attribute(const struct call *c)
 
 int64_t fc_clerk_correct(struct fc_exec *x, const struct fc_row *row, const long a[6], bool follow, int64_t result)
 {
-	const struct call c = { x, row, a, follow };
+	struct call c = { .x = x, .row = row, .a = a, .follow = follow };
 
 	switch (row->nr) {
 	case SYS_fstat:

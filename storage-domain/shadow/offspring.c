@@ -58,6 +58,9 @@ static void become(struct fc_shadow *s, uint32_t index)
 	pthread_mutex_init(&s->cred_lock, NULL);
 	pthread_mutex_init(&s->pipe_lock, NULL);
 	pthread_mutex_init(&s->clerk_lock, NULL);
+	if (s->clerk_fd >= 0)
+		close(s->clerk_fd);
+	s->clerk_fd = -1;
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 }

@@ -383,6 +383,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.shared = shared;
 	s.slot = &shared->slot[index];
 	s.clerk = clerk;
+	s.clerk_fd = -1;
 	s.transport = transport;
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;

@@ -101,8 +101,9 @@ struct fc_shadow {
 	uint32_t descriptors_end;   /* the first descriptor number that has not been paid for; workers change it */
 	uint32_t descriptors_top;   /* the first that the client has not had yet; workers change it */
 	pthread_mutex_t pipe_lock;  /* of closes, while the client has pipes */
-	pthread_mutex_t clerk_lock; /* of the session's box (clerk.h) */
-	bool cut_off;               /* the peer has broken the protocol: no request of its runs any more */
+	pthread_mutex_t clerk_lock; /* of the session's box (clerk.h), and of: */
+	int clerk_fd; /* the file that there is a question about, if it is not the client's descriptor; -1 */
+	bool cut_off; /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* crew.c's own; null while none run */
 };
