@@ -208,6 +208,8 @@ static int enter_fence(void)
 		SCMP_SYS(mprotect),
 		SCMP_SYS(sigaltstack),
 		SCMP_SYS(gettid),
+		SCMP_SYS(sched_getaffinity),
+		SCMP_SYS(prlimit64),
 		SCMP_SYS(prctl),
 #endif
 	};
