@@ -33,7 +33,10 @@ struct fc_clerk_ask {
 	char name[FC_CLERK_NAME]; /* with its NUL */
 };
 
-/* There are FC_SESSIONS_MAX, by the index of the session's roster slot. */
+/* A session has two, so that it can ask for an owner while a change waits for a file server: at twice the index of its roster slot, and one
+ * on. */
+#define FC_CLERK_BOXES 2
+
 struct fc_clerk_box {
 	uint32_t asked;    /* the last question's serial: the asker's */
 	uint32_t answered; /* futex word: the same, when the rest is the answer to it */

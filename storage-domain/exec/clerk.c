@@ -79,7 +79,8 @@ static int ask(struct fc_clerk_box *box, struct fc_clerk_ask *q, const void *val
 {
 	int r;
 
-	q->serial = ++box->asked;
+	q->serial = fc_load(&box->asked) + 1;
+	fc_store(&box->asked, q->serial);
 	r = send_question(q, value, size, fd);
 	if (r < 0)
 		return r == -EPIPE || r == -ECONNRESET ? no_clerk() : r;
@@ -96,13 +97,16 @@ static int ask(struct fc_clerk_box *box, struct fc_clerk_ask *q, const void *val
 
 /* ---- the file ---- */
 
+enum { OWNERS, CHANGES };
+
 /* A call that has been run. */
 struct call {
 	struct fc_exec *x;
 	const struct fc_row *row;
 	const long *a;
 	bool follow;
-	int fd; /* its first file, while there is a question about it; -errno */
+	int fd;        /* its first file, while there is a question about it; -errno */
+	unsigned desk; /* which of its session's boxes it uses */
 };
 
 /* The call's first file as a descriptor. `opened`, where a child of a fork finds it: to be closed again; -1: it is the client's. */
@@ -128,7 +132,9 @@ static int open_target(const struct call *c, int *opened)
 
 static struct fc_clerk_box *box_of(const struct call *c)
 {
-	return &c->x->s->clerk[c->x->s->slot - c->x->s->shared->slot];
+	const struct fc_shadow *s = c->x->s;
+
+	return &s->clerk[(s->slot - s->shared->slot) * FC_CLERK_BOXES + c->desk];
 }
 
 /* Ask about the call's file. File and answer are there until the caller has done with them. */
@@ -136,8 +142,8 @@ static int consult(struct call *c, struct fc_clerk_ask *q, const void *said, siz
 {
 	struct fc_shadow *s = c->x->s;
 
-	pthread_mutex_lock(&s->clerk_lock);
-	c->fd = open_target(c, &s->clerk_fd);
+	pthread_mutex_lock(&s->clerk_lock[c->desk]);
+	c->fd = open_target(c, &s->clerk_fd[c->desk]);
 	q->box = (uint32_t)(box_of(c) - s->clerk);
 	return c->fd < 0 ? c->fd : ask(box_of(c), q, said, size, c->fd);
 }
@@ -145,11 +151,12 @@ static int consult(struct call *c, struct fc_clerk_ask *q, const void *said, siz
 static void done(const struct call *c)
 {
 	struct fc_shadow *s = c->x->s;
+	int *opened = &s->clerk_fd[c->desk];
 
-	if (s->clerk_fd >= 0)
-		fc_call(SYS_close, s->clerk_fd);
-	s->clerk_fd = -1;
-	pthread_mutex_unlock(&s->clerk_lock);
+	if (*opened >= 0)
+		fc_call(SYS_close, *opened);
+	*opened = -1;
+	pthread_mutex_unlock(&s->clerk_lock[c->desk]);
 }
 
 /* ---- owners ---- */
@@ -162,13 +169,15 @@ static bool foreign(uint32_t uid, uint32_t gid)
 static void correct_stat(struct call *c, void *shared)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
-	const struct fc_clerk_box *box = box_of(c);
+	const struct fc_clerk_box *box;
 	struct stat st;
 	int r;
 
 	fc_exec_fetch(&st, shared, sizeof st);
 	if (!foreign(st.st_uid, st.st_gid))
 		return;
+	c->desk = OWNERS;
+	box = box_of(c);
 	r = consult(c, &q, NULL, 0);
 	/* another file has the name by now: then it is about that one */
 	if (r == 0 && (box->dev != st.st_dev || box->ino != st.st_ino))
@@ -184,13 +193,15 @@ static void correct_stat(struct call *c, void *shared)
 static void correct_statx(struct call *c, void *shared)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
-	const struct fc_clerk_box *box = box_of(c);
+	const struct fc_clerk_box *box;
 	struct statx st;
 	int r;
 
 	fc_exec_fetch(&st, shared, sizeof st);
 	if (!(st.stx_mask & (STATX_UID | STATX_GID)) || !foreign(st.stx_uid, st.stx_gid))
 		return;
+	c->desk = OWNERS;
+	box = box_of(c);
 	r = consult(c, &q, NULL, 0);
 	if (r == 0 && (box->dev != makedev(st.stx_dev_major, st.stx_dev_minor) || box->ino != st.stx_ino))
 		r = (int)fc_call(SYS_statx, c->fd, "", c->a[2] | AT_EMPTY_PATH, c->a[3], &st);
@@ -306,7 +317,7 @@ static int64_t set_attribute(struct call *c)
 
 int64_t fc_clerk_correct(struct fc_exec *x, const struct fc_row *row, const long a[6], bool follow, int64_t result)
 {
-	struct call c = { .x = x, .row = row, .a = a, .follow = follow };
+	struct call c = { .x = x, .row = row, .a = a, .follow = follow, .desk = CHANGES };
 
 	switch (row->nr) {
 	case SYS_fstat:

@@ -378,12 +378,11 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 
 	pthread_mutex_init(&s.cred_lock, NULL);
 	pthread_mutex_init(&s.pipe_lock, NULL);
-	pthread_mutex_init(&s.clerk_lock, NULL);
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
 	s.clerk = clerk;
-	s.clerk_fd = -1;
+	fc_shadow_clerk_init(&s);
 	s.transport = transport;
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;

@@ -136,7 +136,7 @@ static bool receive(struct desk *d)
 	d->fd = -1;
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&d->fd, CMSG_DATA(c), sizeof d->fd);
-	if (n < (ssize_t)sizeof d->ask || d->ask.box >= FC_SESSIONS_MAX)
+	if (n < (ssize_t)sizeof d->ask || d->ask.box >= FC_SESSIONS_MAX * FC_CLERK_BOXES)
 		return false;
 	d->size = (size_t)n - sizeof d->ask;
 	d->ask.name[FC_CLERK_NAME - 1] = '\0';
@@ -258,7 +258,7 @@ struct fc_clerk_box *fc_clerk_start(const struct fc_identity *id)
 	int pair[2];
 	char ready;
 
-	boxes = mmap(NULL, FC_SESSIONS_MAX * sizeof *boxes, PROT_READ | PROT_WRITE,
+	boxes = mmap(NULL, FC_SESSIONS_MAX * FC_CLERK_BOXES * sizeof *boxes, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (boxes == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		goto failed;
