@@ -12,7 +12,8 @@
 
 #include "common/atomic.h"
 
-#define SHIM_POOL_ORDER 14 /* the first block has 2^14 bytes, each further one twice as many as the one before */
+#define SHIM_POOL_ORDER \
+	14 /* the first block has 2^14 bytes for pieces, each further one twice as many as the one before */
 #define SHIM_POOL_BLOCKS 11
 
 struct shim_pool {
@@ -37,7 +38,7 @@ static inline void *shim_pool_at(const struct shim_pool *p, uint32_t n)
 {
 	const unsigned b = shim_pool_block(p, n);
 
-	return p->block[b] + (((uint64_t)n << p->order) - shim_pool_block_size(b) + shim_pool_block_size(0));
+	return fc_load(&p->block[b]) + (((uint64_t)n << p->order) - shim_pool_block_size(b) + shim_pool_block_size(0));
 }
 
 /* Can there be a piece `n`? */

@@ -22,6 +22,7 @@
 #define FC_FD_RINGS 12   /* Xen: eventfd: a shadow has set `rings` in its roster slot */
 #define FC_FD_LOOKOUT 13 /* supervisor and lookout: the way from one to the other */
 #define FC_FD_OOM 14     /* supervisor only: its /proc/self/oom_score_adj */
+#define FC_FD_CLERK 15   /* the way to and from the clerk (clerk.h), if there is one */
 #define FC_FD_EXPORT 16  /* .. 31: roots of the exports, O_PATH */
 
 _Static_assert(FC_FD_EXPORT + FC_EXPORTS_MAX <= FC_DOMAIN_FD_FIRST, "no export's root is a client's descriptor");

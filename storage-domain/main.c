@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "storage-domain/caps.h"
+#include "storage-domain/supervisor/clerk.h"
 #include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/supervisor/listen.h"
@@ -193,6 +194,7 @@ static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent
 	int status = 1;
 
 	if (fc_fence_build(v->transport->ioctls, v->transport->ioctl_count) || fc_lookout_start(&v->identity) ||
+	    (!v->privileged && !(v->clerk = fc_clerk_start(&v->identity))) ||
 	    fc_confine_tree(o->export, o->exports, v->privileged, &v->exports))
 		return 1;
 	/* after namespaces and ids: a change of either disarms the signal */

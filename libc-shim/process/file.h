@@ -22,7 +22,6 @@ struct shim_process;
 #define SHIM_NAMES 4
 
 struct shim_file {
-	uint32_t next;       /* pool.c's, of a free record */
 	uint32_t refs;       /* descriptors of this process that refer to it; 0 = the record is free */
 	uint32_t domain;     /* which of the configuration's */
 	int32_t descriptor;  /* the domain's, as open got it; those that dup has made may outlive it */
@@ -31,6 +30,7 @@ struct shim_file {
 	uint32_t name;       /* a piece of names[name_size]; 0 = not known */
 	uint16_t name_size;  /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
+	uint32_t spare;
 };
 
 struct shim_files {

@@ -21,6 +21,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/exec/host.h"
 
@@ -251,13 +252,6 @@ static int64_t root_error(unsigned nr, const long a[6])
 	return nr == SYS_unlinkat && !(a[2] & AT_REMOVEDIR) ? -EISDIR : -EBUSY;
 }
 
-/* EINVAL for an owner whom the domain's user namespace, if it has one, does not know. */
-static bool owner_unknown(unsigned nr, const long a[6], int64_t r)
-{
-	return r == -EINVAL &&
-	       (nr == SYS_fchown || (nr == SYS_fchownat && !(a[4] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))));
-}
-
 /* Whether the kernel refused the other arguments before it looked at any path. */
 static bool refused_early(const struct fc_row *row, const long a[6], int64_t r)
 {
@@ -328,8 +322,8 @@ static int64_t execute_row(struct fc_exec *x)
 	result = fc_raw(row->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (result == -ENOENT && row->nr == SYS_linkat && !x->path[0][0] && (a[4] & AT_EMPTY_PATH))
 		result = link_descriptor(a);
-	if (owner_unknown(row->nr, a, result))
-		result = -EPERM; /* as where all ids are known: nobody may give a file to another */
+	if (x->s->clerk)
+		result = fc_clerk_correct(x, row, a, walk_flags(row, x->e.arg, 0) & FC_WALK_FOLLOW, result);
 	if (!paths || !x->path[0][0] || x->descriptor_path)
 		return result;
 	if (result < 0 || (row->effect == FC_EFFECT_READS && on_skeleton(x, row, a, first_dirfd(row, a))))
@@ -397,6 +391,8 @@ int64_t fc_execute(struct fc_exec *x)
 	case SYS_lseek:
 		return fc_call(SYS_lseek, fd, arg[1], arg[2]);
 	case SYS_fstat:
+		if (x->s->clerk)
+			return execute_row(x);
 		return fc_call(SYS_fstat, fd, fc_exec_at(x, arg[1], sizeof(struct stat)));
 	case SYS_close:
 		r = fc_budget_close(x->s, fd);

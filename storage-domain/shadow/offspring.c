@@ -57,6 +57,10 @@ static void become(struct fc_shadow *s, uint32_t index)
 	/* its threads and their areas did not come along, and one of them may have held the lock */
 	pthread_mutex_init(&s->cred_lock, NULL);
 	pthread_mutex_init(&s->pipe_lock, NULL);
+	for (int i = 0; i < FC_CLERK_BOXES; i++)
+		if (s->clerk_fd[i] >= 0)
+			close(s->clerk_fd[i]);
+	fc_shadow_clerk_init(s);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 }

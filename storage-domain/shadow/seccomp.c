@@ -27,16 +27,10 @@
 
 #include "common/rawcall.h"
 #include "storage-domain/supervisor/confine.h"
+#include "storage-domain/fence.h"
 #include "storage-domain/log.h"
 #include "storage-domain/shadow/shadow_main.h"
 #include "storage-domain/crew/worker.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FC_FENCE_SANITIZED /* the sanitizers' runtime makes calls of its own */
-#define FC_FENCE_OTHERS SCMP_ACT_ERRNO(EPERM)
-#else
-#define FC_FENCE_OTHERS SCMP_ACT_KILL_PROCESS
-#endif
 
 static const int allowed[] = {
 /* what requests are made of */

@@ -370,7 +370,8 @@ static int arrange_signals(void)
 }
 
 void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
+		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
+		    pid_t supervisor)
 {
 	static struct fc_shadow s;
 	int r;
@@ -380,6 +381,8 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
+	s.clerk = clerk;
+	fc_shadow_clerk_init(&s);
 	s.transport = transport;
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;
@@ -392,7 +395,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	if (r == 0)
 		r = arrange_signals();
 	if (r == 0)
-		r = arrange_fds(exports, transport->fds, link);
+		r = arrange_fds(exports, transport->fds | (clerk ? 1u << FC_FD_CLERK : 0), link);
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {

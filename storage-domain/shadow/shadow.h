@@ -19,6 +19,7 @@
 #include "farcall/abi.h"
 #include "farcall/farcall.h"
 #include "storage-domain/budget.h"
+#include "storage-domain/clerk.h"
 
 /* The identity requests run with. Vouched for by the kernel of the client's machine, never by the client. */
 struct fc_cred {
@@ -95,11 +96,15 @@ struct fc_shadow {
 	const struct fc_exports *exports;
 	struct fc_domain_shared *shared;
 	struct fc_roster_slot *slot;
+	struct fc_clerk_box *clerk; /* clerk.h; null: there is none, for this domain knows all ids */
 
 	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
 	uint32_t descriptors_top;  /* the first that the client has not had yet; workers change it */
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
-	bool cut_off;              /* the peer has broken the protocol: no request of its runs any more */
+	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
+	int clerk_fd
+		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
+	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* crew.c's own; null while none run */
 };
@@ -117,6 +122,15 @@ int fc_workers_stop(struct fc_shadow *s);
 void fc_workers_forget(struct fc_shadow *s);
 
 /* ---- offered by the process side ---- */
+
+/* No question is under way. */
+static inline void fc_shadow_clerk_init(struct fc_shadow *s)
+{
+	for (int i = 0; i < FC_CLERK_BOXES; i++) {
+		pthread_mutex_init(&s->clerk_lock[i], NULL);
+		s->clerk_fd[i] = -1;
+	}
+}
 
 /* A copy of the session's identity as it is now. Returns its generation. Any thread. */
 static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)

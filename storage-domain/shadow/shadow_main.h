@@ -11,8 +11,8 @@
 
 /* A freshly forked process becomes a shadow in slot `index`, with `link` as its only way to the supervisor. Never returns. */
 void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
-	__attribute__((noreturn));
+		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
+		    pid_t supervisor) __attribute__((noreturn));
 
 /* shadow.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);

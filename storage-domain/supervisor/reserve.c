@@ -26,7 +26,7 @@ static int reserve_add(struct fc_supervisor *v)
 	fc_oom_before_fork();
 	pid = fork();
 	if (pid == 0)
-		fc_shadow_main(&v->exports, v->transport, v->shared, s - v->session, pair[1], supervisor);
+		fc_shadow_main(&v->exports, v->transport, v->shared, v->clerk, s - v->session, pair[1], supervisor);
 	r = -errno;
 	fc_oom_after_fork();
 	close(pair[1]);

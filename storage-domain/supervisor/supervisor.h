@@ -103,6 +103,7 @@ struct fc_supervisor {
 	bool privileged;
 	bool any_root;
 	struct fc_identity identity;
+	struct fc_clerk_box *clerk; /* storage-domain/clerk.h; null: this domain knows all ids */
 	struct fc_capacity capacity;
 	int listen_fd; /* -1: clients come by `xen` alone */
 	const struct fc_transport *transport;

@@ -633,7 +633,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	roster.slot[SLOT].client_pid = 500;
 	roster.slot[SLOT].tasks_max = UINT32_MAX;
 	if (!setjmp(fuzz_over))
-		fc_shadow_main(&exports, &transport, &roster, SLOT, LINK, SUPERVISOR);
+		fc_shadow_main(&exports, &transport, &roster, NULL, SLOT, LINK, SUPERVISOR);
 	if (shadow)
 		memset(shadow, 0, sizeof *shadow);
 	shadow = NULL;

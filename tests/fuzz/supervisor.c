@@ -684,7 +684,8 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 /* ---- */
 
 void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, uint32_t index, int link, pid_t supervisor)
+		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
+		    pid_t supervisor)
 {
 	(void)exports, (void)transport, (void)shared, (void)index, (void)link, (void)supervisor;
 	fuzz_fail("the supervisor has become a shadow");

@@ -159,7 +159,7 @@ static void *open_and_close(void *first)
 		} else {
 			uint64_t w = put(fd, make(1, 100 + fd, 0, 0, path));
 
-			cr_assert_eq(strlen(shim_file_path(p, shim_file_of(p, w))), n);
+			cr_assert_eq(strlen(shim_file_path(p, shim_file_of(p, w))), (size_t)n);
 			cr_assert_str_eq(shim_file_path(p, shim_file_of(p, w)), path);
 		}
 	}
