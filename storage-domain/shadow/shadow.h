@@ -106,10 +106,10 @@ struct fc_shadow {
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
 	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
 
-	struct fc_workers *workers; /* crew.c's own; null while none run */
+	struct fc_workers *workers; /* workers.c's own; null while none run */
 };
 
-/* ---- offered by the execution side (crew.c) ---- */
+/* ---- offered by the execution side (workers.c) ---- */
 
 /* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
 int fc_workers_start(struct fc_shadow *s);
@@ -154,10 +154,5 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noret
 
 /* roster.c: the client's pid for a shadow's pid (F_GETLK); `shadow_pid` itself if unknown. */
 pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid);
-
-/* roster.c: take one of the domain-wide licences to spin (never more than usable CPUs, none with fewer than two), and give
- * it back. */
-bool fc_spin_get(struct fc_domain_shared *d);
-void fc_spin_put(struct fc_domain_shared *d);
 
 #endif
