@@ -91,7 +91,7 @@ bool fc_crew_sleep(struct fc_crew *c, struct fc_member *m)
 	set_stuck(c, m, false);
 	m->asleep = true;
 	c->count.awake--;
-	leave = c->count.live - c->count.awake > FC_ASLEEP_MAX;
+	leave = c->count.live - c->count.awake > c->asleep_max;
 	if (leave)
 		discharge(c, m);
 	find_stuck(c);

@@ -29,16 +29,13 @@
 /* A call longer than this is no longer one that a waiting request can wait for. */
 #define FC_STUCK_NS 50000u
 
-#ifndef FC_ASLEEP_MAX /* the models have fewer */
-#define FC_ASLEEP_MAX 32
-#endif
-
 struct fc_crew {
 	struct fc_request_area *area;
 	const struct fc_bell *bell;
 	uint32_t stop;  /* all are to end */
 	uint32_t eager; /* written under the lock: calls have been slow: one awake worker per call in flight */
 
+	uint32_t asleep_max;                  /* constant */
 	struct fc_crew_count count;           /* under the lock; stuck <= awake */
 	struct fc_member *member[FC_ENTRIES]; /* under the lock; null from some place on */
 	struct fc_run run[FC_ENTRIES];

@@ -11,8 +11,10 @@
  *
  * So only a call that waits ends early, as under a signal of one's own: lseek, stat or close never say EINTR.
  * No fence is needed between the two columns, and a signal that comes before the call blocks is lost without harm: the interrupter
- * repeats. So it is with a mark: an interrupter that comes late, for the entry's call before, may write its own over it. A signal that comes too late hits the worker's next call;
+ * repeats. A signal that comes too late hits the worker's next call;
  * that call's mark is not set, so it runs again (EINTR means that nothing has been done).
+ * An interrupter that comes too late may mark over what another has marked for the entry's next call. So each marks again whenever it
+ * finds another mark than its own, and the late one finds another key then, and leaves.
  */
 #include "storage-domain/crew/interrupt.h"
 
@@ -28,13 +30,15 @@ static bool pending(struct fc_entry *e, uint32_t nonce)
 	return (state == FC_QUEUED || state == FC_ASLEEP) && fc_load(&e->nonce) == nonce;
 }
 
-/* Disturb whoever runs it. False: it is over by now, or its client was stopped before it came into the queue. */
+/* Mark it, and disturb whoever runs it. False: it is over by now, or its client was stopped before it came into the queue. */
 static bool chase(struct fc_crew *c, const struct fc_member *me, uint32_t index, uint32_t nonce)
 {
-	uint64_t key = fc_load_acquire(&c->run[index].key);
+	struct fc_run *run = &c->run[index];
+	uint64_t key = fc_load_acquire(&run->key);
 
 	if (key >> 32 == nonce && (uint32_t)key) {
-		fc_store_release(&c->run[index].mark, fc_call_mark(nonce));
+		if (!fc_call_marked(run, nonce))
+			fc_store_release(&run->mark, fc_call_mark(nonce));
 		fc_interrupt_disturb((uint32_t)key);
 		return true;
 	}
@@ -51,15 +55,16 @@ int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t inde
 	uint32_t nonce = (uint32_t)nonce64;
 	uint64_t own = fc_load(&me->call);
 	int64_t result = 0;
+	unsigned naps = 0;
 
 	if (index >= FC_ENTRIES)
 		return -EINVAL;
 	if (index == (uint32_t)own)
 		return 0; /* whatever was in this entry before is over */
-	for (unsigned tries = 0; chase(c, me, (uint32_t)index, nonce); tries++) {
+	while (chase(c, me, (uint32_t)index, nonce)) {
 		if (told_to_end(c, own))
 			return -EINTR;
-		fc_interrupt_nap(me, tries);
+		fc_interrupt_nap(me, &naps);
 	}
 	/* nobody has it */
 	if (pending(&c->area->entry[index], nonce))

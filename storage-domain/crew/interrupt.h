@@ -17,7 +17,7 @@ int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t inde
 /* Make the system call return in which the thread `tid` is. Harmless if it is in none. */
 void fc_interrupt_disturb(uint32_t tid);
 
-/* Wait a little, the longer the higher `tries`. */
-void fc_interrupt_nap(struct fc_member *me, unsigned tries);
+/* Wait a little, each time longer. `naps` counts them, from 0 on. */
+void fc_interrupt_nap(struct fc_member *me, unsigned *naps);
 
 #endif

@@ -45,11 +45,11 @@ void fc_interrupt_disturb(uint32_t tid)
 	syscall(SYS_tgkill, getpid(), (pid_t)tid, FC_WORKER_SIGNAL);
 }
 
-void fc_interrupt_nap(struct fc_member *me, unsigned tries)
+void fc_interrupt_nap(struct fc_member *me, unsigned *naps)
 {
-	struct timespec ts = { 0, NAP_FIRST_NS << (tries < NAP_DOUBLINGS ? tries : NAP_DOUBLINGS) };
+	struct timespec ts = { 0, NAP_FIRST_NS << (*naps < NAP_DOUBLINGS ? *naps : NAP_DOUBLINGS) };
 
-	if (tries >= NAPS_SHORT)
+	if ((*naps)++ >= NAPS_SHORT)
 		fc_block_begin(fc_worker_of(me));
 	nanosleep(&ts, NULL);
 }

@@ -15,6 +15,7 @@
 #include "common/atomic.h"
 
 #define WORKER_STACK (256u * 1024u)
+#define ASLEEP_MAX 32
 #define STOP_TRIES 5000 /* of 1 ms */
 
 static struct fc_workers *workers_of(struct fc_crew *c)
@@ -158,6 +159,7 @@ int fc_workers_start(struct fc_shadow *s)
 	p->s = s;
 	p->crew.area = s->area;
 	p->crew.bell = s->bell;
+	p->crew.asleep_max = ASLEEP_MAX;
 	pthread_mutex_init(&p->lock, NULL);
 	s->workers = p;
 	pthread_mutex_lock(&p->lock);
