@@ -61,14 +61,14 @@ int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t inde
 		return -EINVAL;
 	if (index == (uint32_t)own)
 		return 0; /* whatever was in this entry before is over */
-	while (chase(c, me, (uint32_t)index, nonce)) {
+	while (result == 0 && chase(c, me, (uint32_t)index, nonce)) {
 		if (told_to_end(c, own))
-			return -EINTR;
-		fc_interrupt_nap(me, &naps);
+			result = -EINTR;
+		else
+			fc_interrupt_nap(me, &naps);
 	}
-	/* nobody has it */
-	if (pending(&c->area->entry[index], nonce))
-		result = -ENOENT;
+	if (result == 0 && pending(&c->area->entry[index], nonce))
+		result = -ENOENT; /* nobody has it */
 	fc_cas(&c->run[index].mark, fc_call_mark(nonce), 0u); /* unless another interrupter has marked a later call */
 	return result;
 }
