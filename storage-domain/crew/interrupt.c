@@ -68,7 +68,7 @@ int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t inde
 			fc_interrupt_nap(me, &naps);
 	}
 	if (result == 0 && pending(&c->area->entry[index], nonce))
-		result = -ENOENT; /* nobody has it */
+		result = -ENOENT;                             /* nobody has it */
 	fc_cas(&c->run[index].mark, fc_call_mark(nonce), 0u); /* unless another interrupter has marked a later call */
 	return result;
 }
