@@ -2,7 +2,7 @@
 /*
  * shadow.h - the state of one shadow process: what stands in the domain for one client process.
  *
- * The seam between the process side (supervisor.c, reserve.c, shadow.c, cred.c, confine.c, roster.c: who exists, as whom,
+ * The seam between the process side (supervisor.c, reserve.c, shadow_main.c, cred.c, confine.c, roster.c: who exists, as whom,
  * confined how) and the execution side (worker.c, execute.c, path.c, ...: what a request does). The process side fills
  * the struct in and maps the areas; the execution side starts workers on it. Neither knows the transport.
  */
@@ -148,7 +148,7 @@ static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)
  * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
 int fc_cred_apply(const struct fc_cred *cred);
 
-/* shadow.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
+/* shadow_main.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
  * line, ends it (does not return). */
 void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noreturn));
 
