@@ -19,9 +19,11 @@ uint32_t fc_licences_for(int cpus, bool shared)
 }
 
 /* How many there are, whatever a shadow that went wrong has written. */
-static uint32_t licences(const struct fc_domain_shared *d)
+static uint32_t licence_count(const struct fc_domain_shared *d)
 {
-	return d->licences < FC_LICENCES_MAX ? d->licences : FC_LICENCES_MAX;
+	const uint32_t n = fc_load(&d->licences);
+
+	return n < FC_LICENCES_MAX ? n : FC_LICENCES_MAX;
 }
 
 struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences)
@@ -43,7 +45,7 @@ void fc_roster_adopt(uint32_t index)
 
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total)
 {
-	fc_licence_reclaim(d->licence, licences(d), index + 1);
+	fc_licence_reclaim(d->licence, licence_count(d), index + 1);
 	fc_counters_add(total, &d->slot[index].count);
 	memset(&d->slot[index], 0, sizeof d->slot[index]);
 }
@@ -63,5 +65,5 @@ pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid)
 
 struct fc_licensee fc_roster_licensee(struct fc_domain_shared *d)
 {
-	return (struct fc_licensee){ d->licence, licences(d), self, false };
+	return (struct fc_licensee){ d->licence, licence_count(d), self, false };
 }

@@ -8,8 +8,8 @@
 
 #include "storage-domain/crew/crew.h"
 
-/* In the worker `me`, whose call this is: end the call `nonce` of the entry `index`, and wait until it is over. 0; -ENOENT: the entry is in
- * use for it, but it never came into the queue; -EINTR: this call has been interrupted itself; -EINVAL: no such entry. */
+/* In the worker `me`, whose call (fc_call_begin) this is: end the call `nonce` of the entry `index`, and wait until it is over. 0; -ENOENT: the entry is in
+ * use for it, but it never came into the queue; -EINTR: this call has been interrupted itself, and the wish is withdrawn; -EINVAL: no such entry. */
 int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t index, uint64_t nonce);
 
 /* ---- what it needs of signal.c ---- */

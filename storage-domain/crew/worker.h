@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * worker.h - one worker: its state. What the code that executes a request may ask of it is exec/host.h's; how many workers there are is
- * workers.h's, which of them are awake crew.h's; interrupts are interrupt.c's.
+ * workers.h's, which of them are awake crew.h's; interrupts are interrupt.c's and signal.c's.
  */
 #ifndef FC_DOMAIN_WORKER_H
 #define FC_DOMAIN_WORKER_H

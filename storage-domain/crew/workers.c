@@ -99,7 +99,7 @@ static int spawn(struct fc_workers *p)
 	if (r)
 		pay_back(p, p->crew.count.live);
 	else
-		fc_crew_enlist(&p->crew, &w->member); /* before the thread can do anything: it needs the lock */
+		fc_crew_enlist(&p->crew, &w->member); /* before it changes any state: that takes the lock */
 	return r;
 }
 

@@ -50,7 +50,10 @@ try_mutant()
 	fi
 	case $file in
 	*.c) from[$file]=$dir/$file ;;
-	*.h) from[model]=$src/tests/model/model_$model.c ;; # where its inline functions are used
+	*.h) # where its inline functions are used
+		from[model]=$src/tests/model/model_$model.c
+		[[ $model != call ]] || from[storage-domain/crew/interrupt.c]=$src/storage-domain/crew/interrupt.c
+		;;
 	esac
 	if ! build "$model" "$dir/model" "-I$dir" "-I$src" "$tmp/$model/explore.o" "$tmp/$model/fifo.o" "${from[@]}"; then
 		echo "DOES NOT COMPILE: $5"
