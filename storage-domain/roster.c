@@ -18,6 +18,14 @@ uint32_t fc_licences_for(int cpus, bool shared)
 	return licences < 1 ? 0 : licences < FC_LICENCES_MAX ? licences : FC_LICENCES_MAX;
 }
 
+/* How many there are, whatever a shadow that went wrong has written. */
+static uint32_t licence_count(const struct fc_domain_shared *d)
+{
+	const uint32_t n = fc_load(&d->licences);
+
+	return n < FC_LICENCES_MAX ? n : FC_LICENCES_MAX;
+}
+
 struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences)
 {
 	struct fc_domain_shared *d =
@@ -37,9 +45,7 @@ void fc_roster_adopt(uint32_t index)
 
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total)
 {
-	for (uint32_t i = 0; i < d->licences && i < FC_LICENCES_MAX; i++) {
-		fc_cas(&d->licence[i].owner, index + 1, 0);
-	}
+	fc_licence_reclaim(d->licence, licence_count(d), index + 1);
 	fc_counters_add(total, &d->slot[index].count);
 	memset(&d->slot[index], 0, sizeof d->slot[index]);
 }
@@ -57,27 +63,7 @@ pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid)
 	return shadow_pid;
 }
 
-bool fc_spin_get(struct fc_domain_shared *d)
+struct fc_licensee fc_roster_licensee(struct fc_domain_shared *d)
 {
-	uint32_t count = d->licences < FC_LICENCES_MAX ? d->licences : FC_LICENCES_MAX;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct fc_licence *l = &d->licence[(self + i) % count];
-
-		if (fc_load(&l->owner) == 0 && fc_cas(&l->owner, 0, self))
-			return true;
-	}
-	return false;
-}
-
-void fc_spin_put(struct fc_domain_shared *d)
-{
-	uint32_t count = d->licences < FC_LICENCES_MAX ? d->licences : FC_LICENCES_MAX;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct fc_licence *l = &d->licence[(self + i) % count];
-
-		if (fc_load(&l->owner) == self && fc_cas(&l->owner, self, 0))
-			return;
-	}
+	return (struct fc_licensee){ d->licence, licence_count(d), self, false };
 }

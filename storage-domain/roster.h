@@ -7,16 +7,10 @@
 #ifndef FC_DOMAIN_ROSTER_H
 #define FC_DOMAIN_ROSTER_H
 
+#include "storage-domain/licence.h"
 #include "storage-domain/shadow/shadow.h"
 
 #define FC_SESSIONS_MAX 1024
-#define FC_LICENCES_MAX 64
-
-/* A licence to spin: 0, or 1 + the index of the session whose worker holds it. Named owners, so that those of a
- * killed shadow can be taken back exactly. */
-struct fc_licence {
-	uint32_t owner;
-} __attribute__((aligned(FC_CACHE_LINE)));
 
 struct fc_domain_shared {
 	uint64_t generation;
@@ -37,6 +31,9 @@ struct fc_domain_shared *fc_roster_create(uint64_t generation, uint32_t licences
 
 /* From now on this process is slot `index`: its licences carry that name. */
 void fc_roster_adopt(uint32_t index);
+
+/* A worker of this process as one who may hold a licence. */
+struct fc_licensee fc_roster_licensee(struct fc_domain_shared *d);
 
 /* The process of slot `index` is dead: take its licences back, add its counters to *total and clear the slot. */
 void fc_roster_clear(struct fc_domain_shared *d, uint32_t index, struct fc_stat_counters *total);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * credit.h - what the workers of a session promise its client: how many calls in flight they serve without being rung. It owns the
- * header's `credit`; who is awake or stuck is crew.c's, under whose lock all this is called. crew.c says what the states mean.
+ * header's `credit`; who is awake or stuck is crew.c's, under whose lock all this is called. crew.h says what the states mean.
  */
 #ifndef FC_DOMAIN_CREDIT_H
 #define FC_DOMAIN_CREDIT_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * interrupt.c - ending a call early. It owns the table of running calls' marks and the signal that makes a kernel call
- * return; it does not decide who may interrupt what: an INTERRUPT reaches only calls of its own session.
+ * interrupt.c - see interrupt.h.
  *
  *      interrupter                          worker
  *      -----------                          ------
@@ -12,55 +11,18 @@
  *
  * So only a call that waits ends early, as under a signal of one's own: lseek, stat or close never say EINTR.
  * No fence is needed between the two columns, and a signal that comes before the call blocks is lost without harm: the interrupter
- * repeats. So it is with a mark: an interrupter that comes late, for the entry's call before, may write its own over it. A signal that comes too late hits the worker's next call;
+ * repeats. A signal that comes too late hits the worker's next call;
  * that call's mark is not set, so it runs again (EINTR means that nothing has been done).
+ * An interrupter that comes too late may mark over what another has marked for the entry's next call. So each marks again whenever it
+ * finds another mark than its own, and the late one finds another key then, and leaves.
  */
-#include "storage-domain/crew/worker.h"
+#include "storage-domain/crew/interrupt.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "common/atomic.h"
-#include "common/rawcall.h"
-#include "storage-domain/crew/crew.h"
 
-#define WAIT_FIRST_NS 5000
-#define WAIT_LAST_NS 2000000
-
-static _Thread_local volatile sig_atomic_t arrived;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	arrived = 1;
-}
-
-bool fc_signal_taken(void)
-{
-	bool taken = arrived;
-
-	arrived = 0;
-	return taken;
-}
-
-int fc_interrupt_init(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: calls are to return */
-
-	sigemptyset(&sa.sa_mask);
-	return sigaction(FC_WORKER_SIGNAL, &sa, NULL) ? -errno : 0;
-}
-
-bool fc_interrupted(const struct fc_worker *w)
-{
-	uint64_t mark = (uint64_t)w->exec.e.nonce << 32 | 1;
-
-	return fc_load_acquire(&w->run->mark) == mark || fc_load_acquire(&w->pool->stop);
-}
-
-/* Whether entry `index` is still in use for the call `nonce`, as its client has it. */
+/* Whether the entry is still in use for the call `nonce`, as its client has it. */
 static bool pending(struct fc_entry *e, uint32_t nonce)
 {
 	uint32_t state = fc_load_acquire(&e->state);
@@ -68,40 +30,45 @@ static bool pending(struct fc_entry *e, uint32_t nonce)
 	return (state == FC_QUEUED || state == FC_ASLEEP) && fc_load(&e->nonce) == nonce;
 }
 
-int64_t fc_interrupt(struct fc_worker *w, uint64_t index, uint64_t nonce64)
+/* Mark it, and disturb whoever runs it. False: it is over by now, or its client was stopped before it came into the queue. */
+static bool chase(struct fc_crew *c, const struct fc_member *me, uint32_t index, uint32_t nonce)
 {
-	uint32_t nonce = nonce64;
-	struct fc_run *run;
-	struct timespec ts = { 0, WAIT_FIRST_NS };
-	uint64_t key, mark = (uint64_t)nonce << 32 | 1;
+	struct fc_run *run = &c->run[index];
+	uint64_t key = fc_load_acquire(&run->key);
+
+	if (key >> 32 == nonce && (uint32_t)key) {
+		if (!fc_call_marked(run, nonce))
+			fc_store_release(&run->mark, fc_call_mark(nonce));
+		fc_interrupt_disturb((uint32_t)key);
+		return true;
+	}
+	return pending(&c->area->entry[index], nonce) && fc_crew_has(c, me, fc_call_name(nonce, index));
+}
+
+static bool told_to_end(const struct fc_crew *c, uint64_t own)
+{
+	return fc_call_marked(&c->run[(uint32_t)own], (uint32_t)(own >> 32)) || fc_load_acquire(&c->stop);
+}
+
+int64_t fc_crew_interrupt(struct fc_crew *c, struct fc_member *me, uint64_t index, uint64_t nonce64)
+{
+	uint32_t nonce = (uint32_t)nonce64;
+	uint64_t own = fc_load(&me->call);
 	int64_t result = 0;
+	unsigned naps = 0;
 
 	if (index >= FC_ENTRIES)
 		return -EINVAL;
-	if (index == w->exec.index)
+	if (index == (uint32_t)own)
 		return 0; /* whatever was in this entry before is over */
-	run = &w->pool->run[index];
-	for (;;) {
-		key = fc_load_acquire(&run->key);
-		if (key >> 32 == nonce && (uint32_t)key) {
-			fc_store_release(&run->mark, mark);
-			syscall(SYS_tgkill, getpid(), (pid_t)(uint32_t)key, FC_WORKER_SIGNAL);
-		} else if (!pending(&w->pool->s->area->entry[index], nonce))
-			break;
-		else if (!fc_crew_has(w->pool, w, nonce64 << 32 | index)) {
-			/* nobody has it: it is over by now, or its client was stopped before it came into the queue */
-			if (pending(&w->pool->s->area->entry[index], nonce))
-				result = -ENOENT;
-			break;
-		}
-		if (fc_interrupted(w))
-			return -EINTR;
-		if (ts.tv_nsec > 4 * WAIT_FIRST_NS)
-			fc_block_begin(w);
-		nanosleep(&ts, NULL);
-		if (ts.tv_nsec < WAIT_LAST_NS)
-			ts.tv_nsec *= 2;
+	while (result == 0 && chase(c, me, (uint32_t)index, nonce)) {
+		if (told_to_end(c, own))
+			result = -EINTR;
+		else
+			fc_interrupt_nap(me, &naps);
 	}
-	fc_cas(&run->mark, mark, 0);
+	if (result == 0 && pending(&c->area->entry[index], nonce))
+		result = -ENOENT;                             /* nobody has it */
+	fc_cas(&c->run[index].mark, fc_call_mark(nonce), 0u); /* unless another interrupter has marked a later call */
 	return result;
 }

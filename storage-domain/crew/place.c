@@ -10,7 +10,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
-#include "storage-domain/crew/crew.h"
+#include "storage-domain/crew/workers.h"
 
 #define MOVE_EVERY_NS 5000000u
 

@@ -18,32 +18,16 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "storage-domain/counters.h"
-#include "storage-domain/crew/crew.h"
+#include "storage-domain/crew/workers.h"
+#include "storage-domain/roster.h"
 
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
 #define QUICK_ENOUGH 64    /* calls in a row */
 #define FLUSH_CALLS 64
 
-void fc_worker_drop_licence(struct fc_worker *w)
-{
-	if (!w->licensed)
-		return;
-	w->licensed = false;
-	if (fc_spin_policy == FC_SPIN_ALWAYS)
-		fc_store_release(&w->pool->spinner, false);
-	else
-		fc_spin_put(w->pool->s->shared);
-}
-
 bool fc_worker_may_spin(struct fc_worker *w)
 {
-	if (w->licensed)
-		return true;
-	if (fc_spin_policy == FC_SPIN_ALWAYS) /* one for each session, whatever the others do */
-		w->licensed = !fc_xchg(&w->pool->spinner, true);
-	else
-		w->licensed = fc_spin_get(w->pool->s->shared);
-	return w->licensed;
+	return fc_licence_get(&w->licence);
 }
 
 void fc_worker_flush(struct fc_worker *w)
@@ -58,7 +42,7 @@ static bool spin(struct fc_worker *w)
 	uint64_t start = fc_tsc(), prev = start, now, budget, gap;
 
 	w->idle_since = start;
-	if (!w->spin.budget_ns || !fc_worker_may_spin(w))
+	if (!w->spin.budget_ns || !fc_licence_get(&w->licence))
 		return fc_queue_peek(q);
 	budget = fc_tsc_from_ns(w->spin.budget_ns);
 	gap = fc_tsc_from_ns(w->spin.cost->gap_ns);
@@ -69,7 +53,7 @@ static bool spin(struct fc_worker *w)
 			return true;
 		}
 		if (fc_spin_policy == FC_SPIN_ALWAYS) {
-			if (fc_load_acquire(&w->pool->stop))
+			if (fc_load_acquire(&w->pool->crew.stop))
 				return false;
 			continue;
 		}
@@ -89,7 +73,7 @@ static bool spin(struct fc_worker *w)
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
-	bool eager = fc_load(&w->pool->eager);
+	bool eager = fc_load(&w->pool->crew.eager);
 
 	w->exec.count.calls++;
 	if (result < 0)
@@ -99,10 +83,10 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
 		w->quick = 0;
 		if (!eager)
-			fc_crew_set_eager(w->pool, true);
+			fc_crew_set_eager(&w->pool->crew, true);
 	} else if (eager && ++w->quick >= QUICK_ENOUGH) {
 		w->quick = 0;
-		fc_crew_set_eager(w->pool, false);
+		fc_crew_set_eager(&w->pool->crew, false);
 	}
 }
 
@@ -165,7 +149,7 @@ static void wake_if_due(struct fc_worker *w)
 {
 	/* where calls block, none of them waits for the next one */
 	if (w->wakes &&
-	    (w->wakes == FC_WAKES_MAX || fc_load(&w->pool->eager) || !fc_queue_peek(&w->pool->s->area->queue) ||
+	    (w->wakes == FC_WAKES_MAX || fc_load(&w->pool->crew.eager) || !fc_queue_peek(&w->pool->s->area->queue) ||
 	     fc_tsc() - w->wake_since > fc_tsc_from_ns(FC_WAKE_NS)))
 		fc_worker_wake(w);
 }
@@ -179,21 +163,15 @@ static void run(struct fc_worker *w, unsigned index)
 
 	copy_entry(w, shared);
 	w->exec.index = index;
-	w->run = &w->pool->run[index];
+	w->run = &w->pool->crew.run[index];
 	if (w->cred_generation != fc_load_acquire(&s->cred_generation))
 		take_identity(w);
-	fc_store_release(&w->run->key, (uint64_t)w->exec.e.nonce << 32 | (uint32_t)w->tid);
-	fc_store_release(&w->call, (uint64_t)w->exec.e.nonce << 32 | index);
-	fc_store(&w->busy_since, start);
+	fc_call_begin(&w->member, w->run, fc_call_name(w->exec.e.nonce, index), (uint32_t)w->tid, start);
 	result = execute(w);
-	/* before the entry is the client's again and may be queued anew */
-	fc_store_release(&w->run->key, 0);
-	if (fc_entry_publish(shared, result))
+	if (fc_call_end(&w->member, w->run, shared, result))
 		note_sleeper(w, index);
-	fc_store_release(&w->call, FC_CALL_NONE);
-	fc_store(&w->busy_since, 0);
-	if (fc_load(&w->stuck))
-		fc_crew_unstick(w);
+	if (fc_load(&w->member.stuck))
+		fc_crew_unstick(&w->pool->crew, &w->member);
 	account(w, result, fc_tsc() - start);
 }
 
@@ -204,17 +182,13 @@ static void serve(struct fc_worker *w)
 	bool slept = true;
 	int index;
 
-	while (!fc_load_acquire(&w->pool->stop)) {
+	while (!fc_load_acquire(&w->pool->crew.stop)) {
 		wake_if_due(w);
 		if (!spin(w))
 			return;
-		/* before a position of the queue is drawn, which is a full fence; partner: fc_crew_has */
-		fc_store_release(&w->call, FC_CALL_NEXT);
-		index = fc_queue_dequeue(&s->area->queue);
-		if (index == FC_QUEUE_EMPTY) {
-			fc_store_release(&w->call, FC_CALL_NONE);
+		index = fc_call_take(&w->member, &s->area->queue);
+		if (index == FC_QUEUE_EMPTY)
 			continue;
-		}
 		if (index < 0 || index >= (int)FC_ENTRIES)
 			fc_shadow_poison(s, "the request queue is broken");
 		if (slept)
@@ -230,29 +204,33 @@ void *fc_worker_main(void *arg)
 {
 	struct fc_worker *w = arg;
 	struct fc_shadow *s = w->pool->s;
+	struct fc_crew *crew = &w->pool->crew;
 
 	w->tid = syscall(SYS_gettid);
 	w->exec.s = s;
 	w->exec.worker = w;
 	fc_spin_init(&w->spin, w->pool->s->cost);
 	fc_spin_init(&w->exec.stream_spin, w->pool->s->cost);
+	/* with --spin always one for each session, whatever the others do */
+	w->licence = fc_spin_policy == FC_SPIN_ALWAYS ? (struct fc_licensee){ &w->pool->spinner, 1, 1, false }
+						      : fc_roster_licensee(s->shared);
 	take_identity(w);
 	for (;;) {
 		uint32_t seen = fc_load_acquire(&s->area->header.bell);
 
-		if (fc_load_acquire(&w->pool->stop))
+		if (fc_load_acquire(&w->pool->crew.stop))
 			break;
 		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
-		fc_crew_wake(w);
+		fc_crew_wake(crew, &w->member);
 		fc_worker_move_apart(w);
 		serve(w);
 		fc_worker_wake(w);
-		fc_worker_drop_licence(w);
+		fc_licence_put(&w->licence);
 		w->exec.count.sleeps++;
 		fc_worker_flush(w);
-		if (!fc_crew_sleep(w))
+		if (!fc_crew_sleep(crew, &w->member))
 			return NULL;
 	}
-	fc_crew_leave(w);
+	fc_crew_leave(crew, &w->member);
 	return NULL;
 }

@@ -2,7 +2,7 @@
 /*
  * shadow.h - the state of one shadow process: what stands in the domain for one client process.
  *
- * The seam between the process side (supervisor.c, reserve.c, shadow.c, cred.c, confine.c, roster.c: who exists, as whom,
+ * The seam between the process side (supervisor.c, reserve.c, shadow_main.c, cred.c, confine.c, roster.c: who exists, as whom,
  * confined how) and the execution side (worker.c, execute.c, path.c, ...: what a request does). The process side fills
  * the struct in and maps the areas; the execution side starts workers on it. Neither knows the transport.
  */
@@ -106,10 +106,10 @@ struct fc_shadow {
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
 	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
 
-	struct fc_workers *workers; /* crew.c's own; null while none run */
+	struct fc_workers *workers; /* workers.c's own; null while none run */
 };
 
-/* ---- offered by the execution side (crew.c) ---- */
+/* ---- offered by the execution side (workers.c) ---- */
 
 /* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
 int fc_workers_start(struct fc_shadow *s);
@@ -148,16 +148,11 @@ static inline uint32_t fc_cred_get(struct fc_shadow *s, struct fc_cred *copy)
  * effective and saved ids stay the daemon's. Returns 0 or -errno; on an error the thread must not serve requests. */
 int fc_cred_apply(const struct fc_cred *cred);
 
-/* shadow.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
+/* shadow_main.c: the peer has broken the protocol. Stops the workers before their next request, marks the session poisoned, logs one
  * line, ends it (does not return). */
 void fc_shadow_poison(struct fc_shadow *s, const char *why) __attribute__((noreturn));
 
 /* roster.c: the client's pid for a shadow's pid (F_GETLK); `shadow_pid` itself if unknown. */
 pid_t fc_roster_client_pid(struct fc_domain_shared *d, pid_t shadow_pid);
-
-/* roster.c: take one of the domain-wide licences to spin (never more than usable CPUs, none with fewer than two), and give
- * it back. */
-bool fc_spin_get(struct fc_domain_shared *d);
-void fc_spin_put(struct fc_domain_shared *d);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * shadow_main.h - the insides of a shadow process, shared by its control thread's files: shadow.c (life and messages),
+ * shadow_main.h - the insides of a shadow process, shared by its control thread's files: shadow_main.c (life and messages),
  * areas.c (the client's memory), offspring.c (fork).
  */
 #ifndef FC_DOMAIN_SHADOW_MAIN_H
@@ -14,7 +14,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
 		    pid_t supervisor) __attribute__((noreturn));
 
-/* shadow.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
+/* shadow_main.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
 /* ---- areas.c ---- */

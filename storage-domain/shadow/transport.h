@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * transport.h - what differs between a domain for programs on the same machine and one in another Xen virtual machine, as far as
- * a shadow is concerned. main.c picks one, shadow.c and offspring.c call it; the execution side sees only memory, bell and
+ * a shadow is concerned. main.c picks one, shadow_main.c and offspring.c call it; the execution side sees only memory, bell and
  * cost.
  */
 #ifndef FC_DOMAIN_TRANSPORT_H

@@ -22,6 +22,7 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/region.h"
+#include "storage-domain/roster.h"
 
 #define FIRST_LOOKS 100 /* without a clock */
 #define SPIN_NS 50000
@@ -32,7 +33,6 @@ static struct fc_exports exports;
 static struct fc_roster_slot slot;
 static _Atomic unsigned in_flight;
 static _Atomic bool taken[FC_ENTRIES];
-static _Atomic int spinners;
 
 /* ---- stand-ins for the process side ---- */
 
@@ -86,21 +86,12 @@ int64_t fc_budget_close(struct fc_shadow *s, int fd)
 	return close(fd) ? -errno : 0;
 }
 
-bool fc_spin_get(struct fc_domain_shared *d)
+struct fc_licensee fc_roster_licensee(struct fc_domain_shared *d)
 {
-	(void)d;
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		return false;
-	if (atomic_fetch_add(&spinners, 1) == 0)
-		return true;
-	atomic_fetch_sub(&spinners, 1);
-	return false;
-}
+	static struct fc_licence spinner;
 
-void fc_spin_put(struct fc_domain_shared *d)
-{
 	(void)d;
-	atomic_fetch_sub(&spinners, 1);
+	return (struct fc_licensee){ &spinner, sysconf(_SC_NPROCESSORS_ONLN) < 2 ? 0 : 1, 1, false };
 }
 
 /* ---- the world ---- */

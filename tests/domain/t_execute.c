@@ -27,7 +27,7 @@
 #include "common/doorbell.h"
 #include "farcall/wire.h"
 #include "play.h"
-#include "storage-domain/crew/crew.h"
+#include "storage-domain/crew/workers.h"
 
 /* where things stand in the data area */
 #define P0 0u
@@ -572,7 +572,7 @@ static void late_interrupt(void)
 	waiting = SUBMIT(SYS_flock, b, LOCK_EX);
 	TRUE(!play_settles(waiting, 20));
 	fc_store(&late, true);
-	pthread_create(&other, NULL, mark_over, &play.workers->run[waiting]);
+	pthread_create(&other, NULL, mark_over, &play.workers->crew.run[waiting]);
 	usleep(1000);
 	wish = SUBMIT(FC_NR_INTERRUPT, waiting, play.area->entry[waiting].nonce);
 	usleep(20000);

@@ -95,8 +95,8 @@ control storage-domain/shadow/areas.c 's/size != length \|\| length \+ size > FC
 control storage-domain/shadow/areas.c 's/\|\| !fc_segment_boundary\(length\) //' 'shrink: to any length'
 control storage-domain/shadow/areas.c 's/if \(p->head\.arg\[0\] != FC_DATA_MIN\)/if (0)/; s/add_segment\(s, p, 1, FC_DATA_MIN\)/add_segment(s, p, 1, p->head.arg[0])/' \
 	'areas: a first segment of any size'
-control storage-domain/shadow/shadow.c 's/if \(n \? !s->memory->complete\(p, n\) : p->nfds \|\| p->head\.size\)/if (0)/' 'message: any number of descriptors'
-control storage-domain/shadow/shadow.c 's/groups > \(int64_t\)\(sizeof c->group \/ sizeof c->group\[0\]\) \|\| //; s/\|\| p->head\.size != size/\&\& 0/' 'identity: any number of groups'
+control storage-domain/shadow/shadow_main.c 's/if \(n \? !s->memory->complete\(p, n\) : p->nfds \|\| p->head\.size\)/if (0)/' 'message: any number of descriptors'
+control storage-domain/shadow/shadow_main.c 's/groups > \(int64_t\)\(sizeof c->group \/ sizeof c->group\[0\]\) \|\| //; s/\|\| p->head\.size != size/\&\& 0/' 'identity: any number of groups'
 control common/control.c 's/if \(p->nfds < FC_MSG_FDS\)/if (p->nfds < 64)/' 'descriptors: more than a message has room for'
 
 supervisor storage-domain/supervisor/connection.c 's/cred->caps = p->caps & FC_CAPS_FILES/cred->caps = p->caps/' 'identity: all capabilities'

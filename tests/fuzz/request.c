@@ -15,7 +15,7 @@
 
 #include "common/queue.h"
 #include "common/region.h"
-#include "storage-domain/crew/crew.h"
+#include "storage-domain/crew/workers.h"
 #include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/roster.h"
@@ -126,7 +126,7 @@ static void move_other(void)
 {
 	unsigned index = fuzz_front(1) % FC_ENTRIES;
 
-	pool.run[index].key = fuzz_front(2) << 32 | OTHER_TID;
+	pool.crew.run[index].key = fuzz_front(2) << 32 | OTHER_TID;
 	shadow.area->entry[index].state = FC_QUEUED;
 }
 
@@ -188,7 +188,7 @@ static void nap(void)
 	client_strike();
 	if (fuzz_left() && ++naps < NAPS_MAX)
 		return;
-	pool.stop = true;
+	pool.crew.stop = true;
 	cut_short = true;
 }
 
@@ -201,7 +201,7 @@ static int bell_wait(const struct fc_bell *b, const uint32_t *word, uint32_t see
 	if (client_owns(word, sizeof *word) != CLIENT_AREA)
 		fuzz_fail("a worker sleeps on a word outside the request area");
 	if (word == &shadow.area->header.bell)
-		pool.stop = !fuzz_left();
+		pool.crew.stop = !fuzz_left();
 	else
 		nap();
 	turn();
@@ -229,8 +229,8 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 	nap();
 	if (fuzz_back(1) & 1)
 		for (unsigned i = 0; i < FC_ENTRIES; i++)
-			if ((uint32_t)pool.run[i].key == OTHER_TID)
-				pool.run[i].key = 0;
+			if ((uint32_t)pool.crew.run[i].key == OTHER_TID)
+				pool.crew.run[i].key = 0;
 	return 0;
 }
 
@@ -254,37 +254,35 @@ void fc_shadow_poison(struct fc_shadow *s, const char *why)
 }
 
 /* The crew: this worker and nobody else. */
-bool fc_crew_sleep(struct fc_worker *w)
+bool fc_crew_sleep(struct fc_crew *c, struct fc_member *m)
 {
-	return !w->pool->stop;
+	(void)m;
+	return !c->stop;
 }
 
-void fc_crew_wake(struct fc_worker *w)
+void fc_crew_wake(struct fc_crew *c, struct fc_member *m)
 {
-	(void)w;
+	(void)c, (void)m;
 }
 
-void fc_crew_unstick(struct fc_worker *w)
+void fc_crew_unstick(struct fc_crew *c, struct fc_member *m)
 {
-	(void)w;
+	(void)c, (void)m;
 }
 
-void fc_crew_leave(struct fc_worker *w)
+void fc_crew_leave(struct fc_crew *c, struct fc_member *m)
 {
-	(void)w;
+	(void)c, (void)m;
 }
 
-void fc_crew_set_eager(struct fc_workers *p, bool eager)
+void fc_crew_set_eager(struct fc_crew *c, bool eager)
 {
-	(void)p;
-	(void)eager;
+	(void)c, (void)eager;
 }
 
-bool fc_crew_has(struct fc_workers *p, const struct fc_worker *but, uint64_t call)
+bool fc_crew_has(struct fc_crew *c, const struct fc_member *but, uint64_t call)
 {
-	(void)p;
-	(void)but;
-	(void)call;
+	(void)c, (void)but, (void)call;
 	return fuzz_back(1) & 1;
 }
 
@@ -358,10 +356,9 @@ static void set_up(unsigned options)
 	}
 	memset(&pool, 0, sizeof pool);
 	memset(worker, 0, sizeof *worker);
-	worker->pool = pool.worker[0] = NULL;
 	worker->pool = &pool;
-	worker->run = &pool.run[0];
-	pool.worker[0] = worker;
+	worker->run = &pool.crew.run[0];
+	pool.crew.member[0] = &worker->member;
 	pool.s = &shadow;
 	shadow.bell = &bell;
 	shadow.cost = &fc_spin_local;
@@ -383,6 +380,8 @@ static void set_up(unsigned options)
 	shadow.cred_generation = 1;
 	client_begin(&shadow, options & OPTION_POLICY);
 	client_length(FC_DATA_MIN << (options >> 4) % CLIENT_SEGMENTS);
+	pool.crew.area = shadow.area;
+	pool.crew.bell = &bell;
 	fc_queue_init(&shadow.area->queue);
 	kernel_begin(worker);
 	memset(in_use, 0, sizeof in_use);

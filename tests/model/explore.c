@@ -15,11 +15,11 @@
 
 #define STACK_BYTES 16384
 #define STACK_LIVE_MAX 2048
-#define BUFFER_MAX 6
+#define BUFFER_MAX 8
 #define DEPTH_MAX 1000 /* about 5 KiB of the explorer's own stack each */
 #define TRACE_SHOWN 400
 
-enum kind { START, LOAD, STORE, RMW, CAS, FENCE, AWAIT, SLEEP, WAKE, RETURN, FLUSH, STOP, INTERRUPT };
+enum kind { START, LOAD, STORE, RMW, CAS, FENCE, AWAIT, JOIN, NAP, SLEEP, WAKE, RETURN, FLUSH, STOP, INTERRUPT };
 static const char *const kind_name[] = { "start",
 					 "load",
 					 "store (to its buffer)",
@@ -27,6 +27,8 @@ static const char *const kind_name[] = { "start",
 					 "compare-and-swap",
 					 "fence",
 					 "await",
+					 "await an end",
+					 "nap",
 					 "sleep",
 					 "wake",
 					 "wakes up",
@@ -50,7 +52,8 @@ struct thread {
 	uint8_t op;
 	int8_t calling; /* FIFO operation whose call is recorded with the next access: 0 none, 1 dequeue, 2 + i */
 	uint8_t buffered;
-	uint8_t pad[2];
+	uint8_t napped; /* since others have done something */
+	uint8_t pad;
 	void *p;
 	uint64_t a, b;
 	uint64_t result;
@@ -297,9 +300,29 @@ void model_fence(void)
 		access(FENCE, NULL, 0, 0, 0, 0);
 }
 
+uint64_t model_now(void)
+{
+	return 1 + shared->word[MODEL_NOW]; /* no step: a clock is never late */
+}
+
 void model_await(const uint32_t *word, uint32_t value)
 {
 	access(AWAIT, word, 4, 0, value, 0);
+}
+
+void model_await_not(const uint32_t *word, uint32_t value)
+{
+	access(AWAIT, word, 4, 0, value, 1);
+}
+
+void model_await_end(int thread)
+{
+	access(JOIN, NULL, 0, 0, (uint64_t)thread, 0);
+}
+
+void model_nap(void)
+{
+	access(NAP, NULL, 0, 0, 0, 0);
 }
 
 /* ---- the futex: in place of common/futex.c ---- */
@@ -364,9 +387,33 @@ static void wake(const void *word, uint64_t n, int choice)
 
 /* ---- moves ---- */
 
+static bool gone(const struct thread *th)
+{
+	return (th->state == ENDED || th->state == STOPPED) && !th->buffered;
+}
+
 static bool can_go(const struct thread *th)
 {
-	return th->state == READY && (th->kind != AWAIT || view(th, th->p, 4) == th->a);
+	if (th->state != READY)
+		return false;
+	switch (th->kind) {
+	case AWAIT:
+		return (view(th, th->p, 4) == th->a) != th->b;
+	case JOIN:
+		return gone(&world.thread[th->a]);
+	case NAP:
+		return !th->napped;
+	default:
+		return true;
+	}
+}
+
+/* Somebody else does something: a nap is worth while again. */
+static void end_naps(int but)
+{
+	for (int t = 0; t < scenario->threads; t++)
+		if (t != but)
+			world.thread[t].napped = false;
 }
 
 static void perform(int t, int choice)
@@ -407,6 +454,9 @@ static void perform(int t, int choice)
 	case RETURN:
 		th->result = th->a;
 		break;
+	case NAP:
+		th->napped = true;
+		break;
 	default:
 		break;
 	}
@@ -427,6 +477,13 @@ void model_advance(int t, int n)
 		model_check(can_go(&world.thread[t]), "setup: that thread cannot go on");
 		perform(t, 0);
 	}
+}
+
+void model_advance_all(void)
+{
+	for (int t = 0; t < scenario->threads; t++)
+		if (world.thread[t].kind == AWAIT && can_go(&world.thread[t]))
+			perform(t, 0);
 }
 
 /* ---- states met ---- */
@@ -561,6 +618,7 @@ static double try(const struct saved *before, int t, enum kind kind, int choice)
 			world.budget.preemptions--;
 		world.budget.last = (int16_t)t;
 	}
+	end_naps(t);
 	if (kind == FLUSH) {
 		flush_one(th);
 	} else if (kind == STOP) {

@@ -22,8 +22,9 @@
 #include "tests/model/fifo.h"
 
 #define MODEL_THREADS 4
-#define MODEL_WORDS 8
-#define MODEL_OWN 384
+#define MODEL_WORDS 12
+#define MODEL_NOW (MODEL_WORDS - 1) /* the word that has the time */
+#define MODEL_OWN (320 + FC_ENTRIES * 160)
 
 /* All memory that threads share. It is saved, restored and compared as a whole. */
 struct model_shared {
@@ -53,14 +54,20 @@ extern struct model_shared *const shared;
 #define model_header() (&shared->area.header)
 
 /* in a thread */
-void model_await(const uint32_t *word, uint32_t value); /* go on when *word == value */
-void model_check(bool ok, const char *what);            /* the property that must hold */
+void model_await(const uint32_t *word, uint32_t value);     /* go on when *word == value */
+void model_await_not(const uint32_t *word, uint32_t value); /* ... or when it is something else */
+void model_await_end(int thread);                           /* ... or when that one has ended, or stopped for ever */
+void model_nap(void);                        /* ... or when any other has done something since the last nap */
+void model_check(bool ok, const char *what); /* the property that must hold */
 
 void model_forget(
 	void); /* nothing of earlier calls stays on the stack, where it would make equal states look different */
 
 /* in setup: let `thread` make n steps */
 void model_advance(int thread, int n);
+
+/* in setup: let all threads go on that await what is there already */
+void model_advance_all(void);
 
 /* the FIFO's operations, recorded for the linearizability check */
 void model_enqueue(uint32_t idx);

@@ -13,6 +13,7 @@ void model_store(volatile void *p, unsigned size, uint64_t v);
 uint64_t model_rmw(volatile void *p, unsigned size, enum model_rmw op, uint64_t v);
 bool model_cas(volatile void *p, unsigned size, uint64_t expect, uint64_t v);
 void model_fence(void);
+uint64_t model_now(void); /* in place of the time stamp counter */
 
 /* the type of *p without const */
 #define MODEL_T(p) __typeof__((__typeof__(*(p)))0)

@@ -8,17 +8,22 @@ src=$(cd "${FC_SOURCE:-.}" && pwd)
 cc=${CC:-cc}
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-flags=(-std=gnu11 -O1 -w -fcf-protection=none -fno-stack-protector -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1
-	'-D__builtin_ia32_rdtsc()=0ull'
+flags=(-std=gnu11 -O1 -w -fcf-protection=none -fno-stack-protector -DFC_PAGE_SIZE=256 -DFC_QUEUE_GRACE=1 -DSHIM_MESSENGERS=1u
+	'-D__builtin_ia32_rdtsc()=model_now()' -include "$src/tests/model/model_atomic.h"
 	'-DFC_ATOMIC_HEADER="tests/model/model_atomic.h"' "-I$src/include")
 count=0
 
 # what each model is built of, and how many entries it has (2 to the power of)
+common="common/queue.c common/doorbell.c"
+crew="storage-domain/crew/credit.c storage-domain/crew/crew.c"
 declare -A sources=(
-	[queue]="common/queue.c common/doorbell.c"
-	[doorbell]="common/queue.c common/doorbell.c storage-domain/crew/credit.c"
-	[request]="common/queue.c common/doorbell.c storage-domain/crew/credit.c libc-shim/request/request.c libc-shim/request/wait.c"
-) order=([queue]=1 [doorbell]=1 [request]=2)
+	[queue]="$common"
+	[doorbell]="$common $crew"
+	[request]="$common $crew libc-shim/request/request.c libc-shim/request/wait.c"
+	[crew]="$common $crew"
+	[call]="$common $crew storage-domain/crew/interrupt.c"
+	[licence]="$common storage-domain/licence.c"
+) order=([queue]=1 [doorbell]=1 [request]=2 [crew]=1 [call]=2 [licence]=1)
 
 build() # MODEL OUTPUT ARGUMENTS...
 {
@@ -31,7 +36,7 @@ build() # MODEL OUTPUT ARGUMENTS...
 # try_mutant DIRECTORY MODEL FILE SED WHAT: one line on stdout, "noticed: ..." if all is well
 try_mutant()
 {
-	local dir=$1 model=$2 file=$3 source
+	local dir=$1 model=$2 file=$3 source status
 	local -A from=([model]="$tmp/$model/model.o")
 
 	for source in ${sources[$model]}; do
@@ -45,15 +50,21 @@ try_mutant()
 	fi
 	case $file in
 	*.c) from[$file]=$dir/$file ;;
-	*.h) from[model]=$src/tests/model/model_$model.c ;; # where its inline functions are used
+	*.h) # where its inline functions are used
+		from[model]=$src/tests/model/model_$model.c
+		[[ $model != call ]] || from[storage-domain/crew/interrupt.c]=$src/storage-domain/crew/interrupt.c
+		;;
 	esac
 	if ! build "$model" "$dir/model" "-I$dir" "-I$src" "$tmp/$model/explore.o" "$tmp/$model/fifo.o" "${from[@]}"; then
 		echo "DOES NOT COMPILE: $5"
 		return
 	fi
 	(ulimit -t 60 && exec "$dir/model") >"$dir/out" 2>&1 # of its own time: whatever else runs
+	status=$?
 	if grep -q '^FAILED' "$dir/out"; then
 		printf 'noticed: %-65s %s\n' "$5" "$(grep -m1 '^FAILED' "$dir/out")"
+	elif ((status == 128 + 11)); then
+		printf 'noticed: %-65s %s\n' "$5" "it reaches beyond the model's memory"
 	else
 		echo "NOT NOTICED: $5"
 	fi
@@ -71,8 +82,14 @@ queue() { mutant queue common/queue.c "$@"; }
 bell() { mutant doorbell common/doorbell.c "$@"; }
 request() { mutant request libc-shim/request/request.c "$@"; }
 waiting() { mutant request libc-shim/request/wait.c "$@"; }
+crew() { mutant crew storage-domain/crew/crew.c "$@"; }
+# within FUNCTION SED: in that function only
+within() { echo "/^[a-z].* \\*?$1\\(/,/^}/$2"; }
+calls() { mutant call storage-domain/crew/call.h "$@"; }
+interrupt() { mutant call storage-domain/crew/interrupt.c "$@"; }
+licence() { mutant licence storage-domain/licence.c "$@"; }
 
-for model in queue doorbell request; do
+for model in "${!sources[@]}"; do
 	mkdir "$tmp/$model"
 	build "$model" "$tmp/$model/explore.o" "-I$src" -c "$src/tests/model/explore.c" &&
 		build "$model" "$tmp/$model/fifo.o" "-I$src" -c "$src/tests/model/fifo.c" &&
@@ -80,6 +97,8 @@ for model in queue doorbell request; do
 	for c in ${sources[$model]}; do
 		build "$model" "$tmp/$model/$(basename "$c").o" "-I$src" -c "$src/$c" || exit 1
 	done
+	build "$model" "$tmp/$model/whole" "$tmp/$model"/*.o || exit 1
+	"$tmp/$model/whole" >"$tmp/$model/out" 2>&1 || { cat "$tmp/$model/out"; echo "the $model model fails on what is not broken"; exit 1; }
 done
 
 queue 's/slot_cycle\(seen\) >= cycle \|\| !slot_vacant\(seen\)/!slot_vacant(seen)/' 'enqueue ignores the cycle'
@@ -139,6 +158,51 @@ waiting 's/fc_store\(&shim_slot_of\(r\)->sent, 0u\);//' 'wait: it counts as in f
 waiting 's/fc_store\(&e->state, FC_FREE\);//' 'wait: the entry is not free again'
 waiting 's/int how = fc_entry_sleep\(&q->bell, e, [^;]*;/int how = q->bell.ops->wait(\&q->bell, \&e->state, FC_QUEUED, 0);/' \
 	'wait: sleeps without saying so'
+
+crew 's/c->count\.stuck \+= [^;]*;//' 'stuck: is not counted'
+crew 's/since && now > since \+ limit/0/' 'a call that nobody announced is never found'
+crew 's/fc_fence\(\); \/\* credit before.*//' 'hand over: no fence between the credit and the look at the queue'
+crew 's/if \(fc_queue_peek\(&c->area->queue\)\)/if (0)/' 'hand over: does not look at the queue'
+crew 's/none_ready = [^;]*;/none_ready = false;/' 'block: the last one hands nothing over'
+crew "$(within fc_crew_block 's/publish_credit\(c\);//')" 'block: does not tell the client'
+crew "$(within fc_crew_block 's/set_stuck\(c, m, true\);//')" 'block: is still counted on'
+crew "$(within fc_crew_unstick 's/publish_credit\(c\);//')" 'unstick: does not tell the client'
+crew "$(within fc_crew_unstick 's/set_stuck\(c, m, false\);//')" 'unstick: stays stuck'
+crew "$(within fc_crew_sleep 's/set_stuck\(c, m, false\);//')" 'sleep: stays stuck'
+crew 's/c->count\.awake--;//' 'sleep: is counted as awake'
+crew "$(within fc_crew_sleep 's/publish_credit\(c\);//')" 'sleep: does not tell the client'
+crew "$(within fc_crew_sleep 's/hand_over\(c\);/;/')" 'sleep: who leaves hands nothing over'
+crew 's/> c->asleep_max/> c->asleep_max + 1/' 'sleep: one too many stays'
+crew 's/c->count\.awake\+\+;//' 'wake: is not counted as awake'
+crew 's/fc_crew_spare\(c\);/;/' 'wake: the last spare is not replaced'
+crew "$(within fc_crew_wake 's/publish_credit\(c\);//')" 'wake: does not tell the client'
+crew "$(within fc_crew_leave 's/discharge\(c, m\);//')" 'leave: is not counted off'
+crew "$(within fc_crew_set_eager 's/publish_credit\(c\);//')" 'eager: does not tell the client'
+crew 's/c->count\.live--;//' 'discharge: is not counted off'
+crew 's/fc_crew_discharged\(c\);//' 'discharge: is paid for still'
+
+calls 's/fc_store_release\(&m->call, FC_CALL_NEXT\);//' 'take: does not say that it takes one'
+calls 's/fc_store_release\(&run->key, [(]name.*//' 'begin: nobody can interrupt it'
+calls 's/fc_store_release\(&m->call, name\);//' 'begin: does not say which call it has'
+calls 's/fc_store_release\(&run->key, 0\);//' 'end: can be interrupted still'
+calls "$(within fc_call_end 's/fc_store_release\(&m->call, FC_CALL_NONE\);//')" 'end: says that it has the call still'
+calls 's/== fc_call_mark\(nonce\);/!= 0;/' 'marked: by whatever mark there is'
+calls 's/== fc_call_mark\(nonce\);/== 1;/' 'marked: never'
+interrupt 's/fc_store_release\(&run->mark, [^;]*;/;/' 'interrupt: leaves no mark'
+interrupt 's/fc_interrupt_disturb\(.*/;/' 'interrupt: sends no signal'
+interrupt 's/key >> 32 == nonce && //' 'interrupt: whatever runs there'
+interrupt 's/ && fc_crew_has\(.*\);/;/' 'interrupt: does not ask the crew'
+interrupt 's/fc_cas\(&c->run\[index\]\.mark, [^;]*;//' 'interrupt: the mark stays'
+interrupt 's/result = -ENOENT;/;/' 'interrupt: what never came is over'
+interrupt 's/if \(told_to_end\(c, own\)\)/if (0)/' 'interrupt: cannot be interrupted'
+interrupt 's/ \|\| fc_load_acquire\(&c->stop\)//' 'interrupt: goes on when all are to stop'
+
+licence 's/fc_load\(&l->owner\) == 0 && fc_cas\(&l->owner, 0u, owner\)/fc_load(\&l->owner) == 0 \&\& (fc_store(\&l->owner, owner), 1)/' 'take: two take the same one'
+licence "$(within fc_licence_give 's/return;/continue;/')" 'give: all that the process has'
+licence 's/fc_load\(&l->owner\) == owner && fc_cas\(&l->owner, owner, 0u\)/fc_load(\&l->owner) == owner \&\& (fc_store(\&l->owner, 0u), 1)/' 'give: one that another has by now'
+licence "$(within fc_licence_reclaim 's/fc_cas\([^;]*;/fc_store(\&of[i].owner, 0u);/')" 'reclaim: those of the living, too'
+licence "$(within fc_licence_reclaim 's/fc_cas\([^;]*;/;/')" 'reclaim: the dead keep theirs'
+licence 's/l->held = false;//' 'put: gives it back twice'
 
 wait
 cat "$tmp"/*.result

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * shadow.c - the control thread of a shadow process: makes the process what it must be, then serves the session's control
+ * shadow_main.c - the control thread of a shadow process: makes the process what it must be, then serves the session's control
  * messages until one side goes. Requests for system calls are the workers'.
  *
  * The control thread keeps the domain's own identity, so that its parent-death signal stays armed. It never has a descriptor of the

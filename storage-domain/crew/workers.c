@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * workers.c - see workers.h. It owns the memory and the threads of the workers, the crew's lock, and what each worker costs. What an awake
+ * worker does is worker.c's.
+ */
+#define _GNU_SOURCE
+#include "storage-domain/crew/workers.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "common/atomic.h"
+
+#define WORKER_STACK (256u * 1024u)
+#define ASLEEP_MAX 32
+#define STOP_TRIES 5000 /* of 1 ms */
+
+static struct fc_workers *workers_of(struct fc_crew *c)
+{
+	return (struct fc_workers *)(void *)((char *)c - offsetof(struct fc_workers, crew));
+}
+
+/* The i-th, or null. */
+static struct fc_worker *worker(const struct fc_workers *p, unsigned i)
+{
+	return i < FC_ENTRIES && p->crew.member[i] ? fc_worker_of(p->crew.member[i]) : NULL;
+}
+
+/* ---- threads ---- */
+
+/* Memory for one more worker: new, or that of one that has ended. */
+static struct fc_worker *make_room(struct fc_workers *p)
+{
+	struct fc_worker *w;
+	unsigned i;
+
+	for (i = 0; (w = worker(p, i)); i++) {
+		if (w->member.live)
+			continue;
+		if (w->joinable)
+			pthread_join(w->thread, NULL); /* it has let go of the lock for good */
+		return w;
+	}
+	if (i == FC_ENTRIES)
+		return NULL;
+	w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (w == MAP_FAILED)
+		return NULL;
+	p->crew.member[i] = &w->member;
+	return w;
+}
+
+static int start_thread(struct fc_worker *w)
+{
+	pthread_attr_t attr;
+	sigset_t all, old;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	sigfillset(&all);
+	sigdelset(&all, FC_WORKER_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&w->thread, &attr, fc_worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+/* The first and the spare come with the session; each one more is paid for as long as it lives. `live`: how many there are besides it. */
+static bool pay(struct fc_workers *p, unsigned live)
+{
+	return live < FC_TASKS_BASE - 1 || fc_budget_take(p->s->shared, p->s->slot, FC_TASKS, 1);
+}
+
+static void pay_back(struct fc_workers *p, unsigned live)
+{
+	if (live >= FC_TASKS_BASE - 1)
+		fc_budget_give(p->s->slot, FC_TASKS, 1);
+}
+
+/* One more worker, asleep at first. 0 or -errno. */
+static int spawn(struct fc_workers *p)
+{
+	struct fc_worker *w = make_room(p);
+	int r;
+
+	if (!w || !pay(p, p->crew.count.live))
+		return -EAGAIN;
+	memset(w, 0, offsetof(struct fc_worker, exec));
+	w->pool = p;
+	w->run = &p->crew.run[0];
+	fc_store(&w->member.call, FC_CALL_NONE);
+	r = start_thread(w);
+	w->joinable = !r;
+	if (r)
+		pay_back(p, p->crew.count.live);
+	else
+		fc_crew_enlist(&p->crew, &w->member); /* before it changes any state: that takes the lock */
+	return r;
+}
+
+/* ---- what the crew needs ---- */
+
+void fc_crew_lock(struct fc_crew *c)
+{
+	pthread_mutex_lock(&workers_of(c)->lock);
+}
+
+void fc_crew_unlock(struct fc_crew *c)
+{
+	pthread_mutex_unlock(&workers_of(c)->lock);
+}
+
+void fc_crew_spare(struct fc_crew *c)
+{
+	spawn(workers_of(c));
+}
+
+void fc_crew_discharged(struct fc_crew *c)
+{
+	pay_back(workers_of(c), c->count.live);
+}
+
+void fc_crew_show(struct fc_crew *c)
+{
+	struct fc_roster_slot *slot = workers_of(c)->s->slot;
+
+	fc_store(&slot->workers, c->count.live);
+	fc_store(&slot->awake, c->count.awake);
+}
+
+void fc_block_begin(struct fc_worker *w)
+{
+	fc_worker_wake(w);
+	if (fc_load(&w->member.stuck))
+		return;
+	fc_licence_put(&w->licence);
+	fc_worker_flush(w);
+	fc_crew_block(&w->pool->crew, &w->member);
+}
+
+/* ---- starting and stopping ---- */
+
+int fc_workers_start(struct fc_shadow *s)
+{
+	struct fc_workers *p;
+	int r = fc_interrupt_init();
+
+	if (r)
+		return r;
+	fc_tsc_calibrate();
+	p = mmap(NULL, sizeof *p, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	p->s = s;
+	p->crew.area = s->area;
+	p->crew.bell = s->bell;
+	p->crew.asleep_max = ASLEEP_MAX;
+	pthread_mutex_init(&p->lock, NULL);
+	s->workers = p;
+	pthread_mutex_lock(&p->lock);
+	fc_credit_publish(&s->area->header, &p->crew.count, false); /* none yet */
+	fc_crew_show(&p->crew);
+	r = spawn(p);
+	if (!r)
+		r = spawn(p);
+	pthread_mutex_unlock(&p->lock);
+	if (r)
+		fc_workers_stop(s);
+	return r;
+}
+
+void fc_workers_forget(struct fc_shadow *s)
+{
+	struct fc_workers *p = s->workers;
+	struct fc_worker *w;
+
+	if (!p)
+		return;
+	for (unsigned i = 0; (w = worker(p, i)); i++)
+		munmap(w, sizeof *w);
+	munmap(p, sizeof *p);
+	s->workers = NULL;
+}
+
+/* Signal and wake all workers once; returns how many are left. */
+static unsigned chase(struct fc_workers *p)
+{
+	struct fc_worker *w;
+	unsigned live;
+
+	pthread_mutex_lock(&p->lock);
+	for (unsigned i = 0; (w = worker(p, i)); i++)
+		if (w->member.live)
+			pthread_kill(w->thread, FC_WORKER_SIGNAL);
+	live = p->crew.count.live;
+	pthread_mutex_unlock(&p->lock);
+	fc_faa(&p->s->area->header.bell, 1);
+	p->s->bell->ops->wake_worker(p->s->bell, &p->s->area->header.bell, FC_ENTRIES);
+	return live;
+}
+
+int fc_workers_stop(struct fc_shadow *s)
+{
+	struct timespec ms = { 0, 1000000 };
+	struct fc_workers *p = s->workers;
+	struct fc_worker *w;
+	int tries = STOP_TRIES;
+
+	if (!p)
+		return 0;
+	fc_xchg(&p->crew.stop, 1u);
+	while (chase(p)) {
+		if (!--tries)
+			return -ETIMEDOUT;
+		nanosleep(&ms, NULL);
+	}
+	for (unsigned i = 0; (w = worker(p, i)); i++)
+		if (w->joinable)
+			pthread_join(w->thread, NULL);
+	pthread_mutex_destroy(&p->lock);
+	fc_workers_forget(s);
+	return 0;
+}
