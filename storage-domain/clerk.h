@@ -10,7 +10,9 @@
 #ifndef FC_DOMAIN_CLERK_H
 #define FC_DOMAIN_CLERK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "farcall/abi.h"
 
@@ -32,6 +34,12 @@ struct fc_clerk_ask {
 	uint32_t flags;           /* XATTR_CREATE, XATTR_REPLACE */
 	char name[FC_CLERK_NAME]; /* with its NUL */
 };
+
+/* Attributes that name ids: acl(5). */
+static inline bool fc_clerk_is_list(const char *name)
+{
+	return !strcmp(name, "system.posix_acl_access") || !strcmp(name, "system.posix_acl_default");
+}
 
 /* A session has two, so that it can ask for an owner while a change waits for a file server: at twice the index of its roster slot, and one
  * on. */

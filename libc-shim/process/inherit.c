@@ -137,35 +137,40 @@ static void *append(struct exec_text *t, size_t n)
 	return at;
 }
 
-/* The number of the record that `w` names, which is written if it has none yet. 0: there is no record, or no room. */
-static uint32_t describe_file(const struct shim_process *p, struct exec_text *t, uint64_t w)
+/* Write down record n, which the caller holds, if it has no number yet, and there is room. */
+static void describe_held(const struct shim_process *p, struct exec_text *t, const struct shim_file *f, uint32_t n)
 {
-	const struct shim_file *f = shim_file_of(p, w);
-	const char *path = f ? shim_file_path(p, f) : NULL;
+	const char *path = shim_file_path(p, f);
 	size_t bytes = path ? strlen(path) + 1 : 0;
-	uint32_t n = shim_fd_file(w);
 	struct exec_file *e;
 
-	if (!f || n >= t->numbers)
-		return 0;
-	if (t->number[n])
-		return t->number[n];
-	e = append(t, sizeof *e + bytes);
-	if (!e)
-		return 0;
+	if (n >= t->numbers || t->number[n] || !(e = append(t, sizeof *e + bytes)))
+		return;
 	*e = (struct exec_file){ .file = *f, .shared = shim_file_shared(p, f), .path_bytes = (uint32_t)bytes };
 	memcpy(e + 1, path, bytes);
-	return t->number[n] = ++t->state->files;
+	t->number[n] = ++t->state->files;
+}
+
+/* The number of the record that `word` names; 0: there is none. */
+static uint32_t describe_file(struct shim_process *p, struct exec_text *t, const uint64_t *word)
+{
+	const uint64_t held = shim_file_hold(p, word, fc_load(word));
+	const uint32_t n = shim_fd_file(held);
+
+	if (n)
+		describe_held(p, t, shim_file_of(p, held), n);
+	shim_file_drop(p, held);
+	return n && n < t->numbers ? t->number[n] : 0;
 }
 
 /* Another thread may go on opening files, until the exec ends it: what comes when there is no more room is not described. */
-static void describe_descriptors(const struct shim_process *p, struct exec_text *t)
+static void describe_descriptors(struct shim_process *p, struct exec_text *t)
 {
 	struct exec_fd *e;
 
-	t->state->cwd_file = describe_file(p, t, p->cwd_file);
+	t->state->cwd_file = describe_file(p, t, &p->cwd_file);
 	for (uint32_t i = 0; i < fc_load(&p->fd_top); i++)
-		describe_file(p, t, fc_load(&p->fd[i]));
+		describe_file(p, t, &p->fd[i]);
 	for (uint32_t i = 0; i < fc_load(&p->fd_top); i++) {
 		uint64_t word = fc_load(&p->fd[i]);
 		uint32_t n = shim_fd_file(word);

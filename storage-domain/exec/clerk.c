@@ -166,7 +166,13 @@ static bool foreign(uint32_t uid, uint32_t gid)
 	return uid == FC_OVERFLOW_ID || gid == FC_OVERFLOW_ID;
 }
 
-static void correct_stat(struct call *c, void *shared)
+/* Whose file it is cannot be said: for want of memory the call fails, else it stays nobody's. */
+static int64_t unknown(int r)
+{
+	return r == -ENOMEM || r == -ENOBUFS ? -ENOMEM : 0;
+}
+
+static int64_t correct_stat(struct call *c, void *shared)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
 	const struct fc_clerk_box *box;
@@ -175,7 +181,7 @@ static void correct_stat(struct call *c, void *shared)
 
 	fc_exec_fetch(&st, shared, sizeof st);
 	if (!foreign(st.st_uid, st.st_gid))
-		return;
+		return 0;
 	c->desk = OWNERS;
 	box = box_of(c);
 	r = consult(c, &q, NULL, 0);
@@ -188,9 +194,10 @@ static void correct_stat(struct call *c, void *shared)
 		memcpy(shared, &st, sizeof st);
 	}
 	done(c);
+	return unknown(r);
 }
 
-static void correct_statx(struct call *c, void *shared)
+static int64_t correct_statx(struct call *c, void *shared)
 {
 	struct fc_clerk_ask q = { .work = FC_CLERK_OWNER };
 	const struct fc_clerk_box *box;
@@ -199,7 +206,7 @@ static void correct_statx(struct call *c, void *shared)
 
 	fc_exec_fetch(&st, shared, sizeof st);
 	if (!(st.stx_mask & (STATX_UID | STATX_GID)) || !foreign(st.stx_uid, st.stx_gid))
-		return;
+		return 0;
 	c->desk = OWNERS;
 	box = box_of(c);
 	r = consult(c, &q, NULL, 0);
@@ -211,6 +218,7 @@ static void correct_statx(struct call *c, void *shared)
 		memcpy(shared, &st, sizeof st);
 	}
 	done(c);
+	return unknown(r);
 }
 
 static int64_t change_owner(struct call *c, long uid, long gid)
@@ -260,11 +268,6 @@ static struct attribute attribute_of(const struct call *c)
 	return t;
 }
 
-static bool is_list(const struct attribute *t)
-{
-	return !strcmp(t->name, "system.posix_acl_access") || !strcmp(t->name, "system.posix_acl_default");
-}
-
 /* Does the list name somebody whom the kernel could not name here? */
 static bool names_nobody(const char *shared, uint64_t size)
 {
@@ -287,8 +290,8 @@ static int64_t get_attribute(struct call *c, int64_t result)
 	if (result <= 0 && result != -EOVERFLOW)
 		return result;
 	t = attribute_of(c);
-	if (!(is_list(&t) ? result > 0 && t.size && names_nobody(t.value, (uint64_t)result)
-			  : result == -EOVERFLOW && !strcmp(t.name, "security.capability")))
+	if (!(fc_clerk_is_list(t.name) ? result > 0 && t.size && names_nobody(t.value, (uint64_t)result)
+				       : result == -EOVERFLOW && !strcmp(t.name, "security.capability")))
 		return result;
 	memcpy(q.name, t.name, sizeof q.name);
 	fc_block_begin(c->x->worker);
@@ -306,7 +309,7 @@ static int64_t set_attribute(struct call *c)
 	struct fc_clerk_ask q = { .work = FC_CLERK_SET_XATTR, .flags = t.flags };
 	int r;
 
-	if (!is_list(&t) || !t.value || t.size > FC_CLERK_VALUE)
+	if (!fc_clerk_is_list(t.name) || !t.value || t.size > FC_CLERK_VALUE)
 		return -EINVAL;
 	memcpy(q.name, t.name, sizeof q.name);
 	fc_block_begin(c->x->worker);
@@ -321,17 +324,11 @@ int64_t fc_clerk_correct(struct fc_exec *x, const struct fc_row *row, const long
 
 	switch (row->nr) {
 	case SYS_fstat:
-		if (result == 0)
-			correct_stat(&c, (void *)a[1]);
-		return result;
+		return result == 0 ? correct_stat(&c, (void *)a[1]) : result;
 	case SYS_newfstatat:
-		if (result == 0)
-			correct_stat(&c, (void *)a[2]);
-		return result;
+		return result == 0 ? correct_stat(&c, (void *)a[2]) : result;
 	case SYS_statx:
-		if (result == 0)
-			correct_statx(&c, (void *)a[4]);
-		return result;
+		return result == 0 ? correct_statx(&c, (void *)a[4]) : result;
 	case SYS_fchown:
 		return result == -EINVAL ? change_owner(&c, a[1], a[2]) : result;
 	case SYS_fchownat:

@@ -56,11 +56,6 @@ static int owner(struct desk *d)
 	return 0;
 }
 
-static bool is_list(const char *name)
-{
-	return !strcmp(name, "system.posix_acl_access") || !strcmp(name, "system.posix_acl_default");
-}
-
 static int work(struct desk *d)
 {
 	char path[32];
@@ -75,11 +70,11 @@ static int work(struct desk *d)
 		r = fchownat(d->fd, "", d->ask.uid, d->ask.gid, AT_EMPTY_PATH);
 		break;
 	case FC_CLERK_GET_XATTR:
-		if (is_list(d->ask.name) || !strcmp(d->ask.name, "security.capability"))
+		if (fc_clerk_is_list(d->ask.name) || !strcmp(d->ask.name, "security.capability"))
 			r = (int)getxattr(path, d->ask.name, d->answer.value, sizeof d->answer.value);
 		break;
 	case FC_CLERK_SET_XATTR:
-		if (is_list(d->ask.name))
+		if (fc_clerk_is_list(d->ask.name))
 			r = setxattr(path, d->ask.name, d->said, d->size, (int)d->ask.flags);
 		break;
 	}
@@ -150,9 +145,12 @@ static void see_that_one_waits(void)
 {
 	pthread_t thread;
 
-	if (fc_load(&waiting) || fc_faa(&threads, 1u) >= CLERKS_MAX || pthread_create(&thread, NULL, serve, NULL))
+	if (fc_load(&waiting))
 		return;
-	pthread_detach(thread);
+	if (fc_faa(&threads, 1u) < CLERKS_MAX && !pthread_create(&thread, NULL, serve, NULL))
+		pthread_detach(thread);
+	else
+		fc_faa(&threads, -1u);
 }
 
 static void *serve(void *first)
