@@ -9,11 +9,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -27,6 +25,7 @@
 #include "storage-domain/fence.h"
 #include "storage-domain/log.h"
 #include "storage-domain/roster.h"
+#include "storage-domain/supervisor/helper.h"
 
 #define CLERKS_MAX 64 /* threads: a file server that does not answer keeps one for each question */
 
@@ -232,46 +231,27 @@ static int enter_fence(void)
 	return r;
 }
 
-static void clerk(const struct fc_identity *id, int sock, pid_t parent) __attribute__((noreturn));
-static void clerk(const struct fc_identity *id, int sock, pid_t parent)
+static void clerk(const struct fc_identity *id, pid_t supervisor)
 {
-	dup3(sock, FC_FD_CLERK, O_CLOEXEC);
-	for (int fd = 0; fd < FC_FD_CLERK; fd++)
-		if (fd != FC_FD_LOG)
-			close(fd);
-	close_range(FC_FD_CLERK + 1, ~0u, 0);
-	prctl(PR_SET_NAME, "farcall-clerk", 0, 0, 0);
-	if (fc_identity_take(id, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != parent ||
-	    enter_fence() || write(FC_FD_CLERK, "", 1) != 1)
+	if (fc_helper_settle(id, 0, supervisor) || enter_fence() || write(FC_FD_CLERK, "", 1) != 1)
 		_exit(1);
 	serve(NULL);
-	_exit(1);
 }
 
 /* ---- the supervisor's side ---- */
 
 struct fc_clerk_box *fc_clerk_start(const struct fc_identity *id)
 {
-	pid_t supervisor = getpid(), pid;
-	int pair[2];
 	char ready;
 
 	boxes = mmap(NULL, FC_SESSIONS_MAX * FC_CLERK_BOXES * sizeof *boxes, PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (boxes == MAP_FAILED || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		goto failed;
-	pid = fork();
-	if (pid == 0)
-		clerk(id, pair[1], supervisor);
-	close(pair[1]);
-	if (pid < 0 || dup3(pair[0], FC_FD_CLERK, O_CLOEXEC) < 0)
-		goto failed;
-	close(pair[0]);
-	/* it says so when it is there */
-	if (read(FC_FD_CLERK, &ready, 1) == 1)
-		return boxes;
-	errno = ECHILD;
-failed:
+	if (boxes != MAP_FAILED && fc_helper_start(FC_FD_CLERK, "farcall-clerk", clerk, id) == 0) {
+		/* it says so when it is there */
+		if (read(FC_FD_CLERK, &ready, 1) == 1)
+			return boxes;
+		errno = ECHILD;
+	}
 	fc_log(FC_LOG_ERROR, "cannot start the clerk, who knows other users' ids: %s", strerror(errno));
 	return NULL;
 }

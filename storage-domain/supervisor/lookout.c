@@ -7,12 +7,10 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <seccomp.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +18,7 @@
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
+#include "storage-domain/supervisor/helper.h"
 
 #define LINK_MAX_TEXT 64
 #define NESTED_MAX 64 /* user namespaces; the kernel has 32 */
@@ -170,15 +169,12 @@ static int remember_own(void)
 	return r;
 }
 
-static int prepare(const struct fc_identity *id)
+static int prepare(const struct fc_identity *id, pid_t supervisor)
 {
-	const uint64_t see = FC_CAP(SYS_PTRACE) & fc_caps_permitted();
-
-	prctl(PR_SET_NAME, "farcall-lookout", 0, 0, 0);
 	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0 || remember_own())
 		return -1;
-	return fc_identity_take(id, see) || fc_caps_set(see, see) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return fc_helper_settle(id, FC_CAP(SYS_PTRACE) & fc_caps_permitted(), supervisor);
 }
 
 /* All of a message in or out, however often it is interrupted. */
@@ -216,15 +212,9 @@ static void serve(int sock)
 	_exit(0);
 }
 
-static void lookout(const struct fc_identity *id, int sock, pid_t parent) __attribute__((noreturn));
-static void lookout(const struct fc_identity *id, int sock, pid_t parent)
+static void lookout(const struct fc_identity *id, pid_t supervisor)
 {
-	dup3(sock, FC_FD_LOOKOUT, O_CLOEXEC);
-	for (int fd = 0; fd < FC_FD_LOOKOUT; fd++)
-		if (fd != FC_FD_LOG)
-			close(fd);
-	close_range(FC_FD_LOOKOUT + 1, ~0u, 0);
-	if (prepare(id) || getppid() != parent || enter_fence())
+	if (prepare(id, supervisor) || enter_fence())
 		_exit(1);
 	serve(FC_FD_LOOKOUT);
 }
@@ -233,24 +223,13 @@ static void lookout(const struct fc_identity *id, int sock, pid_t parent)
 
 int fc_lookout_start(const struct fc_identity *id)
 {
-	pid_t supervisor = getpid(), pid;
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		goto failed;
-	pid = fork();
-	if (pid == 0)
-		lookout(id, pair[1], supervisor);
-	close(pair[1]);
-	if (pid < 0 || dup3(pair[0], FC_FD_LOOKOUT, O_CLOEXEC) < 0)
-		goto failed;
-	close(pair[0]);
-	if (fc_lookout_ask(supervisor).proven == (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT))
+	if (fc_helper_start(FC_FD_LOOKOUT, "farcall-lookout", lookout, id)) {
+		fc_log(FC_LOG_ERROR, "cannot start the lookout of clients' namespaces: %s", strerror(errno));
+		return -1;
+	}
+	if (fc_lookout_ask(getpid()).proven == (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT))
 		return 0;
 	fc_log(FC_LOG_ERROR, "cannot look at processes in /proc: is it mounted, and may this user see its own?");
-	return -1;
-failed:
-	fc_log(FC_LOG_ERROR, "cannot start the lookout of clients' namespaces: %s", strerror(errno));
 	return -1;
 }
 
