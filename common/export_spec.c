@@ -43,22 +43,42 @@ static const char *last_split(const char *text, size_t length)
 	return NULL;
 }
 
+static bool ends_with(const char *text, size_t length, const char *end)
+{
+	size_t n = strlen(end);
+
+	return length > n && !memcmp(text + length - n, end, n);
+}
+
+/* Shorten the text by its last option, if it ends in one. */
+static bool take_option(struct fc_export_spec *spec, const char *text, size_t *length)
+{
+	if (ends_with(text, *length, ":nomap")) {
+		spec->nomap = true;
+		*length -= 6;
+		return true;
+	}
+	if (!ends_with(text, *length, ":ro") && !ends_with(text, *length, ":rw"))
+		return false;
+	spec->read_only = text[*length - 1] == 'o';
+	*length -= 3;
+	return true;
+}
+
 const char *fc_export_parse(struct fc_export_spec *spec, const char *text)
 {
 	size_t length = strlen(text), dir_length;
 	char prefix[sizeof(spec->dir)];
 	const char *split, *wrong;
 
-	spec->read_only = false;
+	spec->read_only = spec->nomap = false;
 	if (strchr(text, '\n'))
 		return "a newline in a path is not supported";
-	if (length > 3 && (!strcmp(text + length - 3, ":ro") || !strcmp(text + length - 3, ":rw"))) {
-		spec->read_only = text[length - 1] == 'o';
-		length -= 3;
-	}
+	while (take_option(spec, text, &length))
+		;
 	split = last_split(text, length);
 	if (!split)
-		return "expected DIR:PREFIX[:ro], PREFIX being an absolute path";
+		return "expected DIR:PREFIX[:ro][:nomap], PREFIX being an absolute path";
 	dir_length = (size_t)(split - text);
 	if (!dir_length)
 		return "DIR is empty";

@@ -72,16 +72,16 @@ static uint64_t pipe_size(int fd)
 	return size > 0 ? (uint64_t)size : 0;
 }
 
-bool fc_budget_pipe(struct fc_shadow *s, int fd)
+int64_t fc_budget_pipe(struct fc_shadow *s, int fd)
 {
 	uint64_t bytes = pipe_size(fd);
 
 	if (!bytes)
-		return true;
+		return 0;
 	if (!fc_budget_take(s->shared, s->slot, FC_BYTES, bytes))
-		return false;
+		return -1;
 	fc_faa(&s->slot->pipe_bytes, bytes);
-	return true;
+	return (int64_t)bytes;
 }
 
 int64_t fc_budget_close(struct fc_shadow *s, int fd)

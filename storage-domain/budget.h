@@ -47,8 +47,8 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n);
 bool fc_budget_descriptor(struct fc_shadow *s, int fd);
 
 /* The client has opened, or made another descriptor for, what may be a FIFO: pay for the pipe behind it. What is in a pipe is memory of the
- * kernel's that nobody but the domain is charged for. */
-bool fc_budget_pipe(struct fc_shadow *s, int fd);
+ * kernel's that nobody but the domain is charged for. Returns its size, 0 if it is none, -1 if it cannot be had. */
+int64_t fc_budget_pipe(struct fc_shadow *s, int fd);
 
 /* close(2) of a client's descriptor, and what was paid for a pipe behind it is given back. */
 int64_t fc_budget_close(struct fc_shadow *s, int fd);

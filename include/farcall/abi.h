@@ -14,6 +14,7 @@
  *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks. From now on a call that
  *        a domain does not know is ENOSYS.
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
+ *   2.2  files are handed over (control.h, HAND); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -33,7 +34,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 1
+#define FC_ABI_MINOR 2
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -70,6 +71,10 @@
 
 /* entry flags (client) */
 #define FC_REQ_NOTRACE 1u /* not an application's call: housekeeping of the shim */
+#define FC_REQ_HANDS 2u   /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
+
+/* openat and openat2 with FC_REQ_HANDS: added to the domain descriptor of a FIFO that HAND (control.h) gives away */
+#define FC_OPENED_PIPE (1 << 30)
 
 /*
  * Request numbers below FC_NR_PRIVATE are Linux x86-64 system call numbers and mean what the row of that name in

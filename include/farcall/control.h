@@ -62,6 +62,9 @@ enum fc_msg_type {
 	FC_MSG_MEMORY, /* arg0 = bytes, at most FC_DATA_MAX. Answer: 1 fd = an empty memfd of that length, without seals, for a
 			     client whose own limit of file sizes (RLIMIT_FSIZE, hard) lets it make none for AREAS, GROW or a
 			     program. -EFBIG: the domain cannot either; -EAGAIN: not now. Not on Xen. Since ABI 2.1. */
+	FC_MSG_HAND,   /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
+			     socket. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
+			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
 	FC_MSG_TYPES
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * map.c - mmap of a remote file. A private mapping is a copy, made now: what POSIX leaves open anyway is whether later changes
- * of the file show through, and here they do not. A shared mapping cannot be kept coherent with other users of the
- * file: ENODEV, as from any file that cannot be mapped.
+ * map.c - mmap of a remote file. On this machine the domain hands the file over (session/hand.c), and the mapping is the kernel's own:
+ * coherent with everybody's, for it is the same page cache, and allowed what the descriptor is. Where it does not, a private mapping
+ * is a copy, made now: what POSIX leaves open anyway is whether later changes of the file show through, and there they do not. A shared
+ * one cannot be kept coherent with other users of the file then: ENODEV, as from any file that cannot be mapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
+#include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
 
@@ -61,19 +63,16 @@ static long fill(long fd, char *to, size_t bytes, int64_t pos)
 	return 0;
 }
 
-long shim_do_mmap(long nr, long a[6])
+static long map_copy(long fd, const long a[6])
 {
-	long fd = a[4];
 	size_t bytes;
-
-	if (likely((a[3] & MAP_ANONYMOUS) || !shim_fd_get(shim_process(), fd)))
-		return shim_native(nr, a);
 	long r = check(fd, a, &bytes);
+
 	if (r < 0)
 		return r;
 	long b[6] = { a[0], a[1], PROT_READ | PROT_WRITE, a[3] | MAP_ANONYMOUS, -1, 0 };
 	long at = shim_native(SYS_mmap, b);
-	if (at < 0 && at > -4096)
+	if (shim_is_error(at))
 		return at;
 	r = fill(fd, (char *)at, bytes, a[5]);
 	/* whole pages beyond the end of the file cannot be touched */
@@ -87,4 +86,26 @@ long shim_do_mmap(long nr, long a[6])
 		return r;
 	}
 	return at;
+}
+
+long shim_do_mmap(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w;
+
+	if (likely((a[3] & MAP_ANONYMOUS) || !shim_fd_get(p, a[4])))
+		return shim_native(nr, a);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	if (!(w = shim_fd_get(p, a[4])))
+		return -EBADF;
+	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	if (handed == -EOPNOTSUPP)
+		return map_copy(a[4], a);
+	if (handed < 0)
+		return handed;
+	long b[6] = { a[0], a[1], a[2], a[3], handed, a[5] };
+	long r = shim_native(nr, b);
+	shim_done_with(p, handed);
+	return r;
 }

@@ -23,6 +23,7 @@
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
@@ -340,6 +341,38 @@ static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, 
 	return bits;
 }
 
+/* A FIFO takes its placeholder's place: poll, signals and whoever inherits it are the kernel's business then. -EOPNOTSUPP: it stays remote. */
+static int64_t take_pipe(struct path_call *pc, int descriptor, int placeholder, uint64_t flags)
+{
+	unsigned domain = (unsigned)pc->route[0].domain;
+	int handed = shim_hand(pc->p, domain, descriptor);
+	long r = handed;
+
+	if (handed == -EOPNOTSUPP)
+		return handed;
+	if (handed >= 0) {
+		r = fc_call(SYS_dup3, handed, placeholder, flags & O_CLOEXEC);
+		shim_done_with(pc->p, handed);
+	}
+	shim_simple(pc->p, domain, SYS_close, descriptor, 0, 0);
+	if (r < 0)
+		fc_call(SYS_close, placeholder);
+	return r;
+}
+
+/* What an open has come to: the application's descriptor, or -errno. */
+static int64_t opened(struct path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
+{
+	if (r >= 0 && (r & FC_OPENED_PIPE)) {
+		r &= ~(int64_t)FC_OPENED_PIPE;
+		int64_t taken = take_pipe(pc, (int)r, placeholder, flags);
+		if (taken != -EOPNOTSUPP)
+			return taken;
+	}
+	return shim_install(pc->p, (unsigned)pc->route[0].domain, r, placeholder,
+			    (flags & O_DIRECT ? SHIM_FD_DIRECT : 0) | (r < 0 ? 0 : new_file(pc, r, flags, forks)));
+}
+
 /* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
 static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 {
@@ -383,9 +416,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 			shim_request_settled(&f->request);
 			if (r < 0)
 				f->placeholder = -1; /* closed next, and then it may be anybody's */
-			r = shim_install(pc->p, domain, r, placeholder,
-					 (flags & O_DIRECT ? SHIM_FD_DIRECT : 0) |
-						 (r < 0 ? 0 : new_file(pc, r, flags, forks)));
+			r = opened(pc, r, placeholder, flags, forks);
 			f->placeholder = -1;
 		}
 		if (pc->row->nr == SYS_chdir && r == 0)

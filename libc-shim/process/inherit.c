@@ -21,7 +21,7 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-#define STATE_MAGIC 0x33636578656c6c61ull
+#define STATE_MAGIC 0x34636578656c6c61ull
 
 struct exec_state {
 	uint64_t magic;
@@ -36,6 +36,7 @@ struct exec_state {
 		int32_t sock; /* -1 = none */
 		uint32_t dead;
 		uint32_t serial, owed;
+		uint32_t minor, pad;
 		uint64_t token[2];
 	} session[SHIM_DOMAINS];
 };
@@ -113,6 +114,7 @@ static void describe_sessions(const struct shim_process *p, struct exec_state *s
 		st->session[d].dead = s->state == SHIM_SESSION_DEAD;
 		st->session[d].serial = s->serial;
 		st->session[d].owed = s->owed;
+		st->session[d].minor = fc_load(&shim.minor[d]);
 		st->session[d].token[0] = s->token[0];
 		st->session[d].token[1] = s->token[1];
 	}
@@ -373,6 +375,7 @@ void shim_inherit_restore(const char *value)
 		s->ruid = (uint32_t)fc_call(SYS_getuid);
 		s->serial = st.session[d].serial;
 		s->owed = st.session[d].owed;
+		shim.minor[d] = st.session[d].minor;
 		s->told = true; /* for all we know */
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];

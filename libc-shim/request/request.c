@@ -73,7 +73,7 @@ static bool clear(struct shim_requests *q, int i, shim_owner owner)
 		free_unheard(q, slot->about - 1, slot->about_nonce);
 	slot->about = 0;
 	if (slot->opens && answered && result >= 0) {
-		close_opened(q, i, owner, result);
+		close_opened(q, i, owner, result & ~(int64_t)FC_OPENED_PIPE);
 		return false;
 	}
 	set_over(q, i);
@@ -134,7 +134,7 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 	fc_store(&slot->nonce, nonce);
 	slot->opens = opens;
 	e->nr = (uint16_t)nr;
-	e->flags = 0;
+	e->flags = opens ? FC_REQ_HANDS : 0;
 	e->nonce = nonce;
 	e->thread = 0;
 	for (int i = 0; i < 6; i++)

@@ -76,4 +76,10 @@ void shim_areas_unmap(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
 
+/* ---- hand.c ---- */
+
+/* The open file behind a domain descriptor, for this process to have (control.h, HAND): a descriptor for shim_done_with, or -errno.
+ * -EOPNOTSUPP: not to be had from this domain, or of this export. */
+int shim_hand(struct shim_process *p, unsigned domain, int descriptor);
+
 #endif

@@ -160,7 +160,7 @@ static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t ar
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
-	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY)
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY && type != FC_MSG_HAND)
 		drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
 	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
@@ -245,6 +245,7 @@ static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool
 		int sock = dial(s->domain, known, &s->packet);
 
 		if (sock >= 0) {
+			fc_store(&shim.minor[s->domain], (uint32_t)s->packet.head.arg[1]);
 			*status = ask_once(sock, &m, &s->packet);
 			drop(&s->packet);
 			if (*status != -EPIPE)
@@ -323,10 +324,10 @@ static void populate(long address, size_t size)
 		*(volatile char *)(address + i) = 0;
 }
 
-/* A memfd that the domain has made: it has no limit of file sizes to keep to. Returns it or -errno. */
-static int memory(struct shim_session *s, size_t size)
+/* Ask for a descriptor. Returns it or -errno. */
+static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
 {
-	int r = ask(s, FC_MSG_MEMORY, size, 0, NULL, 0);
+	int r = ask(s, type, arg, 0, NULL, 0);
 
 	if (r == 0 && s->packet.nfds == 1) {
 		r = s->packet.fd[0];
@@ -336,6 +337,17 @@ static int memory(struct shim_session *s, size_t size)
 	}
 	drop(&s->packet);
 	return r;
+}
+
+/* A memfd that the domain has made: it has no limit of file sizes to keep to. */
+static int memory(struct shim_session *s, size_t size)
+{
+	return ask_for_one(s, FC_MSG_MEMORY, size);
+}
+
+static int hand(struct shim_session *s, int descriptor)
+{
+	return ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor);
 }
 
 /* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
@@ -508,6 +520,7 @@ const struct shim_transport shim_transport_local = {
 	.bell = &fc_bell_local_ops,
 	.attach = attach,
 	.memory = memory,
+	.hand = hand,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

@@ -34,6 +34,10 @@ struct shim_transport {
 	 * does not. */
 	int (*memory)(struct shim_session *s, size_t size);
 
+	/* The open file behind a domain descriptor, as a descriptor of this process, beyond its limit if need be; or -errno, as FC_MSG_HAND.
+	 * Null: there is no way for one. */
+	int (*hand)(struct shim_session *s, int descriptor);
+
 	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
 	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on
 	 * an error if it is mapped. */

@@ -98,7 +98,8 @@ int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 			return -EMFILE;
 		}
 	}
-	if (fd >= 0 && !fc_budget_pipe(x->s, (int)fd)) {
+	x->pipe = fd < 0 ? 0 : fc_budget_pipe(x->s, (int)fd);
+	if (x->pipe < 0) {
 		fc_call(SYS_close, fd);
 		return -ENFILE;
 	}

@@ -33,6 +33,7 @@ struct fc_exec {
 	struct fc_cred cred;  /* the identity it runs with */
 	struct fc_stat_counters count; /* not yet added to the session's */
 	struct fc_spin stream_spin;
+	int64_t pipe;         /* the size of the one behind the new descriptor, if it is a FIFO's */
 	bool descriptor_path; /* a path of it was "/proc/self/fd/N": relative to FC_FD_PROC now */
 
 	/* scratch, one request at a time */

@@ -103,6 +103,14 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	return fd <= FC_CONTINUE ? fd : fc_exec_new_fd(x, fd);
 }
 
+/* A FIFO is better off with its client, whose own poll and signals know it then (shadow/hand.c). */
+static int64_t open_any(struct fc_exec *x, const struct open_how *how)
+{
+	int64_t fd = open_how(x, how);
+
+	return fd >= 0 && x->pipe && (x->e.flags & FC_REQ_HANDS) && !x->s->foreign ? fd | FC_OPENED_PIPE : fd;
+}
+
 int64_t fc_exec_openat(struct fc_exec *x)
 {
 	struct open_how how = { .flags = (uint32_t)x->e.arg[2] & OPENAT_FLAGS };
@@ -114,7 +122,7 @@ int64_t fc_exec_openat(struct fc_exec *x)
 		how.flags &= O_PATH_FLAGS;
 	if (how.flags & (O_CREAT | KERNEL_O_TMPFILE))
 		how.mode = x->e.arg[3] & 07777;
-	return open_how(x, &how);
+	return open_any(x, &how);
 }
 
 int64_t fc_exec_openat2(struct fc_exec *x)
@@ -136,7 +144,7 @@ int64_t fc_exec_openat2(struct fc_exec *x)
 		if (((const volatile char *)shared)[i])
 			return -E2BIG; /* a later kernel's extension */
 	r = fc_exec_path(x, x->e.arg[1], 0);
-	return r ? r : open_how(x, &how);
+	return r ? r : open_any(x, &how);
 }
 
 int64_t fc_exec_dup(struct fc_exec *x)

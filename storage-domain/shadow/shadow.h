@@ -35,6 +35,7 @@ struct fc_cred {
 struct fc_export {
 	char *prefix; /* absolute, normal form, no trailing slash */
 	bool read_only;
+	bool nomap;        /* nothing of it is handed over (control.h, HAND) */
 	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST: not a client's */
 	uint64_t mount_id; /* statx STATX_MNT_ID */
 	uint64_t dev, ino; /* of the root */

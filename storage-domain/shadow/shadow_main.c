@@ -195,6 +195,11 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 			fc_shadow_poison(s, "it wants memory, and has its own");
 		fc_lend(s, p);
 		break;
+	case FC_MSG_HAND:
+		if (s->foreign)
+			fc_shadow_poison(s, "it wants a file, and is elsewhere");
+		fc_hand_over(s, p);
+		break;
 	default:
 		fc_shadow_poison(s, "unknown control message");
 	}

@@ -42,6 +42,11 @@ bool fc_segment_boundary(uint64_t length);
 void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
 #define FC_LEND_FLAGS (MFD_CLOEXEC | MFD_ALLOW_SEALING)
 
+/* ---- hand.c ---- */
+
+/* HAND: give the client what one of its descriptors refers to, and answer. */
+void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
+
 /* ---- offspring.c ---- */
 
 /* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;

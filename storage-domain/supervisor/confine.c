@@ -297,6 +297,7 @@ static int describe(const struct fc_export_spec *spec, unsigned count, struct fc
 	for (unsigned i = 0; i < count; i++) {
 		exports->export[i].prefix = strdup(spec[i].prefix);
 		exports->export[i].read_only = spec[i].read_only;
+		exports->export[i].nomap = spec[i].nomap;
 		if (!exports->export[i].prefix || open_root(&exports->export[i], i))
 			return -1;
 	}
