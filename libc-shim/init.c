@@ -81,6 +81,30 @@ static unsigned long auxiliary(unsigned long type, unsigned long otherwise)
 	return otherwise;
 }
 
+/*
+ * The program was executed by a descriptor: put the name that it was run by where it looks for one. The auxiliary vector lies behind the
+ * environment, if that is still the one that the kernel has made.
+ */
+static void name_program(char **envp, const char *path)
+{
+	const unsigned long was = auxiliary(AT_EXECFN, 0);
+	const char *last = path;
+	Elf64_auxv_t *aux, one;
+
+	while (*envp)
+		envp++;
+	aux = (Elf64_auxv_t *)(envp + 1);
+	for (int i = 0; i < AUXV_MAX && !fc_copy_from_user(&one, &aux[i], sizeof one) && one.a_type; i++)
+		if (one.a_type == AT_EXECFN && one.a_un.a_val == was)
+			aux[i].a_un.a_val = (unsigned long)path;
+	if (shim_starts_with(path, "/dev/fd/"))
+		return; /* the kernel has found a better name */
+	for (const char *p = path; *p; p++)
+		if (*p == '/')
+			last = p + 1;
+	fc_call(SYS_prctl, PR_SET_NAME, last, 0, 0, 0);
+}
+
 /* Has executing this program given it rights? Then its environment must not say where its files are. glibc does not even
  * load a preload object then, but a relinked program has the shim in it. */
 static bool gained_rights(void)
@@ -230,7 +254,7 @@ extern char **environ __attribute__((weak));
 __attribute__((constructor)) static void init(int argc, char **argv, char **envp)
 {
 	static char *none[] = { NULL };
-	const char *dir, *inherited;
+	const char *dir, *inherited, *program;
 
 	(void)argc;
 	(void)argv;
@@ -240,6 +264,7 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 		envp = none;
 	dir = find_directory(envp);
 	inherited = variable(envp, "FARCALL_EXEC");
+	program = variable(envp, "FARCALL_PROGRAM");
 	if (!dir)
 		return;
 	int r = start(dir, envp);
@@ -249,6 +274,10 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 		return;
 	}
 	shim.ready = true;
+	if (program) {
+		name_program(envp, program);
+		remove_variable(envp, "FARCALL_PROGRAM");
+	}
 	if (inherited) {
 		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");

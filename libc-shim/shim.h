@@ -40,8 +40,8 @@ struct shim_globals {
 	uint32_t
 		crowded; /* there are, or have been, processes that share our memory and do not wait for one another: kin.h */
 	uint32_t minor[FC_CONFIG_DOMAINS]; /* of the ABI that a domain speaks, once there is a session */
-	int trace_fd;     /* -1 = no trace */
-	bool trace_paths; /* with the paths of descriptors */
+	int trace_fd;                      /* -1 = no trace */
+	bool trace_paths;                  /* with the paths of descriptors */
 	struct shim_process process;
 };
 extern struct shim_globals shim;

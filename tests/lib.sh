@@ -184,16 +184,22 @@ same_tree()
 # at what has become of a file with `stored FILE`.
 far=/data
 
-# A fresh directory at $far.
+# A fresh directory at $far. far_options are those of its export: :nomap, where it is calls that wait in the domain that a test is about,
+# for a FIFO is handed over otherwise.
+far_options=
 far_begin()
 {
+	unset FC_NOMAP # for the helper programs: is nothing handed over?
+	[[ $far_options != *:nomap* && ! ${FC_TEST_XEN:-} ]] || export FC_NOMAP=1
 	if [[ ${FC_TEST_XEN:-} ]]; then
 		far_domain=${FC_TEST_XEN%%:*}
 		far=${FC_TEST_XEN#*:}/$name.$$
 		"$FARCALL" run --domain "$far_domain" -- mkdir "$far" || { wrong "no directory $far in $far_domain"; finish; }
 	else
-		mkdir -p "$TESTDIR/far"
-		start_domain far "$TESTDIR/far:$far"
+		[[ ! ${far_pid:-} ]] || stop_domain far
+		rm -rf "$TESTDIR/far"
+		mkdir "$TESTDIR/far"
+		start_domain far "$TESTDIR/far:$far$far_options"
 		far_domain=$far_socket
 	fi
 }
@@ -271,7 +277,8 @@ both_sides()
 	local program limit=${2:-100}
 
 	program=$(helper "e2e/$1") || exit 77
-	mkdir -p "$TESTDIR/native"
+	rm -rf "$TESTDIR/native"
+	mkdir "$TESTDIR/native"
 	check "$1 natively" timeout "$limit" "$program" "$TESTDIR/native" native
 	far_begin
 	check "$1 remotely" timeout -k 5 "$limit" "$FARCALL" run --domain "$far_domain" -- "$program" "$far" remote

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * exec.c - execve: the new image inherits what is remote (inherit.h). A program that lives in a mount is copied into a memfd and run from
- * there. A program the shim cannot get into is named on stderr.
+ * exec.c - execve: the new image inherits what is remote (inherit.h). The file of a program that lives in a mount is handed over by its
+ * domain (session/hand.c) and run, or where that cannot be, a copy of it in a memfd. A program the shim cannot get into is named on stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,6 +33,8 @@
 
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
 #define SCRIPT_DEPTH 4
+#define PROGRAM_VARIABLE "FARCALL_PROGRAM="
+#define END(array) ((array) + sizeof(array))
 
 /* ---- the new image's arguments ---- */
 
@@ -45,6 +47,7 @@ struct exec_memory {
 	char trace_var[40];
 	char preload_var[2 * FC_PATH_MAX];
 	char dir_var[FC_PATH_MAX + 16];
+	char program_var[FC_PATH_MAX + 48];
 	char line[SCRIPT_DEPTH][512]; /* the first of each script in a chain */
 	unsigned lines;
 	const char *pointers[];
@@ -133,7 +136,7 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 		if (user_starts_with(s, "LD_PRELOAD="))
 			old_preload = s;
 		else if (!user_starts_with(s, "FARCALL_DIR=") && !user_starts_with(s, "FARCALL_EXEC=") &&
-			 !user_starts_with(s, "FARCALL_TRACE="))
+			 !user_starts_with(s, PROGRAM_VARIABLE) && !user_starts_with(s, "FARCALL_TRACE="))
 			*out++ = s;
 	}
 	if (make_preload(m, old_preload, relinked))
@@ -141,6 +144,8 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 	p = text_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
 	text_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
 	*out++ = m->dir_var;
+	if (*m->program_var)
+		*out++ = m->program_var;
 	if (state_fd >= 0)
 		*out++ = descriptor_variable(m->exec_var, sizeof m->exec_var, "FARCALL_EXEC=", state_fd);
 	if (shim.trace_fd >= 0)
@@ -189,8 +194,25 @@ struct image {
 	long nargs;
 	bool hooked;   /* the shim will be in it */
 	bool relinked; /* and is part of it */
-	int memfd;     /* a remote program's copy, or -1 */
+	int fd;        /* a remote program's file or a copy of it, or -1 */
 };
+
+/* The name that a remote program is run by, which the kernel is not going to see: as AT_EXECFN is natively (getauxval(3)). */
+static void name_program(struct exec_memory *m, const struct image *im)
+{
+	char *p = text_append(m->program_var, END(m->program_var), PROGRAM_VARIABLE), digits[24], first = 0;
+
+	fc_copy_from_user(&first, im->path, 1);
+	if (im->dirfd != AT_FDCWD && first != '/') {
+		digits[sizeof digits - 1] = 0;
+		p = text_append(p, END(m->program_var), "/dev/fd/");
+		p = text_append(p, END(m->program_var), shim_format_number(END(digits) - 1, (uint32_t)im->dirfd));
+		if (first)
+			p = text_append(p, END(m->program_var), "/");
+	}
+	if (first && fc_strncpy_from_user(p, im->path, (size_t)(END(m->program_var) - p)) < 0)
+		*m->program_var = 0;
+}
 
 static long open_local(const struct image *im)
 {
@@ -228,7 +250,18 @@ static int look_local(struct image *im)
 	return shim.strict ? -EACCES : 0;
 }
 
-/* The program, to be read from its start. A descriptor is opened once more, for it may be O_PATH; if that cannot be, it serves itself. */
+static long open_for_us(long nr, const long a[6])
+{
+	long b[6] = { a[0], a[1], a[2], a[3] };
+
+	shim_self()->for_us = true;
+	long r = fc_dispatch(nr, b);
+	shim_self()->for_us = false;
+	return r;
+}
+
+/* The program, to be read from its start; O_PATH if it may be executed only. A descriptor is opened once more, for it may be O_PATH; if
+ * that cannot be, it serves itself. */
 static long remote_open(const struct image *im)
 {
 	char path[48] = "/proc/self/fd/", digits[24];
@@ -237,22 +270,19 @@ static long remote_open(const struct image *im)
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
 
 	if (!(im->flags & AT_EMPTY_PATH)) {
-		shim_self()->for_us = true;
-		fd = fc_dispatch(SYS_openat, a);
-		shim_self()->for_us = false;
+		fd = open_for_us(SYS_openat, a);
+		if (fd == -EACCES) {
+			a[2] = (a[2] & ~O_NONBLOCK) | O_PATH;
+			fd = open_for_us(SYS_openat, a);
+		}
 		return fd;
 	}
 	digits[sizeof digits - 1] = 0;
-	text_append(path + strlen(path), path + sizeof path,
-		    shim_format_number(digits + sizeof digits - 1, (uint32_t)im->dirfd));
+	text_append(path + strlen(path), END(path), shim_format_number(END(digits) - 1, (uint32_t)im->dirfd));
 	a[1] = (long)path;
 	a[2] &= ~O_NOFOLLOW;
-	shim_self()->for_us = true;
-	fd = fc_dispatch(SYS_openat, a);
-	if (fd < 0)
-		fd = fc_dispatch(SYS_fcntl, d);
-	shim_self()->for_us = false;
-	return fd;
+	fd = open_for_us(SYS_openat, a);
+	return fd < 0 ? open_for_us(SYS_fcntl, d) : fd;
 }
 
 static int may_execute(long fd, const struct image *im, size_t *size)
@@ -306,6 +336,16 @@ static int fetch(long fd, size_t size)
 	return r < 0 ? (int)r : memfd;
 }
 
+/* What to execute: the file itself, or where it is not handed over, a copy. */
+static int obtain(long fd, size_t size)
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+
+	return handed == -EOPNOTSUPP ? fetch(fd, size) : handed;
+}
+
 static char *cut(char *s)
 {
 	while (*s && *s != ' ' && *s != '\t')
@@ -318,6 +358,16 @@ static char *skip(char *s)
 	while (*s == ' ' || *s == '\t')
 		s++;
 	return s;
+}
+
+/* The path by which the interpreter of a script finds it. Null: it will not, for the descriptor in it is closed by then. */
+static const char *name_of_script(const struct image *im, const struct exec_memory *m)
+{
+	const char *name = m->program_var + sizeof PROGRAM_VARIABLE - 1;
+
+	if (im->dirfd == AT_FDCWD || !shim_starts_with(name, "/dev/fd/"))
+		return im->path;
+	return fc_call(SYS_fcntl, im->dirfd, F_GETFD) & FD_CLOEXEC ? NULL : name;
 }
 
 /* A remote script: run its interpreter with the script's path, as the kernel would. */
@@ -337,13 +387,16 @@ static int use_interpreter(struct image *im, struct exec_memory *m)
 	}
 	if (!*name)
 		return -ENOEXEC;
+	const char *script = name_of_script(im, m);
+	if (!script)
+		return -ENOENT;
 	int extra = *argument ? 2 : 1;
 	for (long i = im->nargs; i > 0; i--)
 		m->argv[i + extra] = m->argv[i];
 	m->argv[0] = name;
 	if (extra == 2)
 		m->argv[1] = argument;
-	m->argv[extra] = im->path;
+	m->argv[extra] = script;
 	im->nargs = (im->nargs ? im->nargs : 1) + extra;
 	m->argv[im->nargs] = NULL;
 	im->path = name;
@@ -363,15 +416,17 @@ static int look_remote(struct image *im, struct exec_memory *m)
 	char *line = m->line[m->lines];
 	long a[6] = { fd, (long)line, sizeof m->line[0] - 1, 0 };
 	long n = r < 0 ? r : fc_dispatch(SYS_pread64, a);
+	if (n == -EBADF) /* O_PATH: nobody may look */
+		n = 0;
 	if (n >= 0) {
 		line[n] = 0;
 		if (n > 2 && line[0] == '#' && line[1] == '!') {
 			r = use_interpreter(im, m);
 		} else {
-			r = im->memfd = fetch(fd, size);
+			r = im->fd = obtain(fd, size);
 			int kind = r < 0 ? r : fc_elf_kind(r);
 			im->relinked = kind == FC_ELF_RELINKED;
-			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked;
+			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked || kind == -EBADF;
 		}
 	} else {
 		r = (int)n;
@@ -388,15 +443,16 @@ static bool is_remote(const struct image *im)
 	return fc_path_is_remote(im->dirfd, im->path);
 }
 
-/* Find out what to run: a local program (path), or a copy of a remote one (memfd). */
+/* Find out what to run: a local program (path), or a remote one (fd). */
 static int resolve(struct image *im, struct exec_memory *m)
 {
 	if (!is_remote(im))
 		return look_local(im);
+	name_program(m, im);
 	for (m->lines = 0; m->lines < SCRIPT_DEPTH; m->lines++) {
 		int r = look_remote(im, m);
 
-		if (r < 0 || im->memfd >= 0)
+		if (r < 0 || im->fd >= 0)
 			return r;
 		if (!is_remote(im))
 			return look_local(im);
@@ -412,7 +468,7 @@ static struct shim_process *own_for_exec(const struct image *im)
 
 	if (!p || !shim_kin_share_files(p))
 		return p;
-	if (im->memfd < 0 && !(im->flags & AT_EMPTY_PATH) && fc_call(SYS_faccessat, im->dirfd, im->path, X_OK) < 0)
+	if (im->fd < 0 && !(im->flags & AT_EMPTY_PATH) && fc_call(SYS_faccessat, im->dirfd, im->path, X_OK) < 0)
 		return p;
 	return shim_kin_part();
 }
@@ -432,10 +488,12 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	}
 	if (im->hooked && shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
+	if (!im->hooked)
+		*m->program_var = 0;
 	make_environment(m, envp, nenv, state, im->relinked);
 	fc_signal_before_exec();
-	if (im->memfd >= 0)
-		r = fc_call(SYS_execveat, im->memfd, "", m->argv, m->envp, AT_EMPTY_PATH);
+	if (im->fd >= 0)
+		r = fc_call(SYS_execveat, im->fd, "", m->argv, m->envp, AT_EMPTY_PATH);
 	else if (im->dirfd == AT_FDCWD && !im->flags)
 		r = fc_call(SYS_execve, im->path, m->argv, m->envp);
 	else
@@ -447,8 +505,8 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 	}
 	if (shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);
-	if (im->memfd >= 0)
-		shim_done_with(p, im->memfd);
+	if (im->fd >= 0)
+		shim_done_with(p, im->fd);
 	return r;
 }
 
@@ -460,7 +518,7 @@ long shim_do_execve(long nr, long a[6])
 	struct image im = { .dirfd = at ? (int)a[0] : AT_FDCWD,
 			    .path = (const char *)(at ? a[1] : a[0]),
 			    .flags = at ? (int)a[4] : 0,
-			    .memfd = -1 };
+			    .fd = -1 };
 	long nenv = count_pointers(envp);
 	char byte;
 

@@ -74,10 +74,10 @@ bool fc_budget_descriptor(struct fc_shadow *s, int fd)
 	return fd >= FC_DOMAIN_FD_FIRST && fd <= FC_DOMAIN_FD_MAX;
 }
 
-bool fc_budget_pipe(struct fc_shadow *s, int fd)
+int64_t fc_budget_pipe(struct fc_shadow *s, int fd)
 {
 	(void)s, (void)fd;
-	return true;
+	return 0;
 }
 
 int64_t fc_budget_close(struct fc_shadow *s, int fd)

@@ -1,8 +1,83 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* h_mmap.c - private mappings of a file hold its bytes; shared ones are made natively and refused, with ENODEV, remotely. */
+/*
+ * h_mmap.c - private mappings of a file hold its bytes; shared ones are everybody's, and the descriptor's rights are theirs. Of a file
+ * that is not handed over (FC_NOMAP) private ones are copies, and shared ones are refused with ENODEV.
+ */
 #include "e2e.h"
 
+#include <setjmp.h>
 #include <sys/syscall.h>
+
+static sigjmp_buf beyond;
+
+static void on_bus(int signo)
+{
+	siglongjmp(beyond, signo);
+}
+
+static int touch(volatile unsigned char *p)
+{
+	int signo = sigsetjmp(beyond, 1);
+
+	return signo ? signo : (*p, 0);
+}
+
+/* What one writes, the other one reads: the file, the mapping, another process, another open file. */
+static void shared(int fd)
+{
+	unsigned char *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *q, back[16] = { 0 };
+	int again = open(in_dir("mapped"), O_RDWR), status;
+	pid_t child;
+
+	CHECK(p != MAP_FAILED && again >= 0);
+	if (p == MAP_FAILED)
+		return;
+	EQUAL(pwrite(again, "by write", 8, 5000), 8);
+	CHECK(!memcmp(p + 5000, "by write", 8));
+	memcpy(p + 6000, "by store", 8);
+	EQUAL(pread(again, back, 8, 6000), 8);
+	CHECK(!memcmp(back, "by store", 8));
+	EQUAL(msync(p, 16384, MS_SYNC), 0);
+	child = fork();
+	if (!child) {
+		memcpy(p + 7000, "by child", 8);
+		unsigned char *own =
+			mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, open(in_dir("mapped"), O_RDWR), 4096);
+		memcpy(own + 4000, "by own", 6);
+		_exit(own == MAP_FAILED);
+	}
+	waitpid(child, &status, 0);
+	EQUAL(status, 0);
+	CHECK(!memcmp(p + 7000, "by child", 8) && !memcmp(p + 8096, "by own", 6));
+	EQUAL(mprotect(p, 4096, PROT_READ), 0);
+	EQUAL(mprotect(p, 4096, PROT_READ | PROT_WRITE), 0);
+	q = mremap(p, 16384, 65536, MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED && !memcmp(q + 6000, "by store", 8));
+	EQUAL(madvise(q + 4096, 4096, MADV_DONTNEED), 0);
+	CHECK(!memcmp(q + 6000, "by store", 8));
+	signal(SIGBUS, on_bus);
+	EQUAL(touch(q + 20000), 0);
+	EQUAL(ftruncate(fd, 5), 0);
+	EQUAL(touch(q + 20000), SIGBUS);
+	EQUAL(touch(q + 4), 0);
+	FAILS(pwrite(again, q + 20000, 8, 0), EFAULT);
+	EQUAL(ftruncate(fd, 65536), 0);
+	EQUAL(touch(q + 20000), 0);
+	EQUAL(q[20000], 0);
+	EQUAL(munmap(q, 65536), 0);
+	close(again);
+
+	again = open(in_dir("mapped"), O_RDONLY);
+	FAILS(syscall(SYS_mmap, 0L, 4096L, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0L), EACCES);
+	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, again, 0);
+	CHECK(p != MAP_FAILED);
+	FAILS(mprotect(p, 4096, PROT_READ | PROT_WRITE), EACCES);
+	EQUAL(close(again), 0);
+	CHECK(touch(p) == 0); /* the mapping outlives its descriptor */
+	EQUAL(unlink(in_dir("mapped")), 0);
+	CHECK(touch(p) == 0);
+	EQUAL(munmap(p, 4096), 0);
+}
 
 int main(int argc, char **argv)
 {
@@ -48,11 +123,10 @@ int main(int argc, char **argv)
 	FAILS(syscall(SYS_mmap, 0L, 4096L, PROT_READ, MAP_PRIVATE, path_only, 0L), ENODEV);
 	EQUAL(close(path_only), 0);
 
-	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (e2e_remote)
-		CHECK(p == MAP_FAILED && errno == ENODEV);
-	else
-		CHECK(p != MAP_FAILED);
 	EQUAL(lseek(fd, 0, SEEK_CUR), 0);
+	if (e2e_remote && getenv("FC_NOMAP"))
+		FAILS(syscall(SYS_mmap, 0L, 4096L, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L), ENODEV);
+	else
+		shared(fd);
 	return e2e_status();
 }

@@ -9,7 +9,7 @@ python=/usr/bin/python3
 [[ -x $python ]] || python=$(python3 -c 'import sys; print(sys.executable)')
 
 mkdir -p "$TESTDIR/a" "$TESTDIR/b"
-start_domain one "$TESTDIR/a:/one"
+start_domain one "$TESTDIR/a:/one:nomap" # a read of a FIFO is to wait there
 start_domain two "$TESTDIR/b:/two"
 # shellcheck disable=SC2154 # start_domain sets them
 both=(--domain "$one_socket" --domain "$two_socket")

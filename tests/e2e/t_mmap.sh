@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# private mappings; shared ones refused: see h_mmap.c
+# mappings, private and shared, of files that are handed over and of files that are not: see h_mmap.c
 . "$(dirname "$0")/../lib.sh"
 need_farcall
+both_sides h_mmap
+far_options=:nomap
 both_sides h_mmap
 finish

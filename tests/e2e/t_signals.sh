@@ -4,4 +4,6 @@
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 both_sides h_signals
+far_options=:nomap
+both_sides h_signals
 finish

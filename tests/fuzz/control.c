@@ -461,7 +461,7 @@ static void next_link(void)
 static unsigned owed(unsigned type)
 {
 	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK ||
-	       type == FC_MSG_MEMORY;
+	       type == FC_MSG_MEMORY || type == FC_MSG_HAND;
 }
 
 static long receive(int sock, struct msghdr *to, int flags)

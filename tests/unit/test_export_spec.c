@@ -7,20 +7,24 @@
 
 struct good {
 	const char *text, *dir, *prefix;
-	bool read_only;
+	bool read_only, nomap;
 };
 
 static const struct good good[] = {
-	{ "/srv:/data", "/srv", "/data", false },
-	{ "/srv:/data:ro", "/srv", "/data", true },
-	{ "/srv:/data:rw", "/srv", "/data", false },
-	{ ".:/d", ".", "/d", false },
-	{ "/s:/a//b///c/", "/s", "/a/b/c", false },
-	{ "/with:colon:/data", "/with:colon", "/data", false },
-	{ "/a:/b:/c", "/a:/b", "/c", false },
-	{ "/srv:/da:ta", "/srv", "/da:ta", false },
-	{ "/srv:/..data/...", "/srv", "/..data/...", false },
-	{ "/s p:/t b", "/s p", "/t b", false },
+	{ "/srv:/data", "/srv", "/data", false, false },
+	{ "/srv:/data:ro", "/srv", "/data", true, false },
+	{ "/srv:/data:rw", "/srv", "/data", false, false },
+	{ "/srv:/data:nomap", "/srv", "/data", false, true },
+	{ "/srv:/data:ro:nomap", "/srv", "/data", true, true },
+	{ "/srv:/data:nomap:ro", "/srv", "/data", true, true },
+	{ "/srv:/data:nomaps", "/srv", "/data:nomaps", false, false },
+	{ ".:/d", ".", "/d", false, false },
+	{ "/s:/a//b///c/", "/s", "/a/b/c", false, false },
+	{ "/with:colon:/data", "/with:colon", "/data", false, false },
+	{ "/a:/b:/c", "/a:/b", "/c", false, false },
+	{ "/srv:/da:ta", "/srv", "/da:ta", false, false },
+	{ "/srv:/..data/...", "/srv", "/..data/...", false, false },
+	{ "/s p:/t b", "/s p", "/t b", false, false },
 };
 
 Test(export_spec, good)
@@ -33,6 +37,7 @@ Test(export_spec, good)
 		cr_expect_str_eq(spec.dir, good[i].dir);
 		cr_expect_str_eq(spec.prefix, good[i].prefix);
 		cr_expect_eq(spec.read_only, good[i].read_only, "%s", good[i].text);
+		cr_expect_eq(spec.nomap, good[i].nomap, "%s", good[i].text);
 	}
 }
 
