@@ -14,7 +14,7 @@
  *        FIDEDUPERANGE and other ioctls. A domain of 2.0 knows none of them, and ends a session that asks. From now on a call that
  *        a domain does not know is ENOSYS.
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
- *   2.2  files are handed over (control.h, HAND); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
+ *   2.2  files are handed over, and calls made on what a client hands over (control.h, HAND, BIND, WATCH); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

@@ -65,6 +65,10 @@ enum fc_msg_type {
 	FC_MSG_HAND,   /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
 			     socket. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
 			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
+	FC_MSG_BIND,   /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
+			     its umask. Answer: status. Not on Xen. Since ABI 2.2. */
+	FC_MSG_WATCH,  /* 1 fd = an inotify instance of the client's, arg0 = a domain descriptor, arg1 = mask: watch what that is. Answer:
+			     arg0 = the watch. Not on Xen. Since ABI 2.2. */
 	FC_MSG_TYPES
 };
 

@@ -7,14 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <stddef.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/rawcall.h"
 #include "farcall/wire.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
@@ -51,19 +49,6 @@ static bool path_is_remote(int dirfd, long path, unsigned kind)
 	return fc_path_is_remote(dirfd, (const char *)path);
 }
 
-static bool address_is_remote(long address, long length)
-{
-	struct sockaddr_un un;
-	uint64_t n = (uint32_t)length < sizeof un ? (uint32_t)length : sizeof un;
-	char path[sizeof un.sun_path + 1] = { 0 };
-
-	if (!address || n <= offsetof(struct sockaddr_un, sun_path) ||
-	    fc_copy_from_user(&un, (const void *)address, n) || un.sun_family != AF_UNIX)
-		return false;
-	memcpy(path, un.sun_path, n - offsetof(struct sockaddr_un, sun_path));
-	return path[0] && fc_path_is_remote(AT_FDCWD, path); /* without: an abstract name */
-}
-
 /* ---- the rows that say REFUSE ---- */
 
 static bool argument_is_remote(const struct fc_local *row, int i, const long a[6])
@@ -80,8 +65,6 @@ static bool argument_is_remote(const struct fc_local *row, int i, const long a[6
 	case FC_KIND_PATH_OPT:
 	case FC_KIND_SOURCE:
 		return path_is_remote(dirfd, a[i], row->kind[i]);
-	case FC_KIND_ADDRESS:
-		return address_is_remote(a[i], a[i + 1]);
 	default:
 		return false;
 	}
@@ -111,70 +94,6 @@ long shim_do_local(long nr, long a[6])
 		if (unlikely(argument_is_remote(row, i, a)))
 			return refuse(row, a);
 	return shim_native(nr, a);
-}
-
-/* ---- messages: a remote descriptor would arrive as an empty directory ---- */
-
-static bool rights_are_remote(const char *fds, size_t n)
-{
-	int fd;
-
-	for (; n >= sizeof fd; n -= sizeof fd, fds += sizeof fd)
-		if (!fc_copy_from_user(&fd, fds, sizeof fd) && shim_fd_get(shim_process(), fd))
-			return true;
-	return false;
-}
-
-/* Does the control part hand remote descriptors over? What is no control part the kernel refuses. */
-static bool control_is_remote(const char *control, size_t n)
-{
-	struct cmsghdr h;
-
-	while (n >= sizeof h && !fc_copy_from_user(&h, control, sizeof h) && h.cmsg_len >= sizeof h &&
-	       h.cmsg_len <= n) {
-		if (h.cmsg_level == SOL_SOCKET && h.cmsg_type == SCM_RIGHTS &&
-		    rights_are_remote(control + sizeof h, h.cmsg_len - sizeof h))
-			return true;
-		if (CMSG_ALIGN(h.cmsg_len) >= n)
-			break;
-		control += CMSG_ALIGN(h.cmsg_len);
-		n -= CMSG_ALIGN(h.cmsg_len);
-	}
-	return false;
-}
-
-/* What is wrong with a message for the local kernel: EOPNOTSUPP for the descriptors in it, as from a socket that takes none; ECONNREFUSED
- * for where it goes, where nobody listens. 0: nothing. */
-static long message_refused(long user)
-{
-	struct msghdr m;
-
-	if (fc_copy_from_user(&m, (const void *)user, sizeof m))
-		return 0;
-	if (m.msg_controllen && control_is_remote(m.msg_control, m.msg_controllen))
-		return -EOPNOTSUPP;
-	return m.msg_name && address_is_remote((long)m.msg_name, m.msg_namelen) ? -ECONNREFUSED : 0;
-}
-
-long shim_do_sendmsg(long nr, long a[6])
-{
-	long r = message_refused(a[1]);
-
-	return unlikely(r) ? r : shim_native(nr, a);
-}
-
-/* The messages before the first that is refused are sent. */
-long shim_do_sendmmsg(long nr, long a[6])
-{
-	const struct mmsghdr *messages = (const struct mmsghdr *)a[1];
-	long b[6] = { a[0], a[1], (uint32_t)a[2], a[3] }, r = 0, n = 0;
-
-	while (n < b[2] && n < FC_IOV_MAX && !(r = message_refused((long)&messages[n])))
-		n++;
-	if (likely(!r))
-		return shim_native(nr, a);
-	b[2] = n;
-	return n ? shim_native(nr, b) : r;
 }
 
 /* ---- descriptors in other structures ---- */
@@ -252,7 +171,7 @@ long shim_do_open_tree(long nr, long a[6])
 	const unsigned known = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE |
 			       OPEN_TREE_CLOEXEC;
 	const unsigned flags = (unsigned)a[2];
-	char path[48] = "/proc/self/fd/", digits[24], first, *number;
+	char path[SHIM_FD_PATH], first;
 	long b[6] = { a[0], a[1], O_PATH | (flags & OPEN_TREE_CLOEXEC ? O_CLOEXEC : 0), 0 };
 
 	if (!fc_path_is_remote((int)a[0], (const char *)a[1]))
@@ -265,8 +184,6 @@ long shim_do_open_tree(long nr, long a[6])
 		b[2] |= flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
 		return fc_dispatch(SYS_openat, b);
 	}
-	number = shim_format_number(digits + sizeof digits, (uint32_t)a[0]);
-	memcpy(path + sizeof "/proc/self/fd/" - 1, number, (size_t)(digits + sizeof digits - number));
-	b[1] = (long)((int)a[0] == AT_FDCWD ? "." : path);
+	b[1] = (long)((int)a[0] == AT_FDCWD ? "." : shim_fd_path(path, (int)a[0]));
 	return fc_dispatch(SYS_openat, b);
 }

@@ -591,6 +591,51 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 	return r;
 }
 
+/* Where it ends up, once it is in a domain and does not leave it again, or is here for good. */
+static long settle(struct path_call *pc, struct shim_frame *f)
+{
+	for (int hop = 0; hop < HOPS_MAX; hop++) {
+		long r = 0;
+
+		route_all(pc);
+		if (pc->route[0].domain < 0 && pc->route[0].unsure)
+			r = walk_all(pc);
+		if (r < 0 || (r == 0 && all_local(pc)))
+			return r;
+		if (r == 0)
+			r = (long)leaves(pc, 0, f);
+		if (r == 0)
+			return 0;
+		if (r < 0 && r != FC_CONTINUE)
+			return shim_result(&pc->p->session[pc->route[0].domain], r);
+	}
+	return -ELOOP;
+}
+
+long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int *domain)
+{
+	struct path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process() };
+	struct shim_frame *f = shim_frame_begin();
+	long r;
+
+	if (!f)
+		return -EDEADLK;
+	for (int i = 0; i < 6; i++)
+		pc.a[i] = a[i];
+	pc.scratch = shim_scratch(f);
+	r = take_paths(&pc);
+	if (r >= 0)
+		r = r ? -EFAULT : settle(&pc, f);
+	if (r == 0 && strlen(pc.path[0]) >= size)
+		r = -ENAMETOOLONG;
+	if (r == 0) {
+		memcpy(path, pc.path[0], strlen(pc.path[0]) + 1);
+		*domain = pc.route[0].domain;
+	}
+	shim_frame_end(f);
+	return r;
+}
+
 long shim_do_path(long nr, long a[6])
 {
 	long canonical[6];

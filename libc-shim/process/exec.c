@@ -17,6 +17,7 @@
 #include "common/elfkind.h"
 #include "common/rawcall.h"
 #include "farcall/abi.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
 #include "libc-shim/calls/remote.h"
@@ -250,39 +251,27 @@ static int look_local(struct image *im)
 	return shim.strict ? -EACCES : 0;
 }
 
-static long open_for_us(long nr, const long a[6])
-{
-	long b[6] = { a[0], a[1], a[2], a[3] };
-
-	shim_self()->for_us = true;
-	long r = fc_dispatch(nr, b);
-	shim_self()->for_us = false;
-	return r;
-}
-
 /* The program, to be read from its start; O_PATH if it may be executed only. A descriptor is opened once more, for it may be O_PATH; if
  * that cannot be, it serves itself. */
 static long remote_open(const struct image *im)
 {
-	char path[48] = "/proc/self/fd/", digits[24];
+	char path[SHIM_FD_PATH];
 	long d[6] = { im->dirfd, F_DUPFD_CLOEXEC, 0 }, fd;
 	long a[6] = { im->dirfd, (long)im->path,
 		      O_RDONLY | O_CLOEXEC | O_NONBLOCK | (im->flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0), 0 };
 
 	if (!(im->flags & AT_EMPTY_PATH)) {
-		fd = open_for_us(SYS_openat, a);
+		fd = shim_dispatch_for_us(SYS_openat, a);
 		if (fd == -EACCES) {
 			a[2] = (a[2] & ~O_NONBLOCK) | O_PATH;
-			fd = open_for_us(SYS_openat, a);
+			fd = shim_dispatch_for_us(SYS_openat, a);
 		}
 		return fd;
 	}
-	digits[sizeof digits - 1] = 0;
-	text_append(path + strlen(path), END(path), shim_format_number(END(digits) - 1, (uint32_t)im->dirfd));
-	a[1] = (long)path;
+	a[1] = (long)shim_fd_path(path, im->dirfd);
 	a[2] &= ~O_NOFOLLOW;
-	fd = open_for_us(SYS_openat, a);
-	return fd < 0 ? open_for_us(SYS_fcntl, d) : fd;
+	fd = shim_dispatch_for_us(SYS_openat, a);
+	return fd < 0 ? shim_dispatch_for_us(SYS_fcntl, d) : fd;
 }
 
 static int may_execute(long fd, const struct image *im, size_t *size)

@@ -10,19 +10,52 @@
 
 #define SINCE_MINOR 2
 
+/* Lock the session of a domain that knows these messages, or -errno: -EOPNOTSUPP if it does not. */
+static int begin(struct shim_process *p, unsigned domain, struct shim_lock_state *saved)
+{
+	struct shim_session *s;
+	int r = shim_transport(&p->session[domain])->hand ? shim_session_get(p, domain, &s) : -EOPNOTSUPP;
+
+	if (r < 0)
+		return r;
+	if (fc_load(&shim.minor[domain]) < SINCE_MINOR)
+		return -EOPNOTSUPP;
+	shim_session_lock(s, saved);
+	if (s->state != SHIM_SESSION_DEAD)
+		return 0;
+	shim_unlock(&s->lock, saved);
+	return -EIO;
+}
+
+static int end(struct shim_session *s, const struct shim_lock_state *saved, int r)
+{
+	shim_unlock(&s->lock, saved);
+	return r == -ETIMEDOUT ? -EIO : r;
+}
+
 int shim_hand(struct shim_process *p, unsigned domain, int descriptor)
 {
 	struct shim_session *s = &p->session[domain];
 	struct shim_lock_state saved;
-	int r = -EOPNOTSUPP;
+	int r = begin(p, domain, &saved);
 
-	if (!shim_transport(s)->hand)
-		return r;
-	shim_session_lock(s, &saved);
-	if (s->state == SHIM_SESSION_DEAD || !shim_is_attached(s))
-		r = -EIO;
-	else if (fc_load(&shim.minor[domain]) >= SINCE_MINOR)
-		r = shim_transport(s)->hand(s, descriptor);
-	shim_unlock(&s->lock, &saved);
-	return r == -ETIMEDOUT ? -EIO : r;
+	return r < 0 ? r : end(s, &saved, shim_transport(s)->hand(s, descriptor));
+}
+
+int shim_hand_bind(struct shim_process *p, unsigned domain, int sock, const char *path)
+{
+	struct shim_session *s = &p->session[domain];
+	struct shim_lock_state saved;
+	int r = begin(p, domain, &saved);
+
+	return r < 0 ? r : end(s, &saved, shim_transport(s)->bind(s, sock, path));
+}
+
+int shim_hand_watch(struct shim_process *p, unsigned domain, int inotify, int descriptor, uint32_t mask)
+{
+	struct shim_session *s = &p->session[domain];
+	struct shim_lock_state saved;
+	int r = begin(p, domain, &saved);
+
+	return r < 0 ? r : end(s, &saved, shim_transport(s)->watch(s, inotify, descriptor, mask));
 }

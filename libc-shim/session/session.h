@@ -82,4 +82,8 @@ int shim_borrow(struct shim_session *s,
  * -EOPNOTSUPP: not to be had from this domain, or of this export. */
 int shim_hand(struct shim_process *p, unsigned domain, int descriptor);
 
+/* The other way: bind(2) and inotify_add_watch(2) on what this process has, about what is in the domain. As the calls, and -EOPNOTSUPP. */
+int shim_hand_bind(struct shim_process *p, unsigned domain, int sock, const char *path);
+int shim_hand_watch(struct shim_process *p, unsigned domain, int inotify, int descriptor, uint32_t mask);
+
 #endif

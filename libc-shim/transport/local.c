@@ -126,10 +126,10 @@ static int connect_to(const char *path)
  * Send a request and wait for its answer, which is in s->packet then. -ENOMEM: it has not been sent. -ETIMEDOUT: the answer has not come in
  * time, or could not be taken, and whenever it comes it is passed over, with what it brings. Else 0 or -errno, of the connection.
  */
-static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, int nfds)
+static int exchange(struct shim_session *s, struct fc_msg *m, const char *text, const int *fds, int nfds)
 {
 	m->serial = ++s->serial;
-	int r = shortage(fc_control_send(s->sock, m, NULL, fds, nfds, 0));
+	int r = shortage(fc_control_send(s->sock, m, text, fds, nfds, 0));
 
 	if (r < 0)
 		return r;
@@ -149,10 +149,10 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const int *fds, in
 
 /* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late; -ENOMEM: it may be that
  * nobody was asked. */
-static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
+static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, const int *fds, int nfds)
 {
-	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
-	int r = exchange(s, &m, fds, nfds);
+	const unsigned type = m.type;
+	int r = exchange(s, &m, text, fds, nfds);
 
 	if (r == -ETIMEDOUT || r == -ENOMEM)
 		return r;
@@ -168,6 +168,11 @@ static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t ar
 		return -EIO;
 	}
 	return status;
+}
+
+static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
+{
+	return ask_about(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg0, arg1 } }, NULL, fds, nfds);
 }
 
 /* The same without an answer. */
@@ -350,6 +355,22 @@ static int hand(struct shim_session *s, int descriptor)
 	return ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor);
 }
 
+static int bind_socket(struct shim_session *s, int sock, const char *path)
+{
+	return ask_about(s, (struct fc_msg){ .type = FC_MSG_BIND, .size = (uint16_t)strlen(path) }, path, &sock, 1);
+}
+
+static int watch(struct shim_session *s, int inotify, int descriptor, uint32_t mask)
+{
+	int r = ask(s, FC_MSG_WATCH, (uint64_t)descriptor, mask, &inotify, 1);
+
+	uint64_t number = s->packet.head.arg[0];
+	if (r < 0 || (number && number <= INT32_MAX))
+		return r < 0 ? r : (int)number;
+	shim_session_fail(s, "it sent a watch that cannot be");
+	return -EIO;
+}
+
 /* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
 static int memfd_make(struct shim_session *s, const char *name, size_t size)
 {
@@ -503,7 +524,7 @@ static void bye(struct shim_session *s)
 {
 	struct fc_msg m = { .type = FC_MSG_BYE };
 
-	exchange(s, &m, NULL, 0);
+	exchange(s, &m, NULL, NULL, 0);
 }
 
 static const char *lost(struct shim_session *s)
@@ -521,6 +542,8 @@ const struct shim_transport shim_transport_local = {
 	.attach = attach,
 	.memory = memory,
 	.hand = hand,
+	.bind = bind_socket,
+	.watch = watch,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

@@ -38,6 +38,11 @@ struct shim_transport {
 	 * Null: there is no way for one. */
 	int (*hand)(struct shim_session *s, int descriptor);
 
+	/* bind(2) of a socket of this process at a path (at most as long as an address has room for) in the domain; inotify_add_watch(2) of an
+	 * instance of this process for a domain descriptor, which returns the watch. As the calls; null: there is no way for them. */
+	int (*bind)(struct shim_session *s, int sock, const char *path);
+	int (*watch)(struct shim_session *s, int inotify, int descriptor, uint32_t mask);
+
 	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
 	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on
 	 * an error if it is mapped. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "storage-domain/fds.h"
+#include "storage-domain/shadow/errand.h"
 #include "storage-domain/shadow/memory.h"
 #include "storage-domain/shadow/receive.h"
 
@@ -99,6 +100,10 @@ static void discard(void)
 static void judge(const struct fc_packet *p)
 {
 	discard();
+	if (fc_errand_is(p)) {
+		fc_errand_run(p);
+		return;
+	}
 	for (unsigned i = 0; i < PARTS_MAX && (int)i < p->nfds; i++)
 		part[i].error = map(p->fd[i], p->head.type != FC_MSG_AREAS, &part[i].at, &part[i].size);
 }

@@ -69,6 +69,9 @@ static const int allowed[] = {
 	SYS_recvmsg,
 	SYS_poll,
 	SYS_setsockopt,
+	/* errands */
+	SYS_bind,
+	SYS_inotify_add_watch,
 	/* identity */
 	SYS_setfsuid,
 	SYS_setfsgid,
@@ -128,6 +131,7 @@ static int add_conditional(scmp_filter_ctx ctx)
 		{ SYS_sched_setaffinity, SCMP_A0(SCMP_CMP_EQ, 0) },
 		{ SYS_clone, SCMP_A0(SCMP_CMP_MASKED_EQ, FC_CLONE_NAMESPACES, 0) },
 		{ SYS_socketpair, SCMP_A0(SCMP_CMP_EQ, AF_UNIX) },
+		{ SYS_unshare, SCMP_A0(SCMP_CMP_EQ, CLONE_FS) },
 		{ SYS_memfd_create, SCMP_A1(SCMP_CMP_EQ, FC_LEND_FLAGS) },
 	};
 	int r = 0;

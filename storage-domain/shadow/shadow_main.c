@@ -24,6 +24,7 @@
 #include "common/queue.h"
 #include "storage-domain/supervisor/confine.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/shadow/errand.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/log.h"
 #include "storage-domain/roster.h"
@@ -148,8 +149,7 @@ static void fork_client(struct fc_shadow *s, const struct fc_packet *p)
 		fc_shadow_answer(s, p, r, NULL, -1);
 }
 
-/* A connection can be inherited by, or passed to, somebody who is not its client. Root may be anybody. */
-static bool speaks_for_client(const struct fc_shadow *s, const struct fc_packet *p)
+bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p)
 {
 	return s->foreign || (p->has_sender && (p->sender.uid == s->cred.ruid || p->sender.uid == 0));
 }
@@ -160,7 +160,11 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	const uint64_t *arg = p->head.arg;
 	unsigned n = p->head.type < FC_MSG_TYPES ? parts[p->head.type] : 0;
 
-	if (!speaks_for_client(s, p))
+	if (!s->foreign && fc_errand_is(p)) {
+		fc_errand_answer(p);
+		return;
+	}
+	if (!fc_shadow_believes(s, p))
 		fc_shadow_poison(s, "a message from another user");
 	if (n ? !s->memory->complete(p, n) : p->nfds || p->head.size)
 		fc_shadow_poison(s, "malformed control message");
@@ -392,6 +396,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;
 	s.cost = transport->cost;
+	fc_errand_init(&s);
 	fc_roster_adopt(index);
 	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
 	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;

@@ -17,6 +17,9 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 /* shadow_main.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
+/* Is the message from the client? A connection can be inherited by, or passed to, somebody else. Root may be anybody. */
+bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p);
+
 /* ---- areas.c ---- */
 
 /* AREAS: check and map the two parts that the message brings, in place of those there were, and start workers. Returns 0

@@ -46,7 +46,8 @@ static const struct {
 	{ "HELLO", FC_MSG_HELLO },   { "ATTACH", FC_MSG_ATTACH }, { "AREAS", FC_MSG_AREAS },
 	{ "GROW", FC_MSG_GROW },     { "FORK", FC_MSG_FORK },     { "RLIMIT", FC_MSG_RLIMIT },
 	{ "CRED", FC_MSG_CRED },     { "GONE", FC_MSG_GONE },     { "BYE", FC_MSG_BYE },
-	{ "SHRINK", FC_MSG_SHRINK }, { "FORKED", FC_MSG_FORKED }, { "MEMORY", FC_MSG_MEMORY }, { "HAND", FC_MSG_HAND },
+	{ "SHRINK", FC_MSG_SHRINK }, { "FORKED", FC_MSG_FORKED }, { "MEMORY", FC_MSG_MEMORY },
+	{ "HAND", FC_MSG_HAND },
 };
 
 struct session {

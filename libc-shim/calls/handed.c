@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* handed.c - see handed.h. */
+#define _GNU_SOURCE
+#include "libc-shim/calls/handed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/text.h"
+
+long shim_dispatch_for_us(long nr, const long a[6])
+{
+	long b[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
+	struct shim_thread *t = shim_self();
+
+	t->for_us = true;
+	long r = fc_dispatch(nr, b);
+	t->for_us = false;
+	return r;
+}
+
+int shim_obtain(const char *path)
+{
+	const long a[6] = { AT_FDCWD, (long)path, O_PATH | O_CLOEXEC };
+	int fd = (int)shim_dispatch_for_us(SYS_openat, a);
+	struct shim_process *p = fd < 0 ? NULL : shim_process_own();
+	uint64_t w = p ? shim_fd_get(p, fd) : 0;
+
+	if (!w)
+		return fd;
+	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	shim_dispatch_for_us(SYS_close, (long[6]){ fd });
+	return handed;
+}
+
+const char *shim_fd_path(char to[SHIM_FD_PATH], int fd)
+{
+	static const char base[] = "/proc/self/fd/";
+	char digits[24], *number;
+
+	digits[sizeof digits - 1] = 0;
+	number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
+	memcpy(to, base, sizeof base - 1);
+	memcpy(to + sizeof base - 1, number, strlen(number) + 1);
+	return to;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* handed.h - remote files for calls that the local kernel is to make. */
+#ifndef FC_SHIM_HANDED_H
+#define FC_SHIM_HANDED_H
+
+/* A call whose descriptors are none of the application's: they may lie beyond its limit. */
+long shim_dispatch_for_us(long nr, const long a[6]);
+
+/* What is at a path, wherever that leads: a descriptor of the local kernel's (O_PATH) for shim_done_with, or -errno as open(2) and shim_hand
+ * have it. */
+int shim_obtain(const char *path);
+
+/* The name of descriptor `fd` in /proc. Returns `to`. */
+#define SHIM_FD_PATH 40
+const char *shim_fd_path(char to[SHIM_FD_PATH], int fd);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * socket.c - Unix sockets whose path is in a domain, and descriptors of remote files in messages. The sockets are the local kernel's, and
+ * so are their peers' credentials. What lies in the domain is the inode: the domain binds to it (shadow/errand.c), and hands it over, O_PATH,
+ * to connect to. A remote file in a message is handed over and goes as what it is; a directory does not go.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include "common/rawcall.h"
+#include "farcall/abi.h"
+#include "libc-shim/calls/handed.h"
+#include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/path.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/native.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+
+#define PATH_AT offsetof(struct sockaddr_un, sun_path)
+#define PATH_ROOM (sizeof((struct sockaddr_un){ 0 }.sun_path) + 1)
+#define RIGHTS_MAX 253 /* SCM_MAX_FD */
+
+/* ---- addresses ---- */
+
+/* The path in the application's address, if it is a Unix socket's and leads into a domain as far as can be seen. */
+static bool take_path(long address, long length, char path[PATH_ROOM])
+{
+	struct sockaddr_un un;
+	uint64_t n = (uint32_t)length;
+
+	if (!address || n <= PATH_AT || n > sizeof un || fc_copy_from_user(&un, (const void *)address, n) ||
+	    un.sun_family != AF_UNIX)
+		return false;
+	memset(path, 0, PATH_ROOM);
+	memcpy(path, un.sun_path, n - PATH_AT);
+	return path[0] && fc_path_is_remote(AT_FDCWD, path); /* without: an abstract name */
+}
+
+static bool is_unix_socket(long sock)
+{
+	int domain = 0, size = sizeof domain;
+
+	return fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+}
+
+static long make_address(struct sockaddr_un *un, const char *path)
+{
+	size_t n = strlen(path);
+
+	memset(un, 0, sizeof *un);
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, n);
+	return (long)(PATH_AT + n);
+}
+
+/* Somebody to talk to at a path. Returns a descriptor for shim_done_with, and an address that leads to the same inode. */
+static int reach(const char *path, struct sockaddr_un *un, long *length)
+{
+	char name[SHIM_FD_PATH];
+	int fd = shim_obtain(path);
+
+	if (fd < 0)
+		return fd == -ENODEV || fd == -EOPNOTSUPP ? -ECONNREFUSED : fd;
+	*length = make_address(un, shim_fd_path(name, fd));
+	return fd;
+}
+
+long shim_do_connect(long nr, long a[6])
+{
+	char path[PATH_ROOM];
+	struct sockaddr_un un;
+	long b[6] = { a[0], (long)&un }, r;
+
+	if (likely(!take_path(a[1], a[2], path)) || !is_unix_socket(a[0]))
+		return shim_native(nr, a);
+	int fd = reach(path, &un, &b[2]);
+	if (fd < 0)
+		return fd;
+	r = shim_native(nr, b);
+	shim_done_with(shim_process(), fd);
+	return r;
+}
+
+long shim_do_bind(long nr, long a[6])
+{
+	char path[PATH_ROOM];
+	struct sockaddr_un un;
+	long b[6] = { AT_FDCWD, (long)path };
+	int domain;
+
+	if (likely(!take_path(a[1], a[2], path)) || !is_unix_socket(a[0]))
+		return shim_native(nr, a);
+	long r = shim_path_settle(SYS_mkdirat, b, path, PATH_ROOM, &domain);
+	if (r < 0)
+		return r;
+	if (domain >= 0) {
+		struct shim_process *p = shim_process_own();
+
+		r = p ? shim_hand_bind(p, (unsigned)domain, (int)a[0], path) : -ENOMEM;
+		return r == -EOPNOTSUPP ? -EPERM : r; /* as on a file system that has none */
+	}
+	b[0] = a[0];
+	b[1] = (long)&un;
+	b[2] = make_address(&un, path);
+	return shim_native(nr, b);
+}
+
+long shim_do_sendto(long nr, long a[6])
+{
+	char path[PATH_ROOM];
+	struct sockaddr_un un;
+	long b[6] = { a[0], a[1], a[2], a[3], (long)&un }, r;
+
+	if (likely(!take_path(a[4], a[5], path)) || !is_unix_socket(a[0]))
+		return shim_native(nr, a);
+	int fd = reach(path, &un, &b[5]);
+	if (fd < 0)
+		return fd;
+	r = shim_native(nr, b);
+	shim_done_with(shim_process(), fd);
+	return r;
+}
+
+/* ---- messages ---- */
+
+struct message {
+	struct msghdr m; /* as the kernel gets it */
+	struct sockaddr_un un;
+	int reached;             /* where it goes, -1: as the application says */
+	int handed[RIGHTS_MAX]; /* files that go with it */
+	int count;
+};
+
+/* The next header in a control part; 0: there is none. What is no control part the kernel refuses. */
+static size_t next_control(const char *control, size_t at, size_t size, struct cmsghdr *h)
+{
+	if (size - at < sizeof *h || fc_copy_from_user(h, control + at, sizeof *h) || h->cmsg_len < sizeof *h ||
+	    h->cmsg_len > size - at)
+		return 0;
+	return CMSG_ALIGN(h->cmsg_len) < size - at ? CMSG_ALIGN(h->cmsg_len) : size - at;
+}
+
+static bool is_rights(const struct cmsghdr *h)
+{
+	return h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS;
+}
+
+static bool control_is_remote(const char *control, size_t size)
+{
+	struct cmsghdr h;
+	size_t n;
+	int fd;
+
+	for (size_t at = 0; at < size && (n = next_control(control, at, size, &h)); at += n)
+		for (size_t i = sizeof h; is_rights(&h) && i + sizeof fd <= h.cmsg_len; i += sizeof fd)
+			if (!fc_copy_from_user(&fd, control + at + i, sizeof fd) && shim_fd_get(shim_process(), fd))
+				return true;
+	return false;
+}
+
+/* In a copy of the control part. A file that is not handed over, and any directory, is what a socket that takes no descriptors says. */
+static int hand_over(struct message *o, char *at)
+{
+	struct shim_process *p = shim_process_own();
+	uint64_t w;
+	int fd, r;
+
+	memcpy(&fd, at, sizeof fd);
+	w = p ? shim_fd_get(p, fd) : 0;
+	if (!p || !w)
+		return p ? 0 : -ENOMEM;
+	if (o->count == RIGHTS_MAX)
+		return -EINVAL;
+	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	if (r < 0)
+		return r == -ENODEV ? -EOPNOTSUPP : r;
+	o->handed[o->count++] = r;
+	memcpy(at, &r, sizeof r);
+	return 0;
+}
+
+static int take_control(struct message *o, char *copy)
+{
+	size_t size = o->m.msg_controllen, n;
+	struct cmsghdr h;
+	int r;
+
+	if (size > SHIM_SCRATCH_SIZE)
+		return -ENOBUFS;
+	if (fc_copy_from_user(copy, o->m.msg_control, size))
+		return -EFAULT;
+	for (size_t at = 0; at < size && (n = next_control(copy, at, size, &h)); at += n)
+		for (size_t i = sizeof h; is_rights(&h) && i + sizeof(int) <= h.cmsg_len; i += sizeof(int))
+			if ((r = hand_over(o, copy + at + i)) < 0)
+				return r;
+	o->m.msg_control = copy;
+	return 0;
+}
+
+static int take_name(struct message *o)
+{
+	char path[PATH_ROOM];
+	long length;
+
+	o->reached = -1;
+	if (!take_path((long)o->m.msg_name, o->m.msg_namelen, path))
+		return 0;
+	o->reached = reach(path, &o->un, &length);
+	o->m.msg_name = &o->un;
+	o->m.msg_namelen = (socklen_t)length;
+	return o->reached < 0 ? o->reached : 0;
+}
+
+static bool concerns_us(const struct msghdr *m)
+{
+	char path[PATH_ROOM];
+
+	return (m->msg_controllen && control_is_remote(m->msg_control, m->msg_controllen)) ||
+	       (m->msg_name && take_path((long)m->msg_name, m->msg_namelen, path));
+}
+
+static long send_message(const long a[6], struct message *o, struct shim_frame *f)
+{
+	long r = take_name(o);
+	long b[6] = { a[0], (long)&o->m, a[2] };
+
+	if (r == 0 && o->m.msg_controllen)
+		r = take_control(o, shim_scratch(f));
+	if (r == 0)
+		r = shim_native(SYS_sendmsg, b);
+	while (o->count)
+		shim_done_with(shim_process(), o->handed[--o->count]);
+	if (o->reached >= 0)
+		shim_done_with(shim_process(), o->reached);
+	return r;
+}
+
+long shim_do_sendmsg(long nr, long a[6])
+{
+	struct message o;
+	struct shim_frame *f;
+
+	if (fc_copy_from_user(&o.m, (const void *)a[1], sizeof o.m) || likely(!concerns_us(&o.m)) ||
+	    !is_unix_socket(a[0]))
+		return shim_native(nr, a);
+	if (!(f = shim_frame_begin()))
+		return -EDEADLK;
+	o.count = 0;
+	long r = send_message(a, &o, f);
+	shim_frame_end(f);
+	return r;
+}
+
+/* One by one, if there is one that is not the kernel's alone. */
+long shim_do_sendmmsg(long nr, long a[6])
+{
+	struct mmsghdr *messages = (struct mmsghdr *)a[1];
+	unsigned n = (unsigned)a[2] < FC_IOV_MAX ? (unsigned)a[2] : FC_IOV_MAX, i, sent;
+	struct msghdr m;
+	bool ours = false;
+
+	for (i = 0; i < n && !ours; i++)
+		ours = !fc_copy_from_user(&m, &messages[i].msg_hdr, sizeof m) && concerns_us(&m);
+	if (likely(!ours))
+		return shim_native(nr, a);
+	for (i = 0; i < n; i++) {
+		long r = shim_do_sendmsg(SYS_sendmsg, (long[6]){ a[0], (long)&messages[i].msg_hdr, a[3] });
+
+		if (r < 0)
+			return i ? (long)i : r;
+		sent = (unsigned)r;
+		if (fc_copy_to_user(&messages[i].msg_len, &sent, sizeof sent))
+			return i ? (long)i : -EFAULT;
+	}
+	return i;
+}
