@@ -62,12 +62,12 @@ enum fc_msg_type {
 	FC_MSG_MEMORY, /* arg0 = bytes, at most FC_DATA_MAX. Answer: 1 fd = an empty memfd of that length, without seals, for a
 			     client whose own limit of file sizes (RLIMIT_FSIZE, hard) lets it make none for AREAS, GROW or a
 			     program. -EFBIG: the domain cannot either; -EAGAIN: not now. Not on Xen. Since ABI 2.1. */
-	FC_MSG_HAND,   /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
+	FC_MSG_HAND, /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
 			     socket. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
 			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
-	FC_MSG_BIND,   /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
+	FC_MSG_BIND, /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
 			     its umask. Answer: status. Not on Xen. Since ABI 2.2. */
-	FC_MSG_WATCH,  /* 1 fd = an inotify instance of the client's, arg0 = a domain descriptor, arg1 = mask: watch what that is. Answer:
+	FC_MSG_WATCH, /* 1 fd = an inotify instance of the client's, arg0 = a domain descriptor, arg1 = mask: watch what that is. Answer:
 			     arg0 = the watch. Not on Xen. Since ABI 2.2. */
 	FC_MSG_TYPES
 };

@@ -135,7 +135,7 @@ long shim_do_sendto(long nr, long a[6])
 struct message {
 	struct msghdr m; /* as the kernel gets it */
 	struct sockaddr_un un;
-	int reached;             /* where it goes, -1: as the application says */
+	int reached;            /* where it goes, -1: as the application says */
 	int handed[RIGHTS_MAX]; /* files that go with it */
 	int count;
 };

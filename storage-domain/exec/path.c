@@ -75,14 +75,6 @@ int fc_path_start(const struct fc_exports *exports, int dirfd, const char *path,
 	return 0;
 }
 
-bool fc_path_may_be_held(const struct fc_exports *exports, const char *path)
-{
-	size_t covered;
-	const struct fc_export *x = export_of(exports, path, &covered);
-
-	return x && !x->nomap;
-}
-
 bool fc_path_is_root(const struct fc_exports *exports, const char *path)
 {
 	const char *rest;

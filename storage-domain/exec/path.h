@@ -58,9 +58,6 @@ void fc_walk_end(struct fc_walk *w);
  * or the error that looking it up (its parent, with FC_WALK_PARENT) gives. Opens nothing that outlasts it. */
 int fc_path_judge(struct fc_walk *w, const struct fc_exports *exports, int dirfd, const char *path, unsigned flags);
 
-/* Whether what has this path may be handed over (shadow/hand.c): it is in an export that does not forbid it. */
-bool fc_path_may_be_held(const struct fc_exports *exports, const char *path);
-
 /* Whether `path` names the root of an export: its entry is not in the export but outside. */
 bool fc_path_is_root(const struct fc_exports *exports, const char *path);
 

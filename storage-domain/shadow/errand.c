@@ -18,7 +18,6 @@
 #include <sys/un.h>
 
 #include "common/rawcall.h"
-#include "storage-domain/exec/path.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/shadow_main.h"
 
@@ -41,8 +40,8 @@ static bool may_bind(const char *path)
 	char cwd[FC_PATH_MAX];
 
 	if (path[0] == '/')
-		return fc_path_may_be_held(owner->exports, path);
-	return fc_call(SYS_getcwd, cwd, sizeof cwd) > 0 && fc_path_may_be_held(owner->exports, cwd);
+		return fc_hand_allowed(owner->exports, path);
+	return fc_call(SYS_getcwd, cwd, sizeof cwd) > 0 && fc_hand_allowed(owner->exports, cwd);
 }
 
 static int64_t bind_socket(int fd, const char *path, size_t length)
@@ -50,7 +49,8 @@ static int64_t bind_socket(int fd, const char *path, size_t length)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	char text[sizeof un.sun_path + 1] = { 0 };
 
-	if (!length || length > sizeof un.sun_path || !path[0]) /* an abstract name would be one of the domain's network */
+	if (!length || length > sizeof un.sun_path ||
+	    !path[0]) /* an abstract name would be one of the domain's network */
 		return -EINVAL;
 	memcpy(un.sun_path, path, length);
 	memcpy(text, path, length);

@@ -10,31 +10,58 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
-#include "storage-domain/exec/path.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/shadow_main.h"
 
 #define SELF "self/fd/6" /* FC_FD_HAND in FC_FD_PROC */
 _Static_assert(FC_FD_HAND == 6, "its name");
 
-/* Its export's word; a path that is not known to be in one that allows it does not. */
+static bool is_below(const char *path, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return !strncmp(path, prefix, n) && (!path[n] || path[n] == '/');
+}
+
+static bool all_allow(const struct fc_exports *exports)
+{
+	for (unsigned i = 0; i < exports->count; i++)
+		if (exports->export[i].nomap)
+			return false;
+	return true;
+}
+
+bool fc_hand_allowed(const struct fc_exports *exports, const char *path)
+{
+	const struct fc_export *in = NULL;
+
+	if (all_allow(exports))
+		return true;
+	for (unsigned i = 0; i < exports->count; i++) {
+		const struct fc_export *x = &exports->export[i];
+
+		if (is_below(path, x->prefix) && (!in || strlen(x->prefix) > strlen(in->prefix)))
+			in = x;
+	}
+	return in && !in->nomap;
+}
+
+/* The word of the export that the file is in. */
 static bool export_allows(const struct fc_exports *exports)
 {
 	static char path[2 * FC_PATH_MAX];
-	bool all = true;
 	int64_t n;
 
-	for (unsigned i = 0; i < exports->count; i++)
-		all &= !exports->export[i].nomap;
-	if (all)
+	if (all_allow(exports))
 		return true;
 	n = fc_call(SYS_readlinkat, FC_FD_PROC, SELF, path, sizeof path - 1);
 	path[n > 0 ? n : 0] = '\0';
-	return fc_path_may_be_held(exports, path);
+	return fc_hand_allowed(exports, path);
 }
 
 static int judge(const struct fc_exports *exports)

@@ -47,6 +47,9 @@ void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
 
 /* ---- hand.c ---- */
 
+/* May what has this path be handed over? Not if it is in an export that forbids it, or in none. */
+bool fc_hand_allowed(const struct fc_exports *exports, const char *path);
+
 /* HAND: give the client what one of its descriptors refers to, and answer. */
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
 
