@@ -350,9 +350,18 @@ static int memory(struct shim_session *s, size_t size)
 	return ask_for_one(s, FC_MSG_MEMORY, size);
 }
 
+/* A domain hands over what is a file's content, a FIFO's, or a way to a socket: nothing else is taken. */
 static int hand(struct shim_session *s, int descriptor)
 {
-	return ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor);
+	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor);
+	struct stat st;
+
+	if (fd < 0 ||
+	    (fc_call(SYS_fstat, fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))))
+		return fd;
+	shim_done_with(shim_process(), fd);
+	shim_session_fail(s, "it handed over what is no file");
+	return -EIO;
 }
 
 static int bind_socket(struct shim_session *s, int sock, const char *path)

@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -98,6 +100,146 @@ static void memory(void)
 	CHECK_IS(CALL(&s, SYS_write, fd, 8192, 5), -EFBIG);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RLIMIT, -1ull, -1ull, NULL), 0);
 	CHECK_IS(CALL(&s, SYS_write, fd, 8192, 5), 5);
+	session_close(&s);
+}
+
+/* ---- files that are handed over, and calls on what the client hands over ---- */
+
+/* A HAND that must work. Returns the descriptor. */
+static int handed(const struct session *s, int64_t number)
+{
+	struct fc_packet p;
+
+	CHECK_IS(peer_ask(s->sock, FC_MSG_HAND, number, 0, &p), 0);
+	CHECK_IS(p.nfds, 1);
+	return p.fd[0];
+}
+
+static void hands(void)
+{
+	struct session s;
+	struct stat st;
+	char name[128], text[8] = { 0 };
+	int64_t file, directory;
+	int fd;
+
+	session_open(&s, &suite_domain);
+	file = suite_open(&s, "/data/handed", O_CREAT | O_RDONLY);
+	snprintf(name, sizeof name, "%s/handed", suite_domain.export);
+	fd = handed(&s, file);
+	struct stat here;
+	CHECK(!stat(name, &here) && !fstat(fd, &st) && st.st_ino == here.st_ino && st.st_dev == here.st_dev);
+	CHECK(write(fd, "x", 1) < 0 && errno == EBADF); /* what its descriptor may, no more */
+	close(fd);
+	CHECK(!mkfifo((snprintf(name, sizeof name, "%s/fifo", suite_domain.export), name), 0600));
+	CHECK(!chown(name, geteuid(), -1) && !chmod(name, 0666));
+	int64_t fifo = suite_open(&s, "/data/fifo", O_RDWR);
+	CHECK(fifo >= FC_DOMAIN_FD_FIRST && fifo < FC_DOMAIN_FD_MAX); /* FC_OPENED_PIPE is for those who ask for it */
+	fd = handed(&s, fifo);
+	CHECK(write(fd, "pipe", 4) == 4 && read(fd, text, 8) == 4);
+	close(fd);
+	unlink(name);
+
+	directory = suite_open(&s, "/data", O_RDONLY | O_DIRECTORY);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, directory, 0, NULL), -ENODEV);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, suite_open(&s, "/data", O_PATH), 0, NULL), -ENODEV);
+	for (int64_t own = -2; own < FC_DOMAIN_FD_FIRST; own++)
+		CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, (uint64_t)own, 0, NULL), -EBADF);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, 999, 0, NULL), -EBADF);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, FC_DOMAIN_FD_MAX, 0, NULL), -EBADF);
+	session_close(&s);
+}
+
+/* One number is a file and a directory in turn while it is asked for: never the directory is what comes. */
+static void hands_race(void)
+{
+	struct session s;
+	struct stat st;
+	pid_t pid;
+
+	session_open(&s, &suite_domain);
+	int64_t file = suite_open(&s, "/data/handed", O_CREAT | O_RDONLY);
+	pid = fork();
+	if (!pid) {
+		for (;;) { /* the session's areas are shared memory, and this is its only caller */
+			CALL(&s, SYS_close, file);
+			CALL(&s, SYS_openat, (uint64_t)AT_FDCWD, session_put(&s, 0, "/data"), O_RDONLY | O_DIRECTORY,
+			     0);
+			CALL(&s, SYS_close, file);
+			CALL(&s, SYS_openat, (uint64_t)AT_FDCWD, session_put(&s, 0, "/data/handed"), O_RDONLY, 0);
+		}
+	}
+	int files = 0, refused = 0;
+	for (int i = 0; i < 3000; i++) {
+		struct fc_packet p;
+		int r = peer_ask(s.sock, FC_MSG_HAND, file, 0, &p);
+
+		CHECK(r == 0 || r == -ENODEV || r == -EBADF);
+		refused += r < 0;
+		if (r == 0) {
+			CHECK(p.nfds == 1 && !fstat(p.fd[0], &st) && S_ISREG(st.st_mode));
+			files++;
+			close(p.fd[0]);
+		}
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(files && refused);
+	session_close(&s);
+}
+
+static int errand(const struct session *s, unsigned type, int fd, uint64_t arg, uint64_t mask, const char *text,
+		  struct fc_packet *answer)
+{
+	struct fc_msg m = { .type = (uint16_t)type, .size = text ? (uint16_t)strlen(text) : 0, .arg = { arg, mask } };
+	int r = fc_control_send(s->sock, &m, text, &fd, fd >= 0, 0);
+
+	CHECK_IS(r, 0);
+	r = fc_control_recv(s->sock, answer, 0);
+	return r < 0 ? r : answer->head.status;
+}
+
+static void errands(void)
+{
+	struct session s;
+	struct fc_packet p;
+	struct stat st;
+	char name[128];
+	int sock = socket(AF_UNIX, SOCK_STREAM, 0), watcher = inotify_init1(IN_NONBLOCK),
+	    zero = open("/dev/zero", O_RDWR);
+
+	session_open(&s, &suite_domain);
+	CHECK_IS(CALL(&s, SYS_umask, 027), 022);
+	CHECK_IS(errand(&s, FC_MSG_BIND, sock, 0, 0, "/data/sock", &p), 0);
+	snprintf(name, sizeof name, "%s/sock", suite_domain.export);
+	CHECK(!lstat(name, &st) && S_ISSOCK(st.st_mode) && (st.st_mode & 0777) == 0750 && st.st_uid == geteuid());
+	CHECK_IS(errand(&s, FC_MSG_BIND, sock, 0, 0, "/data/again", &p), -EINVAL);
+	CHECK_IS(errand(&s, FC_MSG_BIND, zero, 0, 0, "/data/zero", &p), -ENOTSOCK);
+	int other = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK_IS(errand(&s, FC_MSG_BIND, other, 0, 0, "/data/sock", &p), -EADDRINUSE);
+	CHECK(errand(&s, FC_MSG_BIND, other, 0, 0, "/outside", &p) <
+	      0); /* the domain's root is read-only, and holds nothing */
+	CHECK_IS(errand(&s, FC_MSG_BIND, other, 0, 0, NULL, &p), -EINVAL);
+	static char longer[200];
+	memset(longer, 'x', sizeof longer - 1);
+	CHECK_IS(errand(&s, FC_MSG_BIND, other, 0, 0, longer, &p), -EINVAL);
+	unlink(name);
+
+	int64_t directory = suite_open(&s, "/data", O_PATH);
+	CHECK_IS(errand(&s, FC_MSG_WATCH, watcher, directory, IN_CREATE, NULL, &p), 0);
+	CHECK(p.head.arg[0] > 0);
+	CHECK(suite_open(&s, "/data/watched", O_CREAT | O_RDWR) > 0);
+	char event[512];
+	CHECK(read(watcher, event, sizeof event) > 0);
+	CHECK_IS(errand(&s, FC_MSG_WATCH, zero, directory, IN_CREATE, NULL, &p), -EINVAL);
+	for (int own = 0; own < FC_DOMAIN_FD_FIRST; own++)
+		CHECK_IS(errand(&s, FC_MSG_WATCH, watcher, own, IN_CREATE, NULL, &p), -EBADF);
+	CHECK_IS(errand(&s, FC_MSG_WATCH, watcher, 999, IN_CREATE, NULL, &p), -ENOENT);
+	/* still in the directory where it was */
+	CHECK_IS(CALL(&s, SYS_chdir, session_put(&s, 0, "/data")), 0);
+	CHECK_IS(errand(&s, FC_MSG_WATCH, watcher, directory, IN_CREATE, NULL, &p), 0);
+	CHECK_IS(suite_open(&s, "watched", O_RDWR) > 0, true);
+	CHECK_IS(errand(&s, FC_MSG_WATCH, -1, directory, IN_CREATE, NULL, &p), -EPIPE); /* without a descriptor */
 	session_close(&s);
 }
 
@@ -397,9 +539,20 @@ static void lives(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_test test[] = {
-		{ hello, "hello" }, { session, "session" }, { memory, "memory" },   { family, "family" },
-		{ chain, "chain" }, { bye, "bye" },         { figures, "figures" }, { deaths, "deaths" },
-		{ storm, "storm" }, { orphan, "orphan" },   { NULL, NULL },
+		{ hello, "hello" },
+		{ session, "session" },
+		{ memory, "memory" },
+		{ hands, "hands" },
+		{ hands_race, "hands_race" },
+		{ errands, "errands" },
+		{ family, "family" },
+		{ chain, "chain" },
+		{ bye, "bye" },
+		{ figures, "figures" },
+		{ deaths, "deaths" },
+		{ storm, "storm" },
+		{ orphan, "orphan" },
+		{ NULL, NULL },
 	};
 	static const struct suite suite = { .test = test, .last = lives };
 
