@@ -69,6 +69,8 @@ static int64_t watch(int fd, uint64_t number, uint32_t mask)
 	if (fc_call(SYS_unshare, CLONE_FS) < 0 || fc_call(SYS_fchdir, FC_FD_PROC) < 0)
 		return -EIO;
 	snprintf(path, sizeof path, "self/fd/%u", (unsigned)number);
+	if (!fc_hand_allowed_at(owner->exports, path))
+		return -EOPNOTSUPP;
 	return fc_call(SYS_inotify_add_watch, fd, path, mask & ~(uint32_t)IN_DONT_FOLLOW);
 }
 

@@ -51,15 +51,14 @@ bool fc_hand_allowed(const struct fc_exports *exports, const char *path)
 	return in && !in->nomap;
 }
 
-/* The word of the export that the file is in. */
-static bool export_allows(const struct fc_exports *exports)
+bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link)
 {
-	static char path[2 * FC_PATH_MAX];
+	char path[FC_PATH_MAX];
 	int64_t n;
 
 	if (all_allow(exports))
 		return true;
-	n = fc_call(SYS_readlinkat, FC_FD_PROC, SELF, path, sizeof path - 1);
+	n = fc_call(SYS_readlinkat, FC_FD_PROC, link, path, sizeof path - 1);
 	path[n > 0 ? n : 0] = '\0';
 	return fc_hand_allowed(exports, path);
 }
@@ -72,7 +71,7 @@ static int judge(const struct fc_exports *exports)
 		return -EBADF;
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return -ENODEV;
-	return export_allows(exports) ? 0 : -EOPNOTSUPP;
+	return fc_hand_allowed_at(exports, SELF) ? 0 : -EOPNOTSUPP;
 }
 
 static int take(uint64_t number)

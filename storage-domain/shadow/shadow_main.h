@@ -50,6 +50,9 @@ void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
 /* May what has this path be handed over? Not if it is in an export that forbids it, or in none. */
 bool fc_hand_allowed(const struct fc_exports *exports, const char *path);
 
+/* The same for what a link in FC_FD_PROC leads to. */
+bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link);
+
 /* HAND: give the client what one of its descriptors refers to, and answer. */
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
 
