@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -53,6 +54,8 @@ static struct fc_shadow *shadow;
 static unsigned options, greeted, answers, expected;
 static bool forked;         /* the child's slot is its own, and what it holds */
 static bool workers, apart; /* in a thread with a descriptor table of its own */
+static bool own_directory;  /* and a current directory */
+static bool may_go;         /* what is FC_FD_HAND now has been looked at, and is what a client may have */
 static struct message client, link_;
 static int fake[FAKES], fakes, next_fake;
 static uint64_t vacant; /* of the numbers below FC_DOMAIN_FD_FIRST */
@@ -397,7 +400,7 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 		return EAGAIN;
 	*thread = pthread_self();
 	run(arg);
-	apart = false;
+	apart = own_directory = false;
 	return 0;
 }
 
@@ -461,7 +464,7 @@ static void next_link(void)
 static unsigned owed(unsigned type)
 {
 	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK ||
-	       type == FC_MSG_MEMORY || type == FC_MSG_HAND;
+	       type == FC_MSG_MEMORY || type == FC_MSG_HAND || type == FC_MSG_BIND || type == FC_MSG_WATCH;
 }
 
 static long receive(int sock, struct msghdr *to, int flags)
@@ -493,7 +496,7 @@ static long deliver_answer(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		if (!fake_has(fd[i]))
+		if (fd[i] == FC_FD_HAND ? !may_go : !fake_has(fd[i]))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
 	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_ATTACH) {
 		if (given_left())
@@ -501,6 +504,48 @@ static long deliver_answer(int sock, const struct msghdr *from)
 		answers++;
 	}
 	return unlucky() ? -(fuzz_back(1) & 1 ? EAGAIN : EPIPE) : (long)sizeof head;
+}
+
+/* What a client's descriptor refers to: anything. */
+static long look_at_handed(int fd, struct stat *st)
+{
+	static const mode_t types[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFDIR, S_IFCHR, S_IFBLK, S_IFLNK, 0 };
+	const mode_t type = types[fuzz_back(1) & 7];
+
+	if (fd != FC_FD_HAND)
+		fuzz_fail("looks at %d", fd);
+	*st = (struct stat){ .st_mode = type };
+	may_go = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
+	return 0;
+}
+
+static long hand_dup(int from, int to, int flags)
+{
+	may_go = false;
+	return fuzz_dup3(from, to, flags) < 0 ? -errno : to;
+}
+
+/* A call on what the client has passed, as the client: where no worker sees it. */
+static long errand(int fd)
+{
+	if (!apart || !given_has(fd))
+		fuzz_fail("a call on %d, which is not what has been passed", fd);
+	return unlucky() ? -EACCES : 1;
+}
+
+static long change_directory(int fd)
+{
+	if (!apart || !own_directory || fd != FC_FD_PROC)
+		fuzz_fail("the session's directory is changed");
+	return 0;
+}
+
+int fc_cred_apply(const struct fc_cred *cred)
+{
+	(void)cred;
+	if (!apart)
+		fuzz_fail("the control thread changes its identity");
+	return unlucky() ? -EPERM : 0;
 }
 
 long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
@@ -511,6 +556,18 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return receive(a, (void *)b, c);
 	case SYS_sendmsg:
 		return deliver_answer(a, (void *)b);
+	case SYS_dup3:
+		return hand_dup(a, b, c);
+	case SYS_fstat:
+		return look_at_handed(a, (void *)b);
+	case SYS_bind:
+	case SYS_inotify_add_watch:
+		return errand(a);
+	case SYS_unshare:
+		own_directory = apart && a == CLONE_FS;
+		return unlucky() ? -EPERM : 0;
+	case SYS_fchdir:
+		return change_directory(a);
 	case SYS_close:
 		return fuzz_close(a);
 	case SYS_close_range:
