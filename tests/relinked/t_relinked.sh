@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that are relinked instead of preloaded: builds uClibc-ng and musl from their sources, and runs the C test programs in
-# five builds, the first of them glibc with the preload object. Ends in a table. FC_RELINKED_ONLY="NAME..." runs some of the programs only.
+# four builds; those that no hook is in the way of, in two. Ends in a table. FC_RELINKED_ONLY="NAME..." runs some of the programs only,
+# FC_RELINKED_EVERY=1 every one in every build, and in glibc with the preload object, too, as the other tests do.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/relinked/libraries.sh
@@ -120,7 +121,18 @@ run_peer()
 	log=$d/log try "" timeout -k 5 200 "$bin" "$FC_BUILD/farcall-storaged"
 }
 
-# ---- every program in every build ----
+builds_for()
+{
+	if [[ ${FC_RELINKED_EVERY:-} ]]; then
+		echo "$builds"
+	elif [[ $1 == @(alone|peer|fault) ]]; then
+		echo "uclibc-dynamic musl-static"
+	else
+		echo "${builds#glibc }"
+	fi
+}
+
+# ---- every program in the builds that it is run in ----
 declare -A result
 programs=()
 chmod 755 "$TESTDIR"
@@ -129,7 +141,7 @@ while read -r program how sources; do
 	[[ -z ${FC_RELINKED_ONLY:-} || " $FC_RELINKED_ONLY " == *" $program "* ]] || continue
 	programs+=("$program")
 	began=$SECONDS
-	for build in $builds; do
+	for build in $(builds_for "$how"); do
 		d=$TESTDIR/run/$build/$program stock=
 		bin=$(basename "${sources%%.c*}") && bin=$TESTDIR/bin/$build/$bin
 		mkdir -p "${bin%/*}" "$TESTDIR/run/$build"
@@ -154,7 +166,7 @@ echo
 for program in "${programs[@]}"; do
 	printf '%-12s' "$program"
 	for build in $builds; do
-		printf ' %-15s' "${result[$build/$program]}"
+		printf ' %-15s' "${result[$build/$program]:--}"
 	done
 	echo
 done
