@@ -34,6 +34,9 @@
 
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
 #define SCRIPT_DEPTH 4
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000 /* Linux 6.14 */
+#endif
 #define PROGRAM_VARIABLE "FARCALL_PROGRAM="
 #define END(array) ((array) + sizeof(array))
 
@@ -349,6 +352,20 @@ static char *skip(char *s)
 	return s;
 }
 
+/* Whether somebody has the script open for writing, which its interpreter would not be refused for. Older kernels cannot be asked. */
+static bool is_busy(long fd)
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+
+	if (handed < 0)
+		return false;
+	long r = fc_call(SYS_execveat, handed, "", NULL, NULL, AT_EMPTY_PATH | AT_EXECVE_CHECK);
+	shim_done_with(p, handed);
+	return r == -ETXTBSY;
+}
+
 /* The path by which the interpreter of a script finds it. Null: it will not, for the descriptor in it is closed by then. */
 static const char *name_of_script(const struct image *im, const struct exec_memory *m)
 {
@@ -410,7 +427,7 @@ static int look_remote(struct image *im, struct exec_memory *m)
 	if (n >= 0) {
 		line[n] = 0;
 		if (n > 2 && line[0] == '#' && line[1] == '!') {
-			r = use_interpreter(im, m);
+			r = is_busy(fd) ? -ETXTBSY : use_interpreter(im, m);
 		} else {
 			r = im->fd = obtain(fd, size);
 			int kind = r < 0 ? r : fc_elf_kind(r);

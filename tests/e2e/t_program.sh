@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# programs and scripts that are on an export: what they are told of themselves (h_program.c), and that they are busy, as natively
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen a program is run from a copy"
+program=$(helper e2e/h_program) || exit 77
+
+# In a directory with the program: prints what can be seen, paths as they are there.
+cat >"$TESTDIR/script" <<'END'
+cd "$1" || exit
+ln -s p link; mkdir d; cp p d/sleep
+./p; "$PWD/p" a b; ./link; (cd d; ../p); PATH=$PWD:$PATH p; env -i ./p
+(exec -a other ./p); python3 -c 'import os; os.posix_spawn("./p", ["spawned"], os.environ); os.wait()'
+printf '#!/bin/sh\n[ $# = 1 ] || cat /proc/$$/comm; echo $0 $#\n' >s; chmod 755 s
+./s 1 2; ./p descriptors s
+chmod 111 d/sleep; d/sleep; chmod 644 d/sleep; d/sleep; echo "rc $?"
+(exec 9>>p; ./p); echo "busy: rc $?"; (exec 9>>s; ./s); echo "busy script: rc $?"
+cp /bin/sleep d/long; d/long 5 & sleep 0.3
+(echo x >>d/long); echo "running: rc $?"; cp s d/long; echo "rc $?"; kill $!; wait $! 2>/dev/null; cp s d/long && d/long
+END
+mkdir "$TESTDIR/native"
+cp "$program" "$TESTDIR/native/p"
+far_begin
+cp "$program" "$TESTDIR/far/p"
+bash "$TESTDIR/script" "$TESTDIR/native" >"$TESTDIR/out.native" 2>"$TESTDIR/err"
+far bash "$TESTDIR/script" "$far" >"$TESTDIR/out.far" 2>>"$TESTDIR/err"
+sed -i "s|$TESTDIR/native|$far|g" "$TESTDIR/out.native"
+check "as natively" diff "$TESTDIR/out.native" "$TESTDIR/out.far"
+check "something is said" test "$(grep -c 'exe /data/' "$TESTDIR/out.far")" -gt 8
+
+far_options=:nomap
+far_begin
+cp "$program" "$TESTDIR/far/p"
+check "a copy, where nothing is handed over" test "$(far "$far/p" x | cut -d' ' -f1-2)" = "$far/p 2:"
+far_end
+finish
