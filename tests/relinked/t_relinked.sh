@@ -31,6 +31,11 @@ small       files    e2e/h_small.c
 table       files    e2e/h_table.c
 threads     files    e2e/h_threads.c
 wide        files    preload/h_wide.c
+fifo        handed   e2e/h_fifo.c
+mapped      handed   e2e/h_mmap.c
+passing     handed   e2e/h_passing.c
+sockets     handed   e2e/h_sockets.c
+watch       handed   e2e/h_watch.c
 hook        prints   preload/h_hook.c -fexceptions
 segv        prints   preload/h_signals.c
 unhooked    prints   preload/h_unhooked.c
@@ -77,6 +82,14 @@ run_files()
 	[[ ! $stock ]] || log=$d/log try "natively in the stock library" timeout -k 5 100 "$stock" "$d/stock" native || return
 	log=$d/log try natively timeout -k 5 100 "$bin" "$d/native" native || return
 	log=$d/log try remotely timeout -k 5 100 "$FARCALL" run -v "$d/remote:/data:nomap" -- "$bin" /data remote
+}
+
+# The same where files are handed over.
+run_handed()
+{
+	mkdir -p "$d/native" "$d/remote"
+	log=$d/log try natively timeout -k 5 100 "$bin" "$d/native" native || return
+	log=$d/log try remotely timeout -k 5 100 env -u FC_NOMAP "$FARCALL" run -v "$d/remote:/data" -- "$bin" /data remote
 }
 
 run_prints()
