@@ -167,6 +167,7 @@ static int process_init(struct shim_process *p)
 	p->fd = (uint64_t *)table;
 	p->umask = (uint32_t)mask;
 	p->cwd_domain = -1;
+	p->sink = -1;
 	shim_files_init(&p->files);
 	p->pid = (int)fc_call(SYS_getpid);
 	for (int i = 0; i < SHIM_HIDDEN; i++)

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/aio_abi.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -97,23 +96,6 @@ long shim_do_local(long nr, long a[6])
 }
 
 /* ---- descriptors in other structures ---- */
-
-/* Requests before the first about a remote file are taken; that one is refused as a file system without them does. */
-long shim_do_io_submit(long nr, long a[6])
-{
-	struct iocb *const *list = (struct iocb *const *)a[2], *one;
-	long b[6] = { a[0], a[1], a[2] }, n = 0;
-	uint32_t fd;
-
-	while (n < a[1] && !fc_copy_from_user(&one, &list[n], sizeof one) &&
-	       !fc_copy_from_user(&fd, &one->aio_fildes, sizeof fd) && !shim_fd_get(shim_process(), (int)fd))
-		n++;
-	if (likely(n >= a[1]) || fc_copy_from_user(&one, &list[n], sizeof one) ||
-	    fc_copy_from_user(&fd, &one->aio_fildes, sizeof fd))
-		return shim_native(nr, a);
-	b[1] = n;
-	return n ? shim_native(nr, b) : -EINVAL;
-}
 
 /* KCMP_FILE of this process' own descriptors: all placeholders are one file to the kernel. As without this call. */
 long shim_do_kcmp(long nr, long a[6])

@@ -149,6 +149,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	settle(p);
 	p = &shim.process;
 	p->beyond.word = 0;
+	shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {

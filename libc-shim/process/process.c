@@ -126,6 +126,10 @@ static void renumber(struct shim_process *p, int old, int now)
 		fc_store(&p->placeholder, now);
 	if (shim.trace_fd == old)
 		shim.trace_fd = now;
+	shim_lock(&shim.aio_lock, &saved);
+	if (p->sink == old)
+		fc_store(&p->sink, now);
+	shim_unlock(&shim.aio_lock, &saved);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		shim_lock(&p->session[d].lock, &saved);
 		if (p->session[d].sock == old)

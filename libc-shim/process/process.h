@@ -37,6 +37,7 @@ struct shim_process {
 	uint64_t cwd_file; /* its record, as in a word */
 	struct shim_files files;
 	int placeholder; /* descriptor of the empty directory, one of the hidden ones */
+	int sink;        /* /dev/zero, one of the hidden ones, under shim.aio_lock; -1 = not needed so far */
 	uint32_t umask;
 	int hidden[SHIM_HIDDEN]; /* the shim's own descriptors, -1 = none */
 	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */

@@ -5,7 +5,6 @@
  */
 #include "e2e.h"
 
-#include <linux/aio_abi.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
 #include <poll.h>
@@ -156,21 +155,10 @@ static void addresses(void)
 
 static void structures(void)
 {
-	struct iocb one[2] = { { .aio_lio_opcode = IOCB_CMD_FSYNC }, { .aio_lio_opcode = IOCB_CMD_FSYNC } };
-	struct iocb *list[] = { &one[0], &one[1] };
 	int local = open("/tmp", O_TMPFILE | O_RDWR, 0600), self = (int)syscall(SYS_pidfd_open, getpid(), 0),
 	    other = dup(file), fd;
-	aio_context_t io = 0;
 	int separate = open(in_dir("f"), O_RDWR);
 
-	if (syscall(SYS_io_setup, 4, &io) == 0 && e2e_remote) {
-		one[0].aio_fildes = (uint32_t)file;
-		FAILS(syscall(SYS_io_submit, io, 1L, list), EINVAL);
-		one[0].aio_fildes = (uint32_t)local;
-		one[0].aio_lio_opcode = IOCB_CMD_PREAD;
-		one[1].aio_fildes = (uint32_t)file;
-		EQUAL(syscall(SYS_io_submit, io, 2L, list), 1);
-	}
 	if (syscall(SYS_kcmp, getpid(), getpid(), 0, local, local) == 0) {
 		EQUAL(syscall(SYS_kcmp, getpid(), getpid(), 0, file, file), 0);
 		if (e2e_remote)
