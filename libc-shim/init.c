@@ -210,6 +210,7 @@ static int start(const char *dir, char **envp)
 	shim.strict = is_set(envp, "FARCALL_STRICT");
 	shim.check = is_set(envp, "FARCALL_CHECK");
 	shim.no_stream = is_set(envp, "FARCALL_NO_STREAM");
+	shim.io_uring = !shim_strcmp(variable(envp, "FARCALL_IO_URING") ?: "", "local");
 	int policy = fc_spin_policy_find(variable(envp, "FARCALL_SPIN") ?: "");
 	if (policy >= 0)
 		fc_spin_policy = (enum fc_spin_policy)policy;

@@ -36,6 +36,7 @@ struct shim_globals {
 	uint64_t placeholder_dev, placeholder_ino;
 	int hidden_base; /* our own descriptors are moved to this number or higher */
 	bool strict, check, no_stream;
+	bool io_uring; /* the program may have rings, of which we know nothing */
 	/* iocbs of the program's may have contents of ours, and nobody is told that one is complete: calls/aio.c */
 	struct shim_lock aio_lock;
 	uint32_t ending; /* the process whose end has begun: no remote call of its returns any more; 0 = none */

@@ -97,6 +97,15 @@ long shim_do_local(long nr, long a[6])
 
 /* ---- descriptors in other structures ---- */
 
+/*
+ * A ring is the kernel's alone: what is put into it nobody sees. So there is none, as in many a container, and programs do without, unless
+ * they are to have it for what is not remote.
+ */
+long shim_do_io_uring_setup(long nr, long a[6])
+{
+	return shim.io_uring ? shim_native_fd(nr, a) : -ENOSYS;
+}
+
 /* KCMP_FILE of this process' own descriptors: all placeholders are one file to the kernel. As without this call. */
 long shim_do_kcmp(long nr, long a[6])
 {
