@@ -20,6 +20,7 @@
 #include <linux/aio_abi.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -36,6 +37,7 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
+#define RW_MAX 0x7ffff000u /* the kernel's own limit for one transfer */
 #define RING_MAGIC 0xa10a10a1u
 #define RING_MAX (1u << 24) /* events; the kernel allows fewer */
 #define NOTES 64
@@ -388,9 +390,36 @@ static bool refused(const struct iocb *io, long *r)
 	return true;
 }
 
+/*
+ * More than there is room for in the data area is moved in parts, of whole chunks, which read and write say. Who submits does not reckon with
+ * that: so on to the end, unless it is a limit that another write would be told of with a signal.
+ */
+static long transfer_whole(const struct iocb *io)
+{
+	struct rlimit64 limit = { RLIM64_INFINITY, RLIM64_INFINITY };
+	long r = transfer_call(io, true), more = r;
+	struct iocb rest = *io;
+
+	if (vectored(io))
+		return r;
+	if (rest.aio_nbytes > RW_MAX)
+		rest.aio_nbytes = RW_MAX;
+	while (more > 0 && more % FC_CHUNK == 0 && more < (long)rest.aio_nbytes) {
+		if (writes(io) && fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) == 0 &&
+		    limit.rlim_cur != RLIM64_INFINITY)
+			break;
+		rest.aio_buf += (uint64_t)more;
+		rest.aio_nbytes -= (uint64_t)more;
+		rest.aio_offset += more;
+		more = transfer_call(&rest, true);
+		r += more > 0 ? more : 0;
+	}
+	return r;
+}
+
 static struct outcome transfer(const struct iocb *io)
 {
-	long wrong = transfer_check(io), r = wrong ? file_check(io) : transfer_call(io, true);
+	long wrong = transfer_check(io), r = wrong ? file_check(io) : transfer_whole(io);
 
 	if (!wrong && r == -ESPIPE)
 		r = transfer_call(io, false);

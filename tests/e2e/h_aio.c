@@ -21,6 +21,7 @@
 #define IOCB_FLAG_IOPRIO 2
 #endif
 #define DATA 0xfeed
+#define LARGE (30ul << 20)
 
 static aio_context_t ctx;
 static int file, local;
@@ -73,13 +74,15 @@ static struct iocb make(int op, int fd, void *buf, size_t n, int64_t offset)
 			      .aio_offset = offset };
 }
 
+struct ring {
+	unsigned id, nr, head, tail, magic, compatible, incompatible, header;
+	struct io_event e[];
+};
+
 /* the result in the ring that belongs to the newest event, whoever has taken it */
 static long in_ring(aio_context_t c)
 {
-	const struct {
-		unsigned id, nr, head, tail, magic, compatible, incompatible, header;
-		struct io_event e[];
-	} *ring = (void *)c;
+	const struct ring *ring = (void *)c;
 
 	return ring->e[(ring->tail + ring->nr - 1) % ring->nr].res;
 }
@@ -330,11 +333,11 @@ static void lists(void)
 	memcpy(page, &fixed, sizeof fixed);
 	mprotect(page, 4096, PROT_READ);
 	printf("read-only iocb: %s\n", said(submit(ctx, 1, &in_page)));
+	EQUAL(pread(file, piece[0], 5, 0), 5);
+	printf("written: %d\n", !memcmp(piece[0], "never", 5));
 	mprotect(page, 4096, PROT_READ | PROT_WRITE);
 	show_at("odd address", &io[0], (struct iocb *)(page + 3));
 	munmap(page, 4096);
-	EQUAL(pread(file, piece[0], 5, 0), 5);
-	printf("written: %d\n", !memcmp(piece[0], "never", 5));
 }
 
 /* What is not taken because there is no room has not been done. */
@@ -382,6 +385,24 @@ static void too_large(bool on)
 	EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+/* A program takes an event out of the ring itself, and uses the iocb again. */
+static void ring_taken(void)
+{
+	struct iocb io = make(IOCB_CMD_PWRITE, file, buffer, 10, 3 << 20), *list = &io;
+	volatile struct ring *ring = (void *)ctx;
+	struct io_event e;
+
+	EQUAL(submit(ctx, 1, &list), 1);
+	while (ring->head == ring->tail)
+		sched_yield();
+	printf("taken from the ring: %s\n", said((long)ring->e[ring->head].res));
+	ring->head = (ring->head + 1) % ring->nr;
+	io = make(IOCB_CMD_PREAD, file, NOWHERE, 10, 0);
+	EQUAL(submit(ctx, 1, &list), 1);
+	EQUAL(events(ctx, 1, 1, &e), 1);
+	printf("then: %s\n", said((long)e.res));
+}
+
 static void errors(void)
 {
 	const int direct = open(in_dir("f"), O_RDWR | O_DIRECT);
@@ -391,6 +412,7 @@ static void errors(void)
 	show("too large", make(IOCB_CMD_PWRITE, file, buffer, 10, 3 << 20));
 	show("partly too large", make(IOCB_CMD_PWRITE, file, buffer, 10, (2 << 20) - 4));
 	printf("signals: %d\n", (int)signals);
+	ring_taken();
 	too_large(false);
 	show("not too large", make(IOCB_CMD_PWRITE, file, buffer, 10, 3 << 20));
 	show("aligned", make(IOCB_CMD_PREAD, direct, buffer, 4096, 0));
@@ -398,6 +420,18 @@ static void errors(void)
 	show("not aligned, length", make(IOCB_CMD_PREAD, direct, buffer, 100, 0));
 	show("not aligned, memory", make(IOCB_CMD_PREAD, direct, buffer + 1, 4096, 0));
 	show("not aligned, write", make(IOCB_CMD_PWRITE, direct, buffer + 1, 4096, 0));
+	char *large = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < LARGE; i += 4096)
+		large[i] = (char)(i / 4096);
+	show("aligned and large, write", make(IOCB_CMD_PWRITE, direct, large, LARGE, 4096));
+	memset(large, 0xff, LARGE);
+	show("aligned and large", make(IOCB_CMD_PREAD, direct, large, LARGE, 4096));
+	for (size_t i = 0; i < LARGE; i += 4096)
+		if (large[i] != (char)(i / 4096)) {
+			CHECK(!"the large one is what was written");
+			break;
+		}
+	munmap(large, LARGE);
 	close(direct);
 }
 
