@@ -15,6 +15,7 @@ unset FC_TEST_LONG
 # NAME HOW SOURCE|OPTION...: run_HOW says how it is run. Not here: what is linked with the domain, the command or Debian's libraries (t_execute,
 # t_scribble, test_path, test_sites, ...), for these are never relinked.
 table='
+aio         files    e2e/h_aio.c
 append      files    e2e/h_append.c
 cancel      files    e2e/h_cancel.c
 deep        files    e2e/h_deep.c
