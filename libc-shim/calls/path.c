@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <utime.h>
 
@@ -19,6 +20,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/path_text.h"
+#include "libc-shim/calls/procfs.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
@@ -80,6 +82,10 @@ struct path_call {
 	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
 	bool rewritten[2];  /* no longer what the caller passed: an absolute path of ours */
 	struct shim_route route[2];
+	struct shim_frame *frame;
+	bool answered; /* by other calls: */
+	int64_t answer;
+	int ran_in;
 };
 
 static bool followed(const struct path_call *pc)
@@ -113,38 +119,6 @@ static bool is_named(const struct path_call *pc, int k)
 	return k == 1 || pc->row->follow == FC_FOLLOW_NAMES;
 }
 
-/* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
-static int take_number(const char *s, const char **end)
-{
-	int n = 0;
-
-	if (*s < '0' || *s > '9')
-		return -1;
-	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
-		n = n * 10 + (*s++ - '0');
-	*end = s;
-	return *s && *s != '/' ? -1 : n;
-}
-
-/* The descriptor that a path like /proc/self/fd/N or /dev/stdin names, and what follows it; -1 if it names none. */
-static int descriptor_of(const char *path, const char **end)
-{
-	static const char *const base[] = { "/proc/self/fd/", "/dev/fd/", "/proc/thread-self/fd/" };
-	static const char *const standard[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
-
-	for (int i = 0; i < 3; i++) {
-		if (shim_starts_with(path, base[i]))
-			return take_number(path + strlen(base[i]), end);
-		*end = path + strlen(standard[i]);
-		if (shim_strcmp(path, standard[i]) == 0)
-			return i;
-	}
-	if (!shim_starts_with(path, "/proc/") || take_number(path + 6, end) != fc_call(SYS_getpid) ||
-	    !shim_starts_with(*end, "/fd/"))
-		return -1;
-	return take_number(*end + 4, end);
-}
-
 static struct open_how open_how(const struct path_call *pc)
 {
 	struct open_how how = { 0 };
@@ -160,35 +134,6 @@ static struct open_how open_how(const struct path_call *pc)
 static bool in_root(const struct path_call *pc)
 {
 	return pc->row->nr == SYS_openat2 && (open_how(pc).resolve & RESOLVE_IN_ROOT);
-}
-
-/* If path k names a remote descriptor through /proc or /dev, make it the domain's name for that. */
-static void take_descriptor(struct path_call *pc, int k)
-{
-	char *path = pc->path[k], number[24], *digits;
-	const char *rest;
-	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && !in_root(pc) ? descriptor_of(path, &rest) : -1;
-	uint64_t w = fd < 0 ? 0 : shim_fd_get(pc->p, fd);
-
-	if (!w)
-		return;
-	pc->descriptor[k] = true;
-	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
-	if (*rest == '/') { /* through a directory */
-		while (*rest == '/')
-			rest++;
-		if (!*rest)
-			rest = ".";
-
-		for (size_t i = 0, n = strlen(rest); i <= n; i++)
-			path[i] = rest[i];
-		pc->route[k].dirfd = shim_fd_number(w);
-		return;
-	}
-	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
-	number[sizeof number - 1] = 0;
-	memcpy(path, "/proc/self/fd/", 14);
-	memcpy(path + 14, digits, strlen(digits) + 1);
 }
 
 static bool is_remote_text(const struct path_call *pc, int k)
@@ -220,7 +165,6 @@ static int take_paths(struct path_call *pc)
 		long n = fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX);
 		if (n < 0)
 			return k && is_remote_text(pc, 0) ? (int)n : 1;
-		take_descriptor(pc, k);
 	}
 	return 0;
 }
@@ -234,16 +178,223 @@ static void route_all(struct path_call *pc)
 			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
 }
 
-/* Walk the paths that are local so far. 1 if one has entered a mount, 0 if none, or -errno. */
-static int walk_all(struct path_call *pc)
+/* ---- links in /proc ---- */
+
+static bool has_dirfd(const struct path_call *pc, int k)
+{
+	return pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD;
+}
+
+static int64_t answer(struct path_call *pc, int64_t result)
+{
+	pc->answered = true;
+	pc->answer = result;
+	return 0;
+}
+
+/* What a call of the application's own does with a descriptor, instead of with path 0, which leads to it. */
+static long by_descriptor(const struct path_call *pc, int fd)
+{
+	long a[6] = { fd, pc->a[1], pc->a[2], pc->a[3], pc->a[4] };
+
+	switch (pc->row->nr) {
+	case SYS_statfs:
+		return fc_dispatch(SYS_fstatfs, a);
+	case SYS_chdir:
+		return fc_dispatch(SYS_fchdir, a);
+	case SYS_setxattr:
+		return fc_dispatch(SYS_fsetxattr, a);
+	case SYS_getxattr:
+		return fc_dispatch(SYS_fgetxattr, a);
+	case SYS_listxattr:
+		return fc_dispatch(SYS_flistxattr, a);
+	case SYS_removexattr:
+		return fc_dispatch(SYS_fremovexattr, a);
+	case SYS_truncate:
+		return fc_dispatch(SYS_ftruncate, a);
+	default:
+		return -ENOSYS;
+	}
+}
+
+/* One more descriptor of the same file, for the time of the call. */
+static long reopen(struct path_call *pc, int k, int fd, long flags)
+{
+	char path[48] = "/proc/self/fd/", digits[24];
+	long a[6] = { AT_FDCWD, (long)path, flags | O_CLOEXEC }, r;
+
+	digits[sizeof digits - 1] = 0;
+	char *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
+	memcpy(path + strlen(path), number, strlen(number) + 1);
+	if (fd == AT_FDCWD)
+		a[1] = (long)".";
+	shim_self()->for_us = true;
+	r = fc_dispatch(SYS_openat, a);
+	shim_self()->for_us = false;
+	if (r >= 0)
+		pc->frame->borrowed[k] = (int)r;
+	return r;
+}
+
+/* A call whose row has no directory, on what path 0 leads to. */
+static long by_path(struct path_call *pc, int fd)
+{
+	const bool truncates = pc->row->nr == SYS_truncate;
+	long stat[6] = { fd, 0 }, r = -EBADF;
+	struct stat st;
+
+	stat[1] = (long)&st;
+	if (!truncates)
+		r = by_descriptor(pc, fd);
+	if (r != -EBADF)
+		return r;
+	/* it is O_PATH, or needs to be open for writing: that of another may be */
+	r = fc_dispatch(SYS_fstat, stat);
+	if (r == 0 && !S_ISREG(st.st_mode) && (truncates || !S_ISDIR(st.st_mode)))
+		return S_ISDIR(st.st_mode) ? -EISDIR : truncates ? -EINVAL : -EOPNOTSUPP;
+	if (r == 0)
+		r = reopen(pc, 0, fd, (truncates ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
+	return r < 0 ? r : by_descriptor(pc, (int)r);
+}
+
+/* Path k is what descriptor `fd`, a remote one, refers to: the domain's name for that. */
+static void name_descriptor(struct path_call *pc, int k, int fd)
+{
+	char number[24], *digits, *path = pc->path[k];
+	uint64_t w = shim_fd_get(pc->p, fd);
+
+	pc->descriptor[k] = true;
+	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
+	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
+	number[sizeof number - 1] = 0;
+	memcpy(path, "/proc/self/fd/", 14);
+	memcpy(path + 14, digits, strlen(digits) + 1);
+}
+
+/* Path k goes on at `fd`, a remote directory: for a call that has no directory beside its path, at that one's own path. */
+static int64_t begin_at(struct path_call *pc, int k, int fd)
+{
+	char *path = pc->path[k], *text = pc->scratch + 2 * FC_PATH_MAX, link[48] = "/proc/self/fd/";
+	long a[6] = { AT_FDCWD, (long)link, (long)text, FC_PATH_MAX };
+	size_t skip = 0;
+
+	while (path[skip] == '/')
+		skip++;
+	pc->dirfd[k] = fd;
+	if (!path[skip])
+		skip--, path[skip] = '.';
+	if (has_dirfd(pc, k) || fd == AT_FDCWD) {
+		for (size_t i = 0, n = strlen(path + skip); i <= n; i++)
+			path[i] = path[skip + i];
+		return 0;
+	}
+	char digits[24], *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
+	digits[sizeof digits - 1] = 0;
+	memcpy(link + strlen(link), number, strlen(number) + 1);
+	long n = fc_dispatch(SYS_readlinkat, a);
+	if (n < 0)
+		return n;
+	if ((size_t)n + 1 + strlen(path + skip) >= FC_PATH_MAX)
+		return -ENAMETOOLONG;
+	text[n] = '/';
+	memcpy(text + n + 1, path + skip, strlen(path + skip) + 1);
+	memcpy(path, text, strlen(text) + 1);
+	pc->dirfd[k] = AT_FDCWD;
+	return 0;
+}
+
+/* Is it the remote file that a call means by a path that ends at a link, and not the link itself, which is a local file? */
+static bool means_file(const struct path_call *pc, int k, const struct shim_link *link)
+{
+	const unsigned nr = pc->row->nr;
+
+	if (link->kind == SHIM_LINK_INFO)
+		return nr == SYS_openat && !(pc->a[2] & (O_ACCMODE | O_PATH | O_DIRECTORY)) &&
+		       (pc->a[2] & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+	if (is_named(pc, k))
+		return false;
+	if (pc->follow[k] || nr == SYS_readlinkat)
+		return true;
+	/* its mode is how the file is open */
+	return link->own && link->kind == SHIM_LINK_FD && (nr == SYS_newfstatat || nr == SYS_statx);
+}
+
+/* The descriptor of this process for what a link leads to, for the time of the call if it has none; AT_FDCWD; or -errno. */
+static long link_descriptor(struct path_call *pc, int k, const struct shim_link *link)
+{
+	if (!link->own)
+		return -ENOENT;
+	if (link->kind == SHIM_LINK_CWD)
+		return link->whole && pc->row->nr == SYS_readlinkat ? reopen(pc, k, AT_FDCWD, O_PATH) : AT_FDCWD;
+	return shim_fd_get(pc->p, link->number) ? link->number : -ENOENT;
+}
+
+/* Path k leads through, or to, something remote that a process has open. */
+static int64_t take_link(struct path_call *pc, int k, const struct shim_link *link)
+{
+	const uint64_t confined = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_NO_XDEV;
+	long fd;
+
+	if ((open_how(pc).resolve & confined) || (link->whole && !means_file(pc, k, link))) {
+		pc->route[k].unsure = false; /* the local kernel knows */
+		return 0;
+	}
+	fd = link_descriptor(pc, k, link);
+	if (fd < 0 && fd != AT_FDCWD)
+		return fd;
+	if (link->kind == SHIM_LINK_INFO)
+		return answer(pc, shim_procfs_open_info(link, (int)fd, -1, -1, pc->a[2]));
+	if (link->whole && fd != AT_FDCWD) {
+		if (!has_dirfd(pc, k)) {
+			pc->ran_in = (int)shim_fd_domain(shim_fd_get(pc->p, fd));
+			return answer(pc, by_path(pc, (int)fd));
+		}
+		name_descriptor(pc, k, (int)fd);
+		return 1;
+	}
+	if (link->whole) {
+		pc->path[k][0] = '.';
+		pc->path[k][1] = 0;
+	}
+	int64_t r = begin_at(pc, k, (int)fd);
+	if (r == 0)
+		shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
+	return r < 0 ? r : pc->route[k].domain < 0 ? -ENOENT : 1;
+}
+
+/* Follow links of the local file system in path k. */
+static int64_t walk(struct path_call *pc, int k)
+{
+	struct shim_route *r = &pc->route[k];
+	const char *rest;
+
+	if (shim_procfs_own(pc->p, pc->path[k], &r->link, &rest)) {
+		r->link.whole = !*rest;
+		for (size_t i = 0, n = strlen(rest); *rest && i <= n; i++)
+			pc->path[k][i] = rest[i];
+		return 0;
+	}
+	return shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX, r);
+}
+
+/* Walk the paths that are local so far. 1 if one has turned out to be remote, 0 if none, or -errno; or the call has been answered. */
+static int64_t walk_all(struct path_call *pc)
 {
 	int entered = 0;
 
 	for (int k = 0; k < pc->paths; k++) {
 		if (pc->route[k].domain >= 0 || !pc->route[k].unsure)
 			continue;
-		int r = shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX,
-					&pc->route[k]);
+		int64_t r = walk(pc, k);
+		const struct shim_link link = pc->route[k].link;
+		if (r == 0 && link.kind != SHIM_LINK_NONE) {
+			r = take_link(pc, k, &link);
+			if (r == 1)
+				entered = 1;
+			if (r < 0 || pc->answered)
+				return r;
+			continue;
+		}
 		if (r < 0)
 			return r;
 		if (pc->route[k].domain >= 0) {
@@ -268,14 +419,105 @@ static bool unsure(const struct path_call *pc)
 	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
 }
 
-/* Would the local kernel do harm, or answer from what a mount covers, if the path led into one? */
+static bool has_remote(const struct shim_process *p)
+{
+	return fc_load(&p->fd_count) || p->cwd_domain >= 0;
+}
+
+/* The directory of path k, in scratch memory; "" if the path is a name alone. */
+static char *parent(const struct path_call *pc, int k)
+{
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
+
+	memcpy(copy, pc->path[k], n);
+	copy[n] = 0;
+	return copy;
+}
+
+/* Is it a placeholder, or something in one, that the call would be about with path k, which is local by its text? */
+static bool meets_placeholder(const struct path_call *pc, int k)
+{
+	const char *path = pc->path[k];
+	bool named = is_named(pc, k);
+	struct stat st;
+
+	if (pc->route[k].domain >= 0 || !pc->route[k].unsure || (!named && !pc->follow[k]))
+		return false;
+	if (named)
+		path = parent(pc, k);
+	return *path && fc_call(SYS_newfstatat, pc->dirfd[k], path, &st, 0) == 0 && st.st_dev == shim.placeholder_dev &&
+	       st.st_ino == shim.placeholder_ino;
+}
+
+/* A call whose answer says that it was about a placeholder: it is looked at afterwards (is_doubtful). */
+static bool shows_placeholder(const struct path_call *pc)
+{
+	const unsigned nr = pc->row->nr;
+
+	return nr == SYS_newfstatat || nr == SYS_statx || nr == SYS_readlinkat || pc->row->effect == FC_EFFECT_OPENS;
+}
+
+/* Would the local kernel do harm, or answer from what a mount covers, or of a placeholder, if the path led into one? */
 static bool must_walk_first(const struct path_call *pc)
 {
 	if (shim.config.covers)
 		return true;
+	for (int k = 0; k < pc->paths; k++)
+		if (pc->route[k].domain < 0 && pc->route[k].unsure && shim_procfs_may(pc->path[k]))
+			return true;
 	if (pc->row->nr == SYS_openat)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];
-	return pc->row->nr == SYS_openat2;
+	if (pc->row->nr == SYS_openat2)
+		return true;
+	if (shows_placeholder(pc) || !has_remote(pc->p))
+		return false;
+	return meets_placeholder(pc, 0) || (pc->paths > 1 && meets_placeholder(pc, 1));
+}
+
+static bool is_placeholder_stat(const void *user)
+{
+	struct stat st;
+
+	return !fc_copy_from_user(&st, user, sizeof st) && st.st_dev == shim.placeholder_dev &&
+	       st.st_ino == shim.placeholder_ino;
+}
+
+static bool is_placeholder_statx(const void *user)
+{
+	struct statx st;
+
+	return !fc_copy_from_user(&st, user, sizeof st) && st.stx_ino == shim.placeholder_ino &&
+	       makedev(st.stx_dev_major, st.stx_dev_minor) == shim.placeholder_dev;
+}
+
+static bool is_placeholder_text(const struct path_call *pc, long n)
+{
+	char text[FC_PREFIX_MAX];
+	long most = n < (long)sizeof text ? n : (long)sizeof text;
+
+	return !fc_copy_from_user(text, (const void *)pc->a[2], (size_t)most) &&
+	       shim_procfs_is_text(text, most, pc->a[3]);
+}
+
+/* The local kernel has answered: may that be about a placeholder, or a path that enters a mount where it sees nothing? */
+static bool is_doubtful(const struct path_call *pc, long r)
+{
+	if (r < 0)
+		return r == -ENOENT || (r == -EISDIR && pc->row->effect != FC_EFFECT_READS);
+	switch (pc->row->nr) {
+	case SYS_newfstatat:
+		return is_placeholder_stat((void *)pc->a[2]);
+	case SYS_statx:
+		return is_placeholder_statx((void *)pc->a[4]);
+	case SYS_readlinkat:
+		return is_placeholder_text(pc, r);
+	case SYS_openat:
+	case SYS_openat2:
+		return has_remote(pc->p) && shim_is_placeholder((int)r);
+	default:
+		return false;
+	}
 }
 
 static long run_local(struct path_call *pc, long native_nr, const long native_a[6])
@@ -431,17 +673,6 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	return r;
 }
 
-/* The directory of path k, in scratch memory; "" if the path is a name alone. */
-static char *parent(const struct path_call *pc, int k)
-{
-	char *copy = pc->scratch + 2 * FC_PATH_MAX;
-	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
-
-	memcpy(copy, pc->path[k], n);
-	copy[n] = 0;
-	return copy;
-}
-
 /*
  * Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. Asked by a stat, of its directory if
  * the name is the call's: a stat would follow a link before a slash, and `..`.
@@ -529,26 +760,45 @@ static long refuse_mixed(const struct path_call *pc)
 	return r < 0 ? r : -EXDEV;
 }
 
+/* What the local kernel says; FC_CONTINUE: it is not its affair. */
+static int64_t try_local(struct path_call *pc, long native_nr, const long native_a[6])
+{
+	long r = run_local(pc, native_nr, native_a);
+	int64_t walked;
+
+	if (likely(!is_doubtful(pc, r)))
+		return r;
+	if (pc->row->nr == SYS_readlinkat && !pc->path[0][0])
+		pc->route[0].unsure = true; /* the link that a descriptor is of */
+	if (!unsure(pc))
+		return r;
+	walked = walk_all(pc);
+	if (walked == 0 && !pc->answered)
+		return r;
+	if (r >= 0 && pc->row->effect == FC_EFFECT_OPENS)
+		fc_call(SYS_close, r);
+	return walked < 0 && !pc->answered ? (r < 0 ? r : walked) : FC_CONTINUE;
+}
+
 static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
-		int walked;
 		int64_t r;
 
 		route_all(pc);
-		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (walked = walk_all(pc)) < 0)
-			return walked;
+		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (r = walk_all(pc)) < 0)
+			return (long)r;
 		*domain = -1;
-		if (all_local(pc)) {
-			r = run_local(pc, native_nr, native_a);
-			if (r != -ENOENT || !unsure(pc))
-				return r;
-			walked = walk_all(pc);
-			if (walked <= 0)
-				return r;
+		if (all_local(pc) && !pc->answered) {
+			r = try_local(pc, native_nr, native_a);
+			if (r != FC_CONTINUE)
+				return (long)r;
 		}
-		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
+		if (!pc->answered && pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
 			return -ELOOP;
+		*domain = pc->ran_in;
+		if (pc->answered)
+			return (long)pc->answer;
 		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain) {
 			int k = 0;
 
@@ -568,10 +818,22 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 	return -ELOOP;
 }
 
+/* What was made for the time of the call. */
+static void give_back(struct shim_frame *f)
+{
+	for (int k = 0; k < 2; k++) {
+		int fd = f->borrowed[k];
+
+		f->borrowed[k] = -1;
+		if (fd >= 0)
+			shim_close_untold(fd);
+	}
+}
+
 long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
 {
-	struct path_call pc = { .row = row, .p = shim_process() };
 	struct shim_frame *f = shim_frame_begin();
+	struct path_call pc = { .row = row, .p = shim_process(), .frame = f, .ran_in = -1 };
 	int ran_in = -1;
 	long r;
 
@@ -585,6 +847,7 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 		r = run(&pc, f, native_nr, native_a, &ran_in);
 	else if (r > 0)
 		r = shim_native(native_nr, native_a);
+	give_back(f);
 	shim_frame_end(f);
 	if (domain)
 		*domain = ran_in;
