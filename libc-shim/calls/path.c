@@ -18,6 +18,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
+#include "libc-shim/calls/other.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
@@ -296,6 +297,9 @@ static int64_t begin_at(struct path_call *pc, int k, int fd)
 		return n;
 	if ((size_t)n + 1 + strlen(path + skip) >= FC_PATH_MAX)
 		return -ENAMETOOLONG;
+	text[n] = 0;
+	if (shim_path_goes_up(text)) /* the domain's word, and `..` would be ours */
+		return -ENOENT;
 	text[n] = '/';
 	memcpy(text + n + 1, path + skip, strlen(path + skip) + 1);
 	memcpy(path, text, strlen(text) + 1);
@@ -320,10 +324,15 @@ static bool means_file(const struct path_call *pc, int k, const struct shim_link
 }
 
 /* The descriptor of this process for what a link leads to, for the time of the call if it has none; AT_FDCWD; or -errno. */
-static long link_descriptor(struct path_call *pc, int k, const struct shim_link *link)
+static long link_descriptor(struct path_call *pc, int k, const struct shim_link *link, struct shim_other *o)
 {
-	if (!link->own)
-		return -ENOENT;
+	if (!link->own) {
+		long fd = (pc->p = shim_process_own()) ? shim_other_open(pc->p, link, o) : -ENOMEM;
+
+		if (fd >= 0)
+			pc->frame->borrowed[k] = (int)fd;
+		return fd;
+	}
 	if (link->kind == SHIM_LINK_CWD)
 		return link->whole && pc->row->nr == SYS_readlinkat ? reopen(pc, k, AT_FDCWD, O_PATH) : AT_FDCWD;
 	return shim_fd_get(pc->p, link->number) ? link->number : -ENOENT;
@@ -333,17 +342,18 @@ static long link_descriptor(struct path_call *pc, int k, const struct shim_link 
 static int64_t take_link(struct path_call *pc, int k, const struct shim_link *link)
 {
 	const uint64_t confined = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_NO_XDEV;
+	struct shim_other o = { .position = -1, .flags = -1 };
 	long fd;
 
 	if ((open_how(pc).resolve & confined) || (link->whole && !means_file(pc, k, link))) {
 		pc->route[k].unsure = false; /* the local kernel knows */
 		return 0;
 	}
-	fd = link_descriptor(pc, k, link);
+	fd = link_descriptor(pc, k, link, &o);
 	if (fd < 0 && fd != AT_FDCWD)
 		return fd;
 	if (link->kind == SHIM_LINK_INFO)
-		return answer(pc, shim_procfs_open_info(link, (int)fd, -1, -1, pc->a[2]));
+		return answer(pc, shim_procfs_open_info(link, (int)fd, o.position, o.flags, pc->a[2]));
 	if (link->whole && fd != AT_FDCWD) {
 		if (!has_dirfd(pc, k)) {
 			pc->ran_in = (int)shim_fd_domain(shim_fd_get(pc->p, fd));
@@ -645,6 +655,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
 	if (r == 0) {
 		c.shown = pc->a;
+		c.number = placeholder;
 		r = shim_call_row(&c, a);
 		int64_t answer = r;
 		for (int k = 0; k < pc->paths && is_continuation(answer); k++) {
@@ -780,6 +791,33 @@ static int64_t try_local(struct path_call *pc, long native_nr, const long native
 	return walked < 0 && !pc->answered ? (r < 0 ? r : walked) : FC_CONTINUE;
 }
 
+/* Is it a path in one of that domain's mounts that stands at `user`, n bytes, as the kernel would write it? Programs make paths of it. */
+static bool is_path_of(struct shim_process *p, int domain, const char *user, long n)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_route r = { .domain = -1 };
+
+	if (!f)
+		return false;
+	char *path = shim_scratch(f);
+	if (n < FC_PATH_MAX && !fc_copy_from_user(path, user, (size_t)n)) {
+		path[n] = 0;
+		if ((long)strlen(path) == n && path[0] == '/' && !shim_path_goes_up(path))
+			shim_route_text(p, AT_FDCWD, path, &r);
+	}
+	shim_frame_end(f);
+	return r.domain == domain;
+}
+
+/* The domain says what a descriptor refers to: a path, if it is all there. What has been moved out of its export has none that anybody
+ * here could know. */
+static int64_t check_link(const struct path_call *pc, int64_t r)
+{
+	if (r <= 0 || pc->row->nr != SYS_readlinkat || !pc->descriptor[0] || r == (int)pc->a[3])
+		return r;
+	return is_path_of(pc->p, pc->route[0].domain, (const char *)pc->a[2], (long)r) ? r : -ENOENT;
+}
+
 static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
@@ -810,7 +848,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
-			r = run_remote(pc, f);
+			r = check_link(pc, run_remote(pc, f));
 		}
 		if (r != FC_CONTINUE)
 			return shim_result(&pc->p->session[*domain], r);
@@ -1011,21 +1049,6 @@ long shim_do_fchdir(long nr, long a[6])
 	return r;
 }
 
-/* Is it a directory of that domain that stands at `user`, as the kernel would write it? Programs make paths of it. */
-static bool is_directory_of(struct shim_process *p, int domain, const char *user, long size)
-{
-	struct shim_frame *f = shim_frame_begin();
-	struct shim_route r = { .domain = -1 };
-
-	if (!f)
-		return false;
-	char *path = shim_scratch(f);
-	if (fc_strncpy_from_user(path, user, FC_PATH_MAX) == size - 1 && path[0] == '/' && !shim_path_goes_up(path))
-		shim_route_text(p, AT_FDCWD, path, &r);
-	shim_frame_end(f);
-	return r.domain == domain;
-}
-
 long shim_do_getcwd(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -1036,7 +1059,9 @@ long shim_do_getcwd(long nr, long a[6])
 		return -ENOMEM;
 	int domain = p->cwd_domain;
 	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
-	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
+	char end = 1;
+	if (r < 0 || (r > 0 && !fc_copy_from_user(&end, (const char *)a[0] + r - 1, 1) && !end &&
+		      is_path_of(p, domain, (const char *)a[0], r - 1)))
 		return r;
 	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }

@@ -94,18 +94,23 @@ static bool parse(const char *at, struct shim_link *link)
 	return link->kind != SHIM_LINK_NONE;
 }
 
-/* Is it this process, or one of its threads, as /proc counts them? */
-static bool is_own(int pid)
+int shim_procfs_self(void)
 {
-	char path[NAME_ROOM], text[NAME_ROOM];
+	char text[NAME_ROOM];
 	const char *at = text;
 	long n = fc_call(SYS_readlink, "/proc/self", text, sizeof text - 1);
+
+	text[n < 0 ? 0 : n] = 0;
+	return take_number(&at);
+}
+
+/* Is it this process, or one of its threads? */
+static bool is_own(int pid)
+{
+	char path[NAME_ROOM];
 	struct stat st;
 
-	if (n < 0)
-		return false;
-	text[n] = 0;
-	if (take_number(&at) == pid)
+	if (shim_procfs_self() == pid)
 		return true;
 	put_number(put(path, "/proc/self/task/"), (unsigned)pid);
 	return fc_call(SYS_stat, path, &st) == 0;

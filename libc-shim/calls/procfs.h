@@ -27,6 +27,8 @@ struct shim_link {
 bool shim_procfs_link(const char *at, struct shim_link *link);
 /* The same for "/proc/self/fd/N" by its text, whether there is a /proc or not; *rest is what follows. */
 bool shim_procfs_own(const struct shim_process *p, const char *path, struct shim_link *link, const char **rest);
+/* This process, as /proc counts; -1: there is no /proc. */
+int shim_procfs_self(void);
 /* By its text, could a path lead through one? */
 bool shim_procfs_may(const char *path);
 /* Is that text, n bytes that readlink has put into a buffer of `room`, a placeholder's path, or the beginning of one? */

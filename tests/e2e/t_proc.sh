@@ -107,5 +107,86 @@ compare()
 	check "$program" diff "$TESTDIR/$program.expected" "$TESTDIR/$program.seen"
 }
 
+cat >"$TESTDIR/others.py" <<'E2'
+import ctypes, errno, os, subprocess, sys
+top, local = sys.argv[1:3]
+os.chmod(top, 0o777); os.chdir(top)
+def show(what, call):
+    try: r = call()
+    except OSError as e: r = errno.errorcode[e.errno]
+    print(what, str(r).replace(top, "W").replace(local, "L"), flush=True)
+def text(path, flags=os.O_RDONLY):
+    fd = os.open(path, flags)
+    try: return os.read(fd, 5)
+    finally: os.close(fd)
+def info(path):
+    lines = dict(l.split(":\t") for l in open(path).read().splitlines())
+    return lines["pos"], lines["flags"], int(lines["ino"]) == os.stat("f").st_ino
+def look(pid, f, d, w):
+    of = lambda fd, rest="": "/proc/%d/fd/%d%s" % (pid, fd, rest)
+    cwd = "/proc/%d/cwd" % pid
+    for fd in f, d, w, 777: show("readlink", lambda: os.readlink(of(fd)))
+    show("read", lambda: text(of(f))); show("task", lambda: text("/proc/%d/task/%d/fd/%d" % (pid, pid, f))); show("stat", lambda: os.stat(of(f)).st_size); show("same", lambda: os.path.samefile(of(f), "f"))
+    show("below", lambda: text(of(d, "/in"))); show("up", lambda: text(of(d, "/../f"))); show("list", lambda: sorted(os.listdir(of(d)))); show("slash", lambda: sorted(os.listdir(of(d) + "/")))
+    show("write", lambda: os.write(os.open(of(w), os.O_WRONLY | os.O_APPEND), b"x")); show("write what is read-only there", lambda: os.close(os.open(of(f), os.O_RDWR)))
+    show("statvfs", lambda: os.statvfs(of(f)) == os.statvfs("f")); show("truncate", lambda: os.truncate(of(w), 3)); show("chmod", lambda: os.chmod(of(w), 0o666)); show("access", lambda: os.access(of(f), os.R_OK))
+    show("rename", lambda: os.rename(of(d, "/x"), of(d, "/y"))); show("between", lambda: os.rename(of(d, "/y"), cwd + "/x")); show("back", lambda: os.rename(cwd + "/x", of(d, "/x")))
+    show("info", lambda: info("/proc/%d/fdinfo/%d" % (pid, f))); show("info", lambda: info("/proc/%d/fdinfo/%d" % (pid, w)))
+    show("cwd", lambda: os.readlink(cwd)); show("list", lambda: sorted(os.listdir(cwd))); show("f", lambda: text(cwd + "/../f")); show("real", lambda: os.path.realpath(cwd + "/link")); show("stat", lambda: os.path.samefile(cwd, "d"))
+    here = os.getcwd(); show("chdir", lambda: os.chdir(cwd)); show("there", os.getcwd); os.chdir(here); show("chdir", lambda: os.chdir(of(d))); show("there", os.getcwd); os.chdir(here)
+    show("of no process", lambda: os.readlink("/proc/%d/fd/%d" % (2 ** 22 + 1, f))); show("unlink", lambda: os.unlink(of(f)))
+    os.symlink(of(f), local + "/link"); show("by link", lambda: text(local + "/link")); os.unlink(local + "/link")
+    seen = {n for n in os.listdir("/proc/%d/fd" % pid)}
+    for n in sorted(map(int, seen)):
+        try:
+            if os.readlink(of(n)).endswith("placeholder"): print(n, "is a placeholder")
+        except OSError: pass
+def opened():
+    f, d, w = os.open("f", os.O_RDONLY), os.open("d", os.O_RDONLY | os.O_DIRECTORY), os.open("w", os.O_RDWR | os.O_CREAT, 0o666)
+    os.write(w, b"12345"); os.lseek(f, 2, 0); os.chdir("d")
+    return f, d, w
+if len(sys.argv) > 3: # a program of its own, which says what it has open and waits
+    what = opened()
+    if sys.argv[3] == "dup": what = os.dup(what[0]), os.dup2(what[1], 60), os.dup2(what[2], what[2] + 100); os.closerange(3, what[0])
+    if sys.argv[3] == "hidden": ctypes.CDLL(None).prctl(4, 0)
+    if sys.argv[3] == "user": os.setgid(12345), os.setuid(12345)
+    print(*what, flush=True); sys.stdin.read(); sys.exit()
+open("f", "w").write("text of f\n"); os.chmod("f", 0o644); os.mkdir("d", 0o777); os.chmod("d", 0o777); open("d/in", "w").write("in\n"); os.symlink("in", "d/link"); open("d/x", "w"); os.chmod(local, 0o777)
+class Program:
+    def __init__(self, how):
+        self.p = subprocess.Popen([sys.executable, sys.argv[0], top, local, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.open = [int(n) for n in self.p.stdout.readline().split()]
+    def end(self):
+        self.p.stdin.close(); self.p.wait()
+def in_child(call):
+    pid = os.fork()
+    if not pid:
+        try: call()
+        finally: os._exit(0)
+    os.waitpid(pid, 0)
+for how in "plain", "dup": # of a child, and of a sibling
+    print("==", how, flush=True); p = Program(how); look(p.p.pid, *p.open); in_child(lambda: look(p.p.pid, *p.open)); p.end()
+    show("gone", lambda: os.readlink("/proc/%d/cwd" % p.p.pid))
+print("== of the parent", flush=True)
+parent, mine = os.getpid(), opened(); os.chdir(top); gone = os.open("gone", os.O_CREAT | os.O_RDWR); os.write(gone, b"gone"); os.unlink("gone")
+def of_parent():
+    look(parent, *mine); os.closerange(3, 50); os.chdir("/")
+    show("closed here", lambda: text("/proc/%d/fd/%d" % (parent, mine[0]))); show("gone", lambda: os.readlink("/proc/%d/fd/%d" % (parent, gone))); show("gone", lambda: text("/proc/%d/fd/%d" % (parent, gone)))
+    show("local", lambda: os.readlink("/proc/%d/cwd" % parent))
+in_child(of_parent)
+print("== from elsewhere", flush=True); show("sh", lambda: subprocess.run("cat /proc/$PPID/fd/%d; readlink /proc/$PPID/cwd /proc/$PPID/fd/%d; (cd /proc/$PPID/cwd/d && pwd -P && ls)" % mine[:2], shell=True, stdout=subprocess.PIPE).stdout.decode())
+if os.geteuid() == 0:
+    def as_user(uid, call):
+        os.setgroups([]); os.setgid(uid); os.setuid(uid); call()
+    p, u, h = Program("plain"), Program("user"), Program("hidden")
+    print("== root at a user's", flush=True); look(u.p.pid, *u.open)
+    print("== a user at root's", flush=True); in_child(lambda: as_user(12345, lambda: look(p.p.pid, *p.open)))
+    print("== at its own", flush=True); in_child(lambda: as_user(12345, lambda: (show("f", lambda: text("/proc/%d/fd/%d" % (u.p.pid, u.open[0]))), show("cwd", lambda: os.readlink("/proc/%d/cwd" % u.p.pid)))))
+    print("== at another's", flush=True); in_child(lambda: as_user(12346, lambda: look(u.p.pid, *u.open)))
+    print("== root at one that hides", flush=True); look(h.p.pid, *h.open); p.end(); u.end(); h.end()
+E2
+
+chmod 755 "$TESTDIR" # natively, too, others come here
 compare own
+compare others
 finish
