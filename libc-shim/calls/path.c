@@ -474,7 +474,8 @@ static bool must_walk_first(const struct path_call *pc)
 	if (shim.config.covers)
 		return true;
 	for (int k = 0; k < pc->paths; k++)
-		if (pc->route[k].domain < 0 && pc->route[k].unsure && shim_procfs_may(pc->path[k]))
+		if (pc->route[k].domain < 0 && pc->route[k].unsure &&
+		    shim_procfs_may(pc->path[k], pc->row->effect == FC_EFFECT_OPENS))
 			return true;
 	if (pc->row->nr == SYS_openat)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];

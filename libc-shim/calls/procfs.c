@@ -194,10 +194,9 @@ static bool is_component(const char *p, size_t n, const char *name)
 	return shim_starts_with(p, name) && strlen(name) == n;
 }
 
-bool shim_procfs_may(const char *path)
+bool shim_procfs_may(const char *path, bool numbers)
 {
 	const char *p = shim_path_next(path);
-	bool number = true;
 
 	if (path[0] == '/') {
 		if (shim_starts_with(p, "dev/"))
@@ -210,9 +209,9 @@ bool shim_procfs_may(const char *path)
 		if (is_component(p, n, "fd") || is_component(p, n, "cwd") || is_component(p, n, "fdinfo"))
 			return true;
 		for (size_t i = 0; i < n; i++)
-			number = number && is_digit(p[i]);
+			numbers = numbers && is_digit(p[i]);
 	}
-	return path[0] != '/' && number; /* in such a directory */
+	return path[0] != '/' && numbers;
 }
 
 bool shim_procfs_is_text(const char *text, long n, long room)

@@ -29,8 +29,8 @@ bool shim_procfs_link(const char *at, struct shim_link *link);
 bool shim_procfs_own(const struct shim_process *p, const char *path, struct shim_link *link, const char **rest);
 /* This process, as /proc counts; -1: there is no /proc. */
 int shim_procfs_self(void);
-/* By its text, could a path lead through one? */
-bool shim_procfs_may(const char *path);
+/* By its text, could a path lead through one? With `numbers`, also one that is nothing but a number, in a directory of them. */
+bool shim_procfs_may(const char *path, bool numbers);
 /* Is that text, n bytes that readlink has put into a buffer of `room`, a placeholder's path, or the beginning of one? */
 bool shim_procfs_is_text(const char *text, long n, long room);
 
