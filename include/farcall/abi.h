@@ -71,9 +71,9 @@
 #define FC_DONE 3u   /* domain -> client: `result` is valid */
 
 /* entry flags (client) */
-#define FC_REQ_NOTRACE 1u /* not an application's call: housekeeping of the shim */
-#define FC_REQ_HANDS 2u   /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
-#define FC_REQ_NUMBERED 4u /* openat, openat2, dup: the application will know the new descriptor by the number in arg[5] */
+#define FC_REQ_NOTRACE 1u  /* not an application's call: housekeeping of the shim */
+#define FC_REQ_HANDS 2u    /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
+#define FC_REQ_NUMBERED 4u /* openat, openat2, dup: arg[5] is the application's number for the new descriptor */
 
 /* openat and openat2 with FC_REQ_HANDS: added to the domain descriptor of a FIFO that HAND (control.h) gives away */
 #define FC_OPENED_PIPE (1 << 30)

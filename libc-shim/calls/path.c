@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <utime.h>
 
@@ -18,8 +17,8 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
-#include "libc-shim/calls/other.h"
 #include "libc-shim/calls/path.h"
+#include "libc-shim/calls/path_call.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
 #include "libc-shim/calls/remote.h"
@@ -70,26 +69,7 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
 
 /* ---- one call and its paths ---- */
 
-struct path_call {
-	const struct fc_row *row;
-	long a[6]; /* canonical */
-	struct shim_process *p;
-	char *scratch; /* pages 0 and 1: the paths; 2 to 4: for the walk */
-	int paths;
-	int arg[2]; /* where the paths stand in a */
-	char *path[2];
-	int dirfd[2];
-	bool follow[2];
-	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
-	bool rewritten[2];  /* no longer what the caller passed: an absolute path of ours */
-	struct shim_route route[2];
-	struct shim_frame *frame;
-	bool answered; /* by other calls: */
-	int64_t answer;
-	int ran_in;
-};
-
-static bool followed(const struct path_call *pc)
+static bool followed(const struct shim_path_call *pc)
 {
 	const struct fc_row *row = pc->row;
 	long flags = row->follow_arg >= 0 ? pc->a[(int)row->follow_arg] : 0;
@@ -114,13 +94,12 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
-/* Is the last component of path k what the call makes, removes or renames? */
-static bool is_named(const struct path_call *pc, int k)
+bool shim_path_is_named(const struct shim_path_call *pc, int k)
 {
 	return k == 1 || pc->row->follow == FC_FOLLOW_NAMES;
 }
 
-static struct open_how open_how(const struct path_call *pc)
+struct open_how shim_path_how(const struct shim_path_call *pc)
 {
 	struct open_how how = { 0 };
 
@@ -131,13 +110,23 @@ static struct open_how open_how(const struct path_call *pc)
 	return how;
 }
 
-/* An absolute path that begins at its directory all the same. */
-static bool in_root(const struct path_call *pc)
+char *shim_path_parent(const struct shim_path_call *pc, int k)
 {
-	return pc->row->nr == SYS_openat2 && (open_how(pc).resolve & RESOLVE_IN_ROOT);
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
+
+	memcpy(copy, pc->path[k], n);
+	copy[n] = 0;
+	return copy;
 }
 
-static bool is_remote_text(const struct path_call *pc, int k)
+/* An absolute path that begins at its directory all the same. */
+static bool in_root(const struct shim_path_call *pc)
+{
+	return pc->row->nr == SYS_openat2 && (shim_path_how(pc).resolve & RESOLVE_IN_ROOT);
+}
+
+static bool is_remote_text(const struct shim_path_call *pc, int k)
 {
 	struct shim_route r;
 
@@ -146,7 +135,7 @@ static bool is_remote_text(const struct path_call *pc, int k)
 }
 
 /* Copy the paths in. -errno if the call has failed; 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
-static int take_paths(struct path_call *pc)
+static int take_paths(struct shim_path_call *pc)
 {
 	pc->paths = 0;
 	for (int i = 0; i < 6; i++) {
@@ -170,7 +159,7 @@ static int take_paths(struct path_call *pc)
 	return 0;
 }
 
-static void route_all(struct path_call *pc)
+static void route_all(struct shim_path_call *pc)
 {
 	for (int k = 0; k < pc->paths; k++)
 		if (!pc->descriptor[k] && pc->path[k] && pc->path[k][0] == '/' && in_root(pc))
@@ -179,297 +168,35 @@ static void route_all(struct path_call *pc)
 			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
 }
 
-/* ---- links in /proc ---- */
-
-static bool has_dirfd(const struct path_call *pc, int k)
-{
-	return pc->arg[k] && pc->row->arg[pc->arg[k] - 1].kind == FC_KIND_DIRFD;
-}
-
-static int64_t answer(struct path_call *pc, int64_t result)
-{
-	pc->answered = true;
-	pc->answer = result;
-	return 0;
-}
-
-/* What a call of the application's own does with a descriptor, instead of with path 0, which leads to it. */
-static long by_descriptor(const struct path_call *pc, int fd)
-{
-	long a[6] = { fd, pc->a[1], pc->a[2], pc->a[3], pc->a[4] };
-
-	switch (pc->row->nr) {
-	case SYS_statfs:
-		return fc_dispatch(SYS_fstatfs, a);
-	case SYS_chdir:
-		return fc_dispatch(SYS_fchdir, a);
-	case SYS_setxattr:
-		return fc_dispatch(SYS_fsetxattr, a);
-	case SYS_getxattr:
-		return fc_dispatch(SYS_fgetxattr, a);
-	case SYS_listxattr:
-		return fc_dispatch(SYS_flistxattr, a);
-	case SYS_removexattr:
-		return fc_dispatch(SYS_fremovexattr, a);
-	case SYS_truncate:
-		return fc_dispatch(SYS_ftruncate, a);
-	default:
-		return -ENOSYS;
-	}
-}
-
-/* One more descriptor of the same file, for the time of the call. */
-static long reopen(struct path_call *pc, int k, int fd, long flags)
-{
-	char path[48] = "/proc/self/fd/", digits[24];
-	long a[6] = { AT_FDCWD, (long)path, flags | O_CLOEXEC }, r;
-
-	digits[sizeof digits - 1] = 0;
-	char *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
-	memcpy(path + strlen(path), number, strlen(number) + 1);
-	if (fd == AT_FDCWD)
-		a[1] = (long)".";
-	shim_self()->for_us = true;
-	r = fc_dispatch(SYS_openat, a);
-	shim_self()->for_us = false;
-	if (r >= 0)
-		pc->frame->borrowed[k] = (int)r;
-	return r;
-}
-
-/* A call whose row has no directory, on what path 0 leads to. */
-static long by_path(struct path_call *pc, int fd)
-{
-	const bool truncates = pc->row->nr == SYS_truncate;
-	long stat[6] = { fd, 0 }, r = -EBADF;
-	struct stat st;
-
-	stat[1] = (long)&st;
-	if (!truncates)
-		r = by_descriptor(pc, fd);
-	if (r != -EBADF)
-		return r;
-	/* it is O_PATH, or needs to be open for writing: that of another may be */
-	r = fc_dispatch(SYS_fstat, stat);
-	if (r == 0 && !S_ISREG(st.st_mode) && (truncates || !S_ISDIR(st.st_mode)))
-		return S_ISDIR(st.st_mode) ? -EISDIR : truncates ? -EINVAL : -EOPNOTSUPP;
-	if (r == 0)
-		r = reopen(pc, 0, fd, (truncates ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
-	return r < 0 ? r : by_descriptor(pc, (int)r);
-}
-
-/* Path k is what descriptor `fd`, a remote one, refers to: the domain's name for that. */
-static void name_descriptor(struct path_call *pc, int k, int fd)
-{
-	char number[24], *digits, *path = pc->path[k];
-	uint64_t w = shim_fd_get(pc->p, fd);
-
-	pc->descriptor[k] = true;
-	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
-	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
-	number[sizeof number - 1] = 0;
-	memcpy(path, "/proc/self/fd/", 14);
-	memcpy(path + 14, digits, strlen(digits) + 1);
-}
-
-/* Path k goes on at `fd`, a remote directory: for a call that has no directory beside its path, at that one's own path. */
-static int64_t begin_at(struct path_call *pc, int k, int fd)
-{
-	char *path = pc->path[k], *text = pc->scratch + 2 * FC_PATH_MAX, link[48] = "/proc/self/fd/";
-	long a[6] = { AT_FDCWD, (long)link, (long)text, FC_PATH_MAX };
-	size_t skip = 0;
-
-	while (path[skip] == '/')
-		skip++;
-	pc->dirfd[k] = fd;
-	if (!path[skip])
-		skip--, path[skip] = '.';
-	if (has_dirfd(pc, k) || fd == AT_FDCWD) {
-		for (size_t i = 0, n = strlen(path + skip); i <= n; i++)
-			path[i] = path[skip + i];
-		return 0;
-	}
-	char digits[24], *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
-	digits[sizeof digits - 1] = 0;
-	memcpy(link + strlen(link), number, strlen(number) + 1);
-	long n = fc_dispatch(SYS_readlinkat, a);
-	if (n < 0)
-		return n;
-	if ((size_t)n + 1 + strlen(path + skip) >= FC_PATH_MAX)
-		return -ENAMETOOLONG;
-	text[n] = 0;
-	if (shim_path_goes_up(text)) /* the domain's word, and `..` would be ours */
-		return -ENOENT;
-	text[n] = '/';
-	memcpy(text + n + 1, path + skip, strlen(path + skip) + 1);
-	memcpy(path, text, strlen(text) + 1);
-	pc->dirfd[k] = AT_FDCWD;
-	return 0;
-}
-
-/* Is it the remote file that a call means by a path that ends at a link, and not the link itself, which is a local file? */
-static bool means_file(const struct path_call *pc, int k, const struct shim_link *link)
-{
-	const unsigned nr = pc->row->nr;
-
-	if (link->kind == SHIM_LINK_INFO)
-		return nr == SYS_openat && !(pc->a[2] & (O_ACCMODE | O_PATH | O_DIRECTORY)) &&
-		       (pc->a[2] & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
-	if (is_named(pc, k))
-		return false;
-	if (pc->follow[k] || nr == SYS_readlinkat)
-		return true;
-	/* its mode is how the file is open */
-	return link->own && link->kind == SHIM_LINK_FD && (nr == SYS_newfstatat || nr == SYS_statx);
-}
-
-/* The descriptor of this process for what a link leads to, for the time of the call if it has none; AT_FDCWD; or -errno. */
-static long link_descriptor(struct path_call *pc, int k, const struct shim_link *link, struct shim_other *o)
-{
-	if (!link->own) {
-		long fd = (pc->p = shim_process_own()) ? shim_other_open(pc->p, link, o) : -ENOMEM;
-
-		if (fd >= 0)
-			pc->frame->borrowed[k] = (int)fd;
-		return fd;
-	}
-	if (link->kind == SHIM_LINK_CWD)
-		return link->whole && pc->row->nr == SYS_readlinkat ? reopen(pc, k, AT_FDCWD, O_PATH) : AT_FDCWD;
-	return shim_fd_get(pc->p, link->number) ? link->number : -ENOENT;
-}
-
-/* Path k leads through, or to, something remote that a process has open. */
-static int64_t take_link(struct path_call *pc, int k, const struct shim_link *link)
-{
-	const uint64_t confined = RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH | RESOLVE_NO_XDEV;
-	struct shim_other o = { .position = -1, .flags = -1 };
-	long fd;
-
-	if ((open_how(pc).resolve & confined) || (link->whole && !means_file(pc, k, link))) {
-		pc->route[k].unsure = false; /* the local kernel knows */
-		return 0;
-	}
-	fd = link_descriptor(pc, k, link, &o);
-	if (fd < 0 && fd != AT_FDCWD)
-		return fd;
-	if (link->kind == SHIM_LINK_INFO)
-		return answer(pc, shim_procfs_open_info(link, (int)fd, o.position, o.flags, pc->a[2]));
-	if (link->whole && fd != AT_FDCWD) {
-		if (!has_dirfd(pc, k)) {
-			pc->ran_in = (int)shim_fd_domain(shim_fd_get(pc->p, fd));
-			return answer(pc, by_path(pc, (int)fd));
-		}
-		name_descriptor(pc, k, (int)fd);
-		return 1;
-	}
-	if (link->whole) {
-		pc->path[k][0] = '.';
-		pc->path[k][1] = 0;
-	}
-	int64_t r = begin_at(pc, k, (int)fd);
-	if (r == 0)
-		shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
-	return r < 0 ? r : pc->route[k].domain < 0 ? -ENOENT : 1;
-}
-
-/* Follow links of the local file system in path k. */
-static int64_t walk(struct path_call *pc, int k)
-{
-	struct shim_route *r = &pc->route[k];
-	const char *rest;
-
-	if (shim_procfs_own(pc->p, pc->path[k], &r->link, &rest)) {
-		r->link.whole = !*rest;
-		for (size_t i = 0, n = strlen(rest); *rest && i <= n; i++)
-			pc->path[k][i] = rest[i];
-		return 0;
-	}
-	return shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX, r);
-}
-
 /* Walk the paths that are local so far. 1 if one has turned out to be remote, 0 if none, or -errno; or the call has been answered. */
-static int64_t walk_all(struct path_call *pc)
+static int64_t walk_all(struct shim_path_call *pc)
 {
 	int entered = 0;
 
-	for (int k = 0; k < pc->paths; k++) {
+	for (int k = 0; k < pc->paths && !pc->answered; k++) {
 		if (pc->route[k].domain >= 0 || !pc->route[k].unsure)
 			continue;
-		int64_t r = walk(pc, k);
-		const struct shim_link link = pc->route[k].link;
-		if (r == 0 && link.kind != SHIM_LINK_NONE) {
-			r = take_link(pc, k, &link);
-			if (r == 1)
-				entered = 1;
-			if (r < 0 || pc->answered)
-				return r;
-			continue;
-		}
+		int64_t r = shim_path_follow(pc, k);
 		if (r < 0)
 			return r;
-		if (pc->route[k].domain >= 0) {
-			pc->rewritten[k] = true;
-			pc->dirfd[k] = AT_FDCWD;
-			entered = 1;
-		} else {
-			pc->route[k].unsure = false;
-		}
+		entered |= (int)r;
 	}
 	return entered;
 }
 
-static bool all_local(const struct path_call *pc)
+static bool all_local(const struct shim_path_call *pc)
 {
 	return pc->route[0].domain < 0 && (pc->paths < 2 || pc->route[1].domain < 0);
 }
 
-static bool unsure(const struct path_call *pc)
+static bool unsure(const struct shim_path_call *pc)
 {
 	return (pc->route[0].domain < 0 && pc->route[0].unsure) ||
 	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
 }
 
-static bool has_remote(const struct shim_process *p)
-{
-	return fc_load(&p->fd_count) || p->cwd_domain >= 0;
-}
-
-/* The directory of path k, in scratch memory; "" if the path is a name alone. */
-static char *parent(const struct path_call *pc, int k)
-{
-	char *copy = pc->scratch + 2 * FC_PATH_MAX;
-	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
-
-	memcpy(copy, pc->path[k], n);
-	copy[n] = 0;
-	return copy;
-}
-
-/* Is it a placeholder, or something in one, that the call would be about with path k, which is local by its text? */
-static bool meets_placeholder(const struct path_call *pc, int k)
-{
-	const char *path = pc->path[k];
-	bool named = is_named(pc, k);
-	struct stat st;
-
-	if (pc->route[k].domain >= 0 || !pc->route[k].unsure || (!named && !pc->follow[k]))
-		return false;
-	if (named)
-		path = parent(pc, k);
-	return *path && fc_call(SYS_newfstatat, pc->dirfd[k], path, &st, 0) == 0 && st.st_dev == shim.placeholder_dev &&
-	       st.st_ino == shim.placeholder_ino;
-}
-
-/* A call whose answer says that it was about a placeholder: it is looked at afterwards (is_doubtful). */
-static bool shows_placeholder(const struct path_call *pc)
-{
-	const unsigned nr = pc->row->nr;
-
-	return nr == SYS_newfstatat || nr == SYS_statx || nr == SYS_readlinkat || pc->row->effect == FC_EFFECT_OPENS;
-}
-
 /* Would the local kernel do harm, or answer from what a mount covers, or of a placeholder, if the path led into one? */
-static bool must_walk_first(const struct path_call *pc)
+static bool must_walk_first(const struct shim_path_call *pc)
 {
 	if (shim.config.covers)
 		return true;
@@ -481,57 +208,18 @@ static bool must_walk_first(const struct path_call *pc)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];
 	if (pc->row->nr == SYS_openat2)
 		return true;
-	if (shows_placeholder(pc) || !has_remote(pc->p))
-		return false;
-	return meets_placeholder(pc, 0) || (pc->paths > 1 && meets_placeholder(pc, 1));
-}
-
-static bool is_placeholder_stat(const void *user)
-{
-	struct stat st;
-
-	return !fc_copy_from_user(&st, user, sizeof st) && st.st_dev == shim.placeholder_dev &&
-	       st.st_ino == shim.placeholder_ino;
-}
-
-static bool is_placeholder_statx(const void *user)
-{
-	struct statx st;
-
-	return !fc_copy_from_user(&st, user, sizeof st) && st.stx_ino == shim.placeholder_ino &&
-	       makedev(st.stx_dev_major, st.stx_dev_minor) == shim.placeholder_dev;
-}
-
-static bool is_placeholder_text(const struct path_call *pc, long n)
-{
-	char text[FC_PREFIX_MAX];
-	long most = n < (long)sizeof text ? n : (long)sizeof text;
-
-	return !fc_copy_from_user(text, (const void *)pc->a[2], (size_t)most) &&
-	       shim_procfs_is_text(text, most, pc->a[3]);
+	return shim_path_meets_placeholder(pc);
 }
 
 /* The local kernel has answered: may that be about a placeholder, or a path that enters a mount where it sees nothing? */
-static bool is_doubtful(const struct path_call *pc, long r)
+static bool is_doubtful(const struct shim_path_call *pc, long r)
 {
 	if (r < 0)
 		return r == -ENOENT || (r == -EISDIR && pc->row->effect != FC_EFFECT_READS);
-	switch (pc->row->nr) {
-	case SYS_newfstatat:
-		return is_placeholder_stat((void *)pc->a[2]);
-	case SYS_statx:
-		return is_placeholder_statx((void *)pc->a[4]);
-	case SYS_readlinkat:
-		return is_placeholder_text(pc, r);
-	case SYS_openat:
-	case SYS_openat2:
-		return has_remote(pc->p) && shim_is_placeholder((int)r);
-	default:
-		return false;
-	}
+	return shim_path_shows_placeholder(pc, r);
 }
 
-static long run_local(struct path_call *pc, long native_nr, const long native_a[6])
+static long run_local(struct shim_path_call *pc, long native_nr, const long native_a[6])
 {
 	long a[6];
 
@@ -550,12 +238,12 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 }
 
 /* The domain has answered that path k goes on at `to`. Put it there, if that can be. */
-static int64_t take_continuation(struct path_call *pc, int k, const char *to)
+static int64_t take_continuation(struct shim_path_call *pc, int k, const char *to)
 {
-	uint64_t resolve = open_how(pc).resolve;
-	enum shim_last last = is_named(pc, k) ? SHIM_LAST_NAMED
-			      : pc->follow[k] ? SHIM_LAST_FOLLOWED
-					      : SHIM_LAST_LOOKED_AT;
+	uint64_t resolve = shim_path_how(pc).resolve;
+	enum shim_last last = shim_path_is_named(pc, k) ? SHIM_LAST_NAMED
+			      : pc->follow[k]           ? SHIM_LAST_FOLLOWED
+							: SHIM_LAST_LOOKED_AT;
 	char *copy = pc->scratch + 3 * FC_PATH_MAX; /* the domain can change its text at any time */
 
 	memcpy(copy, to, FC_PATH_MAX);
@@ -579,7 +267,7 @@ static bool is_continuation(int64_t r)
 }
 
 /* A record of what has been opened or entered, as this call named it. */
-static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
+static uint64_t new_file(const struct shim_path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
 {
 	struct shim_process *p = pc->p;
 	int fd = pc->dirfd[0];
@@ -595,7 +283,7 @@ static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, 
 }
 
 /* A FIFO takes its placeholder's place: poll, signals and whoever inherits it are the kernel's business then. -EOPNOTSUPP: it stays remote. */
-static int64_t take_pipe(struct path_call *pc, int descriptor, int placeholder, uint64_t flags)
+static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placeholder, uint64_t flags)
 {
 	unsigned domain = (unsigned)pc->route[0].domain;
 	int handed = shim_hand(pc->p, domain, descriptor);
@@ -614,7 +302,7 @@ static int64_t take_pipe(struct path_call *pc, int descriptor, int placeholder, 
 }
 
 /* What an open has come to: the application's descriptor, or -errno. */
-static int64_t opened(struct path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
+static int64_t opened(struct shim_path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
 {
 	if (r >= 0 && (r & FC_OPENED_PIPE)) {
 		r &= ~(int64_t)FC_OPENED_PIPE;
@@ -627,7 +315,7 @@ static int64_t opened(struct path_call *pc, int64_t r, int placeholder, uint64_t
 }
 
 /* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
-static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
+static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 {
 	struct shim_call c;
 	unsigned domain = (unsigned)pc->route[0].domain;
@@ -636,7 +324,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 
 	if (!(pc->p = shim_process_own()))
 		return -ENOMEM;
-	uint64_t flags = open_how(pc).flags;
+	uint64_t flags = shim_path_how(pc).flags;
 	uint32_t forks = fc_load(&pc->p->files.forks); /* a fork during the call: it is shared */
 	if (pc->row->effect == FC_EFFECT_OPENS)
 		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
@@ -689,14 +377,14 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
  * Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. Asked by a stat, of its directory if
  * the name is the call's: a stat would follow a link before a slash, and `..`.
  */
-static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
+static int64_t leaves(struct shim_path_call *pc, int k, struct shim_frame *f)
 {
-	bool named = is_named(pc, k);
-	struct path_call q = *pc;
+	bool named = shim_path_is_named(pc, k);
+	struct shim_path_call q = *pc;
 	struct stat st;
 	size_t n;
 
-	q.path[0] = named ? parent(pc, k) : pc->path[k];
+	q.path[0] = named ? shim_path_parent(pc, k) : pc->path[k];
 	if (pc->route[k].domain < 0 || !q.path[0][0])
 		return 0;
 	q.row = fc_row_by_nr(SYS_newfstatat);
@@ -729,9 +417,9 @@ static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
 }
 
 /* Does the directory of path k exist? Its own errors come before the pair's. */
-static long probe_parent(const struct path_call *pc, int k)
+static long probe_parent(const struct shim_path_call *pc, int k)
 {
-	char *directory = parent(pc, k);
+	char *directory = shim_path_parent(pc, k);
 	struct stat st;
 
 	if (!pc->path[k][0])
@@ -741,7 +429,7 @@ static long probe_parent(const struct path_call *pc, int k)
 	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-static long probe(const struct path_call *pc, int k)
+static long probe(const struct shim_path_call *pc, int k)
 {
 	struct stat st;
 	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
@@ -751,7 +439,7 @@ static long probe(const struct path_call *pc, int k)
 }
 
 /* One path here, one there: what the kernel says about two file systems, in its order. */
-static long refuse_mixed(const struct path_call *pc)
+static long refuse_mixed(const struct shim_path_call *pc)
 {
 	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
 	long r;
@@ -773,7 +461,7 @@ static long refuse_mixed(const struct path_call *pc)
 }
 
 /* What the local kernel says; FC_CONTINUE: it is not its affair. */
-static int64_t try_local(struct path_call *pc, long native_nr, const long native_a[6])
+static int64_t try_local(struct shim_path_call *pc, long native_nr, const long native_a[6])
 {
 	long r = run_local(pc, native_nr, native_a);
 	int64_t walked;
@@ -792,34 +480,7 @@ static int64_t try_local(struct path_call *pc, long native_nr, const long native
 	return walked < 0 && !pc->answered ? (r < 0 ? r : walked) : FC_CONTINUE;
 }
 
-/* Is it a path in one of that domain's mounts that stands at `user`, n bytes, as the kernel would write it? Programs make paths of it. */
-static bool is_path_of(struct shim_process *p, int domain, const char *user, long n)
-{
-	struct shim_frame *f = shim_frame_begin();
-	struct shim_route r = { .domain = -1 };
-
-	if (!f)
-		return false;
-	char *path = shim_scratch(f);
-	if (n < FC_PATH_MAX && !fc_copy_from_user(path, user, (size_t)n)) {
-		path[n] = 0;
-		if ((long)strlen(path) == n && path[0] == '/' && !shim_path_goes_up(path))
-			shim_route_text(p, AT_FDCWD, path, &r);
-	}
-	shim_frame_end(f);
-	return r.domain == domain;
-}
-
-/* The domain says what a descriptor refers to: a path, if it is all there. What has been moved out of its export has none that anybody
- * here could know. */
-static int64_t check_link(const struct path_call *pc, int64_t r)
-{
-	if (r <= 0 || pc->row->nr != SYS_readlinkat || !pc->descriptor[0] || r == (int)pc->a[3])
-		return r;
-	return is_path_of(pc->p, pc->route[0].domain, (const char *)pc->a[2], (long)r) ? r : -ENOENT;
-}
-
-static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
+static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
 		int64_t r;
@@ -849,7 +510,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
-			r = check_link(pc, run_remote(pc, f));
+			r = shim_path_check_link(pc, run_remote(pc, f));
 		}
 		if (r != FC_CONTINUE)
 			return shim_result(&pc->p->session[*domain], r);
@@ -857,22 +518,10 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 	return -ELOOP;
 }
 
-/* What was made for the time of the call. */
-static void give_back(struct shim_frame *f)
-{
-	for (int k = 0; k < 2; k++) {
-		int fd = f->borrowed[k];
-
-		f->borrowed[k] = -1;
-		if (fd >= 0)
-			shim_close_untold(fd);
-	}
-}
-
 long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
 {
 	struct shim_frame *f = shim_frame_begin();
-	struct path_call pc = { .row = row, .p = shim_process(), .frame = f, .ran_in = -1 };
+	struct shim_path_call pc = { .row = row, .p = shim_process(), .frame = f, .ran_in = -1 };
 	int ran_in = -1;
 	long r;
 
@@ -886,7 +535,7 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 		r = run(&pc, f, native_nr, native_a, &ran_in);
 	else if (r > 0)
 		r = shim_native(native_nr, native_a);
-	give_back(f);
+	shim_path_give_back(f);
 	shim_frame_end(f);
 	if (domain)
 		*domain = ran_in;
@@ -894,7 +543,7 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 }
 
 /* Where it ends up, once it is in a domain and does not leave it again, or is here for good. */
-static long settle(struct path_call *pc, struct shim_frame *f)
+static long settle(struct shim_path_call *pc, struct shim_frame *f)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
 		long r = 0;
@@ -916,8 +565,8 @@ static long settle(struct path_call *pc, struct shim_frame *f)
 
 long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int *domain)
 {
-	struct path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process() };
 	struct shim_frame *f = shim_frame_begin();
+	struct shim_path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process(), .frame = f, .alone = true };
 	long r;
 
 	if (!f)
@@ -934,6 +583,7 @@ long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int
 		memcpy(path, pc.path[0], strlen(pc.path[0]) + 1);
 		*domain = pc.route[0].domain;
 	}
+	shim_path_give_back(f);
 	shim_frame_end(f);
 	return r;
 }
@@ -1062,7 +712,7 @@ long shim_do_getcwd(long nr, long a[6])
 	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
 	char end = 1;
 	if (r < 0 || (r > 0 && !fc_copy_from_user(&end, (const char *)a[0] + r - 1, 1) && !end &&
-		      is_path_of(p, domain, (const char *)a[0], r - 1)))
+		      shim_path_is_of(p, domain, (const char *)a[0], r - 1)))
 		return r;
 	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }

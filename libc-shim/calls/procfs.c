@@ -14,6 +14,7 @@
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
 #include "libc-shim/hook.h"
@@ -295,10 +296,9 @@ static int make_file(struct shim_process *p, unsigned domain, const char *text, 
 /* The application's descriptor of it: the lowest number, and for reading. */
 static long open_file(int fd, long open_flags)
 {
-	char path[NAME_ROOM];
-	long a[6] = { AT_FDCWD, (long)path, open_flags & ~(O_CREAT | O_NOFOLLOW) };
+	char path[SHIM_FD_PATH];
+	long a[6] = { AT_FDCWD, (long)shim_fd_path(path, fd), open_flags & ~(O_CREAT | O_NOFOLLOW) };
 
-	put_number(put(path, own_descriptors), (unsigned)fd);
 	return shim_native_fd(SYS_openat, a);
 }
 

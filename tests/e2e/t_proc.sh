@@ -53,7 +53,7 @@ for path in "/proc/self/cwd", "/proc/thread-self/cwd", "/proc/%d/cwd" % os.getpi
     show("same", lambda: os.path.samefile(path, ".")); show("link", lambda: os.path.islink(path)); show("unlink", lambda: os.unlink(path)); show("chdir", lambda: os.chdir(path + "/d")); show("there", os.getcwd)
     show("up", lambda: text(path + "/../f")); show("chdir", lambda: os.chdir(path + "/..")); show("there", os.getcwd); show("real", lambda: os.path.realpath(path + "/d/link"))
     show("make", lambda: os.close(os.open(path + "/made", os.O_CREAT | os.O_WRONLY))); show("rename", lambda: os.rename(path + "/made", path + "/d/made")); show("made", lambda: os.unlink("d/made"))
-    show("statvfs", lambda: os.statvfs(path) == os.statvfs(".")); show("statvfs", lambda: os.statvfs(path + "/d") == os.statvfs("d"))
+    show("statvfs", lambda: os.statvfs(path).f_blocks == os.statvfs(".").f_blocks); show("statvfs", lambda: os.statvfs(path + "/d").f_blocks == os.statvfs("d").f_blocks)
 def attributes(path, follow=True):
     show("set", lambda: os.setxattr(path, "user.a", b"v", follow_symlinks=follow)); show("get", lambda: os.getxattr(path, "user.a", follow_symlinks=follow))
     show("list", lambda: [a for a in os.listxattr(path, follow_symlinks=follow) if a[:5] == "user."]); show("remove", lambda: os.removexattr(path, "user.a", follow_symlinks=follow))
@@ -78,6 +78,12 @@ for fd in f, d, p:
     for n, path in enumerate(("/proc/self/fdinfo/%d", "/proc/thread-self/fdinfo/%d", "/proc/%d/fdinfo/%%d" % os.getpid())): show("info %d" % n, lambda: info(path % fd))
     show("info at", lambda: info(str(fd), infos)); show("info at", lambda: info("fdinfo/%d" % fd, own))
 a = os.open("f", os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK); show("info", lambda: info("/proc/self/fdinfo/%d" % a)); show("info", lambda: os.open("/proc/self/fdinfo/777", 0)); show("info", lambda: os.stat("/proc/self/fdinfo/%d" % f).st_size)
+import socket
+def listener(path):
+    s = socket.socket(socket.AF_UNIX); s.bind(path); s.listen(); return s
+for n, path in enumerate((of(d, "/sock"), "/proc/self/cwd/sock", L + "todir/sock2")):
+    s = listener(path); show("there", lambda: oct(os.stat(path).st_mode)[:4])
+    c = socket.socket(socket.AF_UNIX); show("connect", lambda: c.connect(path)); show("sockets", lambda: [len([x for x in os.listdir(at) if "sock" in x]) for at in (".", "d")])
 def thread():
     show("thread", lambda: text("/proc/self/task/%d/fd/%d" % (threading.get_native_id(), f))); show("thread", lambda: os.readlink("/proc/%d/fd/%d" % (threading.get_native_id(), f))); show("thread", lambda: text("/proc/thread-self/cwd/d/in"))
 t = threading.Thread(target=thread); t.start(); t.join()
@@ -129,7 +135,7 @@ def look(pid, f, d, w):
     show("read", lambda: text(of(f))); show("task", lambda: text("/proc/%d/task/%d/fd/%d" % (pid, pid, f))); show("stat", lambda: os.stat(of(f)).st_size); show("same", lambda: os.path.samefile(of(f), "f"))
     show("below", lambda: text(of(d, "/in"))); show("up", lambda: text(of(d, "/../f"))); show("list", lambda: sorted(os.listdir(of(d)))); show("slash", lambda: sorted(os.listdir(of(d) + "/")))
     show("write", lambda: os.write(os.open(of(w), os.O_WRONLY | os.O_APPEND), b"x")); show("write what is read-only there", lambda: os.close(os.open(of(f), os.O_RDWR)))
-    show("statvfs", lambda: os.statvfs(of(f)) == os.statvfs("f")); show("truncate", lambda: os.truncate(of(w), 3)); show("chmod", lambda: os.chmod(of(w), 0o666)); show("access", lambda: os.access(of(f), os.R_OK))
+    show("statvfs", lambda: os.statvfs(of(f)).f_blocks == os.statvfs("f").f_blocks); show("truncate", lambda: os.truncate(of(w), 3)); show("chmod", lambda: os.chmod(of(w), 0o666)); show("access", lambda: os.access(of(f), os.R_OK))
     show("rename", lambda: os.rename(of(d, "/x"), of(d, "/y"))); show("between", lambda: os.rename(of(d, "/y"), cwd + "/x")); show("back", lambda: os.rename(cwd + "/x", of(d, "/x")))
     show("info", lambda: info("/proc/%d/fdinfo/%d" % (pid, f))); show("info", lambda: info("/proc/%d/fdinfo/%d" % (pid, w)))
     show("cwd", lambda: os.readlink(cwd)); show("list", lambda: sorted(os.listdir(cwd))); show("f", lambda: text(cwd + "/../f")); show("real", lambda: os.path.realpath(cwd + "/link")); show("stat", lambda: os.path.samefile(cwd, "d"))
