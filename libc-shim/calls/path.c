@@ -304,7 +304,7 @@ static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placehol
 /* What an open has come to: the application's descriptor, or -errno. */
 static int64_t opened(struct shim_path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
 {
-	if (r >= 0 && (r & FC_OPENED_PIPE)) {
+	if (r >= 0 && r < 2ll * FC_OPENED_PIPE && (r & FC_OPENED_PIPE)) {
 		r &= ~(int64_t)FC_OPENED_PIPE;
 		int64_t taken = take_pipe(pc, (int)r, placeholder, flags);
 		if (taken != -EOPNOTSUPP)
