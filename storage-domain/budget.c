@@ -120,3 +120,15 @@ bool fc_budget_descriptor(struct fc_shadow *s, int fd)
 	}
 	return true;
 }
+
+bool fc_budget_number(struct fc_shadow *s, int64_t fd)
+{
+	uint32_t top = fc_load(&s->descriptors_top);
+
+	if (fd < FC_DOMAIN_FD_FIRST ||
+	    (fd >= (int64_t)fc_load(&s->descriptors_end) && !fc_budget_descriptor(s, (int)fd)))
+		return false;
+	while (fd >= (int64_t)top && !fc_cas(&s->descriptors_top, top, (uint32_t)fd + 1))
+		top = fc_load(&s->descriptors_top);
+	return true;
+}

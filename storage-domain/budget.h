@@ -46,6 +46,9 @@ void fc_budget_give(struct fc_roster_slot *slot, enum fc_good good, uint64_t n);
  * bound on the number is one on how many are open. */
 bool fc_budget_descriptor(struct fc_shadow *s, int fd);
 
+/* The same for one that it has just been given, from the first number on that is its own. */
+bool fc_budget_number(struct fc_shadow *s, int64_t fd);
+
 /* The client has opened, or made another descriptor for, what may be a FIFO: pay for the pipe behind it. What is in a pipe is memory of the
  * kernel's that nobody but the domain is charged for. Returns its size, 0 if it is none, -1 if it cannot be had. */
 int64_t fc_budget_pipe(struct fc_shadow *s, int fd);

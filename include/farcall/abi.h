@@ -15,6 +15,7 @@
  *        a domain does not know is ENOSYS.
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
  *   2.2  files are handed over, and calls made on what a client hands over (control.h, HAND, BIND, WATCH); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
+ *        FC_REQ_NUMBERED: what the application calls a descriptor that a request makes; what other processes have open (control.h, OTHER).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -70,8 +71,9 @@
 #define FC_DONE 3u   /* domain -> client: `result` is valid */
 
 /* entry flags (client) */
-#define FC_REQ_NOTRACE 1u /* not an application's call: housekeeping of the shim */
-#define FC_REQ_HANDS 2u   /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
+#define FC_REQ_NOTRACE 1u  /* not an application's call: housekeeping of the shim */
+#define FC_REQ_HANDS 2u    /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
+#define FC_REQ_NUMBERED 4u /* openat, openat2, dup: arg[5] is the application's number for the new descriptor */
 
 /* openat and openat2 with FC_REQ_HANDS: added to the domain descriptor of a FIFO that HAND (control.h) gives away */
 #define FC_OPENED_PIPE (1 << 30)

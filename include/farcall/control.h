@@ -69,6 +69,11 @@ enum fc_msg_type {
 			     its umask. Answer: status. Not on Xen. Since ABI 2.2. */
 	FC_MSG_WATCH, /* 1 fd = an inotify instance of the client's, arg0 = a domain descriptor, arg1 = mask: watch what that is. Answer:
 			     arg0 = the watch. Not on Xen. Since ABI 2.2. */
+	FC_MSG_OTHER, /* What another process has open: arg0 = its pid, arg1 = the number by which it knows a descriptor, -1: its
+			  current directory; arg2 = the caller's own pid, both as the caller counts. Answer: arg0 = a new domain
+			  descriptor of the caller's, O_PATH, of that file; arg1, arg2 = position and flags of the other's.
+			  -ENOENT: there is none, or it is no client of this domain; -EACCES: not the caller's to look at: it
+			  has other ids, or may not be traced. Not on Xen. Since ABI 2.2. */
 	FC_MSG_TYPES
 };
 

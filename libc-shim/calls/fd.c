@@ -90,7 +90,7 @@ static long dup_into(struct shim_process *p, int from, uint64_t w, int placehold
 {
 	if (placeholder < 0)
 		return placeholder;
-	long dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0);
+	long dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), placeholder);
 	return shim_install(p, shim_fd_domain(w), dfd, placeholder,
 			    (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[from], w));
 }
@@ -104,7 +104,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 
 	if ((unsigned)to >= SHIM_FDS)
 		return -EBADF; /* beyond what the table holds, whatever the limit */
-	if (w && (dfd = shim_simple(p, shim_fd_domain(w), SYS_dup, shim_fd_number(w), 0, 0)) < 0)
+	if (w && (dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), to)) < 0)
 		return dfd;
 	long r = shim_native(nr, a);
 	if (r < 0) {

@@ -18,7 +18,9 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
 #include "libc-shim/calls/path.h"
+#include "libc-shim/calls/path_call.h"
 #include "libc-shim/calls/path_text.h"
+#include "libc-shim/calls/procfs.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
@@ -67,22 +69,7 @@ const struct fc_row *shim_canonical(long nr, const long a[6], long out[6])
 
 /* ---- one call and its paths ---- */
 
-struct path_call {
-	const struct fc_row *row;
-	long a[6]; /* canonical */
-	struct shim_process *p;
-	char *scratch; /* pages 0 and 1: the paths; 2 to 4: for the walk */
-	int paths;
-	int arg[2]; /* where the paths stand in a */
-	char *path[2];
-	int dirfd[2];
-	bool follow[2];
-	bool descriptor[2]; /* it names a remote descriptor (/proc/self/fd/N): its route is known */
-	bool rewritten[2];  /* no longer what the caller passed: an absolute path of ours */
-	struct shim_route route[2];
-};
-
-static bool followed(const struct path_call *pc)
+static bool followed(const struct shim_path_call *pc)
 {
 	const struct fc_row *row = pc->row;
 	long flags = row->follow_arg >= 0 ? pc->a[(int)row->follow_arg] : 0;
@@ -107,45 +94,12 @@ static bool followed(const struct path_call *pc)
 	}
 }
 
-/* Is the last component of path k what the call makes, removes or renames? */
-static bool is_named(const struct path_call *pc, int k)
+bool shim_path_is_named(const struct shim_path_call *pc, int k)
 {
 	return k == 1 || pc->row->follow == FC_FOLLOW_NAMES;
 }
 
-/* A number in decimal, and nothing after it but perhaps a slash: -1 if not. */
-static int take_number(const char *s, const char **end)
-{
-	int n = 0;
-
-	if (*s < '0' || *s > '9')
-		return -1;
-	while (*s >= '0' && *s <= '9' && n < SHIM_FDS)
-		n = n * 10 + (*s++ - '0');
-	*end = s;
-	return *s && *s != '/' ? -1 : n;
-}
-
-/* The descriptor that a path like /proc/self/fd/N or /dev/stdin names, and what follows it; -1 if it names none. */
-static int descriptor_of(const char *path, const char **end)
-{
-	static const char *const base[] = { "/proc/self/fd/", "/dev/fd/", "/proc/thread-self/fd/" };
-	static const char *const standard[] = { "/dev/stdin", "/dev/stdout", "/dev/stderr" };
-
-	for (int i = 0; i < 3; i++) {
-		if (shim_starts_with(path, base[i]))
-			return take_number(path + strlen(base[i]), end);
-		*end = path + strlen(standard[i]);
-		if (shim_strcmp(path, standard[i]) == 0)
-			return i;
-	}
-	if (!shim_starts_with(path, "/proc/") || take_number(path + 6, end) != fc_call(SYS_getpid) ||
-	    !shim_starts_with(*end, "/fd/"))
-		return -1;
-	return take_number(*end + 4, end);
-}
-
-static struct open_how open_how(const struct path_call *pc)
+struct open_how shim_path_how(const struct shim_path_call *pc)
 {
 	struct open_how how = { 0 };
 
@@ -156,42 +110,23 @@ static struct open_how open_how(const struct path_call *pc)
 	return how;
 }
 
+char *shim_path_parent(const struct shim_path_call *pc, int k)
+{
+	char *copy = pc->scratch + 2 * FC_PATH_MAX;
+	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
+
+	memcpy(copy, pc->path[k], n);
+	copy[n] = 0;
+	return copy;
+}
+
 /* An absolute path that begins at its directory all the same. */
-static bool in_root(const struct path_call *pc)
+static bool in_root(const struct shim_path_call *pc)
 {
-	return pc->row->nr == SYS_openat2 && (open_how(pc).resolve & RESOLVE_IN_ROOT);
+	return pc->row->nr == SYS_openat2 && (shim_path_how(pc).resolve & RESOLVE_IN_ROOT);
 }
 
-/* If path k names a remote descriptor through /proc or /dev, make it the domain's name for that. */
-static void take_descriptor(struct path_call *pc, int k)
-{
-	char *path = pc->path[k], number[24], *digits;
-	const char *rest;
-	int fd = path[0] == '/' && (path[1] == 'p' || path[1] == 'd') && !in_root(pc) ? descriptor_of(path, &rest) : -1;
-	uint64_t w = fd < 0 ? 0 : shim_fd_get(pc->p, fd);
-
-	if (!w)
-		return;
-	pc->descriptor[k] = true;
-	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
-	if (*rest == '/') { /* through a directory */
-		while (*rest == '/')
-			rest++;
-		if (!*rest)
-			rest = ".";
-
-		for (size_t i = 0, n = strlen(rest); i <= n; i++)
-			path[i] = rest[i];
-		pc->route[k].dirfd = shim_fd_number(w);
-		return;
-	}
-	digits = shim_format_number(number + sizeof number - 1, (uint32_t)shim_fd_number(w));
-	number[sizeof number - 1] = 0;
-	memcpy(path, "/proc/self/fd/", 14);
-	memcpy(path + 14, digits, strlen(digits) + 1);
-}
-
-static bool is_remote_text(const struct path_call *pc, int k)
+static bool is_remote_text(const struct shim_path_call *pc, int k)
 {
 	struct shim_route r;
 
@@ -200,7 +135,7 @@ static bool is_remote_text(const struct path_call *pc, int k)
 }
 
 /* Copy the paths in. -errno if the call has failed; 1 if the local kernel should have the call as it is, whatever it is (a bad or endless path). */
-static int take_paths(struct path_call *pc)
+static int take_paths(struct shim_path_call *pc)
 {
 	pc->paths = 0;
 	for (int i = 0; i < 6; i++) {
@@ -220,12 +155,11 @@ static int take_paths(struct path_call *pc)
 		long n = fc_strncpy_from_user(pc->path[k], (const char *)pc->a[i], FC_PATH_MAX);
 		if (n < 0)
 			return k && is_remote_text(pc, 0) ? (int)n : 1;
-		take_descriptor(pc, k);
 	}
 	return 0;
 }
 
-static void route_all(struct path_call *pc)
+static void route_all(struct shim_path_call *pc)
 {
 	for (int k = 0; k < pc->paths; k++)
 		if (!pc->descriptor[k] && pc->path[k] && pc->path[k][0] == '/' && in_root(pc))
@@ -234,51 +168,58 @@ static void route_all(struct path_call *pc)
 			shim_route_text(pc->p, pc->dirfd[k], pc->path[k], &pc->route[k]);
 }
 
-/* Walk the paths that are local so far. 1 if one has entered a mount, 0 if none, or -errno. */
-static int walk_all(struct path_call *pc)
+/* Walk the paths that are local so far. 1 if one has turned out to be remote, 0 if none, or -errno; or the call has been answered. */
+static int64_t walk_all(struct shim_path_call *pc)
 {
 	int entered = 0;
 
-	for (int k = 0; k < pc->paths; k++) {
+	for (int k = 0; k < pc->paths && !pc->answered; k++) {
 		if (pc->route[k].domain >= 0 || !pc->route[k].unsure)
 			continue;
-		int r = shim_route_walk(pc->dirfd[k], pc->path[k], pc->follow[k], pc->scratch + 2 * FC_PATH_MAX,
-					&pc->route[k]);
+		int64_t r = shim_path_follow(pc, k);
 		if (r < 0)
 			return r;
-		if (pc->route[k].domain >= 0) {
-			pc->rewritten[k] = true;
-			pc->dirfd[k] = AT_FDCWD;
-			entered = 1;
-		} else {
-			pc->route[k].unsure = false;
-		}
+		entered |= (int)r;
 	}
 	return entered;
 }
 
-static bool all_local(const struct path_call *pc)
+static bool all_local(const struct shim_path_call *pc)
 {
 	return pc->route[0].domain < 0 && (pc->paths < 2 || pc->route[1].domain < 0);
 }
 
-static bool unsure(const struct path_call *pc)
+static bool unsure(const struct shim_path_call *pc)
 {
 	return (pc->route[0].domain < 0 && pc->route[0].unsure) ||
 	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
 }
 
-/* Would the local kernel do harm, or answer from what a mount covers, if the path led into one? */
-static bool must_walk_first(const struct path_call *pc)
+/* Would the local kernel do harm, or answer from what a mount covers, or of a placeholder, if the path led into one? */
+static bool must_walk_first(const struct shim_path_call *pc)
 {
 	if (shim.config.covers)
 		return true;
+	for (int k = 0; k < pc->paths; k++)
+		if (pc->route[k].domain < 0 && pc->route[k].unsure &&
+		    shim_procfs_may(pc->path[k], pc->row->effect == FC_EFFECT_OPENS))
+			return true;
 	if (pc->row->nr == SYS_openat)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];
-	return pc->row->nr == SYS_openat2;
+	if (pc->row->nr == SYS_openat2)
+		return true;
+	return shim_path_meets_placeholder(pc);
 }
 
-static long run_local(struct path_call *pc, long native_nr, const long native_a[6])
+/* The local kernel has answered: may that be about a placeholder, or a path that enters a mount where it sees nothing? */
+static bool is_doubtful(const struct shim_path_call *pc, long r)
+{
+	if (r < 0)
+		return r == -ENOENT || (r == -EISDIR && pc->row->effect != FC_EFFECT_READS);
+	return shim_path_shows_placeholder(pc, r);
+}
+
+static long run_local(struct shim_path_call *pc, long native_nr, const long native_a[6])
 {
 	long a[6];
 
@@ -297,12 +238,12 @@ static long run_local(struct path_call *pc, long native_nr, const long native_a[
 }
 
 /* The domain has answered that path k goes on at `to`. Put it there, if that can be. */
-static int64_t take_continuation(struct path_call *pc, int k, const char *to)
+static int64_t take_continuation(struct shim_path_call *pc, int k, const char *to)
 {
-	uint64_t resolve = open_how(pc).resolve;
-	enum shim_last last = is_named(pc, k) ? SHIM_LAST_NAMED
-			      : pc->follow[k] ? SHIM_LAST_FOLLOWED
-					      : SHIM_LAST_LOOKED_AT;
+	uint64_t resolve = shim_path_how(pc).resolve;
+	enum shim_last last = shim_path_is_named(pc, k) ? SHIM_LAST_NAMED
+			      : pc->follow[k]           ? SHIM_LAST_FOLLOWED
+							: SHIM_LAST_LOOKED_AT;
 	char *copy = pc->scratch + 3 * FC_PATH_MAX; /* the domain can change its text at any time */
 
 	memcpy(copy, to, FC_PATH_MAX);
@@ -326,7 +267,7 @@ static bool is_continuation(int64_t r)
 }
 
 /* A record of what has been opened or entered, as this call named it. */
-static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
+static uint64_t new_file(const struct shim_path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
 {
 	struct shim_process *p = pc->p;
 	int fd = pc->dirfd[0];
@@ -342,7 +283,7 @@ static uint64_t new_file(const struct path_call *pc, int64_t r, uint64_t flags, 
 }
 
 /* A FIFO takes its placeholder's place: poll, signals and whoever inherits it are the kernel's business then. -EOPNOTSUPP: it stays remote. */
-static int64_t take_pipe(struct path_call *pc, int descriptor, int placeholder, uint64_t flags)
+static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placeholder, uint64_t flags)
 {
 	unsigned domain = (unsigned)pc->route[0].domain;
 	int handed = shim_hand(pc->p, domain, descriptor);
@@ -361,9 +302,9 @@ static int64_t take_pipe(struct path_call *pc, int descriptor, int placeholder, 
 }
 
 /* What an open has come to: the application's descriptor, or -errno. */
-static int64_t opened(struct path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
+static int64_t opened(struct shim_path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
 {
-	if (r >= 0 && (r & FC_OPENED_PIPE)) {
+	if (r >= 0 && r < 2ll * FC_OPENED_PIPE && (r & FC_OPENED_PIPE)) {
 		r &= ~(int64_t)FC_OPENED_PIPE;
 		int64_t taken = take_pipe(pc, (int)r, placeholder, flags);
 		if (taken != -EOPNOTSUPP)
@@ -374,7 +315,7 @@ static int64_t opened(struct path_call *pc, int64_t r, int placeholder, uint64_t
 }
 
 /* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
-static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
+static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 {
 	struct shim_call c;
 	unsigned domain = (unsigned)pc->route[0].domain;
@@ -383,7 +324,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 
 	if (!(pc->p = shim_process_own()))
 		return -ENOMEM;
-	uint64_t flags = open_how(pc).flags;
+	uint64_t flags = shim_path_how(pc).flags;
 	uint32_t forks = fc_load(&pc->p->files.forks); /* a fork during the call: it is shared */
 	if (pc->row->effect == FC_EFFECT_OPENS)
 		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
@@ -403,6 +344,7 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
 	if (r == 0) {
 		c.shown = pc->a;
+		c.number = placeholder;
 		r = shim_call_row(&c, a);
 		int64_t answer = r;
 		for (int k = 0; k < pc->paths && is_continuation(answer); k++) {
@@ -431,29 +373,18 @@ static int64_t run_remote(struct path_call *pc, struct shim_frame *f)
 	return r;
 }
 
-/* The directory of path k, in scratch memory; "" if the path is a name alone. */
-static char *parent(const struct path_call *pc, int k)
-{
-	char *copy = pc->scratch + 2 * FC_PATH_MAX;
-	size_t n = (size_t)(shim_path_last(pc->path[k]) - pc->path[k]);
-
-	memcpy(copy, pc->path[k], n);
-	copy[n] = 0;
-	return copy;
-}
-
 /*
  * Does path k, which begins in a domain, lead out of it again? Then it has been rewritten. Asked by a stat, of its directory if
  * the name is the call's: a stat would follow a link before a slash, and `..`.
  */
-static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
+static int64_t leaves(struct shim_path_call *pc, int k, struct shim_frame *f)
 {
-	bool named = is_named(pc, k);
-	struct path_call q = *pc;
+	bool named = shim_path_is_named(pc, k);
+	struct shim_path_call q = *pc;
 	struct stat st;
 	size_t n;
 
-	q.path[0] = named ? parent(pc, k) : pc->path[k];
+	q.path[0] = named ? shim_path_parent(pc, k) : pc->path[k];
 	if (pc->route[k].domain < 0 || !q.path[0][0])
 		return 0;
 	q.row = fc_row_by_nr(SYS_newfstatat);
@@ -486,9 +417,9 @@ static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
 }
 
 /* Does the directory of path k exist? Its own errors come before the pair's. */
-static long probe_parent(const struct path_call *pc, int k)
+static long probe_parent(const struct shim_path_call *pc, int k)
 {
-	char *directory = parent(pc, k);
+	char *directory = shim_path_parent(pc, k);
 	struct stat st;
 
 	if (!pc->path[k][0])
@@ -498,7 +429,7 @@ static long probe_parent(const struct path_call *pc, int k)
 	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
-static long probe(const struct path_call *pc, int k)
+static long probe(const struct shim_path_call *pc, int k)
 {
 	struct stat st;
 	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
@@ -508,7 +439,7 @@ static long probe(const struct path_call *pc, int k)
 }
 
 /* One path here, one there: what the kernel says about two file systems, in its order. */
-static long refuse_mixed(const struct path_call *pc)
+static long refuse_mixed(const struct shim_path_call *pc)
 {
 	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
 	long r;
@@ -529,26 +460,45 @@ static long refuse_mixed(const struct path_call *pc)
 	return r < 0 ? r : -EXDEV;
 }
 
-static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
+/* What the local kernel says; FC_CONTINUE: it is not its affair. */
+static int64_t try_local(struct shim_path_call *pc, long native_nr, const long native_a[6])
+{
+	long r = run_local(pc, native_nr, native_a);
+	int64_t walked;
+
+	if (likely(!is_doubtful(pc, r)))
+		return r;
+	if (pc->row->nr == SYS_readlinkat && !pc->path[0][0])
+		pc->route[0].unsure = true; /* the link that a descriptor is of */
+	if (!unsure(pc))
+		return r;
+	walked = walk_all(pc);
+	if (walked == 0 && !pc->answered)
+		return r;
+	if (r >= 0 && pc->row->effect == FC_EFFECT_OPENS)
+		fc_call(SYS_close, r);
+	return walked < 0 && !pc->answered ? (r < 0 ? r : walked) : FC_CONTINUE;
+}
+
+static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
-		int walked;
 		int64_t r;
 
 		route_all(pc);
-		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (walked = walk_all(pc)) < 0)
-			return walked;
+		if (unsure(pc) && (!all_local(pc) || must_walk_first(pc)) && (r = walk_all(pc)) < 0)
+			return (long)r;
 		*domain = -1;
-		if (all_local(pc)) {
-			r = run_local(pc, native_nr, native_a);
-			if (r != -ENOENT || !unsure(pc))
-				return r;
-			walked = walk_all(pc);
-			if (walked <= 0)
-				return r;
+		if (all_local(pc) && !pc->answered) {
+			r = try_local(pc, native_nr, native_a);
+			if (r != FC_CONTINUE)
+				return (long)r;
 		}
-		if (pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
+		if (!pc->answered && pc->paths > 1 && unsure(pc) && walk_all(pc) < 0)
 			return -ELOOP;
+		*domain = pc->ran_in;
+		if (pc->answered)
+			return (long)pc->answer;
 		if (pc->paths > 1 && pc->route[0].domain != pc->route[1].domain) {
 			int k = 0;
 
@@ -560,7 +510,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
-			r = run_remote(pc, f);
+			r = shim_path_check_link(pc, run_remote(pc, f));
 		}
 		if (r != FC_CONTINUE)
 			return shim_result(&pc->p->session[*domain], r);
@@ -570,8 +520,8 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 
 long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
 {
-	struct path_call pc = { .row = row, .p = shim_process() };
 	struct shim_frame *f = shim_frame_begin();
+	struct shim_path_call pc = { .row = row, .p = shim_process(), .frame = f, .ran_in = -1 };
 	int ran_in = -1;
 	long r;
 
@@ -585,6 +535,7 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 		r = run(&pc, f, native_nr, native_a, &ran_in);
 	else if (r > 0)
 		r = shim_native(native_nr, native_a);
+	shim_path_give_back(f);
 	shim_frame_end(f);
 	if (domain)
 		*domain = ran_in;
@@ -592,7 +543,7 @@ long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, co
 }
 
 /* Where it ends up, once it is in a domain and does not leave it again, or is here for good. */
-static long settle(struct path_call *pc, struct shim_frame *f)
+static long settle(struct shim_path_call *pc, struct shim_frame *f)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
 		long r = 0;
@@ -614,8 +565,8 @@ static long settle(struct path_call *pc, struct shim_frame *f)
 
 long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int *domain)
 {
-	struct path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process() };
 	struct shim_frame *f = shim_frame_begin();
+	struct shim_path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process(), .frame = f, .alone = true };
 	long r;
 
 	if (!f)
@@ -632,6 +583,7 @@ long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int
 		memcpy(path, pc.path[0], strlen(pc.path[0]) + 1);
 		*domain = pc.route[0].domain;
 	}
+	shim_path_give_back(f);
 	shim_frame_end(f);
 	return r;
 }
@@ -748,21 +700,6 @@ long shim_do_fchdir(long nr, long a[6])
 	return r;
 }
 
-/* Is it a directory of that domain that stands at `user`, as the kernel would write it? Programs make paths of it. */
-static bool is_directory_of(struct shim_process *p, int domain, const char *user, long size)
-{
-	struct shim_frame *f = shim_frame_begin();
-	struct shim_route r = { .domain = -1 };
-
-	if (!f)
-		return false;
-	char *path = shim_scratch(f);
-	if (fc_strncpy_from_user(path, user, FC_PATH_MAX) == size - 1 && path[0] == '/' && !shim_path_goes_up(path))
-		shim_route_text(p, AT_FDCWD, path, &r);
-	shim_frame_end(f);
-	return r.domain == domain;
-}
-
 long shim_do_getcwd(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -773,7 +710,9 @@ long shim_do_getcwd(long nr, long a[6])
 		return -ENOMEM;
 	int domain = p->cwd_domain;
 	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
-	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
+	char end = 1;
+	if (r < 0 || (r > 0 && !fc_copy_from_user(&end, (const char *)a[0] + r - 1, 1) && !end &&
+		      shim_path_is_of(p, domain, (const char *)a[0], r - 1)))
 		return r;
 	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }

@@ -50,6 +50,7 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->chunk = NULL;
 	c->shown = NULL;
 	c->position = -1;
+	c->number = -1;
 	for (int i = 0; i < 6; i++)
 		c->wire[i] = 0; /* what a call has no argument for, is not the stack's */
 	c->quiet = row->effect == FC_EFFECT_OPENS;
@@ -124,6 +125,8 @@ int64_t shim_call_run(struct shim_call *c, unsigned nr)
 	const struct shim_request *r = &c->frame->request;
 
 	shim_request_fill(r, nr, c->wire, c->row->effect == FC_EFFECT_OPENS || c->row->effect == FC_EFFECT_DUPS);
+	if (c->number >= 0)
+		shim_request_number(r, c->number);
 	shim_requests_submit(r, 1);
 	return shim_request_wait(r);
 }
@@ -465,19 +468,33 @@ int64_t shim_call_row(struct shim_call *c, const long a[6])
 	return r;
 }
 
-long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2)
+static long simple(struct shim_process *p, unsigned domain, unsigned nr, const long a[6], int number)
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c = { .path = { NULL, NULL } };
-	long a[6] = { a0, a1, a2 };
 
 	if (!f)
 		return -EDEADLK;
 	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
+	c.number = number;
 	c.quiet = nr == SYS_dup || nr == SYS_close || nr == SYS_fcntl; /* the application knows another number */
 	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
 	shim_frame_end(f);
 	return (long)result;
+}
+
+long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2)
+{
+	const long a[6] = { a0, a1, a2 };
+
+	return simple(p, domain, nr, a, -1);
+}
+
+long shim_copy(struct shim_process *p, unsigned domain, int dfd, int number)
+{
+	const long a[6] = { dfd };
+
+	return simple(p, domain, SYS_dup, a, number);
 }
 
 long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags)

@@ -23,6 +23,7 @@ struct shim_call {
 	int path_arg[2];
 	const long *shown; /* the arguments as the application passed them, for the trace */
 	bool quiet;        /* the caller traces it, once the result is what the application will see */
+	int number;        /* what the application will know the new descriptor by, -1 = there will be none */
 	int64_t position;  /* of a directory before the call, -1 = not asked */
 	struct
 	{ /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
@@ -49,6 +50,8 @@ int64_t shim_call_row(struct shim_call *c, const long a[6]);
 int64_t shim_call_values(struct shim_call *c, const long a[6]);
 /* Run a row that has only values and (domain) descriptors. dup, close and fcntl are not traced. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
+/* A copy of a domain descriptor, which the application will know as `number`. */
+long shim_copy(struct shim_process *p, unsigned domain, int dfd, int number);
 /* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
 long shim_refuse(struct shim_process *p, uint64_t w, int error);
 /* No result of any call: what a check that fails turns a result into. shim_result ends the session over it. */

@@ -206,6 +206,15 @@ static int step(struct walk *w, const char *after, bool above, bool follow, char
 	return 1;
 }
 
+/* The walk has come to a link in /proc: path = what is left. */
+static int stop_at(const char *left, char *path, struct shim_route *r)
+{
+	r->link.whole = !*left;
+	if (*left)
+		memcpy(path, left, strlen(left) + 1);
+	return 0;
+}
+
 int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r)
 {
 	struct walk w = { .at = scratch, .rest = scratch + FC_PATH_MAX };
@@ -216,6 +225,8 @@ int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct sh
 	w.at[0] = 0;
 	if (path[0] != '/' && !start(&w, dirfd))
 		return 0;
+	if (!path[0] && shim_procfs_link(w.at, &r->link))
+		return stop_at("", path, r); /* what a descriptor of the link itself refers to */
 	for (const char *p = w.rest;;) {
 		bool above;
 
@@ -234,6 +245,8 @@ int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct sh
 		int m = mount_at(&w, &above);
 		if (m >= 0)
 			return enter(&w, m, p + n, path, r);
+		if (shim_procfs_link(w.at, &r->link))
+			return stop_at(p + n, path, r);
 		e = step(&w, p + n, above, follow, scratch + 2 * FC_PATH_MAX);
 		if (e == 1 && ++links > LINKS_MAX)
 			return -ELOOP;
@@ -257,5 +270,5 @@ bool fc_path_is_remote(int dirfd, const char *path)
 			shim_route_walk(dirfd, scratch, true, scratch + FC_PATH_MAX, &r);
 	}
 	shim_frame_end(f);
-	return r.domain >= 0;
+	return r.domain >= 0 || (r.link.kind != SHIM_LINK_NONE && r.link.kind != SHIM_LINK_INFO);
 }

@@ -5,17 +5,21 @@
 
 #include <stdbool.h>
 
+#include "libc-shim/calls/procfs.h"
+
 struct shim_process;
 
 struct shim_route {
-	int domain;  /* -1 = local */
-	int dirfd;   /* wire value: domain descriptor or AT_FDCWD */
-	bool unsure; /* local by its text; a local symbolic link might still lead into a mount */
+	int domain;            /* -1 = local */
+	int dirfd;             /* wire value: domain descriptor or AT_FDCWD */
+	bool unsure;           /* local by its text; a local symbolic link might still lead into a mount */
+	struct shim_link link; /* local by its text, and leads through this */
 };
 /* By the text alone. `path` is a private copy, or null. dirfd as the application gave it. */
 void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r);
 /* Follow local symbolic links. If the walk enters a mount, `path` (room FC_PATH_MAX) is replaced by the absolute path and r
- * by its route. `scratch` is three pages. 0 or -errno (-ELOOP, -ENAMETOOLONG). */
+ * by its route. If it comes to a link in /proc that leads to something remote, r->link is that, and `path` what follows it, if anything
+ * does. `scratch` is three pages. 0 or -errno (-ELOOP, -ENAMETOOLONG). */
 int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r);
 
 #endif

@@ -109,7 +109,7 @@ static struct shim_frame frame_take(struct shim_frame *f)
 	struct shim_frame held = *f;
 
 	f->request.slot = -1;
-	f->placeholder = -1;
+	f->placeholder = f->borrowed[0] = f->borrowed[1] = -1;
 	f->scratch = -1;
 	fc_signal_fence();
 	return held;
@@ -132,6 +132,9 @@ static void frame_abandon(const struct shim_frame *held)
 		shim_request_abandon(&held->request, shim_owner_self());
 	if (held->placeholder >= 0)
 		shim_close_untold(held->placeholder);
+	for (int i = 0; i < 2; i++)
+		if (held->borrowed[i] >= 0)
+			shim_close_untold(held->borrowed[i]);
 }
 
 static void drop_last(struct shim_thread *t)
@@ -213,7 +216,7 @@ struct shim_frame *shim_frame_begin(void)
 	struct shim_frame *f = &t->frame[t->depth];
 	f->sp = sp;
 	f->request.slot = -1;
-	f->placeholder = -1;
+	f->placeholder = f->borrowed[0] = f->borrowed[1] = -1;
 	f->scratch = -1;
 	f->alternate = alternate;
 	f->asleep = false;

@@ -16,6 +16,7 @@ struct shim_frame {
 	struct shim_request request; /* slot -1 = none */
 	uintptr_t sp;
 	int placeholder; /* of a descriptor that is not there yet, -1 = none */
+	int borrowed[2]; /* descriptors made for the time of the call, -1 = none */
 	int16_t scratch; /* -1 = none */
 	bool alternate;  /* on the signal stack */
 	bool asleep;     /* it waits for its request */

@@ -141,6 +141,14 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 		e->arg[i] = arg[i];
 }
 
+void shim_request_number(const struct shim_request *r, int number)
+{
+	struct fc_entry *e = shim_entry_of(r);
+
+	e->flags |= FC_REQ_NUMBERED;
+	e->arg[5] = (uint32_t)number;
+}
+
 /* Are more calls in flight than `n`? Of two that ask at once, after they have sent theirs, at least one counts both. */
 static bool more_in_flight(const struct shim_requests *q, uint32_t n)
 {

@@ -87,6 +87,9 @@ int shim_request_take(struct shim_requests *q, shim_owner owner, uint16_t *hint)
 /* What the domain is to do. `opens`: see struct shim_slot. */
 void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t arg[6], bool opens);
 
+/* Say in a filled one what the application will know the new descriptor by. */
+void shim_request_number(const struct shim_request *r, int number);
+
 /* Hand `n` filled requests of one session to the domain: one look at its credit, at most one ring. */
 void shim_requests_submit(const struct shim_request r[], unsigned n);
 

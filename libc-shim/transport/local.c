@@ -529,6 +529,16 @@ static void gone(struct shim_session *s, int pid)
 		shim_done_with(shim_process(), sock);
 }
 
+static int other(struct shim_session *s, int pid, int number, int self, struct shim_other *o)
+{
+	const struct fc_msg m = { .type = FC_MSG_OTHER, .arg = { (uint64_t)pid, (uint64_t)number, (uint64_t)self } };
+	int r = ask_about(s, m, NULL, NULL, 0);
+
+	*o = (struct shim_other){ (int64_t)s->packet.head.arg[0], (int64_t)s->packet.head.arg[1],
+				  (int64_t)s->packet.head.arg[2] };
+	return r == -ETIMEDOUT ? -EAGAIN : r;
+}
+
 static void bye(struct shim_session *s)
 {
 	struct fc_msg m = { .type = FC_MSG_BYE };
@@ -562,6 +572,7 @@ const struct shim_transport shim_transport_local = {
 	.cred = cred,
 	.rlimit = rlimit,
 	.gone = gone,
+	.other = other,
 	.bye = bye,
 	.lost = lost,
 };

@@ -21,6 +21,13 @@ struct shim_offspring {
 	uint64_t id;
 };
 
+/* Something that another process has open. */
+struct shim_other {
+	int64_t descriptor; /* the domain's, of this session */
+	int64_t position;
+	int64_t flags;
+};
+
 struct shim_transport {
 	/* How this end of a session sleeps and wakes. */
 	const struct fc_bell_ops *bell;
@@ -66,6 +73,9 @@ struct shim_transport {
 	/* Return when the domain holds nothing of the dead process `pid` any more, or has not said so in time. Also for a session that is
 	 * not attached. */
 	void (*gone)(struct shim_session *s, int pid);
+	/* A descriptor of what process `pid` has open as `number` (-1: its directory); `self`: the caller, as whoever gives such numbers
+	 * counts. Null: it knows nothing of processes. */
+	int (*other)(struct shim_session *s, int pid, int number, int self, struct shim_other *o);
 	/* Return when it holds nothing of this session: the process ends. */
 	void (*bye)(struct shim_session *s);
 

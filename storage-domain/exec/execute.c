@@ -66,20 +66,7 @@ int64_t fc_exec_continue(struct fc_exec *x, int arg, const char *path)
 	return FC_CONTINUE - arg;
 }
 
-/* Whether the client may have this number. */
-static bool paid_for(struct fc_shadow *s, int64_t fd)
-{
-	uint32_t top = fc_load(&s->descriptors_top);
-
-	if (fd < FC_DOMAIN_FD_FIRST ||
-	    (fd >= (int64_t)fc_load(&s->descriptors_end) && !fc_budget_descriptor(s, (int)fd)))
-		return false;
-	while (fd >= (int64_t)top && !fc_cas(&s->descriptors_top, top, (uint32_t)fd + 1))
-		top = fc_load(&s->descriptors_top);
-	return true;
-}
-
-/* The same under the lowest number: the one that it has may be one of the shadow's own, or that much higher for a path that was
+/* The same file under the lowest number: the one that it has may be one of the shadow's own, or that much higher for a path that was
  * being walked. */
 static int64_t lowest(int64_t fd)
 {
@@ -91,9 +78,9 @@ static int64_t lowest(int64_t fd)
 
 int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 {
-	if (fd >= 0 && !paid_for(x->s, fd)) {
+	if (fd >= 0 && !fc_budget_number(x->s, fd)) {
 		fd = lowest(fd);
-		if (fd >= 0 && !paid_for(x->s, fd)) {
+		if (fd >= 0 && !fc_budget_number(x->s, fd)) {
 			fc_call(SYS_close, fd);
 			return -EMFILE;
 		}
@@ -103,6 +90,8 @@ int64_t fc_exec_new_fd(struct fc_exec *x, int64_t fd)
 		fc_call(SYS_close, fd);
 		return -ENFILE;
 	}
+	if (fd >= 0 && x->s->numbers)
+		fc_store(&x->s->numbers[fd], x->e.flags & FC_REQ_NUMBERED ? (uint32_t)x->e.arg[5] + 1 : 0);
 	return fd;
 }
 
@@ -114,7 +103,7 @@ bool fc_exec_room_for_fd(struct fc_exec *x)
 	if (fc_load(&x->s->descriptors_top) < fc_load(&x->s->descriptors_end))
 		return true; /* all numbers that it has ever had are paid for, and one more */
 	fd = fc_call(SYS_fcntl, FC_FD_NULL, F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST);
-	room = paid_for(x->s, fd);
+	room = fc_budget_number(x->s, fd);
 	if (fd >= 0)
 		fc_call(SYS_close, fd);
 	return room;

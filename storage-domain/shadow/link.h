@@ -11,13 +11,17 @@
  *              text = what the transport adds (on Xen struct fc_xen_place). The shadow answers the client's ATTACH.
  *     SAMPLE   Answer once the roster slot's queue depth and descriptors are fresh.
  *     GONE     the answer to a GONE of the shadow's: status; serial as in the question.
+ *     SHOW     arg0 = the number by which the client knows a descriptor, -1: its current directory. Answer: SHOWN.
+ *     OTHER    the answer to an OTHER of the shadow's: as SHOWN; serial as in the question.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
  *     CLIENT   arg0 = the session's client process, by the kernel's word. One-way.
  *     FORKED   arg0 = id of a session forked from this one, arg1 = its client process. One-way.
  *     GONE     arg0 = a process that is said to be dead: as FC_MSG_GONE.
- * CLIENT, FORKED and GONE are for clients on this machine: those elsewhere are their kernel's to vouch for.
+ *     OTHER    arg0 = a process, arg1 = a number of its: as FC_MSG_OTHER.
+ *     SHOWN    the answer to SHOW: status; serial as in the question; arg0 = position, arg1 = flags; if status is 0, 1 fd (O_PATH).
+ * CLIENT, FORKED, GONE, OTHER and SHOWN are for clients on this machine: those elsewhere are their kernel's to vouch for.
  *
  * With a client elsewhere, the supervisor holds the other end of the session's connection and translates (front.c): there AREAS and
  * GROW bring no descriptors but, as text, the grants of the pages with the list of grants; FORK's arg0 is the child's number;
@@ -37,7 +41,10 @@ enum fc_link_type {
 	/* clients on this machine only */
 	FC_LINK_CLIENT,
 	FC_LINK_FORKED,
-	FC_LINK_GONE
+	FC_LINK_GONE,
+	FC_LINK_OTHER,
+	FC_LINK_SHOW,
+	FC_LINK_SHOWN
 };
 
 _Static_assert(sizeof(((struct fc_cred *)0)->group) <= FC_MSG_TEXT, "all groups fit into one message");

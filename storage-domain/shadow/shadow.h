@@ -25,7 +25,8 @@
 struct fc_cred {
 	uid_t ruid, fsuid; /* real (for access(2)) and file-system user */
 	gid_t rgid, fsgid;
-	uid_t payer;       /* whose budget it is (budget.h); the supervisor's business alone */
+	uid_t payer;       /* whose budget it is (budget.h); the supervisor's business alone, as is: */
+	bool traces;       /* the client may look into others' processes */
 	uint64_t caps;     /* the client's effective capabilities, already cut to the file-system ones */
 	int ngroups;       /* -1: the daemon's own groups (a domain in a user namespace cannot change them) */
 	gid_t group[1024]; /* NGROUPS_MAX is 65536: a client with more than 1024 is refused */
@@ -99,9 +100,12 @@ struct fc_shadow {
 	struct fc_roster_slot *slot;
 	struct fc_clerk_box *clerk; /* clerk.h; null: there is none, for this domain knows all ids */
 
-	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
-	uint32_t descriptors_top;  /* the first that the client has not had yet; workers change it */
-	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
+	uint32_t descriptors_end; /* the first descriptor number that has not been paid for; workers change it */
+	uint32_t descriptors_top; /* the first that the client has not had yet; workers change it */
+	/* for each descriptor of the client's one more than what it has said that it calls it, 0 = not known; FC_DOMAIN_FD_MAX of them, which
+	 * the workers change. Null: nobody asks. */
+	uint32_t *numbers;
+	pthread_mutex_t pipe_lock;                  /* of closes, while the client has pipes */
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */

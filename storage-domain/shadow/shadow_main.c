@@ -80,10 +80,15 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
 		end(1); /* whoever it is for sees the session end, and need not wait for what never comes */
 }
 
+void fc_shadow_tell(struct fc_msg m, int fd)
+{
+	if (fc_control_send(FC_FD_LINK, &m, NULL, &fd, fd >= 0, 0) < 0)
+		end(0); /* the supervisor is dead */
+}
+
 static void tell(struct fc_msg m)
 {
-	if (fc_control_send(FC_FD_LINK, &m, NULL, NULL, 0, 0) < 0)
-		end(0); /* the supervisor is dead */
+	fc_shadow_tell(m, -1);
 }
 
 /* ---- the client's messages ---- */
@@ -204,6 +209,9 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 			fc_shadow_poison(s, "it wants a file, and is elsewhere");
 		fc_hand_over(s, p);
 		break;
+	case FC_MSG_OTHER:
+		fc_other_ask(s, p);
+		break;
 	default:
 		fc_shadow_poison(s, "unknown control message");
 	}
@@ -257,7 +265,7 @@ static void sample(struct fc_shadow *s)
 	tell((struct fc_msg){ .type = FC_LINK_SAMPLE });
 }
 
-static void link_message(struct fc_shadow *s, const struct fc_packet *p)
+static void link_message(struct fc_shadow *s, struct fc_packet *p)
 {
 	struct fc_packet question = { .head = { .type = FC_MSG_GONE, .serial = p->head.serial } };
 
@@ -270,6 +278,12 @@ static void link_message(struct fc_shadow *s, const struct fc_packet *p)
 		break;
 	case FC_LINK_GONE:
 		fc_shadow_answer(s, &question, p->head.status, NULL, -1);
+		break;
+	case FC_LINK_OTHER:
+		fc_other_answer(s, p);
+		break;
+	case FC_LINK_SHOW:
+		fc_other_show(s, p);
 		break;
 	default:
 		end(1);
@@ -382,6 +396,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
 		    pid_t supervisor)
 {
+	static uint32_t numbers[FC_DOMAIN_FD_MAX];
 	static struct fc_shadow s;
 	int r;
 
@@ -391,6 +406,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.shared = shared;
 	s.slot = &shared->slot[index];
 	s.clerk = clerk;
+	s.numbers = numbers;
 	fc_shadow_clerk_init(&s);
 	s.transport = transport;
 	s.foreign = transport->foreign;

@@ -19,6 +19,8 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
 
 /* Is the message from the client? A connection can be inherited by, or passed to, somebody else. Root may be anybody. */
 bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p);
+/* Say something to the supervisor. Without it the session ends. */
+void fc_shadow_tell(struct fc_msg m, int fd);
 
 /* ---- areas.c ---- */
 
@@ -55,6 +57,13 @@ bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link);
 
 /* HAND: give the client what one of its descriptors refers to, and answer. */
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
+/* ---- other.c ---- */
+
+/* OTHER, from the client: ask the supervisor; and its answer, with the descriptor: hand it on. */
+void fc_other_ask(struct fc_shadow *s, const struct fc_packet *request);
+void fc_other_answer(struct fc_shadow *s, struct fc_packet *answer);
+/* SHOW: what the client has open, for another's. */
+void fc_other_show(struct fc_shadow *s, const struct fc_packet *question);
 
 /* ---- offspring.c ---- */
 

@@ -111,6 +111,7 @@ static int make_cred(const struct fc_supervisor *v, int sock, const struct fc_pe
 	cred->fsuid = fsuid;
 	cred->fsgid = fsgid;
 	cred->caps = p->caps & FC_CAPS_FILES;
+	cred->traces = p->caps & FC_CAP(SYS_PTRACE);
 	cred->ngroups = -1;
 	return v->privileged ? fc_peer_groups(sock, cred) : 0;
 }

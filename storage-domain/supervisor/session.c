@@ -175,6 +175,7 @@ static void bury(struct fc_supervisor *v, struct fc_session *s)
 	if (!s->owner)
 		cred_answer(v, s, -ESRCH);
 	v->sampling -= s->sampling;
+	fc_other_gone(v, s);
 	fc_watch_close(v, &s->client);
 	fc_roster_clear(v->shared, s - v->session, &v->total);
 	if (s->owner)
@@ -299,11 +300,17 @@ static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, co
 	fill_slot(v, s);
 }
 
+static void set_ids(struct fc_session *s, const struct fc_cred *c)
+{
+	s->ids = (struct fc_session_ids){ c->ruid, c->fsuid, c->rgid, c->fsgid, c->traces };
+}
+
 int fc_session_begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_newcomer *n)
 {
 	struct fc_msg cred = fc_cred_pack(n->cred), m;
 	int r = name_session(v, s, n->cred->ruid, n->cred->payer);
 
+	set_ids(s, n->cred);
 	fill_slot_of_newcomer(v, s, n);
 	if (r == 0)
 		r = fc_control_send(s->link.fd, &cred, (const char *)n->cred->group, NULL, 0, MSG_DONTWAIT);
@@ -333,6 +340,7 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 		return r;
 	s->uid = cred->ruid;
 	s->payer = cred->payer;
+	set_ids(s, cred);
 	slot_of(v, s)->owner = cred->payer;
 	slot_of(v, s)->uid = cred->fsuid;
 	return 0;
@@ -363,6 +371,7 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	r = name_session(v, s, parent->uid, parent->payer);
 	fill_slot_of_child(v, s, parent);
 	s->parent = parent->id;
+	s->ids = parent->ids;
 	s->owner = parent->owner;
 	m = (struct fc_msg){
 		.type = FC_LINK_FORK,
@@ -438,7 +447,7 @@ static void session_gone(struct fc_supervisor *v, struct fc_session *s, const st
 
 static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc_packet *p)
 {
-	int fds = p->head.type == FC_LINK_FORK ? 1 : 0;
+	int fds = p->head.type == FC_LINK_FORK || (p->head.type == FC_LINK_SHOWN && !p->head.status) ? 1 : 0;
 
 	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
 		return -EPROTO;
@@ -466,6 +475,12 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 		return 0;
 	case FC_LINK_GONE:
 		session_gone(v, s, p);
+		return 0;
+	case FC_LINK_OTHER:
+		fc_other_asked(v, s, p);
+		return 0;
+	case FC_LINK_SHOWN:
+		fc_other_shown(v, s, p);
 		return 0;
 	default:
 		return -EPROTO;

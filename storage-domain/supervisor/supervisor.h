@@ -61,6 +61,13 @@ struct fc_session_owner {
 	void (*over)(struct fc_supervisor *v, struct fc_session *s);
 };
 
+/* Whom a client's process is taken for, by those who want to look into it, or what it is as one of them. */
+struct fc_session_ids {
+	uid_t ruid, fsuid;
+	gid_t rgid, fsgid;
+	bool traces; /* it may look into anybody's */
+};
+
 /* A shadow and, once it has one, its client. The index in `session` is its roster slot. */
 struct fc_session {
 	enum fc_session_state state;
@@ -80,6 +87,9 @@ struct fc_session {
 	bool gone_wanted;           /* the shadow waits for the answer to GONE */
 	pid_t gone_pid;
 	uint32_t gone_serial;
+	struct fc_session_ids ids;
+	uint32_t other; /* id of the session whose shadow is showing something to this one; 0: none */
+	uint32_t other_serial;
 	const struct fc_session_owner
 		*owner; /* null: clients speak for themselves. Those forked from it have the same */
 	void *owner_data;
@@ -209,6 +219,13 @@ struct fc_asker {
  * root. Returns 0 (none is left), 1 (whoever waits for FC_WAIT_GONE or has `gone_wanted` is answered when the last one is), -EBUSY
  * (that process lives). */
 int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid);
+
+/* ---- other.c ---- */
+
+/* A client wants to look at what another has open; a shadow has shown it; a session is over. */
+void fc_other_asked(struct fc_supervisor *v, struct fc_session *asker, const struct fc_packet *p);
+void fc_other_shown(struct fc_supervisor *v, const struct fc_session *s, struct fc_packet *p);
+void fc_other_gone(struct fc_supervisor *v, const struct fc_session *s);
 
 /* ---- reserve.c ---- */
 

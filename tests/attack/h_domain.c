@@ -47,7 +47,7 @@ static const struct {
 	{ "GROW", FC_MSG_GROW },     { "FORK", FC_MSG_FORK },     { "RLIMIT", FC_MSG_RLIMIT },
 	{ "CRED", FC_MSG_CRED },     { "GONE", FC_MSG_GONE },     { "BYE", FC_MSG_BYE },
 	{ "SHRINK", FC_MSG_SHRINK }, { "FORKED", FC_MSG_FORKED }, { "MEMORY", FC_MSG_MEMORY },
-	{ "HAND", FC_MSG_HAND },
+	{ "HAND", FC_MSG_HAND },     { "OTHER", FC_MSG_OTHER },
 };
 
 struct session {

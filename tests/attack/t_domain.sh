@@ -169,6 +169,12 @@ for resolve in 0x08 0x10 0x01 0x04; do # BENEATH, IN_ROOT, NO_XDEV, NO_SYMLINKS
 	attack "openat2, resolve $resolve, .." "openat2=>$victim/secret" \
 		"$python" -c "$(call "openat2(os.open('/data', os.O_RDONLY), 'a/../../secret', os.O_WRONLY | os.O_TRUNC, $resolve)")"
 done
+for text in /etc/passwd "/data/..$victim/secret" etc/passwd; do
+	attack "the path of a descriptor, $text" "openat=#40 readlinkat=text:$text" \
+		"$python" -c "$(call 'print(os.readlink("/proc/self/fd/%d" % os.open("/data/x", os.O_RDONLY)))')"
+	attack "a path through a descriptor, $text" "openat=#40 readlinkat=text:$text" \
+		"$python" -c "$(call 'os.truncate("/proc/self/fd/%d/secret" % os.open("/data/d", os.O_RDONLY), 0)')"
+done
 
 # ---- answers that cannot be ----
 

@@ -74,6 +74,11 @@ bool fc_budget_descriptor(struct fc_shadow *s, int fd)
 	return fd >= FC_DOMAIN_FD_FIRST && fd <= FC_DOMAIN_FD_MAX;
 }
 
+bool fc_budget_number(struct fc_shadow *s, int64_t fd)
+{
+	return fd >= 0 && fc_budget_descriptor(s, (int)fd);
+}
+
 int64_t fc_budget_pipe(struct fc_shadow *s, int fd)
 {
 	(void)s, (void)fd;

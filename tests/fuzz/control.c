@@ -181,7 +181,21 @@ off_t fuzz_lseek(int fd, off_t offset, int whence)
 int fuzz_fstat(int fd, struct stat *st);
 int fuzz_fstat(int fd, struct stat *st)
 {
-	return given_has(fd) ? fstat(fd, st) : error(EBADF);
+	if (!fake_has(fd))
+		return given_has(fd) ? fstat(fd, st) : error(EBADF);
+	*st = (struct stat){ .st_dev = fuzz_back(1) & 1 }; /* on the skeleton, or not */
+	return unlucky() ? error(ENOMEM) : 0;
+}
+
+/* What the client has open, for another's. */
+int fuzz_openat(int dir, const char *path, int flags, ...);
+int fuzz_openat(int dir, const char *path, int flags, ...)
+{
+	if (dir != FC_FD_PROC || flags != (O_PATH | O_CLOEXEC) ||
+	    (strcmp(path, "self/cwd") && strncmp(path, "self/fd/", 8)) ||
+	    (path[5] == 'f' && atoi(path + 8) < FC_DOMAIN_FD_FIRST))
+		fuzz_fail("openat(%d, %s, %#x)", dir, path, flags);
+	return unlucky() ? error(ENOENT) : fake_open();
 }
 
 int fuzz_fstatfs(int fd, struct statfs *fs);
@@ -498,7 +512,8 @@ static long deliver_answer(int sock, const struct msghdr *from)
 	for (int i = 0; i < fds; i++)
 		if (fd[i] == FC_FD_HAND ? !may_go : !fake_has(fd[i]))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
-	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_ATTACH) {
+	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER &&
+	    head.type != FC_MSG_ATTACH) {
 		if (given_left())
 			fuzz_fail("answers with %u of the client's descriptors open", given_left());
 		answers++;

@@ -516,6 +516,16 @@ int fuzz_openat(int dir, const char *path, int flags, ...)
 	return unlucky() ? fail(ENOENT) : make(FILE_TEXT);
 }
 
+/* Whose a client's process is. */
+int fuzz_fstatat(int dir, const char *path, struct stat *st, int flags);
+int fuzz_fstatat(int dir, const char *path, struct stat *st, int flags)
+{
+	if (dir != FC_FD_PROC || flags != AT_SYMLINK_NOFOLLOW || *path < '1' || *path > '9')
+		fuzz_fail("fstatat(%d, %s, %#x)", dir, path, flags);
+	*st = (struct stat){ .st_uid = fuzz_back(1) & 1 ? 1000 : 0, .st_gid = 1000 };
+	return unlucky() ? fail(ENOENT) : 0;
+}
+
 pid_t fuzz_getpid(void);
 pid_t fuzz_getpid(void)
 {

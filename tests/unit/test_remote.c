@@ -144,6 +144,12 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 	wire.opens = opens;
 }
 
+void shim_request_number(const struct shim_request *r, int number)
+{
+	cr_assert_eq(r->slot, 2);
+	cr_assert_geq(number, 0);
+}
+
 void shim_requests_submit(const struct shim_request r[], unsigned n)
 {
 	cr_assert(n == 1 && r[0].slot == 2);

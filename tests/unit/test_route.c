@@ -66,6 +66,15 @@ char *shim_format_number(char *end, uint64_t n)
 	return end;
 }
 
+/* The directory of the test's is one that leads to something remote. */
+static const char *remote_link;
+
+bool shim_procfs_link(const char *at, struct shim_link *link)
+{
+	link->kind = remote_link && strcmp(at, remote_link) == 0 ? SHIM_LINK_CWD : SHIM_LINK_NONE;
+	return link->kind != SHIM_LINK_NONE;
+}
+
 /* ---- a machine: two domains at /data and /data2/deep, and a directory of links ---- */
 
 static char here[PATH_MAX];
@@ -254,4 +263,26 @@ Test(route, as_others_ask, .init = setup, .fini = tear_down)
 	cr_expect_not(fc_path_is_remote(AT_FDCWD, NULL));
 	shim.ready = false;
 	cr_expect_not(fc_path_is_remote(AT_FDCWD, "/fc-data/x"));
+}
+
+Test(route, a_link_in_proc, .init = setup, .fini = tear_down)
+{
+	char path[FC_PATH_MAX] = "near/b/../c/", sub[PATH_MAX + 8];
+	struct shim_route r;
+
+	snprintf(sub, sizeof sub, "%s/sub", here);
+	remote_link = sub;
+	cr_assert_eq(walk(AT_FDCWD, path, true, &r), 0);
+	cr_expect_eq(r.link.kind, SHIM_LINK_CWD);
+	cr_expect_not(r.link.whole);
+	cr_expect_eq(r.domain, -1, "which is not for the walk to say");
+	cr_expect_str_eq(path, "/b/../c/");
+	strcpy(path, "near");
+	cr_assert_eq(walk(AT_FDCWD, path, true, &r), 0);
+	cr_expect(r.link.kind == SHIM_LINK_CWD && r.link.whole);
+	cr_expect_str_eq(path, "near", "nothing follows it");
+	cr_assert_eq(walk(AT_FDCWD, path, false, &r), 0);
+	cr_expect_eq(r.link.kind, SHIM_LINK_NONE);
+	cr_expect(fc_path_is_remote(AT_FDCWD, "near/x"));
+	remote_link = NULL;
 }
