@@ -215,7 +215,7 @@ static void paths(void)
 	REFUSED(inotify_add_watch(i, "d", IN_CREATE), ENOSYS);
 	REFUSED(inotify_add_watch(i, in_dir("."), IN_CREATE), ENOSYS);
 	EQUAL(pipe(p), 0);
-	REFUSED(splice(file, &at, p[1], NULL, 1, SPLICE_F_NONBLOCK), EINVAL);
+	CHECK(splice(file, &at, p[1], NULL, 1, SPLICE_F_NONBLOCK) >= 0);
 	FAILS(splice(-1, NULL, file, NULL, 1, 0), EBADF);
 	FAILS(tee(file, p[1], 1, 0), EINVAL);
 	FAILS(vmsplice(file, &(struct iovec){ "x", 1 }, 1, 0), EBADF);
