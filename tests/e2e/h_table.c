@@ -188,6 +188,34 @@ static void structures(void)
 
 /* ---- paths and directories ---- */
 
+/* What is wrong before anybody asks for a handle. */
+static void handles(void)
+{
+	struct {
+		struct file_handle h;
+		char room[128];
+	} handle = { .h = { .handle_bytes = 128 } }, same = handle;
+	int id, r;
+
+	FAILS(name_to_handle_at(AT_FDCWD, in_dir("none"), &handle.h, &id, 0), ENOENT);
+	FAILS(name_to_handle_at(directory, "f/x", &handle.h, &id, 0), ENOTDIR);
+	FAILS(name_to_handle_at(directory, "", &handle.h, &id, 0), ENOENT);
+	FAILS(name_to_handle_at(directory, NULL, &handle.h, &id, 0), EFAULT);
+	FAILS(name_to_handle_at(AT_FDCWD, in_dir("none"), &handle.h, &id, 0x40000), EINVAL);
+	FAILS(name_to_handle_at(file, "x", &handle.h, &id, 0), ENOTDIR);
+	REFUSED(name_to_handle_at(file, "", &handle.h, &id, AT_EMPTY_PATH), EOPNOTSUPP);
+	REFUSED(name_to_handle_at(AT_FDCWD, "", &handle.h, &id, AT_EMPTY_PATH), EOPNOTSUPP);
+	/* a link out of the domain */
+	EQUAL(symlink("/etc/passwd", in_dir("passwd")), 0);
+	r = name_to_handle_at(AT_FDCWD, "/etc/passwd", &same.h, &id, 0);
+	handle.h.handle_bytes = 128;
+	EQUAL(name_to_handle_at(AT_FDCWD, in_dir("passwd"), &handle.h, &id, AT_SYMLINK_FOLLOW), r);
+	CHECK(r || !memcmp(&handle, &same, sizeof handle.h + handle.h.handle_bytes));
+	handle.h.handle_bytes = 128;
+	REFUSED(name_to_handle_at(AT_FDCWD, in_dir("passwd"), &handle.h, &id, 0), EOPNOTSUPP);
+	EQUAL(unlink(in_dir("passwd")), 0);
+}
+
 static void paths(void)
 {
 	struct {
@@ -198,6 +226,7 @@ static void paths(void)
 	loff_t at = 0;
 
 	REFUSED(name_to_handle_at(AT_FDCWD, "f", &handle.h, &mount_id, 0), EOPNOTSUPP);
+	handles();
 	if (e2e_remote) {
 		handle.h = (struct file_handle){ .handle_bytes = 8, .handle_type = 1 };
 		FAILS(open_by_handle_at(directory, &handle.h, O_RDONLY), ESTALE);
