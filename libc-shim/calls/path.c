@@ -486,7 +486,7 @@ static int64_t leaves(struct path_call *pc, int k, struct shim_frame *f)
 }
 
 /* Does the directory of path k exist? Its own errors come before the pair's. */
-static long probe_parent(const struct path_call *pc, int k)
+static long probe_parent(const struct path_call *pc, int k, uint64_t *device)
 {
 	char *directory = parent(pc, k);
 	struct stat st;
@@ -495,7 +495,10 @@ static long probe_parent(const struct path_call *pc, int k)
 		return -ENOENT;
 	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
 	long r = fc_dispatch(SYS_newfstatat, a);
-	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (r < 0)
+		return r;
+	*device = st.st_dev;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 static long probe(const struct path_call *pc, int k)
@@ -507,10 +510,39 @@ static long probe(const struct path_call *pc, int k)
 	return fc_dispatch(SYS_newfstatat, a);
 }
 
+/* Is it the root of an export by name, which is in a directory here? */
+static bool is_mount(const struct path_call *pc, int k)
+{
+	for (unsigned i = 0; i < shim.config.nmounts; i++) {
+		const char *behind = shim_path_behind(pc->path[k], shim.config.mount[i].prefix);
+
+		if (behind && !*shim_path_next(behind))
+			return true;
+	}
+	return false;
+}
+
+/* A mount is not renamed, nor does anything take its place: busy, if its name and the other are in one file system. */
+static long refuse_rename(const struct path_call *pc)
+{
+	uint64_t device[2] = { 0, 0 };
+	const bool from = is_mount(pc, 0), to = is_mount(pc, 1);
+	long r = probe_parent(pc, 0, &device[0]);
+
+	if (r == 0)
+		r = probe_parent(pc, 1, &device[1]);
+	if (r == 0 && to)
+		r = probe(pc, 0);
+	if (r < 0)
+		return r;
+	return (from || to) && device[0] == device[1] ? -EBUSY : -EXDEV;
+}
+
 /* One path here, one there: what the kernel says about two file systems, in its order. */
 static long refuse_mixed(const struct path_call *pc)
 {
 	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
+	uint64_t device;
 	long r;
 
 	if ((flags & ~7u) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
@@ -519,14 +551,30 @@ static long refuse_mixed(const struct path_call *pc)
 		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 			return -EINVAL;
 		r = pc->path[0][0] || (pc->a[4] & AT_EMPTY_PATH) ? probe(pc, 0) : -ENOENT;
-		if (r == 0 && (r = probe_parent(pc, 1)) == 0)
+		if (r == 0 && (r = probe_parent(pc, 1, &device)) == 0)
 			r = probe(pc, 1) == 0 ? -EEXIST : 0;
 		return r < 0 ? r : -EXDEV;
 	}
-	r = probe_parent(pc, 0);
-	if (r == 0)
-		r = probe_parent(pc, 1);
-	return r < 0 ? r : -EXDEV;
+	return refuse_rename(pc);
+}
+
+/*
+ * What openat2 has been told not to do and the way to this domain has done already: go through a magic link (/proc/self/fd/N/...), or, from
+ * a directory of this machine, into a mount.
+ */
+static long forbidden(const struct path_call *pc)
+{
+	const uint64_t resolve = open_how(pc).resolve;
+	const bool link = pc->descriptor[0], through = link && pc->route[0].dirfd != AT_FDCWD;
+
+	if (likely(!resolve))
+		return 0;
+	if (through && (resolve & RESOLVE_BENEATH))
+		return -EXDEV;
+	if (through && (resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)))
+		return -ELOOP;
+	return (through || (!link && pc->path[0][0] == '/' && !in_root(pc))) && (resolve & RESOLVE_NO_XDEV) ? -EXDEV
+													    : 0;
 }
 
 static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
@@ -560,6 +608,8 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
+			if ((r = forbidden(pc)) < 0)
+				return r;
 			r = run_remote(pc, f);
 		}
 		if (r != FC_CONTINUE)

@@ -278,7 +278,7 @@ static void open_trees(void)
 static void roots(void)
 {
 	int fd = (int)test_openat2(directory, "/d/g", O_RDONLY, RESOLVE_IN_ROOT);
-	char c = 0;
+	char c = 0, link[40];
 
 	CHECK(fd >= 0);
 	EQUAL(read(fd, &c, 1), 1);
@@ -290,6 +290,17 @@ static void roots(void)
 	FAILS(test_openat2(directory, in_dir("f"), O_RDONLY, RESOLVE_IN_ROOT), ENOENT);
 	FAILS(test_openat2(directory, "/proc/self/fd/0", O_RDONLY, RESOLVE_IN_ROOT), ENOENT);
 	FAILS(test_openat2(directory, "/d/g", O_RDONLY, RESOLVE_BENEATH), EXDEV);
+	/* through a magic link; from a local directory into a mount */
+	snprintf(link, sizeof link, "/proc/self/fd/%d/f", directory);
+	FAILS(test_openat2(AT_FDCWD, link, O_RDONLY, RESOLVE_BENEATH), EXDEV);
+	FAILS(test_openat2(AT_FDCWD, link, O_RDONLY, RESOLVE_NO_XDEV), EXDEV);
+	FAILS(test_openat2(AT_FDCWD, link, O_RDONLY, RESOLVE_NO_SYMLINKS), ELOOP);
+	FAILS(test_openat2(AT_FDCWD, link, O_RDONLY, RESOLVE_NO_MAGICLINKS), ELOOP);
+	close(fd = (int)test_openat2(directory, "f", O_RDONLY, RESOLVE_NO_XDEV | RESOLVE_BENEATH));
+	CHECK(fd >= 0);
+	fd = (int)test_openat2(AT_FDCWD, in_dir("f"), O_RDONLY, RESOLVE_NO_XDEV);
+	CHECK(e2e_remote ? fd < 0 && errno == EXDEV : true);
+	close(fd);
 	fd = open("/", O_RDONLY | O_DIRECTORY); /* a local root is the local kernel's */
 	FAILS(test_openat2(fd, "/nothing/here", O_RDONLY, RESOLVE_IN_ROOT), ENOENT);
 	close(fd);
