@@ -19,6 +19,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/path_text.h"
+#include "libc-shim/calls/root.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
@@ -822,6 +823,8 @@ long shim_do_getcwd(long nr, long a[6])
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	int domain = p->cwd_domain;
+	if (fc_load(&p->elsewhere))
+		return shim_root_unreachable_cwd(p, (char *)a[0], (unsigned long)a[1]);
 	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
 	if (r < 0 || is_directory_of(p, domain, (const char *)a[0], r))
 		return r;
