@@ -514,10 +514,14 @@ static long probe(const struct path_call *pc, int k)
 /* Is it the root of an export by name, which is in a directory here? */
 static bool is_mount(const struct path_call *pc, int k)
 {
+	const char *last = shim_path_last(pc->path[k]);
+
+	if (last[0] == '.' && (!last[1] || last[1] == '/')) /* it itself, not its name */
+		return false;
 	for (unsigned i = 0; i < shim.config.nmounts; i++) {
 		const char *behind = shim_path_behind(pc->path[k], shim.config.mount[i].prefix);
 
-		if (behind && !*shim_path_next(behind))
+		if (behind && !*behind)
 			return true;
 	}
 	return false;
@@ -578,6 +582,14 @@ static long forbidden(const struct path_call *pc)
 													    : 0;
 }
 
+/* What is wrong with the structure comes first: the kernel says it, of a path that is none. */
+static long refuse_open(const struct path_call *pc, long error)
+{
+	long r = fc_call(SYS_openat2, AT_FDCWD, "", pc->a[2], pc->a[3]);
+
+	return r == -ENOENT ? error : r;
+}
+
 static long run(struct path_call *pc, struct shim_frame *f, long native_nr, const long native_a[6], int *domain)
 {
 	for (int hop = 0; hop < HOPS_MAX; hop++) {
@@ -610,7 +622,7 @@ static long run(struct path_call *pc, struct shim_frame *f, long native_nr, cons
 		} else {
 			*domain = pc->route[0].domain;
 			if ((r = forbidden(pc)) < 0)
-				return r;
+				return refuse_open(pc, r);
 			r = run_remote(pc, f);
 		}
 		if (r != FC_CONTINUE)
