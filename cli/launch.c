@@ -56,8 +56,8 @@ void fc_launch_add_export(struct fc_launch *launch, const char *noun, char *text
 		fc_die_usage(noun, "more than %d exports", FC_EXPORTS_MAX);
 	for (unsigned i = 0; i < launch->nexports; i++) {
 		fc_export_parse(&other, launch->exports[i]);
-		if (fc_prefix_overlap(spec.prefix, other.prefix))
-			fc_die_usage(noun, "-v %s and -v %s: one prefix lies in the other", launch->exports[i], text);
+		if (!strcmp(spec.prefix, other.prefix))
+			fc_die_usage(noun, "-v %s and -v %s: the same prefix", launch->exports[i], text);
 	}
 	launch->exports[launch->nexports++] = text;
 	launch->exports[launch->nexports] = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * copy.c - copy_file_range and sendfile. Between two files of one domain they are one request; between a domain and anything
- * else the shim moves the bytes, as any process could. splice is refused (local.def): what a pipe would not take cannot be put back.
+ * else the shim moves the bytes, as any process could. splice is in splice.c.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -15,6 +15,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
+#include "libc-shim/calls/owner.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
@@ -292,6 +293,8 @@ long shim_do_fcntl(long nr, long a[6])
 	w = shim_fd_get(p, a[0]);
 	if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
 		return traced(SYS_fcntl, a, dup_into(p, (int)a[0], w, (int)shim_native_fd(SYS_fcntl, a)));
+	if (shim_owner_has(cmd))
+		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
 	long r = run_command(p, w, &arg, a, nr);

@@ -24,9 +24,9 @@ long shim_dispatch_for_us(long nr, const long a[6])
 	return r;
 }
 
-int shim_obtain(const char *path)
+int shim_obtain_at(int dirfd, const char *path, int how)
 {
-	const long a[6] = { AT_FDCWD, (long)path, O_PATH | O_CLOEXEC };
+	const long a[6] = { dirfd, (long)path, O_PATH | O_CLOEXEC | how };
 	int fd = (int)shim_dispatch_for_us(SYS_openat, a);
 	struct shim_process *p = fd < 0 ? NULL : shim_process_own();
 	uint64_t w = p ? shim_fd_get(p, fd) : 0;
@@ -36,6 +36,11 @@ int shim_obtain(const char *path)
 	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	shim_dispatch_for_us(SYS_close, (long[6]){ fd });
 	return handed;
+}
+
+int shim_obtain(const char *path)
+{
+	return shim_obtain_at(AT_FDCWD, path, 0);
 }
 
 const char *shim_fd_path(char to[SHIM_FD_PATH], int fd)

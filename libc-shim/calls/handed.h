@@ -9,6 +9,8 @@ long shim_dispatch_for_us(long nr, const long a[6]);
 /* What is at a path, wherever that leads: a descriptor of the local kernel's (O_PATH) for shim_done_with, or -errno as open(2) and shim_hand
  * have it. */
 int shim_obtain(const char *path);
+/* The same from a directory, with O_NOFOLLOW or 0. */
+int shim_obtain_at(int dirfd, const char *path, int how);
 
 /* The name of descriptor `fd` in /proc. Returns `to`. */
 #define SHIM_FD_PATH 40

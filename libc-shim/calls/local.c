@@ -178,3 +178,43 @@ long shim_do_open_tree(long nr, long a[6])
 	b[1] = (long)((int)a[0] == AT_FDCWD ? "." : shim_fd_path(path, (int)a[0]));
 	return fc_dispatch(SYS_openat, b);
 }
+
+/* What the path leads to, for which there is a descriptor of ours, or the application's if there is no path. */
+static long open_named(const long a[6], bool *ours)
+{
+	const unsigned flags = (unsigned)a[4];
+	long b[6] = { a[0], a[1], O_PATH | O_CLOEXEC | (flags & AT_SYMLINK_FOLLOW ? 0 : O_NOFOLLOW) };
+	char first;
+
+	*ours = true;
+	if ((flags & AT_EMPTY_PATH) && !fc_copy_from_user(&first, (const char *)a[1], 1) && !first) {
+		*ours = (int)a[0] == AT_FDCWD;
+		b[1] = (long)".";
+	}
+	return *ours ? shim_dispatch_for_us(SYS_openat, b) : (int)a[0];
+}
+
+/*
+ * A domain is a file system that has no handles: what they open would be beyond its exports. What is wrong with the flags and the path
+ * comes first; and the path may lead to a local file.
+ */
+long shim_do_name_to_handle_at(long nr, long a[6])
+{
+	bool ours;
+	long r, fd;
+
+	if (likely(!path_is_remote((int)a[0], a[1], FC_KIND_PATH)))
+		return shim_native(nr, a);
+	r = fc_call(nr, AT_FDCWD, 1, 0, 0, a[4]); /* to a path that cannot be: of the flags alone */
+	if (r != -EFAULT)
+		return r;
+	fd = open_named(a, &ours);
+	if (fd < 0)
+		return fd;
+	r = -EOPNOTSUPP;
+	if (!shim_fd_get(shim_process(), fd))
+		r = fc_call(nr, fd, "", a[2], a[3], (a[4] & ~(long)AT_SYMLINK_FOLLOW) | AT_EMPTY_PATH);
+	if (ours)
+		shim_dispatch_for_us(SYS_close, (long[6]){ fd });
+	return r;
+}

@@ -21,6 +21,7 @@
 #include "libc-shim/calls/path_call.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
+#include "libc-shim/calls/root.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
@@ -417,7 +418,7 @@ static int64_t leaves(struct shim_path_call *pc, int k, struct shim_frame *f)
 }
 
 /* Does the directory of path k exist? Its own errors come before the pair's. */
-static long probe_parent(const struct shim_path_call *pc, int k)
+static long probe_parent(const struct shim_path_call *pc, int k, uint64_t *device)
 {
 	char *directory = shim_path_parent(pc, k);
 	struct stat st;
@@ -426,7 +427,10 @@ static long probe_parent(const struct shim_path_call *pc, int k)
 		return -ENOENT;
 	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
 	long r = fc_dispatch(SYS_newfstatat, a);
-	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (r < 0)
+		return r;
+	*device = st.st_dev;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
 static long probe(const struct shim_path_call *pc, int k)
@@ -438,10 +442,43 @@ static long probe(const struct shim_path_call *pc, int k)
 	return fc_dispatch(SYS_newfstatat, a);
 }
 
+/* Is it the root of an export by name, which is in a directory here? */
+static bool is_mount(const struct shim_path_call *pc, int k)
+{
+	const char *last = shim_path_last(pc->path[k]);
+
+	if (last[0] == '.' && (!last[1] || last[1] == '/')) /* it itself, not its name */
+		return false;
+	for (unsigned i = 0; i < shim.config.nmounts; i++) {
+		const char *behind = shim_path_behind(pc->path[k], shim.config.mount[i].prefix);
+
+		if (behind && !*behind)
+			return true;
+	}
+	return false;
+}
+
+/* A mount is not renamed, nor does anything take its place: busy, if its name and the other are in one file system. */
+static long refuse_rename(const struct shim_path_call *pc)
+{
+	uint64_t device[2] = { 0, 0 };
+	const bool from = is_mount(pc, 0), to = is_mount(pc, 1);
+	long r = probe_parent(pc, 0, &device[0]);
+
+	if (r == 0)
+		r = probe_parent(pc, 1, &device[1]);
+	if (r == 0 && to)
+		r = probe(pc, 0);
+	if (r < 0)
+		return r;
+	return (from || to) && device[0] == device[1] ? -EBUSY : -EXDEV;
+}
+
 /* One path here, one there: what the kernel says about two file systems, in its order. */
 static long refuse_mixed(const struct shim_path_call *pc)
 {
 	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
+	uint64_t device;
 	long r;
 
 	if ((flags & ~7u) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
@@ -450,14 +487,38 @@ static long refuse_mixed(const struct shim_path_call *pc)
 		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 			return -EINVAL;
 		r = pc->path[0][0] || (pc->a[4] & AT_EMPTY_PATH) ? probe(pc, 0) : -ENOENT;
-		if (r == 0 && (r = probe_parent(pc, 1)) == 0)
+		if (r == 0 && (r = probe_parent(pc, 1, &device)) == 0)
 			r = probe(pc, 1) == 0 ? -EEXIST : 0;
 		return r < 0 ? r : -EXDEV;
 	}
-	r = probe_parent(pc, 0);
-	if (r == 0)
-		r = probe_parent(pc, 1);
-	return r < 0 ? r : -EXDEV;
+	return refuse_rename(pc);
+}
+
+/*
+ * What openat2 has been told not to do and the way to this domain has done already: go through a magic link (/proc/self/fd/N/...), or, from
+ * a directory of this machine, into a mount.
+ */
+static long forbidden(const struct shim_path_call *pc)
+{
+	const uint64_t resolve = shim_path_how(pc).resolve;
+	const bool link = pc->descriptor[0], through = link && pc->route[0].dirfd != AT_FDCWD;
+
+	if (likely(!resolve))
+		return 0;
+	if (through && (resolve & RESOLVE_BENEATH))
+		return -EXDEV;
+	if (through && (resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)))
+		return -ELOOP;
+	return (through || (!link && pc->path[0][0] == '/' && !in_root(pc))) && (resolve & RESOLVE_NO_XDEV) ? -EXDEV
+													    : 0;
+}
+
+/* What is wrong with the structure comes first: the kernel says it, of a path that is none. */
+static long refuse_open(const struct shim_path_call *pc, long error)
+{
+	long r = fc_call(SYS_openat2, AT_FDCWD, "", pc->a[2], pc->a[3]);
+
+	return r == -ENOENT ? error : r;
 }
 
 /* What the local kernel says; FC_CONTINUE: it is not its affair. */
@@ -510,6 +571,8 @@ static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr,
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
+			if ((r = forbidden(pc)) < 0)
+				return refuse_open(pc, r);
 			r = shim_path_check_link(pc, run_remote(pc, f));
 		}
 		if (r != FC_CONTINUE)
@@ -709,6 +772,8 @@ long shim_do_getcwd(long nr, long a[6])
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	int domain = p->cwd_domain;
+	if (fc_load(&p->elsewhere))
+		return shim_root_unreachable_cwd(p, (char *)a[0], (unsigned long)a[1]);
 	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
 	char end = 1;
 	if (r < 0 || (r > 0 && !fc_copy_from_user(&end, (const char *)a[0] + r - 1, 1) && !end &&

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "common/atomic.h"
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/path_text.h"
@@ -42,9 +43,11 @@ static int mount_by_text(const char *path)
 
 void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r)
 {
-	*r = (struct shim_route){ .domain = -1, .dirfd = AT_FDCWD, .unsure = path && path[0] };
+	const bool elsewhere = fc_load(&p->elsewhere);
+
+	*r = (struct shim_route){ .domain = -1, .dirfd = AT_FDCWD, .unsure = path && path[0] && !elsewhere };
 	if (path && path[0] == '/') {
-		int m = mount_by_text(path);
+		int m = elsewhere ? -1 : mount_by_text(path);
 
 		if (m >= 0)
 			r->domain = (int)shim.config.mount[m].domain;

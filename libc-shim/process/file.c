@@ -124,6 +124,7 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->descriptor = is->descriptor;
 	f->flags = is->flags;
 	f->forks = is->forks;
+	f->owner = is->owner;
 	f->name = 0;
 	if (path && path[0] == '/')
 		name(p, f, NULL, path);

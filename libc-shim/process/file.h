@@ -30,7 +30,7 @@ struct shim_file {
 	uint32_t name;       /* a piece of names[name_size]; 0 = not known */
 	uint16_t name_size;  /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
-	uint32_t spare;
+	uint32_t owner;      /* F_SETOWN's, as calls/owner.c has it; 0 = nobody */
 };
 
 struct shim_files {
@@ -48,7 +48,7 @@ void shim_files_forked(struct shim_files *fs);
 
 /*
  * A record for a file that has just been opened, with one reference, as bits of a descriptor's word; 0: none. Of `is` domain, descriptor,
- * flags and forks are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
+ * flags, forks and owner are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
  * one: from these two the path is made, if it can be.
  */
 uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint64_t dir, const char *path);

@@ -31,7 +31,8 @@ struct exec_state {
 	uint32_t files; /* struct exec_file after this, each with its path behind it ... */
 	uint32_t count; /* ... and struct exec_fd after these */
 	uint32_t cwd_file;
-	uint32_t pad;
+	uint32_t elsewhere;
+	struct shim_root root;
 	struct {
 		int32_t sock; /* -1 = none */
 		uint32_t dead;
@@ -97,7 +98,7 @@ void shim_inherit_pass(struct shim_process *p, bool inherit)
 
 bool shim_has_inheritance(const struct shim_process *p)
 {
-	if (p->cwd_domain >= 0 || fc_load(&p->fd_count))
+	if (p->cwd_domain >= 0 || fc_load(&p->fd_count) || fc_load(&p->elsewhere))
 		return true;
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		if (p->session[d].state == SHIM_SESSION_DEAD)
@@ -258,6 +259,8 @@ int shim_inherit_save(struct shim_process *p)
 	t.state->magic = STATE_MAGIC;
 	t.state->pid = (uint32_t)fc_call(SYS_getpid);
 	t.state->cwd_domain = p->cwd_domain;
+	t.state->elsewhere = fc_load(&p->elsewhere);
+	t.state->root = p->root;
 	t.state->placeholder = p->placeholder;
 	describe_sessions(p, t.state);
 	describe_descriptors(p, &t);
@@ -363,6 +366,8 @@ void shim_inherit_restore(const char *value)
 	restore_failed(r);
 	if (r < 0 || st.magic != STATE_MAGIC || st.pid != (uint32_t)fc_call(SYS_getpid))
 		return;
+	p->elsewhere = st.elsewhere;
+	p->root = st.root;
 	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_session *s = &p->session[d];

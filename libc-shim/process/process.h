@@ -29,12 +29,18 @@
 #define shim_fd_domain(w) ((unsigned)((w) >> 32) & 0xff)
 #define shim_fd_number(w) ((int)(uint32_t)(w))
 
+struct shim_root {
+	uint64_t mount, ino, device;
+};
+
 struct shim_process {
-	uint64_t *fd;      /* SHIM_FDS words */
-	uint32_t fd_top;   /* one more than the highest descriptor that was ever remote */
-	uint32_t fd_count; /* remote descriptors now, at most */
-	int cwd_domain;    /* domain that holds the current directory, -1 = local */
-	uint64_t cwd_file; /* its record, as in a word */
+	uint64_t *fd;          /* SHIM_FDS words */
+	uint32_t fd_top;       /* one more than the highest descriptor that was ever remote */
+	uint32_t fd_count;     /* remote descriptors now, at most */
+	int cwd_domain;        /* domain that holds the current directory, -1 = local */
+	uint64_t cwd_file;     /* its record, as in a word */
+	struct shim_root root; /* the first one, if chroot has been tried */
+	uint32_t elsewhere;    /* the root is another one now: no path leads to an export */
 	struct shim_files files;
 	int placeholder; /* descriptor of the empty directory, one of the hidden ones */
 	int sink;        /* /dev/zero, one of the hidden ones, under shim.aio_lock; -1 = not needed so far */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,9 +250,17 @@ static int hide_proc(void)
 	return -1;
 }
 
+/* Links in an export may be anybody's, and lead anywhere. */
+static int open_place(int root, const char *path)
+{
+	const struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+}
+
 static int open_root(struct fc_export *e, unsigned i)
 {
-	int fd = open(e->prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open_place(AT_FDCWD, e->prefix);
 	struct statx sx;
 	struct stat st;
 
@@ -267,15 +276,53 @@ static int open_root(struct fc_export *e, unsigned i)
 	return 0;
 }
 
+/* Is there an export above this one? Then the place for it is in that. */
+static bool is_below(const struct fc_export_spec *spec, unsigned count, unsigned i)
+{
+	bool below = false;
+
+	for (unsigned k = 0; k < count; k++)
+		below |= k != i && fc_prefix_overlap(spec[k].prefix, spec[i].prefix) &&
+			 strlen(spec[k].prefix) < strlen(spec[i].prefix);
+	return below;
+}
+
+static int mount_export(const char *prefix, bool below, int tree, int skeleton)
+{
+	int place, r;
+
+	if (!below && make_path(skeleton, prefix))
+		return fail(prefix);
+	place = open_place(skeleton, prefix + 1);
+	if (place < 0 && below) {
+		fc_log(FC_LOG_ERROR, "cannot export at %s: there is no such directory in the export above it: %s",
+		       prefix, strerror(errno));
+		return -1;
+	}
+	r = place < 0 ? -1 : move_mount(tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	if (place >= 0)
+		close(place);
+	return r ? fail(prefix) : 0;
+}
+
+/* Those above before those below: by the length of their prefixes. */
+static int mount_exports(const struct fc_export_spec *spec, unsigned count, const int *tree, int skeleton)
+{
+	for (size_t length = 1; length <= FC_PREFIX_MAX; length++)
+		for (unsigned i = 0; i < count; i++)
+			if (strlen(spec[i].prefix) == length &&
+			    mount_export(spec[i].prefix, is_below(spec, count, i), tree[i], skeleton))
+				return -1;
+	return 0;
+}
+
 /* Mount the trees at their prefixes in the skeleton, which becomes the root. */
 static int build(const struct fc_export_spec *spec, unsigned count, const int *tree, int skeleton)
 {
 	if (move_mount(skeleton, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH))
 		return fail("mount the root");
-	for (unsigned i = 0; i < count; i++)
-		if (make_path(skeleton, spec[i].prefix) ||
-		    move_mount(tree[i], "", skeleton, spec[i].prefix + 1, MOVE_MOUNT_F_EMPTY_PATH))
-			return fail(spec[i].prefix);
+	if (mount_exports(spec, count, tree, skeleton))
+		return -1;
 	/* the old root ends up on top of the new one, and is taken off */
 	if (fchdir(skeleton) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return fail("pivot_root");

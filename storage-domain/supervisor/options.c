@@ -44,9 +44,8 @@ static int add_export(struct fc_options *o, const char *text, char *wrong, size_
 		return -1;
 	}
 	for (unsigned i = 0; i < o->exports; i++)
-		if (fc_prefix_overlap(o->export[i].prefix, o->export[o->exports].prefix)) {
-			snprintf(wrong, room, "-v: %s and %s overlap: a prefix may not be inside another",
-				 o->export[i].prefix, o->export[o->exports].prefix);
+		if (!strcmp(o->export[i].prefix, o->export[o->exports].prefix)) {
+			snprintf(wrong, room, "-v: two exports at %s", o->export[i].prefix);
 			return -1;
 		}
 	o->exports++;

@@ -58,9 +58,10 @@ Test(table, a_call_has_one_row)
 
 Test(table, rows_say_what_is_refused)
 {
-	const struct fc_local *tee = fc_local_by_nr(SYS_tee), *handle = fc_local_by_nr(SYS_open_by_handle_at);
+	const struct fc_local *load = fc_local_by_nr(SYS_kexec_file_load),
+			      *handle = fc_local_by_nr(SYS_open_by_handle_at);
 
-	cr_expect(tee->kind[0] == FC_KIND_FD && tee->kind[1] == FC_KIND_FD && tee->error == EINVAL);
+	cr_expect(load->kind[0] == FC_KIND_FD && load->kind[1] == FC_KIND_FD && load->error == EINVAL);
 	cr_expect(handle->kind[0] == FC_KIND_DIRFD && handle->error == ESTALE);
 	cr_expect(fc_local_by_nr(SYS_getpid)->error == 0);
 	cr_expect(fc_local_by_nr(SYS_dup2)->kind[1] == FC_KIND_FD);

@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# splice and tee with remote files: see h_splice.c
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+both_sides h_splice
+finish
