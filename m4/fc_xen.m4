@@ -12,7 +12,9 @@ AS_IF([test "$with_xen" != no], [
 			[AC_MSG_ERROR([--with-xen: a library is missing: apt-get install libxen-dev])])])
 ])
 AS_IF([test "$have_xen" = yes], [XEN_CFLAGS="$XEN_CFLAGS -DHAVE_XEN"])
-AS_IF([test "$have_xen" = yes], [XENSTORE_LIBS=`$PKG_CONFIG --libs xenstore`])
+AS_IF([test "$have_xen" = yes], [
+	XENSTORE_LIBS=`$PKG_CONFIG --libs xenstore`
+	AS_IF([$PKG_CONFIG --exists xentoolcore], [FC_STATIC([XENSTORE_LIBS], [xs_open], [`$PKG_CONFIG --libs xentoolcore`])])])
 AC_SUBST([XENSTORE_LIBS])
 AM_CONDITIONAL([HAVE_XEN], [test "$have_xen" = yes])
 ])
