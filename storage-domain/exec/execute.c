@@ -24,6 +24,7 @@
 #include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/exec/host.h"
+#include "storage-domain/table.h"
 
 /* ---- what the families share ---- */
 
@@ -74,6 +75,7 @@ static bool paid_for(struct fc_shadow *s, int64_t fd)
 	if (fd < FC_DOMAIN_FD_FIRST ||
 	    (fd >= (int64_t)fc_load(&s->descriptors_end) && !fc_budget_descriptor(s, (int)fd)))
 		return false;
+	fc_table_note(s, fd);
 	while (fd >= (int64_t)top && !fc_cas(&s->descriptors_top, top, (uint32_t)fd + 1))
 		top = fc_load(&s->descriptors_top);
 	return true;

@@ -100,6 +100,7 @@ struct fc_shadow {
 	struct fc_clerk_box *clerk; /* clerk.h; null: there is none, for this domain knows all ids */
 
 	uint32_t descriptors_end;  /* the first descriptor number that has not been paid for; workers change it */
+	bool table_long;           /* table.h: it has been made as long as it gets */
 	uint32_t descriptors_top;  /* the first that the client has not had yet; workers change it */
 	pthread_mutex_t pipe_lock; /* of closes, while the client has pipes */
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
