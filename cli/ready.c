@@ -134,9 +134,9 @@ static void put_link(struct ready *r, uint32_t i)
 	uint8_t *at = r->bytes + r->head.links_offset + i * FC_READY_LINK;
 
 	memset(at, 0xcc, FC_READY_LINK);
-	at[0] = 0xff; /* jmp *(%rip), its address in the table: as far behind it as the links are long */
+	at[0] = 0xff; /* jmp *(%rip), its address in the table: as far in front of it as the links are long */
 	at[1] = 0x25;
-	put_displacement(at + 2, (int64_t)r->head.links_size - 6);
+	put_displacement(at + 2, -(int64_t)r->head.links_size - 6);
 }
 
 static void make(int dir, const char *name, struct ready *r, const struct fc_image *image)
@@ -165,7 +165,7 @@ void fc_ready_ensure(int dir, const char *table, const struct fc_image *image)
 	struct ready r = { .table = t, .site = (const struct fc_site *)(t + 1) };
 	const char *dot = strrchr(table, '.');
 
-	if (t && dot &&
+	if (t && dot && t->count >= FC_READY_LEAST &&
 	    snprintf(name, sizeof(name), "%.*s" FC_READY_SUFFIX, (int)(dot - table), table) < (int)sizeof(name) &&
 	    plan(&r, image) && !is_made(dir, name, &r))
 		make(dir, name, &r, image);

@@ -24,6 +24,10 @@
 #include "libc-shim/hook/trampoline.h"
 #include "libc-shim/hook.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 #define PAGE 4096ul
 #define REACH 0x7f000000ul /* of a 32-bit displacement, less the size of a library */
 #define MISMATCHES_MAX 8   /* more than one site in this many: it is another library */
@@ -309,10 +313,15 @@ static int make_writable(uintptr_t from, uintptr_t to, bool holds_this)
 static int fill_slots(struct fc_object *o, unsigned n)
 {
 	struct slots slots = { 0 };
+	size_t sites = 0;
 	int err = make_writable((uintptr_t)fc_slots, (uintptr_t)fc_slots_end, false);
 
 	if (err)
 		return fc_hook_fail(err, "the C library", "its trampolines cannot be written", NULL);
+	for (unsigned i = 0; i < n; i++)
+		sites += o[i].sites;
+	/* all pages at once, where the system can: else each is copied when it is first written to */
+	fc_call(SYS_madvise, fc_slots, (sites * FC_SLOT_SIZE + PAGE - 1) & ~(PAGE - 1), MADV_POPULATE_WRITE);
 	for (unsigned i = 0; i < n; i++) {
 		walk_sites(&slots, &o[i], false);
 		if (o[i].far && !err)

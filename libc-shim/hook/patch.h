@@ -39,8 +39,8 @@ int fc_notes_load(struct fc_object *o);
 /* glibc's libc.so.6 and ld.so, with the tables in `sites_dir`. As fc_notes_load. */
 int fc_tables_load(struct fc_object *o, const char *sites_dir);
 
-/* If there is such a file at `path` for the object, with this build-id, take the sites from it, and if it can be mapped prepare for that: o->link.
- * False: the sites are to be had from elsewhere. */
+/* If there is such a file at `path` for the object, with this build-id, and it can be mapped, prepare for that: o->link, and the sites are those
+ * in it. */
 bool fc_ready_load(struct fc_object *o, const char *path, const uint8_t *id, unsigned id_size);
 /* It is not going to be: undo that, if it has been done. */
 void fc_ready_forget(struct fc_object *o);

@@ -71,39 +71,26 @@ static bool is_pristine(uintptr_t at, size_t size)
 	return pristine;
 }
 
-/* The links from the file, and room for the table behind them. */
+/* Room for the table, and behind it the links and the sites from the file. */
 static bool map_links(struct fc_object *o, const struct fc_ready *r, long fd)
 {
-	uintptr_t at = o->base - FC_READY_BELOW;
-	size_t size = r->links_size;
-	long p = fc_call(SYS_mmap, at, 2 * size, PROT_READ | PROT_WRITE,
+	size_t table = r->links_size, rest = table + fc_ready_pages(r->count * sizeof(struct fc_site));
+	uintptr_t at = o->base - FC_READY_BELOW - table;
+	long p = fc_call(SYS_mmap, at, table + rest, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (p < 0 && p > -4096)
 		return false;
-	if ((uintptr_t)p == at && (uintptr_t)fc_call(SYS_mmap, at, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED,
-						     fd, r->links_offset) == at) {
-		o->link = (uintptr_t *)(at + size);
-		o->links_size = size;
+	if ((uintptr_t)p == at && (uintptr_t)fc_call(SYS_mmap, at + table, rest, PROT_READ | PROT_EXEC,
+						     MAP_PRIVATE | MAP_FIXED, fd, r->links_offset) == at + table) {
+		o->link = (uintptr_t *)at;
+		o->links_size = table;
+		o->site = (const void *)(at + 2 * table);
+		o->sites = r->count;
 		return true;
 	}
-	fc_call(SYS_munmap, p, 2 * size);
+	fc_call(SYS_munmap, p, table + rest);
 	return false;
-}
-
-/* The sites, in place of those of a table. */
-static bool map_sites(struct fc_object *o, const struct fc_ready *r, long fd)
-{
-	size_t size = r->count * sizeof(struct fc_site);
-	long p = fc_call(SYS_mmap, 0, size, PROT_READ, MAP_PRIVATE, fd, r->sites_offset);
-
-	if (p < 0 && p > -4096)
-		return false;
-	o->memory = (void *)p;
-	o->memory_size = size;
-	o->site = o->memory;
-	o->sites = r->count;
-	return true;
 }
 
 bool fc_ready_load(struct fc_object *o, const char *path, const uint8_t *id, unsigned id_size)
@@ -117,21 +104,22 @@ bool fc_ready_load(struct fc_object *o, const char *path, const uint8_t *id, uns
 	if (fc_call(SYS_fstat, fd, &st) == 0 && is_ours(&st) && st.st_size > (off_t)FC_READY_PAGE &&
 	    fc_call(SYS_pread64, fd, &r, sizeof(r), st.st_size - FC_READY_PAGE) == sizeof(r) &&
 	    fits(o, &r, (uint64_t)st.st_size, id, id_size) && is_pristine(o->base + r.text, r.text_size) &&
-	    map_sites(o, &r, fd) && map_links(o, &r, fd)) {
+	    map_links(o, &r, fd)) {
 		o->ready_fd = (int)fd;
 		o->ready_offset = r.text_offset;
 		o->ready_size = r.text_size;
 		return true;
 	}
 	fc_call(SYS_close, fd);
-	return o->memory; /* they are as good for rewriting the text */
+	return false;
 }
 
+/* The sites stay where they are, and are as good for rewriting the text. */
 void fc_ready_forget(struct fc_object *o)
 {
 	if (!o->link)
 		return;
-	fc_call(SYS_munmap, (uintptr_t)o->link - o->links_size, 2 * o->links_size);
+	fc_call(SYS_munmap, o->link, 2 * o->links_size);
 	fc_call(SYS_close, o->ready_fd);
 	o->link = NULL;
 }

@@ -8,8 +8,10 @@
  * debuggers and profilers find its symbols; from the next page on the links, a page or more; the sites, as in the table; then a page
  * that begins with the struct. Native byte order; the file never leaves the machine.
  *
+ * It is made for a library with many sites: for a few it is cheaper to rewrite them.
+ *
  * Where the shim's slots are from the library differs from process to process, so no jump in a shared page can lead to them. Each leads to
- * a link, FC_READY_BELOW under the library, and that through a table of addresses behind the links, the process' own.
+ * a link, FC_READY_BELOW under the library, and that through a table of addresses in front of the links, the process' own.
  */
 #ifndef FC_SHIM_HOOK_READY_H
 #define FC_SHIM_HOOK_READY_H
@@ -19,9 +21,10 @@
 
 #include "libc-shim/hook/sites.h"
 
-#define FC_READY_MAGIC 0x3159444145524346ull /* "FCREADY1", read as bytes */
+#define FC_READY_MAGIC 0x3259444145524346ull /* "FCREADY2", read as bytes; another layout, another number */
 #define FC_READY_SUFFIX ".ready"
 #define FC_READY_PAGE 4096ul
+#define FC_READY_LEAST 64           /* sites */
 #define FC_READY_BELOW 0x20000000ul /* from where the first link is to the library's load base */
 #define FC_READY_LINK 8             /* bytes of a link, and of its address in the table */
 
