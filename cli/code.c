@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/elf_view.h"
+#include "cli/zydis.h"
 
 struct code_section *fc_code_section(const struct code *c, uint64_t address)
 {
@@ -22,7 +23,7 @@ struct code_section *fc_code_section(const struct code *c, uint64_t address)
 bool fc_code_at(const struct code *c, const struct code_section *s, size_t at, struct code_instruction *out)
 {
 	return at < s->size &&
-	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&c->decoder, s->bytes + at, s->size - at, &out->i, out->operand));
+	       ZYAN_SUCCESS(fc_zydis.decode(&c->decoder, s->bytes + at, s->size - at, &out->i, out->operand));
 }
 
 size_t fc_code_previous(const struct code_section *s, size_t at)
@@ -54,7 +55,7 @@ bool fc_code_writes(const struct code_instruction *in, ZydisRegister reg)
 		const ZydisDecodedOperand *o = &in->operand[i];
 
 		if (o->type == ZYDIS_OPERAND_TYPE_REGISTER && (o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
-		    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, o->reg.value) == reg)
+		    fc_zydis.enclosing(ZYDIS_MACHINE_MODE_LONG_64, o->reg.value) == reg)
 			return true;
 	}
 	return false;
@@ -115,7 +116,7 @@ static int mark_operands(struct code *c, const struct code_instruction *in, uint
 			     in->i.mnemonic == ZYDIS_MNEMONIC_LEA;
 		ZyanU64 to;
 
-		if (!(branch || taken) || !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&in->i, o, address, &to)))
+		if (!(branch || taken) || !ZYAN_SUCCESS(fc_zydis.absolute(&in->i, o, address, &to)))
 			continue;
 		if (taken)
 			mark_taken(c, to);
@@ -226,7 +227,10 @@ int fc_code_init(struct code *c, const struct fc_image *image)
 
 	memset(c, 0, sizeof(*c));
 	c->image = image;
-	ZydisDecoderInit(&c->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+	err = fc_zydis_load();
+	if (err)
+		return err;
+	fc_zydis.init(&c->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
 	err = find_sections(c);
 	for (unsigned i = 0; !err && i < c->nsections; i++)
 		err = mark_section(c, &c->section[i]);

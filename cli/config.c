@@ -30,7 +30,7 @@ static bool covers(const char *prefix)
 	return r == 0;
 }
 
-static bool covers_something(const struct fc_domain *domains, unsigned ndomains)
+bool fc_config_covers(const struct fc_domain *domains, unsigned ndomains)
 {
 	for (unsigned d = 0; d < ndomains; d++)
 		for (unsigned e = 0; e < domains[d].nexports; e++)
@@ -61,7 +61,7 @@ static int write_config(int fd, const struct fc_domain *domains, unsigned ndomai
 				domains[d].export[e].prefix);
 	}
 	fprintf(f, "sites %s\npreload %s\n", sites, preload);
-	if (covers_something(domains, ndomains))
+	if (fc_config_covers(domains, ndomains))
 		fprintf(f, "covers local files\n");
 	fchmod(fd, 0644); /* whatever the umask: the command may change its user id */
 	if (ferror(f)) {

@@ -11,4 +11,7 @@
 int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
 		    const char *preload);
 
+/* Do the domains' prefixes hide something that is there? It is in the configuration. */
+bool fc_config_covers(const struct fc_domain *domains, unsigned ndomains);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "cli/code.h"
 #include "cli/elf_view.h"
+#include "cli/zydis.h"
 #include "farcall/numbers.h"
 
 #define NUMBERS 1024     /* larger constants are no system call numbers */
@@ -90,15 +91,14 @@ static unsigned value_written(struct search *search, const struct code_instructi
 {
 	const ZydisDecodedOperand *to = &in->operand[0], *from = &in->operand[1];
 	bool whole = to->type == ZYDIS_OPERAND_TYPE_REGISTER && to->size >= 32 &&
-		     ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, to->reg.value) == reg;
+		     fc_zydis.enclosing(ZYDIS_MACHINE_MODE_LONG_64, to->reg.value) == reg;
 
 	if (!whole)
 		return FC_SITE_UNKNOWN;
 	if (in->i.mnemonic == ZYDIS_MNEMONIC_MOV && from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
 		return from->imm.value.u < NUMBERS ? (unsigned)from->imm.value.u : FC_SITE_UNKNOWN;
 	if (in->i.mnemonic == ZYDIS_MNEMONIC_MOV && from->type == ZYDIS_OPERAND_TYPE_REGISTER && from->size >= 32)
-		return value_before(search, at,
-				    ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, from->reg.value));
+		return value_before(search, at, fc_zydis.enclosing(ZYDIS_MACHINE_MODE_LONG_64, from->reg.value));
 	if (in->i.mnemonic == ZYDIS_MNEMONIC_XOR && from->type == ZYDIS_OPERAND_TYPE_REGISTER &&
 	    from->reg.value == to->reg.value)
 		return 0;

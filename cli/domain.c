@@ -303,6 +303,17 @@ const char *fc_domain_ask(struct fc_domain *domain)
 	return domain->xen ? ask_device(domain) : ask_socket(domain);
 }
 
+bool fc_domain_is_there(const struct fc_domain *domain)
+{
+	int sock = domain->xen ? -1 : connect_to(domain->address);
+	unsigned uid;
+	bool there = sock >= 0 && (domain->trusted || fc_control_trusted(sock, &uid));
+
+	if (sock >= 0)
+		close(sock);
+	return there;
+}
+
 int fc_domain_sessions(const char *socket)
 {
 	struct fc_stat_domain stat;

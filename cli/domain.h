@@ -39,6 +39,9 @@ const char *fc_domain_address(struct fc_domain *domain, const char *text);
 /* Ask the domain for its exports. Returns null, or in static memory what is wrong and what to do. */
 const char *fc_domain_ask(struct fc_domain *domain);
 
+/* Is the domain, whose exports are known, there still, and to be used? A cheaper question. */
+bool fc_domain_is_there(const struct fc_domain *domain);
+
 /* Number of sessions a domain has now, or -errno. */
 int fc_domain_sessions(const char *socket);
 

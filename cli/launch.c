@@ -24,6 +24,7 @@
 #include "cli/locate.h"
 #include "cli/program.h"
 #include "cli/runtime.h"
+#include "cli/standing.h"
 
 #define LINGER_MS 1000 /* for processes that the command has left behind */
 
@@ -176,6 +177,11 @@ static const char *prepare_sites(void)
 	return own;
 }
 
+static bool is_preloadable(const char *shim)
+{
+	return !strpbrk(shim, " :\t\n");
+}
+
 /* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link, which replaces that of an earlier time in one step. */
 static const char *preloadable_shim(void)
 {
@@ -183,7 +189,7 @@ static const char *preloadable_shim(void)
 	const char *shim = fc_locate_shim();
 	char draft[sizeof(FC_RUNTIME_SHIM) + 16];
 
-	if (!strpbrk(shim, " :\t\n"))
+	if (is_preloadable(shim))
 		return shim;
 	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
 	snprintf(draft, sizeof(draft), FC_RUNTIME_SHIM ".%d", (int)getpid());
@@ -277,6 +283,18 @@ static char **find_command(const struct fc_launch *launch, struct fc_program *pr
 	return argv;
 }
 
+/* As execvp. Returns errno. */
+static int exec_program(const struct fc_program *program, char **argv)
+{
+	execv(program->path, argv);
+	if (errno == ENOEXEC) {
+		const char *const shell[] = { "/bin/sh", program->path, NULL };
+
+		execv("/bin/sh", prepend(shell, argv + 1));
+	}
+	return errno;
+}
+
 static void exec_command(const struct fc_program *program, char **argv, int report)
 {
 	pid_t parent = run.owner;
@@ -286,13 +304,7 @@ static void exec_command(const struct fc_program *program, char **argv, int repo
 	if (getppid() != parent)
 		_exit(FC_EXIT_OWN);
 	fc_forward_undo(&run.forward);
-	execv(program->path, argv);
-	if (errno == ENOEXEC) { /* as execvp */
-		const char *const shell[] = { "/bin/sh", program->path, NULL };
-
-		execv("/bin/sh", prepend(shell, argv + 1));
-	}
-	err = errno;
+	err = exec_program(program, argv);
 	(void)!write(report, &err, sizeof(err));
 	_exit(FC_EXIT_NOT_RUNNABLE);
 }
@@ -400,6 +412,47 @@ static void linger(void)
 	}
 }
 
+/*
+ * A run that only uses domains of others leaves nothing to do when its command ends, so it becomes the command. Returns if it cannot be one
+ * of those.
+ */
+static void launch_standing(const struct fc_launch *launch)
+{
+	struct fc_standing standing = { .key = "" };
+	const char *sites = fc_locate_cache(), *shim = fc_locate_shim(), *wrong, *file;
+	struct fc_program program = { .path = "" };
+	char **argv;
+	int err;
+
+	if (launch->nexports || launch->trace_fd >= 0 || !sites || !is_preloadable(shim))
+		return;
+	for (unsigned d = 0; d < launch->ndomains; d++) {
+		wrong = fc_domain_address(&run.domains[d], launch->domains[d]);
+		if (wrong)
+			fc_die(FC_EXIT_OWN, "%s", wrong);
+		run.domains[d].trusted = launch->trust;
+	}
+	if (!fc_standing_init(&standing, run.domains, launch->ndomains, sites, shim))
+		return;
+	if (fc_standing_find(&standing, run.domains, launch->ndomains)) {
+		run.ndomains = launch->ndomains;
+	} else {
+		add_shared_domains(launch);
+		check_mounts();
+		if (fc_libc_tables(sites, &file))
+			return;
+		standing.key[0] = '\0'; /* the tables have changed where they are */
+		if (!fc_standing_init(&standing, run.domains, run.ndomains, sites, shim) ||
+		    !fc_standing_make(&standing, run.domains, run.ndomains, sites, shim))
+			return;
+	}
+	argv = find_command(launch, &program);
+	run.runtime = standing.runtime;
+	prepare_environment(launch, &program, shim);
+	err = exec_program(&program, argv);
+	fc_die(err == ENOENT ? FC_EXIT_NOT_FOUND : FC_EXIT_NOT_RUNNABLE, "%s: %s", argv[0], strerror(err));
+}
+
 int fc_launch_config(const struct fc_launch *launch, const char *dir)
 {
 	const char *sites;
@@ -424,6 +477,8 @@ int fc_launch(struct fc_launch *launch)
 	char **argv;
 	int err, status;
 
+	launch_standing(launch);
+	run.ndomains = 0;
 	run.owner = getpid();
 	die_export_missing(launch);
 	err = fc_forward_init(&run.forward);

@@ -28,12 +28,23 @@ static int note_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+static struct found found;
+
+bool fc_libc_paths(const char **libc, const char **linker)
+{
+	if (!found.libc[0])
+		dl_iterate_phdr(note_object, &found);
+	*libc = found.libc;
+	*linker = found.linker;
+	return found.libc[0] && found.linker[0];
+}
+
 int fc_libc_tables(const char *cache_dir, const char **file)
 {
-	static struct found found;
+	const char *libc, *linker;
 	int r;
 
-	dl_iterate_phdr(note_object, &found);
+	fc_libc_paths(&libc, &linker);
 	*file = "libc.so.6";
 	if (!found.libc[0])
 		return -ENOENT;

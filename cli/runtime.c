@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -22,6 +23,8 @@
 #define BASES 3
 #define BASE_MAX 60 /* so that BASE/NAME/domain.sock fits a socket address */
 #define LOCK "lock"
+#define STANDING "/.standing"
+#define STANDING_DAYS 7 /* without having been written to, before one goes whose domain is gone */
 
 /* The n-th place to try, best first; false if there is none of that number. */
 static bool base_path(int n, char *base)
@@ -128,6 +131,48 @@ static void sweep(int base)
 	closedir(d);
 }
 
+/* Has BASE/name a domain that is where it was? Programs may run there that execute others. */
+static bool has_domain(int dir)
+{
+	char line[4096], path[4096];
+	int fd = openat(dir, FC_CONFIG_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	bool there = false;
+
+	while (f && !there && fgets(line, sizeof(line), f))
+		there = sscanf(line, "domain %4095[^\n]", path) == 1 && !access(path, F_OK);
+	if (f)
+		fclose(f);
+	return there;
+}
+
+/* Remove those whose domains have been gone for long, but not `name`. */
+static void sweep_standing(int base, const char *name)
+{
+	DIR *d = fdopendir(dup(base));
+	const time_t before = time(NULL) - STANDING_DAYS * 86400;
+	struct dirent *e;
+	struct stat st;
+
+	while (d && (e = readdir(d))) {
+		int dir;
+
+		if (e->d_name[0] == '.' || !strcmp(e->d_name, name))
+			continue;
+		dir = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir < 0)
+			continue;
+		if (fstat(dir, &st) || st.st_mtime > before || has_domain(dir)) {
+			close(dir);
+			continue;
+		}
+		empty_directory(dir, 1);
+		unlinkat(base, e->d_name, AT_REMOVEDIR);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* Under the base's lock, so that no sweep meets a directory whose lock is not yet taken. */
 static int create_in(int base, const char *base_name, struct fc_runtime *rt)
 {
@@ -192,6 +237,52 @@ int fc_runtime_create_at(struct fc_runtime *rt, const char *path)
 	if (mkdirat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555) && errno != EEXIST)
 		return -errno;
 	return fchmodat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555, 0) ? -errno : 0;
+}
+
+/* BASE/STANDING/name, in the first base that can be had. */
+static int open_standing(struct fc_runtime *rt, const char *name, bool make)
+{
+	char base[BASE_MAX], all[BASE_MAX + sizeof(STANDING)];
+	int err = -ENOENT;
+
+	rt->dir = rt->lock = -1;
+	for (int n = 0; n < BASES && rt->dir < 0; n++) {
+		int fd;
+
+		if (!base_path(n, base))
+			continue;
+		fd = base_open(base, make);
+		if (fd < 0)
+			continue;
+		close(fd);
+		snprintf(all, sizeof(all), "%s" STANDING, base);
+		fd = base_open(all, make);
+		if (fd < 0)
+			continue;
+		snprintf(rt->path, sizeof(rt->path), "%s/%s", all, name);
+		rt->dir = base_open(rt->path, make);
+		err = rt->dir < 0 ? rt->dir : 0;
+		if (make)
+			sweep_standing(fd, name);
+		close(fd);
+	}
+	return err;
+}
+
+int fc_runtime_open_standing(struct fc_runtime *rt, const char *name)
+{
+	return open_standing(rt, name, false);
+}
+
+int fc_runtime_make_standing(struct fc_runtime *rt, const char *name)
+{
+	int err = open_standing(rt, name, true);
+
+	if (!err && mkdirat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555) && errno != EEXIST)
+		err = -errno;
+	if (!err && fchmodat(rt->dir, FC_CONFIG_PLACEHOLDER, 0555, 0))
+		err = -errno;
+	return err;
 }
 
 void fc_runtime_remove(struct fc_runtime *rt)

@@ -29,6 +29,10 @@ int fc_runtime_create(struct fc_runtime *rt);
  * or -errno. */
 int fc_runtime_create_at(struct fc_runtime *rt, const char *path);
 
+/* The one that stays, of this name: the one that is there, or made. Nobody but root and this user can write to it. 0 or -errno. */
+int fc_runtime_open_standing(struct fc_runtime *rt, const char *name);
+int fc_runtime_make_standing(struct fc_runtime *rt, const char *name);
+
 /* Remove it and what is in it. */
 void fc_runtime_remove(struct fc_runtime *rt);
 

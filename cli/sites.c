@@ -10,18 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cache.h"
 #include "cli/decode.h"
+#include "cli/ready.h"
 
 #define IMAGE_MAX (256l << 20) /* no C library is this large */
-
-static bool trusted(const struct stat *st)
-{
-	return (!st->st_uid || st->st_uid == geteuid()) && !(st->st_mode & 022);
-}
 
 /* A descriptor of the directory, made if missing, or -errno. */
 static int open_cache(const char *path)
@@ -36,7 +32,7 @@ static int open_cache(const char *path)
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	if (fstat(dir, &st) || !trusted(&st)) {
+	if (fstat(dir, &st) || !fc_cache_trusted(&st)) {
 		close(dir);
 		return -EPERM;
 	}
@@ -82,55 +78,22 @@ static int check_table(int dir, const char *name, const uint8_t *id, unsigned id
 
 	if (fd < 0)
 		return -errno;
-	good = !fstat(fd, &st) && S_ISREG(st.st_mode) && trusted(&st) && read(fd, &h, sizeof(h)) == sizeof(h) &&
-	       h.magic == FC_SITES_MAGIC && h.version == FC_SITES_VERSION && h.list == fc_decode_list() &&
-	       h.build_id_size == id_size && !memcmp(h.build_id, id, id_size) && h.count <= FC_SITES_MAX &&
-	       (uint64_t)st.st_size == sizeof(h) + h.count * sizeof(struct fc_site);
+	good = !fstat(fd, &st) && S_ISREG(st.st_mode) && fc_cache_trusted(&st) &&
+	       read(fd, &h, sizeof(h)) == sizeof(h) && h.magic == FC_SITES_MAGIC && h.version == FC_SITES_VERSION &&
+	       h.list == fc_decode_list() && h.build_id_size == id_size && !memcmp(h.build_id, id, id_size) &&
+	       h.count <= FC_SITES_MAX && (uint64_t)st.st_size == sizeof(h) + h.count * sizeof(struct fc_site);
 	close(fd);
 	return good ? (int)h.count : -ESTALE;
 }
 
-static int write_all(int fd, const void *data, size_t size)
-{
-	const char *p = data;
-
-	while (size) {
-		ssize_t n = write(fd, p, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_table(int dir, const char *name, const struct fc_decoded *d)
 {
-	char temporary[64];
-	uint64_t random;
-	int fd, err;
+	const struct iovec part[] = {
+		{ (void *)&d->header, sizeof(d->header) },
+		{ d->site, d->header.count * sizeof(*d->site) },
+	};
 
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		return -errno;
-	snprintf(temporary, sizeof(temporary), ".new-%016llx", (unsigned long long)random);
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	err = write_all(fd, &d->header, sizeof(d->header));
-	if (!err)
-		err = write_all(fd, d->site, d->header.count * sizeof(*d->site));
-	if (!err && fchmod(fd, 0644)) /* whatever the umask: root's tables are for everybody */
-		err = -errno;
-	if (close(fd) && !err)
-		err = -errno;
-	if (!err && renameat(dir, temporary, dir, name))
-		err = -errno;
-	if (err)
-		unlinkat(dir, temporary, 0);
-	return err;
+	return fc_cache_write(dir, name, part, 2, false);
 }
 
 static int make_table(int dir, const char *name, const struct fc_image *image)
@@ -174,6 +137,8 @@ int fc_sites_ensure(const char *elf_path, const char *cache_dir, char *out, size
 	n = check_table(dir, name, id, (unsigned)n);
 	if (n < 0)
 		n = make_table(dir, name, &image);
+	if (n > 0)
+		fc_ready_ensure(dir, name, &image);
 	close(dir);
 unmap:
 	munmap((void *)image.bytes, image.size);

@@ -64,7 +64,7 @@ static const struct fc_row rows[FC_NUMBERS] = {
 
 const struct fc_row *fc_row_by_nr(unsigned nr)
 {
-	if (nr >= sizeof rows / sizeof rows[0] || !rows[nr].name)
+	if (nr >= sizeof rows / sizeof rows[0] || !rows[nr].name[0])
 		return NULL;
 	return &rows[nr];
 }
@@ -95,7 +95,7 @@ static const struct fc_local locals[FC_NUMBERS] = {
 
 const struct fc_local *fc_local_by_nr(unsigned nr)
 {
-	return nr < FC_NUMBERS && locals[nr].name ? &locals[nr] : NULL;
+	return nr < FC_NUMBERS && locals[nr].name[0] ? &locals[nr] : NULL;
 }
 
 /* ---- every number has one row: two rows of one number are two cases of one value ---- */

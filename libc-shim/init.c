@@ -174,7 +174,7 @@ static int process_init(struct shim_process *p)
 		p->hidden[i] = -1;
 	for (int i = 0; i < SHIM_SPARES; i++)
 		p->spare[i] = -1;
-	for (unsigned d = 0; d < SHIM_DOMAINS; d++) {
+	for (unsigned d = 0; d < shim.config.ndomains; d++) { /* the others' memory is never touched */
 		p->session[d].requests.slot = slots[d];
 		shim_session_reset(&p->session[d], d);
 	}

@@ -12,7 +12,11 @@ AS_IF([test "$with_xen" != no], [
 			[AC_MSG_ERROR([--with-xen: a library is missing: apt-get install libxen-dev])])])
 ])
 AS_IF([test "$have_xen" = yes], [XEN_CFLAGS="$XEN_CFLAGS -DHAVE_XEN"])
-AS_IF([test "$have_xen" = yes], [XENSTORE_LIBS=`$PKG_CONFIG --libs xenstore`])
+AS_IF([test "$have_xen" = yes], [
+	XENSTORE_LIBS=`$PKG_CONFIG --libs xenstore`
+	AS_IF([$PKG_CONFIG --exists xentoolcore xentoollog], [
+		FC_STATIC([XENSTORE_LIBS], [xs_open], [`$PKG_CONFIG --libs xentoolcore`])
+		FC_STATIC([XEN_LIBS], [xengnttab_open], [`$PKG_CONFIG --libs xentoolcore xentoollog`])])])
 AC_SUBST([XENSTORE_LIBS])
 AM_CONDITIONAL([HAVE_XEN], [test "$have_xen" = yes])
 ])

@@ -10,6 +10,7 @@
 #include "common/atomic.h"
 #include "common/rawcall.h"
 #include "storage-domain/roster.h"
+#include "storage-domain/table.h"
 
 struct count {
 	uint64_t all, mine;
@@ -128,6 +129,7 @@ bool fc_budget_number(struct fc_shadow *s, int64_t fd)
 	if (fd < FC_DOMAIN_FD_FIRST ||
 	    (fd >= (int64_t)fc_load(&s->descriptors_end) && !fc_budget_descriptor(s, (int)fd)))
 		return false;
+	fc_table_note(s, fd);
 	while (fd >= (int64_t)top && !fc_cas(&s->descriptors_top, top, (uint32_t)fd + 1))
 		top = fc_load(&s->descriptors_top);
 	return true;

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/spin.h"
 #include "storage-domain/caps.h"
 #include "storage-domain/supervisor/clerk.h"
 #include "storage-domain/supervisor/confine.h"
@@ -263,6 +265,9 @@ static int serve(const struct fc_options *o, pid_t parent)
 {
 	static struct fc_supervisor v;
 
+	/* else the first allocation of each thread reserves address space: several calls, in every session */
+	mallopt(M_ARENA_MAX, 1);
+	fc_tsc_calibrate(); /* once for all shadows */
 	hold_signals();
 	v.privileged = fc_confine_privileged();
 	v.any_root = o->any_root;

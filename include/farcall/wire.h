@@ -95,9 +95,12 @@ struct fc_arg {
 	uint16_t extra;
 };
 
-/* one row of syscalls.def as data */
+#define FC_NAME_MAX 24
+
+/* one row of syscalls.def as data. Names are part of these tables, not pointed to: a page with addresses in it is relocated, and so copied, in
+ * every process. */
 struct fc_row {
-	const char *name;
+	char name[FC_NAME_MAX]; /* empty: no row */
 	uint16_t nr;
 	uint8_t follow;    /* enum fc_follow */
 	int8_t follow_arg; /* argument that holds the flag */
@@ -112,7 +115,7 @@ const struct fc_row *fc_row_by_nr(unsigned nr);
 
 /* one row of local.def, or a TRANSLATED one, as data */
 struct fc_local {
-	const char *name;
+	char name[FC_NAME_MAX];
 	uint8_t kind[6]; /* enum fc_kind */
 	uint8_t error;   /* what REFUSE says, else 0 */
 };

@@ -15,6 +15,7 @@
 
 #include "common/rawcall.h"
 #include "libc-shim/hook/patch.h"
+#include "libc-shim/hook/ready.h"
 #include "libc-shim/hook/sites.h"
 
 #define DIR_MAX 4096
@@ -68,7 +69,7 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
-static int table_path(char path[PATH_ROOM], const char *dir, const struct library *l)
+static int table_path(char path[PATH_ROOM], const char *dir, const struct library *l, const char *suffix)
 {
 	size_t n = 0;
 
@@ -83,7 +84,9 @@ static int table_path(char path[PATH_ROOM], const char *dir, const struct librar
 		path[n++] = "0123456789abcdef"[l->id[i] >> 4];
 		path[n++] = "0123456789abcdef"[l->id[i] & 15];
 	}
-	memcpy(path + n, FC_SITES_SUFFIX, sizeof(FC_SITES_SUFFIX));
+	do
+		path[n++] = *suffix;
+	while (*suffix++);
 	return 0;
 }
 
@@ -110,7 +113,9 @@ static int load_table(const struct library *l, const char *dir)
 
 	if (!o->base || !l->id)
 		return fc_hook_fail(-ENOENT, o->what, "it is not loaded or has no build-id", NULL);
-	err = table_path(path, dir, l);
+	if (table_path(path, dir, l, FC_READY_SUFFIX) == 0 && fc_ready_load(o, path, l->id, l->id_size))
+		return 0;
+	err = table_path(path, dir, l, FC_SITES_SUFFIX);
 	if (err)
 		return fc_hook_fail(err, o->what, "no site table: the directory's name is too long", NULL);
 	fd = fc_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);

@@ -52,7 +52,7 @@ uint64_t fc_replay_resume[FC_REPLAYS] __attribute__((visibility("hidden")));
 
 /* older forms: what each argument of the row they stand for is */
 struct legacy {
-	const char *name;
+	char name[FC_NAME_MAX];
 	uint16_t target;
 	struct {
 		int8_t from; /* the caller's argument, or -1 */
@@ -134,7 +134,7 @@ static const char *remote_call(const struct trapped *t)
 	if (row)
 		return row_remote(row, t->a) ? row->name : NULL;
 	l = &legacies[t->nr];
-	if (l->name) {
+	if (l->name[0]) {
 		long a[ARGS];
 
 		for (int i = 0; i < ARGS; i++)

@@ -24,6 +24,10 @@
 #include "libc-shim/hook/trampoline.h"
 #include "libc-shim/hook.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
 #define PAGE 4096ul
 #define REACH 0x7f000000ul /* of a 32-bit displacement, less the size of a library */
 #define MISMATCHES_MAX 8   /* more than one site in this many: it is another library */
@@ -125,7 +129,7 @@ static void report_mismatch(const struct fc_object *o, const struct fc_site *s)
 	fc_call(SYS_write, 2, l.text, l.n);
 }
 
-/* -errno if this cannot be the library the table was made for */
+/* How many are not what the table says, or -errno if this cannot be the library it was made for. */
 static int check_sites(const struct fc_object *o, bool verbose)
 {
 	unsigned bad = 0;
@@ -139,7 +143,7 @@ static int check_sites(const struct fc_object *o, bool verbose)
 	}
 	if (bad * MISMATCHES_MAX > o->sites)
 		return fc_hook_fail(-ESTALE, o->what, "its code is not what the site table was made from", NULL);
-	return 0;
+	return (int)bad;
 }
 
 /* ---- trampolines ---- */
@@ -264,12 +268,18 @@ static int walk_sites(struct slots *slots, struct fc_object *o, bool jumps)
 		char *at = (char *)(o->base + s->address);
 		char *slot;
 
-		if (!site_matches(o, s))
+		if (!o->link && !site_matches(o, s)) /* else all of them do */
 			continue;
 		slot = claim_slot(slots, o, s, &far_used);
+		if (!slot && o->link)
+			fc_ready_forget(o); /* the file has a jump there */
 		if (!slot)
 			continue;
 		done++;
+		if (o->link && jumps)
+			continue;
+		if (o->link)
+			o->link[i] = (uintptr_t)slot + FC_SLOT_ENTRY - s->before;
 		if (jumps) {
 			put_jump(at, (uintptr_t)slot + FC_SLOT_ENTRY - s->before);
 			for (size_t j = FC_SITE_JUMP; j < site_size(s); j++)
@@ -303,10 +313,15 @@ static int make_writable(uintptr_t from, uintptr_t to, bool holds_this)
 static int fill_slots(struct fc_object *o, unsigned n)
 {
 	struct slots slots = { 0 };
+	size_t sites = 0;
 	int err = make_writable((uintptr_t)fc_slots, (uintptr_t)fc_slots_end, false);
 
 	if (err)
 		return fc_hook_fail(err, "the C library", "its trampolines cannot be written", NULL);
+	for (unsigned i = 0; i < n; i++)
+		sites += o[i].sites;
+	/* all pages at once, where the system can: else each is copied when it is first written to */
+	fc_call(SYS_madvise, fc_slots, (sites * FC_SLOT_SIZE + PAGE - 1) & ~(PAGE - 1), MADV_POPULATE_WRITE);
 	for (unsigned i = 0; i < n; i++) {
 		walk_sites(&slots, &o[i], false);
 		if (o[i].far && !err)
@@ -325,11 +340,15 @@ static int put_jumps(struct fc_object *o, unsigned n)
 	int done = 0, err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
-		err = make_writable(o[i].text, o[i].text_end, holds_us(&o[i]));
+		if (!o[i].link)
+			err = make_writable(o[i].text, o[i].text_end, holds_us(&o[i]));
 	for (unsigned i = 0; i < n && !err; i++)
 		done += walk_sites(&slots, &o[i], true);
 	for (unsigned i = 0; i < n; i++) {
-		int e = protect(o[i].text, o[i].text_end, PROT_READ | PROT_EXEC);
+		int e = o[i].link ? err : protect(o[i].text, o[i].text_end, PROT_READ | PROT_EXEC);
+
+		if (o[i].link && !err)
+			e = fc_ready_map(&o[i]);
 
 		if (e && !err)
 			err = e;
@@ -347,11 +366,12 @@ static int find_sites(struct fc_object *o, const char *sites_dir)
 
 static int check_object(struct fc_object *o, bool verbose)
 {
-	int err = check_sites(o, verbose);
+	int bad = o->link ? 0 : check_sites(o, verbose); /* what is mapped is what its sites are of */
+	bool far = !reaches(o->text, (uintptr_t)fc_slots_end) || !reaches(o->text_end, (uintptr_t)fc_slots);
 
-	if (!err && (!reaches(o->text, (uintptr_t)fc_slots_end) || !reaches(o->text_end, (uintptr_t)fc_slots)))
-		err = map_far(o);
-	return err;
+	if (bad || far)
+		fc_ready_forget(o);
+	return bad < 0 ? bad : far ? map_far(o) : 0;
 }
 
 int fc_hook_install(const char *sites_dir, bool verbose)

@@ -25,6 +25,11 @@ struct fc_object {
 	void *memory; /* mapping with the sites, unmapped when they have been rewritten; null = none */
 	size_t memory_size;
 	char *far; /* slots near this object, if ours are out of reach */
+	uintptr_t *
+		link; /* of each site, where its link leads, if the text is to be mapped instead (ready.c); else null */
+	size_t links_size, ready_size;
+	uint64_t ready_offset;
+	int ready_fd;
 };
 
 /* The objects that bring their sites along as notes, as a libc does that was built for farcall (site.s). Fills in at most
@@ -33,6 +38,14 @@ int fc_notes_load(struct fc_object *o);
 
 /* glibc's libc.so.6 and ld.so, with the tables in `sites_dir`. As fc_notes_load. */
 int fc_tables_load(struct fc_object *o, const char *sites_dir);
+
+/* If there is such a file at `path` for the object, with this build-id, and it can be mapped, prepare for that: o->link, and the sites are those
+ * in it. */
+bool fc_ready_load(struct fc_object *o, const char *path, const uint8_t *id, unsigned id_size);
+/* It is not going to be: undo that, if it has been done. */
+void fc_ready_forget(struct fc_object *o);
+/* Every link leads where it must: map the text. 0 or -errno. */
+int fc_ready_map(struct fc_object *o);
 
 /* Fill in base and executable segments of the object that dl_iterate_phdr shows. */
 void fc_object_place(struct fc_object *o, const struct dl_phdr_info *info);

@@ -13,10 +13,12 @@
 #include <time.h>
 
 #include "common/atomic.h"
+#include "common/doorbell.h"
 
 #define WORKER_STACK (256u * 1024u)
 #define ASLEEP_MAX 32
-#define STOP_TRIES 5000 /* of 1 ms */
+#define STOP_NS 5000000000ull /* for workers to end */
+#define CHASE_NS 1000000ull   /* until those that are left are signalled again */
 
 static struct fc_workers *workers_of(struct fc_crew *c)
 {
@@ -122,7 +124,12 @@ void fc_crew_spare(struct fc_crew *c)
 
 void fc_crew_discharged(struct fc_crew *c)
 {
-	pay_back(workers_of(c), c->count.live);
+	struct fc_workers *p = workers_of(c);
+
+	pay_back(p, c->count.live);
+	fc_faa(&p->discharged, 1);
+	if (fc_load(&c->stop))
+		fc_futex_wake(&p->discharged, 1);
 }
 
 void fc_crew_show(struct fc_crew *c)
@@ -187,6 +194,14 @@ void fc_workers_forget(struct fc_shadow *s)
 	s->workers = NULL;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 /* Signal and wake all workers once; returns how many are left. */
 static unsigned chase(struct fc_workers *p)
 {
@@ -206,18 +221,20 @@ static unsigned chase(struct fc_workers *p)
 
 int fc_workers_stop(struct fc_shadow *s)
 {
-	struct timespec ms = { 0, 1000000 };
 	struct fc_workers *p = s->workers;
 	struct fc_worker *w;
-	int tries = STOP_TRIES;
+	uint64_t deadline;
+	uint32_t seen;
 
 	if (!p)
 		return 0;
+	deadline = now_ns() + STOP_NS;
+	/* before the look at the workers; partner: the look at `stop` when one has been discharged */
 	fc_xchg(&p->crew.stop, 1u);
-	while (chase(p)) {
-		if (!--tries)
+	while ((void)(seen = fc_load_acquire(&p->discharged)), chase(p)) {
+		if (now_ns() > deadline)
 			return -ETIMEDOUT;
-		nanosleep(&ms, NULL);
+		fc_futex_wait(&p->discharged, seen, now_ns() + CHASE_NS);
 	}
 	for (unsigned i = 0; (w = worker(p, i)); i++)
 		if (w->joinable)

@@ -14,6 +14,7 @@ struct fc_workers {
 	pthread_mutex_t lock;      /* the crew's */
 	struct fc_licence spinner; /* with --spin always: one of the session's workers spins */
 	struct fc_crew crew;
+	uint32_t discharged; /* futex word: how many workers have ended */
 };
 
 #endif

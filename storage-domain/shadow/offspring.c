@@ -23,6 +23,7 @@
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow/shadow_main.h"
 #include "storage-domain/shadow/transport.h"
+#include "storage-domain/table.h"
 
 #define FC_FORK_CHECK_NS 100000000ull /* how often the parent looks whether the child still lives */
 
@@ -63,6 +64,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	fc_shadow_clerk_init(s);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
+	fc_table_begin(s);
 }
 
 static void wake_parent(struct fc_roster_slot *parent)

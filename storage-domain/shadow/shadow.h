@@ -101,6 +101,7 @@ struct fc_shadow {
 	struct fc_clerk_box *clerk; /* clerk.h; null: there is none, for this domain knows all ids */
 
 	uint32_t descriptors_end; /* the first descriptor number that has not been paid for; workers change it */
+	bool table_long;          /* table.h: it has been made as long as it gets */
 	uint32_t descriptors_top; /* the first that the client has not had yet; workers change it */
 	/* for each descriptor of the client's one more than what it has said that it calls it, 0 = not known; FC_DOMAIN_FD_MAX of them, which
 	 * the workers change. Null: nobody asks. */

@@ -30,6 +30,7 @@
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow/shadow_main.h"
 #include "storage-domain/shadow/transport.h"
+#include "storage-domain/table.h"
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
@@ -422,6 +423,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		r = arrange_signals();
 	if (r == 0)
 		r = arrange_fds(exports, transport->fds | (clerk ? 1u << FC_FD_CLERK : 0), link);
+	fc_table_begin(&s);
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {

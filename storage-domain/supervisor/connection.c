@@ -22,7 +22,7 @@
 static int let_go(struct fc_supervisor *v, struct fc_connection *c)
 {
 	if (c->waiting == FC_WAIT_CRED)
-		for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
+		for (unsigned i = 0; i < v->used; i++)
 			if (v->session[i].cred == c)
 				v->session[i].cred = NULL;
 	c->waiting = FC_WAIT_NOTHING;

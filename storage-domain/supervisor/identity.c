@@ -4,12 +4,14 @@
 #include "storage-domain/supervisor/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "storage-domain/caps.h"
@@ -59,7 +61,7 @@ static int take_number(struct fc_identity *id, const char *name)
 	return 0;
 }
 
-int fc_identity_find(struct fc_identity *id, const char *name)
+static int find(struct fc_identity *id, const char *name)
 {
 	const struct passwd *entry = getpwnam(name ? name : FC_IDENTITY_USER);
 	int r;
@@ -75,6 +77,32 @@ int fc_identity_find(struct fc_identity *id, const char *name)
 		r = -1;
 	}
 	return r;
+}
+
+/*
+ * In a process of its own: the C library loads whatever the system asks about users, and that would be mapped in all processes of the
+ * domain from then on, to be copied by each fork.
+ */
+int fc_identity_find(struct fc_identity *id, const char *name)
+{
+	int end[2] = { -1, -1 }, status = 0;
+	pid_t pid = pipe2(end, O_CLOEXEC) ? -1 : fork();
+
+	if (pid < 0) {
+		fc_log(FC_LOG_ERROR, "cannot ask for the domain's user: %s", strerror(errno));
+		close(end[0]);
+		close(end[1]);
+		return -1;
+	}
+	if (!pid)
+		_exit(find(id, name) || write(end[1], id, sizeof *id) != sizeof *id);
+	close(end[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status || read(end[0], id, sizeof *id) != sizeof *id)
+		status = -1; /* it has said why */
+	close(end[0]);
+	return status ? -1 : 0;
 }
 
 static int change_ids(const struct fc_identity *id)

@@ -65,7 +65,7 @@ struct fc_session *fc_reserve_take(struct fc_supervisor *v)
 {
 	if (!v->reserved && reserve_add(v) < 0)
 		return NULL;
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (s->state != FC_SESSION_POOLED)

@@ -26,7 +26,7 @@ static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_s
 
 struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2])
 {
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (s->state == FC_SESSION_LIVE && s->token[0] == token[0] && s->token[1] == token[1])
@@ -44,7 +44,7 @@ bool fc_session_fits(const struct fc_supervisor *v, uid_t payer, uint64_t files,
 {
 	unsigned all = 0, mine = 0;
 
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		all += v->session[i].state != FC_SESSION_NONE;
 		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].payer == payer;
 	}
@@ -59,8 +59,10 @@ struct fc_session *fc_session_claim(struct fc_supervisor *v)
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		if (v->session[i].state != FC_SESSION_NONE)
 			continue;
-		if (i >= fc_load(&v->shared->used))
-			fc_store_release(&v->shared->used, i + 1);
+		if (i >= v->used) {
+			v->used = i + 1;
+			fc_store_release(&v->shared->used, v->used);
+		}
 		return &v->session[i];
 	}
 	return NULL;
@@ -94,7 +96,7 @@ int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 
 	if (pid <= 0)
 		return -EINVAL;
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (!concerns(s, asker, pid))
@@ -112,7 +114,7 @@ int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 
 static bool gone_left(const struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid)
 {
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++)
+	for (unsigned i = 0; i < v->used; i++)
 		if (v->session[i].state == FC_SESSION_DYING && concerns(&v->session[i], asker, pid))
 			return true;
 	return false;
@@ -138,7 +140,7 @@ static void gone_tell(struct fc_supervisor *v)
 		if (c->watch.fd >= 0 && c->waiting == FC_WAIT_GONE && !gone_left(v, &asker, c->pid))
 			fc_connection_answer(v, c, &m, NULL, NULL, 0);
 	}
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 		struct fc_asker asker = { .uid = s->uid, .id = s->id };
 
@@ -424,7 +426,7 @@ static void claim_client(struct fc_supervisor *v, const struct fc_session *paren
 
 static void forked(struct fc_supervisor *v, const struct fc_session *parent, uint32_t id, pid_t pid)
 {
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		/* once the child has spoken for itself, its parent has no say any more */

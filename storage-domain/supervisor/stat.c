@@ -24,7 +24,7 @@ void fc_stat_begin(struct fc_supervisor *v)
 	if (!v->stat_wanted)
 		v->sample_deadline_ms = fc_now_ms() + FC_SAMPLE_MS;
 	v->stat_wanted = true;
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (s->state != FC_SESSION_LIVE || s->sampling)
@@ -76,7 +76,7 @@ size_t fc_stat_fill(struct fc_supervisor *v, uid_t uid, struct fc_stat_domain *d
 		.cut_off = fc_load(&v->shared->cut_off),
 		.total = v->total,
 	};
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		if (v->session[i].state < FC_SESSION_LIVE || !v->session[i].id)
 			continue;
 		if (v->privileged && uid != 0 && uid != v->session[i].uid)

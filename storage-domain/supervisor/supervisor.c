@@ -238,7 +238,7 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 		close(FC_FD_CLERK); /* and so it does with the last shadow */
 	if (v->epoll < 0 || !v->session)
 		return;
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (s->state != FC_SESSION_NONE)

@@ -140,6 +140,7 @@ struct fc_supervisor {
 	uint64_t connected; /* ever */
 	struct fc_connection connection[FC_CONNECTIONS_MAX];
 	struct fc_session *session; /* FC_SESSIONS_MAX; not in the memory of shadows */
+	uint32_t used;              /* those from here on have never been one */
 };
 
 /* ---- supervisor.c ---- */

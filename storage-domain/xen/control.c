@@ -212,7 +212,7 @@ static void proxy_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t ev
 /* The forked session that says it is the child which FORK asked for. */
 static struct fc_session *find_child(struct fc_supervisor *v, const struct fc_session *parent, uint64_t id)
 {
-	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
+	for (unsigned i = 0; i < v->used; i++) {
 		struct fc_session *s = &v->session[i];
 
 		if (s->state == FC_SESSION_LIVE && s->id == id && s->parent == parent->id &&

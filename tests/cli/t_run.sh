@@ -41,6 +41,44 @@ cmp -s "$d/f" "$e/h" || wrong "the copy differs"
 "$FARCALL" run -v "$d:/shared" --domain "$shared_socket" true 2>"$TESTDIR/err"
 (($? == 2)) || wrong "overlapping prefixes of two domains are accepted"
 
+# a run that has only others' domains becomes its command, and the next finds its runtime directory as it was
+run_shared()
+{
+	"$FARCALL" run --domain "$shared_socket" "$@"
+}
+standing=$(run_shared sh -c 'echo "$FARCALL_DIR"')
+[[ $standing == "$XDG_RUNTIME_DIR"/farcall/.standing/* || $standing == /run/farcall/.standing/* ]] ||
+	wrong "the runtime directory \"$standing\" does not stay"
+written=$(stat -c '%i %z' "$standing/config")
+"$FARCALL" run --domain "$shared_socket" sh -c 'echo $$; exec cat /shared/h' >"$TESTDIR/becomes" &
+wait $!
+[[ $(cat "$TESTDIR/becomes") == "$!"$'\n'hello ]] || wrong "a run with others' domains is not its command"
+[[ $(stat -c '%i %z' "$standing/config") == "$written" ]] || wrong "the configuration was written again"
+[[ $(status_of run_shared sh -c 'exit 7') == 7 ]] || wrong "status 7 with others' domains"
+[[ $(status_of run_shared /nonexistent 2>/dev/null) == 127 ]] || wrong "no such command with others' domains"
+[[ $(status_of run_shared "$d" 2>/dev/null) == 126 ]] || wrong "a directory as command with others' domains"
+printf 'echo "$1 $0"' >"$TESTDIR/script"
+chmod +x "$TESTDIR/script"
+[[ $(run_shared "$TESTDIR/script" one) == "one $TESTDIR/script" ]] || wrong "a script without interpreter with others' domains"
+stop_shared()
+{
+	kill "$shared_pid"
+	wait "$shared_pid" 2>/dev/null
+}
+stop_shared
+[[ $(status_of run_shared true 2>/dev/null) == 125 ]] || wrong "a domain that is gone"
+start_domain shared "$d:/elsewhere"
+[[ $(run_shared cat /elsewhere/f) == hello ]] || wrong "a domain that serves something else since"
+mkdir "$TESTDIR/here"
+stop_shared
+start_domain shared "$e:$TESTDIR/here/mount"
+[[ $(run_shared sh -c 'grep -c ^covers "$FARCALL_DIR/config"') == 0 ]] || wrong "a mount that hides nothing"
+mkdir "$TESTDIR/here/mount"
+[[ $(run_shared sh -c 'grep -c ^covers "$FARCALL_DIR/config"') == 1 ]] || wrong "a mount that hides something by now"
+stop_shared
+start_domain shared "$e:/shared"
+run_shared cmp /shared/h "$e/h" || wrong "the domain of before"
+
 # a program that is on an export
 cp /bin/echo "$d/echo"
 [[ $("$FARCALL" run -v "$d:/data" /data/echo from afar) == "from afar" ]] || wrong "a program on the export"

@@ -102,6 +102,46 @@ for call in openat open read renameat mmap dup2 execve mount close_range pread64
 done
 [ "$(wc -l <"$work/messages")" = 10 ] || { complain "other reports:"; cat "$work/messages" >&2; }
 
+# ---- text that is mapped with its sites rewritten already ----
+# mapped WHAT PATTERN COMMAND...: what the command prints of its mappings matches or, with a ! in front, does not
+mapped() {
+	what=$1 pattern=$2
+	shift 2
+	"$@" cat /proc/self/maps >"$work/maps" 2>"$work/messages" || complain "$what: it fails"
+	case $pattern in
+	!*) grep -q "r-xp .*${pattern#!}" "$work/maps" && complain "$what: it is mapped" ;;
+	*) grep -q "r-xp .*$pattern" "$work/maps" || complain "$what: it is not mapped" ;;
+	esac
+	[ -s "$work/messages" ] && { complain "$what: it says something"; cat "$work/messages" >&2; }
+}
+
+ready=0
+for file in "$work"/sites/*.ready; do
+	ready=$((ready + 1))
+	[ "$(wc -c <"$file")" -gt 1000000 ] && libc_ready=${file##*/}
+	name=${file##*/}
+	mapped "as it is" "/sites/$name" hooked
+	cp -a "$work/sites" "$work/bad"
+	chmod 666 "$work/bad/$name"
+	mapped "one that others can write" "!$name" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
+	chmod 644 "$work/bad/$name"
+	truncate -s -1 "$work/bad/$name"
+	mapped "one cut short" "!$name" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
+	cp -a "$file" "$work/bad/"
+	printf x | dd of="$work/bad/$name" bs=1 seek=$(($(wc -c <"$file") - 4096 + 8)) conv=notrunc status=none
+	mapped "one of another table" "!$name" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
+	rm -rf "$work/bad"
+done
+mapped "a text that somebody has changed" "!$libc_ready" \
+	env FC_TEST_SITES="$work/sites" LD_PRELOAD="$shim:$bin/libhook_touch.so"
+[ $ready = 1 ] || complain "not libc alone is there with its sites rewritten"
+
+# and without it: each process rewrites them
+mv "$work"/sites/*.ready "$work"
+same "children, cancellation, registers, rewritten in place" "$bin/h_hook"
+same "signals, rewritten in place" "$bin/h_signals"
+same "dash, rewritten in place" sh -c 'echo a | cat; (exit 3); echo $?; x=$(echo sub); echo $x; exit 4'
+
 # ---- tables that must not be used ----
 refused() {
 	what=$1
@@ -111,7 +151,7 @@ refused() {
 }
 
 refused "no tables" env FC_TEST_SITES=/nonexistent LD_PRELOAD="$shim"
-for table in "$work"/sites/*; do
+for table in "$work"/sites/*.sites; do
 	cp -a "$work/sites" "$work/bad"
 	chmod 666 "$work/bad/${table##*/}"
 	refused "table others can write" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
