@@ -425,7 +425,7 @@ static long probe_parent(const struct shim_path_call *pc, int k)
 	if (!pc->path[k][0])
 		return -ENOENT;
 	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
-	long r = fc_dispatch(SYS_newfstatat, a);
+	long r = shim_dispatch(SYS_newfstatat, a);
 	return r < 0 ? r : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
@@ -435,7 +435,7 @@ static long probe(const struct shim_path_call *pc, int k)
 	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
 	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, flags };
 
-	return fc_dispatch(SYS_newfstatat, a);
+	return shim_dispatch(SYS_newfstatat, a);
 }
 
 /* One path here, one there: what the kernel says about two file systems, in its order. */

@@ -26,6 +26,7 @@
 #include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
@@ -56,7 +57,7 @@ static int fork_shadow(struct shim_process *p, unsigned domain, struct shim_offs
 	int r;
 
 	o->sock = -1;
-	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
+	if (!shim_is_attached(s) || !shim_holds_state(p, domain) || !shim_sandbox_talks())
 		return 0;
 	/* twice: what is opened in between is shared, and what was open before is so already */
 	shim_files_forked(&p->files);
@@ -72,6 +73,7 @@ static void adopt(struct shim_process *p, unsigned domain, const struct shim_off
 	int old = s->sock;
 	uint32_t ruid = s->ruid;
 
+	shim_parts_close(s);
 	shim_session_reset(s, domain);
 	s->ruid = ruid;
 	if (old >= 0)
@@ -151,6 +153,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	p->beyond.word = 0;
 	shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
+	shim_sandbox_forked();
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;

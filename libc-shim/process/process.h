@@ -14,7 +14,7 @@
 #include "libc-shim/session/session.h"
 
 #define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
-#define SHIM_HIDDEN 24
+#define SHIM_HIDDEN 64
 #define SHIM_SPARES 10 /* of these */
 #define SHIM_KIN 64
 

@@ -128,6 +128,12 @@ void shim_wait_a_moment(void);
 /* Before another look at what nobody announces: a change of ids, a domain without places. A signal ends it early. */
 void shim_wait_ns(uint64_t ns);
 
+/* What the waiting here wants to know of this machine, before a sandbox forbids to ask. */
+void shim_wait_prepare(void);
+
+/* As fc_futex_wait, for a thread that may not make that call: it looks again and again, and sleeps in between if it may do that. */
+int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+
 /* Some has been given back. */
 static inline void shim_room(struct shim_requests *q)
 {

@@ -20,6 +20,13 @@ struct shim_process;
 #define SHIM_SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
 #define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
 
+#define SHIM_PARTS (FC_SEGMENTS_MAX + 1)
+
+struct shim_part {
+	int fd;
+	uint32_t size;
+};
+
 enum shim_session_state {
 	SHIM_SESSION_NONE = 0, /* not attached: attach at the first remote call */
 	SHIM_SESSION_BARE,     /* a connection, but no areas yet: after fork or exec */
@@ -44,6 +51,9 @@ struct shim_session {
 	uint32_t chunks;                   /* usable data chunks */
 	uint32_t peak;                     /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;                     /* sleeps since then */
+	bool keep;                         /* what the memory is made of is kept, for a next image that can make none: */
+	uint32_t kept;                     /* parts, the request area first */
+	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
 	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
 };
 
@@ -73,6 +83,9 @@ int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the sessi
 int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
 void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
+int shim_areas_keep(struct shim_session *s); /* make them anew, and keep what they are made of; nobody is in a call */
+void shim_part_keep(struct shim_session *s, int fd, size_t size); /* a part just made: it is kept, or done with */
+void shim_parts_close(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
 

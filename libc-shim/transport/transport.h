@@ -33,6 +33,8 @@ struct shim_transport {
 	const struct fc_bell_ops *bell;
 	/* The domain's workers run on CPUs of their own: whoever spins for them takes nothing away from them. */
 	bool apart;
+	/* The memory is made of descriptors that another image of the process can map (shim_part_keep). */
+	bool keeps;
 
 	/* A connection that is a session without areas: fills s->sock (hidden) and s->token. */
 	int (*attach)(struct shim_session *s);
