@@ -43,7 +43,7 @@ struct exec_state {
 		uint32_t serial, owed;
 		uint32_t minor, pad;
 		uint64_t token[2];
-		uint32_t kept, pad2;
+		uint32_t kept, divided, room, lent;
 		struct shim_part part[SHIM_PARTS];
 	} session[SHIM_DOMAINS];
 };
@@ -132,6 +132,9 @@ static void describe_sessions(const struct shim_process *p, struct exec_state *s
 		st->session[d].token[1] = s->token[1];
 		st->session[d].kept = shim_is_attached(s) ? s->kept : 0;
 		memcpy(st->session[d].part, s->part, sizeof s->part);
+		st->session[d].divided = s->divided;
+		st->session[d].room = s->room;
+		st->session[d].lent = s->lent;
 	}
 }
 
@@ -313,7 +316,7 @@ int shim_inherit_save(struct shim_process *p)
  * locks go when POSIX says. */
 static void close_lost(struct shim_process *p, const struct exec_fd *e)
 {
-	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]))
+	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]) && !(e->word & SHIM_FD_LENT))
 		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
 }
 
@@ -456,6 +459,9 @@ void shim_inherit_restore(const char *value)
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];
 		s->keep = st.session[d].kept > 0;
+		s->divided = st.session[d].divided;
+		s->room = st.session[d].room;
+		s->lent = st.session[d].lent;
 		for (uint32_t i = 0; i < st.session[d].kept && i < SHIM_PARTS; i++)
 			restore_part(p, s, &st.session[d].part[i]);
 		s->state = SHIM_SESSION_BARE;

@@ -21,6 +21,7 @@
 /* a descriptor table word: 0 = not remote */
 #define SHIM_FD_REMOTE (1ull << 63)
 #define SHIM_FD_DIRECT (1ull << 62) /* opened with O_DIRECT: keep the caller's buffer alignment */
+#define SHIM_FD_LENT (1ull << 61)   /* another process has the same domain descriptor (guest.c): it is not closed */
 /* the record of the open file (file.h), if there is one */
 #define shim_fd_file_bits(n) ((uint64_t)(n) << 40)
 #define shim_fd_file(w) ((uint32_t)((w) >> 40) & 0xfffff)

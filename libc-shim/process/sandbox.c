@@ -26,7 +26,6 @@
 #define TALKS 1u
 #define RINGS 2u
 
-#define NAMELESS 0x40000000 /* ids of threads that may not ask for theirs begin here, where the kernel has none */
 #define STOPPED_NS 200      /* a clock that cannot be read goes on by this at every look */
 
 /* One that was installed, with all that were before it. Never changed, never given back. */
@@ -186,7 +185,7 @@ static long own_tid(void)
 	struct sandbox *s = current();
 
 	if (!s->tid)
-		s->tid = NAMELESS + (int)fc_faa(&nameless, 1u);
+		s->tid = (int)SHIM_NAMELESS + (int)fc_faa(&nameless, 1u);
 	return s->tid;
 }
 

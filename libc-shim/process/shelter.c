@@ -9,8 +9,7 @@
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 
-#define MUTE_MINOR 3                /* of the ABI: domains look after mute clients since then */
-#define CHUNKS (2097152 / FC_CHUNK) /* of the data area, when there can be no more later */
+#define MUTE_MINOR 3 /* of the ABI: domains look after mute clients since then */
 
 /* The workers are woken, all of them: each sleeps for a time from then on. */
 static void be_mute(struct shim_session *s)
@@ -34,9 +33,11 @@ static void shelter(struct shim_process *p, unsigned domain, bool talks, bool ri
 		return;
 	if (!talks && !shim_self()->depth && !shim_sandbox_crowd())
 		shim_areas_keep(s);
-	while (!talks && s->state == SHIM_SESSION_READY && fc_load(&s->chunks) < CHUNKS)
+	while (!talks && s->state == SHIM_SESSION_READY && fc_load(&s->chunks) < SHIM_DIVIDED_CHUNKS)
 		if (shim_grow(s) < 0)
 			break;
+	if (!talks && s->state == SHIM_SESSION_READY)
+		shim_rooms_divide(s);
 	if (!rings && s->state == SHIM_SESSION_READY)
 		be_mute(s);
 }

@@ -36,6 +36,8 @@
 /* Who has a slot: a thread (its id), one day a user-level thread or a ring of posted writes. 0 is nobody yet. */
 typedef uint32_t shim_owner;
 #define SHIM_NOBODY UINT32_MAX
+#define SHIM_SOMEBODY (UINT32_MAX - 1) /* another process (guest.c): not to be touched */
+#define SHIM_NAMELESS 0x40000000u      /* from here on: threads that have no id of the kernel's */
 
 /* Slots that are for requests to interrupt another, only: if all calls that there can be wait for something, one of them can still be ended. */
 #ifndef SHIM_MESSENGERS

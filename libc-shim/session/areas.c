@@ -105,7 +105,9 @@ static bool settled(struct shim_session *s)
 	struct shim_requests *q = &s->requests;
 	const uint64_t deadline = shim_now_ns() + SETTLE_NS;
 
-	for (uint32_t i = 0; i < FC_ENTRIES; i++) {
+	const struct shim_room mine = shim_room_own(s);
+
+	for (uint32_t i = mine.slot; i < mine.slots_end; i++) {
 		struct fc_entry *e = &q->area->entry[i];
 		uint32_t state;
 
@@ -120,7 +122,7 @@ static bool settled(struct shim_session *s)
 	return true;
 }
 
-/* The memory of the image before, which this one cannot make. */
+/* The memory of the image before, which this one cannot make. Children have it too (guest.c). */
 static int map_kept(struct shim_session *s)
 {
 	size_t at = 0;
@@ -134,13 +136,13 @@ static int map_kept(struct shim_session *s)
 			    s->part[i].fd, 0);
 		if (shim_is_error(r))
 			return (int)r;
-		fc_call(SYS_madvise, r, s->part[i].size, MADV_DONTFORK);
 		at += s->part[i].size;
 	}
-	fc_call(SYS_madvise, s->requests.area, s->part[0].size, MADV_DONTFORK);
 	if (!settled(s))
 		return -EIO;
 	chunks_add(s, (uint32_t)(at / FC_CHUNK));
+	if (s->divided)
+		shim_room_enter(s, s->room);
 	return 0;
 }
 

@@ -54,6 +54,9 @@ struct shim_session {
 	bool keep;                         /* what the memory is made of is kept, for a next image that can make none: */
 	uint32_t kept;                     /* parts, the request area first */
 	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
+	bool divided;                      /* into rooms, of which this one is ours: */
+	bool lent;                         /* there is, or has been, somebody else in it */
+	uint32_t room;
 	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
 };
 
@@ -88,6 +91,21 @@ void shim_part_keep(struct shim_session *s, int fd, size_t size); /* a part just
 void shim_parts_close(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
+
+/* ---- guest.c ---- */
+
+/* From `slot` and `chunk` on to their ends, exclusively. */
+struct shim_room {
+	uint32_t slot, slots_end, chunk, chunks_end;
+};
+#define SHIM_DIVIDED_CHUNKS 64u
+
+void shim_rooms_divide(struct shim_session *s);                /* if its memory is kept, and as large as that: nobody is in a call */
+struct shim_room shim_room_own(const struct shim_session *s);  /* all there is, if it is not divided */
+void shim_room_enter(struct shim_session *s, uint32_t n);      /* in the one who lives there, who has nothing in flight */
+void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n); /* the same in a new one */
+/* For a child that is about to be made; 0 = there is none. */
+uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);
 
 /* ---- hand.c ---- */
 

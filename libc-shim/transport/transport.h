@@ -19,6 +19,7 @@ struct shim_offspring {
 	int sock; /* -1 = nothing: the child attaches by itself when it needs to */
 	uint64_t token[2];
 	uint64_t id;
+	uint32_t room; /* in this very session (guest.c), 0 = none */
 };
 
 /* Something that another process has open. */
