@@ -16,7 +16,7 @@
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
  *   2.2  files are handed over, and calls made on what a client hands over (control.h, HAND, BIND, WATCH); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
  *        FC_REQ_NUMBERED: what the application calls a descriptor that a request makes; what other processes have open (control.h, OTHER).
- *   2.3  `mute`. In an older domain nobody would look.
+ *   2.3  `mute`; GROW without seals (control.h). An older domain would never look, and seals.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

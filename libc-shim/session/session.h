@@ -98,7 +98,7 @@ int shim_borrow(struct shim_session *s,
 struct shim_room {
 	uint32_t slot, slots_end, chunk, chunks_end;
 };
-#define SHIM_DIVIDED_CHUNKS 64u
+#define SHIM_DIVIDED_CHUNKS 32u
 
 void shim_rooms_divide(struct shim_session *s);                /* if its memory is kept, and as large as that: nobody is in a call */
 struct shim_room shim_room_own(const struct shim_session *s);  /* all there is, if it is not divided */

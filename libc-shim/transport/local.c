@@ -456,7 +456,7 @@ static int grow(struct shim_session *s, size_t length)
 	if (shim_is_error(r))
 		return (int)r;
 	populate(r, length);
-	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
+	r = ask(s, FC_MSG_GROW, length, s->keep, &fd, 1);
 	if (r == 0)
 		shim_part_keep(s, fd, length);
 	else
