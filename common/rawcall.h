@@ -32,7 +32,8 @@ struct fc_guard {
 	uint64_t (*tsc)(void);
 	bool (*clock)(struct timespec *now); /* false: ask the system */
 };
-extern const struct fc_guard *fc_guard __attribute__((visibility("hidden"))); /* hook/guard.c; null until there is a sandbox */
+extern const struct fc_guard *fc_guard
+	__attribute__((visibility("hidden"))); /* hook/guard.c; null until there is a sandbox */
 
 static inline __attribute__((always_inline)) long fc_own(long nr, long a, long b, long c, long d, long e, long f)
 {

@@ -174,7 +174,8 @@ static int process_init(struct shim_process *p)
 	if (table < 0 && table > -4096)
 		return (int)table;
 	p->fd = (uint64_t *)table;
-	p->umask = mask < 0 ? 077 : (uint32_t)mask; /* a sandbox that forbids to ask: the image before may know (inherit.c) */
+	p->umask = mask < 0 ? 077
+			    : (uint32_t)mask; /* a sandbox that forbids to ask: the image before may know (inherit.c) */
 	p->cwd_domain = -1;
 	p->sink = -1;
 	shim_files_init(&p->files);

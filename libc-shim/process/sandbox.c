@@ -29,7 +29,7 @@
 #define TALKS 1u
 #define RINGS 2u
 
-#define STOPPED_NS 200      /* a clock that cannot be read goes on by this at every look */
+#define STOPPED_NS 200 /* a clock that cannot be read goes on by this at every look */
 
 /* One that was installed, with all that were before it. Never changed, never given back. */
 struct shim_filter {
@@ -242,7 +242,9 @@ static bool read_clock(struct timespec *now)
 	return true;
 }
 
-static const struct fc_guard guard = { .call = call, .allows = shim_sandbox_lets_pass, .tsc = tsc, .clock = read_clock };
+static const struct fc_guard guard = {
+	.call = call, .allows = shim_sandbox_lets_pass, .tsc = tsc, .clock = read_clock
+};
 
 /* ---- installing ---- */
 

@@ -48,11 +48,11 @@ struct shim_session {
 
 	struct shim_requests requests;
 	char *data;
-	uint32_t chunks;                   /* usable data chunks */
-	uint32_t peak;                     /* the highest chunk in use since the last look at shrinking */
-	uint32_t naps;                     /* sleeps since then */
-	bool keep;                         /* what the memory is made of is kept, for a next image that can make none: */
-	uint32_t kept;                     /* parts, the request area first */
+	uint32_t chunks; /* usable data chunks */
+	uint32_t peak;   /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;   /* sleeps since then */
+	bool keep;       /* what the memory is made of is kept, for a next image that can make none: */
+	uint32_t kept;   /* parts, the request area first */
 	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
 	bool divided;                      /* into rooms, of which this one is ours: */
 	bool lent;                         /* there is, or has been, somebody else in it */
@@ -100,9 +100,9 @@ struct shim_room {
 };
 #define SHIM_DIVIDED_CHUNKS 32u
 
-void shim_rooms_divide(struct shim_session *s);                /* if its memory is kept, and as large as that: nobody is in a call */
-struct shim_room shim_room_own(const struct shim_session *s);  /* all there is, if it is not divided */
-void shim_room_enter(struct shim_session *s, uint32_t n);      /* in the one who lives there, who has nothing in flight */
+void shim_rooms_divide(struct shim_session *s); /* if its memory is kept, and as large as that: nobody is in a call */
+struct shim_room shim_room_own(const struct shim_session *s); /* all there is, if it is not divided */
+void shim_room_enter(struct shim_session *s, uint32_t n); /* in the one who lives there, who has nothing in flight */
 void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n); /* the same in a new one */
 /* For a child that is about to be made; 0 = there is none. */
 uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);

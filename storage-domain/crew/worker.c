@@ -25,8 +25,8 @@
 #define QUICK_ENOUGH 64    /* calls in a row */
 #define FLUSH_CALLS 64
 
-#define NAP_PART 16         /* of the time without requests */
-#define NAP_FIRST_NS 50000  /* and no less than this, */
+#define NAP_PART 16          /* of the time without requests */
+#define NAP_FIRST_NS 50000   /* and no less than this, */
 #define NAP_LAST_NS 10000000 /* no more than this */
 
 bool fc_worker_may_spin(struct fc_worker *w)

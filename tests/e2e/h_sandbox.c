@@ -35,20 +35,20 @@ static const char *self, *dir;
 static const int tight[] = { SYS_read, SYS_write, SYS_exit_group, SYS_exit };
 static const int descriptors[] = { SYS_read,       SYS_write, SYS_pread64,    SYS_lseek, SYS_fstat,
 				   SYS_newfstatat, SYS_close, SYS_exit_group, SYS_exit,  SYS_rt_sigreturn };
-static const int usual[] = { SYS_read,	       SYS_write,	 SYS_pread64,
-			     SYS_lseek,	       SYS_fstat,	 SYS_newfstatat,
-			     SYS_close,	       SYS_exit_group,	 SYS_exit,
-			     SYS_rt_sigreturn, SYS_futex,	 SYS_mmap,
-			     SYS_munmap,       SYS_mprotect,	 SYS_madvise,
-			     SYS_brk,	       SYS_clock_gettime, SYS_clock_nanosleep,
-			     SYS_nanosleep,    SYS_sched_yield,	 SYS_rt_sigaction,
-			     SYS_getpid,       SYS_gettid,	 SYS_rt_sigprocmask,
-			     SYS_getrandom,    SYS_poll,	 SYS_set_robust_list,
-			     SYS_clone,	       435 /* clone3 */, 334 /* rseq */ };
+static const int usual[] = { SYS_read,         SYS_write,         SYS_pread64,
+			     SYS_lseek,        SYS_fstat,         SYS_newfstatat,
+			     SYS_close,        SYS_exit_group,    SYS_exit,
+			     SYS_rt_sigreturn, SYS_futex,         SYS_mmap,
+			     SYS_munmap,       SYS_mprotect,      SYS_madvise,
+			     SYS_brk,          SYS_clock_gettime, SYS_clock_nanosleep,
+			     SYS_nanosleep,    SYS_sched_yield,   SYS_rt_sigaction,
+			     SYS_getpid,       SYS_gettid,        SYS_rt_sigprocmask,
+			     SYS_getrandom,    SYS_poll,          SYS_set_robust_list,
+			     SYS_clone,        435 /* clone3 */,  334 /* rseq */ };
 static const int opens[] = { SYS_open, SYS_openat, 437 /* openat2 */, SYS_creat, SYS_mkdir, SYS_mkdirat };
 /* what a domain is reached by */
 static const int ways[] = { SYS_sendmsg, SYS_recvmsg,  SYS_socket,    SYS_connect,
-			    SYS_sendto,	 SYS_recvfrom, SYS_ftruncate, SYS_futex_waitv };
+			    SYS_sendto,  SYS_recvfrom, SYS_ftruncate, SYS_futex_waitv };
 
 static struct sock_filter code[200];
 
@@ -202,8 +202,8 @@ static void traps(void)
 	sigaction(SIGSYS, &sa, NULL);
 	FORBID(list, SECCOMP_RET_TRAP | 42);
 	long r = syscall(SYS_lseek, in, 5, SEEK_SET), pos = lseek(in, 5, SEEK_SET);
-	printf("lseek %ld %ld, trapped %d, code %d, errno %d, arch %d, read %d\n", r, pos, sys_nr == SYS_lseek, sys_code,
-	       sys_errno, sys_arch_ok, work());
+	printf("lseek %ld %ld, trapped %d, code %d, errno %d, arch %d, read %d\n", r, pos, sys_nr == SYS_lseek,
+	       sys_code, sys_errno, sys_arch_ok, work());
 	_exit(0);
 }
 
@@ -366,12 +366,15 @@ static void forks(void)
 		}
 		report("grandchild", q);
 		int d = dup(in);
-		r = r ? r : read(fd, buf, 3) != 3 || strcmp(buf, "012") ? 5 : read(d, buf, 3) != 3 || strcmp(buf, "123");
+		r = r                                             ? r
+		    : read(fd, buf, 3) != 3 || strcmp(buf, "012") ? 5
+								  : read(d, buf, 3) != 3 || strcmp(buf, "123");
 		close(in);
 		_exit(r);
 	}
 	report("child", p);
-	printf("offset %ld, read %d, %s\n", (long)lseek(in, 0, SEEK_CUR), work(), getcwd(line, sizeof line) ? "known" : strerror(errno));
+	printf("offset %ld, read %d, %s\n", (long)lseek(in, 0, SEEK_CUR), work(),
+	       getcwd(line, sizeof line) ? "known" : strerror(errno));
 	if (!(p = fork()))
 		execute("after");
 	report("child's image", p);
@@ -391,7 +394,8 @@ static int after(int fd)
 	in = fd;
 	ssize_t n = read(in, buf, 10);
 	printf("after exec: read %zd %s, open %s, mkdir %s, stat %s, cwd %s\n", n, buf, outcome(open("in", O_RDONLY)),
-	       outcome(mkdir("sub", 0700)), outcome(access("in", R_OK)), getcwd(line, sizeof line) ? "known" : strerror(errno));
+	       outcome(mkdir("sub", 0700)), outcome(access("in", R_OK)),
+	       getcwd(line, sizeof line) ? "known" : strerror(errno));
 	rmdir("sub");
 	return 0;
 }
