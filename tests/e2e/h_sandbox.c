@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_sandbox.c - programs that forbid themselves system calls and go on with their files: h_sandbox DIR prints what they see, which is the same
- * wherever DIR is. t_sandbox.sh runs it natively and remotely.
+ * wherever DIR is. t_sandbox.sh runs it natively and remotely. h_sandbox DIR idle does nothing in a sandbox until its standard input ends.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -400,6 +400,20 @@ static int after(int fd)
 	return 0;
 }
 
+/* In strict mode, with nothing to do until standard input ends. */
+static int idle(void)
+{
+	char byte;
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
+		return 90;
+	int r = work();
+	while (read(0, &byte, 1) > 0)
+		;
+	syscall(SYS_exit, r ? r : work());
+	return 0;
+}
+
 static void run(const char *what, void (*f)(void))
 {
 	pid_t p;
@@ -415,7 +429,7 @@ static void run(const char *what, void (*f)(void))
 
 int main(int argc, char **argv)
 {
-	if (argc < 2 || (argc == 2 && chdir(argv[1]))) /* an image after is there already */
+	if (argc < 2 || (argc < 4 && chdir(argv[1]))) /* an image after is there already */
 		return 99;
 	self = "/proc/self/exe";
 	dir = argv[1];
@@ -431,6 +445,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 60; i++)
 		if (write(in, "0123456789", 10) != 10)
 			return 98;
+	lseek(in, 0, SEEK_SET);
+	if (argc == 3)
+		return idle();
 	run("strict mode", strict);
 	run("strict mode, open", strict_open);
 	run("read and write only", read_write);

@@ -4,6 +4,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 need_farcall
+need pgrep
 program=$(helper e2e/h_sandbox) || exit 77
 
 mkdir "$TESTDIR/native"
@@ -14,6 +15,34 @@ check "the same is seen" diff "$TESTDIR/native.out" "$TESTDIR/far.out"
 check "nothing is said" test ! -s "$TESTDIR/far.err"
 [[ ${FC_TEST_XEN:-} ]] || check "the same is left" same_tree "$TESTDIR/native" "$TESTDIR/far"
 grep -q 'strict mode: exit 0' "$TESTDIR/native.out" || wrong "the native run is not what it should be"
+
+# user and system time of the domain's processes, in clock ticks
+ticks()
+{
+	local total=0 pid
+
+	for pid in "$far_pid" $(pgrep -P "$far_pid") $(pgrep -P "$far_pid" | xargs -r -n 1 pgrep -P); do
+		((total += $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | cut -d' ' -f12,13 | tr ' ' +)))
+	done
+	echo $total
+}
+
+if [[ ! ${FC_TEST_XEN:-} ]]; then
+	mkfifo "$TESTDIR/end"
+	"$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" &
+	idle=$!
+	started+=("$idle")
+	exec 9>"$TESTDIR/end"
+	sleep 1
+	before=$(ticks)
+	sleep 2
+	used=$(($(ticks) - before))
+	note "a mute client that does nothing: $used ticks of 10 ms in 2 s"
+	check "a domain with a mute client is nearly idle" test $used -le 6
+	exec 9>&-
+	wait $idle
+	check "it goes on" test $? = 0
+fi
 
 far_end
 finish
