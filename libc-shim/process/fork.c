@@ -307,6 +307,8 @@ long shim_do_exit(long nr, long a[6])
 		shim_lock(&p->session[d].lock, &saved);
 		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);
+		if (unlikely(p->session[d].divided) && !shim_sandbox_threads())
+			shim_guest_leave(&p->session[d]);
 	}
 	return shim_native(nr, a);
 }

@@ -110,6 +110,11 @@ void shim_sandbox_forked(void)
 	childs_valid = false;
 }
 
+bool shim_sandbox_threads(void)
+{
+	return crowd;
+}
+
 bool shim_sandbox_crowd(void)
 {
 	return crowd || fc_load(&shim.crowded) || shim.process.shared || fc_vfork_depth;

@@ -30,7 +30,10 @@ bool shim_sandbox_talks(void);
 /* The calling process is a new one, with one thread. */
 void shim_sandbox_forked(void);
 
-/* May there be other threads in this process? */
+/* Has this process made threads? */
+bool shim_sandbox_threads(void);
+
+/* May there be others in its memory? */
 bool shim_sandbox_crowd(void);
 
 /* ---- for the image after an exec ---- */

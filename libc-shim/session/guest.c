@@ -3,7 +3,7 @@
  * guest.c - processes that go on in the session of the one that has forked them, because a sandbox forbids to ask the domain for one of
  * their own. The memory is divided into rooms, each with entries and chunks that nobody else touches: the first is the host's, each
  * guest gets the next, and there are so many and no more. What is in a room is its owner's private state, as ever; what is in another is
- * marked as somebody else's, for ever.
+ * marked as somebody else's, for ever. A guest that exits leaves its room to the next one; who is killed does not.
  *
  * The descriptors in the domain that host and guest both have are one, as the open file is for a fork. It is not closed by either of them,
  * but with the session.
@@ -86,17 +86,37 @@ void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t 
 	lend(p, s); /* a copy of the table may be from before */
 }
 
+/* The lowest that nobody has; 0 = there is none. */
+static uint32_t take_room(uint32_t *taken)
+{
+	for (uint32_t n = 1; n < ROOMS; n++)
+		if (!(fc_load(taken) & 1u << n) && !(fc_fetch_or(taken, 1u << n) & 1u << n))
+			return n;
+	return 0;
+}
+
+void shim_guest_leave(struct shim_session *s)
+{
+	const struct shim_room mine = shim_room_own(s);
+	struct fc_request_area *area = s->requests.area;
+
+	if (!s->divided || !s->room || s->state != SHIM_SESSION_READY)
+		return;
+	for (uint32_t i = mine.slot; i < mine.slots_end; i++)
+		if (fc_load_acquire(&area->entry[i].state) != FC_FREE)
+			return; /* the domain may still write there */
+	fc_fetch_and(&area->header.guests, ~(1u << s->room));
+}
+
 uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s)
 {
 	uint32_t n;
 
 	if (!s->divided || s->state != SHIM_SESSION_READY)
 		return 0;
-	n = fc_faa(&s->requests.area->header.guests, 1u) + 1;
-	if (!n || n >= ROOMS) {
-		fc_store(&s->requests.area->header.guests, ROOMS);
+	n = take_room(&s->requests.area->header.guests);
+	if (!n)
 		return 0;
-	}
 	s->lent = true;
 	shim_files_forked(&p->files);
 	lend(p, s);

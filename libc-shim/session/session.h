@@ -104,6 +104,7 @@ void shim_rooms_divide(struct shim_session *s); /* if its memory is kept, and as
 struct shim_room shim_room_own(const struct shim_session *s); /* all there is, if it is not divided */
 void shim_room_enter(struct shim_session *s, uint32_t n); /* in the one who lives there, who has nothing in flight */
 void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n); /* the same in a new one */
+void shim_guest_leave(struct shim_session *s); /* the only thread of a process is about to exit: it makes no calls any more */
 /* For a child that is about to be made; 0 = there is none. */
 uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);
 
