@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 #include <utime.h>
 
 #include "common/rawcall.h"
@@ -659,11 +660,35 @@ static void leave_to_local(void)
 	}
 }
 
+/* The directory in the domain is another process' too (guest.c): it can be entered only if it is the one we are in. 0 or -errno. */
+static long enter_again(int dirfd, const char *path)
+{
+	struct stat here, there;
+	long h[6] = { AT_FDCWD, (long)".", (long)&here, 0 }, t[6] = { dirfd, (long)path, (long)&there, 0 };
+	long x[6] = { dirfd, (long)path, X_OK };
+	long r = shim_dispatch(SYS_newfstatat, t);
+
+	if (r == 0 && !S_ISDIR(there.st_mode))
+		return -ENOTDIR;
+	if (r == 0)
+		r = shim_dispatch(SYS_faccessat, x);
+	if (r == 0)
+		r = shim_dispatch(SYS_newfstatat, h);
+	return r < 0 ? r : here.st_dev == there.st_dev && here.st_ino == there.st_ino ? 0 : -EPERM;
+}
+
+static bool is_lent(const struct shim_process *p)
+{
+	return p->cwd_domain >= 0 && p->session[p->cwd_domain].lent;
+}
+
 long shim_do_chdir(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 	int domain;
 
+	if (unlikely(is_lent(p)) && fc_path_is_remote(AT_FDCWD, (const char *)a[0]))
+		return enter_again(AT_FDCWD, (const char *)a[0]);
 	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) &&
 	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
 		return SHIM_NOT_SHARED;

@@ -43,7 +43,7 @@ struct exec_state {
 		uint32_t serial, owed;
 		uint32_t minor, pad;
 		uint64_t token[2];
-		uint32_t kept, divided, room, lent;
+		uint32_t kept, divided, room, lent, deaf, pad2;
 		struct shim_part part[SHIM_PARTS];
 	} session[SHIM_DOMAINS];
 };
@@ -135,6 +135,7 @@ static void describe_sessions(const struct shim_process *p, struct exec_state *s
 		st->session[d].divided = s->divided;
 		st->session[d].room = s->room;
 		st->session[d].lent = s->lent;
+		st->session[d].deaf = s->deaf;
 	}
 }
 
@@ -462,6 +463,7 @@ void shim_inherit_restore(const char *value)
 		s->divided = st.session[d].divided;
 		s->room = st.session[d].room;
 		s->lent = st.session[d].lent;
+		s->deaf = st.session[d].deaf;
 		for (uint32_t i = 0; i < st.session[d].kept && i < SHIM_PARTS; i++)
 			restore_part(p, s, &st.session[d].part[i]);
 		s->state = SHIM_SESSION_BARE;

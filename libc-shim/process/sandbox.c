@@ -29,7 +29,7 @@
 #define TALKS 1u
 #define RINGS 2u
 
-#define STOPPED_NS 200 /* a clock that cannot be read goes on by this at every look */
+#define STOPPED_NS 1000 /* a clock that cannot be read goes on by this at every look */
 
 /* One that was installed, with all that were before it. Never changed, never given back. */
 struct shim_filter {
@@ -314,6 +314,7 @@ static long install(long nr, const long a[6], const void *program, uint32_t flag
 		*s = was;
 		fc_signal_fence();
 		fc_call(SYS_munmap, f, sizeof *f + f->length * sizeof(struct sock_filter));
+		shim_shelter_undo();
 	} else if (flags & SECCOMP_FILTER_FLAG_TSYNC) {
 		fc_store_release(&sync_last, (const struct shim_filter *)f);
 		s->sync = fc_faa(&sync_count, 1u) + 1;
@@ -332,8 +333,10 @@ static long be_strict(long nr, const long a[6])
 	s->strict = true;
 	fc_signal_fence();
 	long r = shim_native(nr, a);
-	if (shim_is_error(r))
+	if (shim_is_error(r)) {
 		s->strict = false;
+		shim_shelter_undo();
+	}
 	return r;
 }
 

@@ -51,5 +51,6 @@ void shim_filters_restored(void);
 /* What must be there before the calling thread can do without calls that a filter is going to forbid: sessions, memory, numbers; and the domains know
  * whom they have to look after by themselves. `talks`, `rings`: what it still may. */
 void shim_shelter(bool talks, bool rings);
+void shim_shelter_undo(void); /* the kernel has not taken the filter: this process goes on talking, if it may */
 
 #endif

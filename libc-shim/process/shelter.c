@@ -8,6 +8,7 @@
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/transport/transport.h"
 
 #define MUTE_MINOR 3 /* of the ABI: domains look after mute clients since then */
 
@@ -36,10 +37,22 @@ static void shelter(struct shim_process *p, unsigned domain, bool talks, bool ri
 	while (!talks && s->state == SHIM_SESSION_READY && fc_load(&s->chunks) < SHIM_DIVIDED_CHUNKS)
 		if (shim_grow(s) < 0)
 			break;
-	if (!talks && s->state == SHIM_SESSION_READY)
+	if (!talks && s->state == SHIM_SESSION_READY) {
 		shim_rooms_divide(s);
+		if (shim_transport(s)->deafen && !shim_sandbox_crowd())
+			shim_transport(s)->deafen(s, true);
+	}
 	if (!rings && s->state == SHIM_SESSION_READY)
 		be_mute(s);
+}
+
+void shim_shelter_undo(void)
+{
+	struct shim_process *p = shim_process();
+
+	for (unsigned d = 0; d < shim.config.ndomains && shim_sandbox_talks(); d++)
+		if (shim_is_attached(&p->session[d]) && p->session[d].deaf)
+			shim_transport(&p->session[d])->deafen(&p->session[d], false);
 }
 
 void shim_shelter(bool talks, bool rings)

@@ -55,6 +55,7 @@ struct shim_session {
 	uint32_t kept;   /* parts, the request area first */
 	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
 	bool divided;                      /* into rooms, of which this one is ours: */
+	bool deaf;                         /* its connection is only there to end */
 	bool lent;                         /* there is, or has been, somebody else in it */
 	uint32_t room;
 	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
@@ -104,7 +105,8 @@ void shim_rooms_divide(struct shim_session *s); /* if its memory is kept, and as
 struct shim_room shim_room_own(const struct shim_session *s); /* all there is, if it is not divided */
 void shim_room_enter(struct shim_session *s, uint32_t n); /* in the one who lives there, who has nothing in flight */
 void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n); /* the same in a new one */
-void shim_guest_leave(struct shim_session *s); /* the only thread of a process is about to exit: it makes no calls any more */
+void shim_guest_leave(
+	struct shim_session *s); /* the only thread of a process is about to exit: it makes no calls any more */
 /* For a child that is about to be made; 0 = there is none. */
 uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);
 

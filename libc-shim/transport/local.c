@@ -559,12 +559,27 @@ static void bye(struct shim_session *s)
 		exchange(s, &m, NULL, NULL, 0);
 }
 
+/* For one that may not poll, but read. It is not waited for, and what else comes is of no interest any more. */
+static bool has_hung_up(int sock)
+{
+	char byte;
+
+	return fc_call(SYS_read, sock, &byte, 1) == 0;
+}
+
+static void deafen(struct shim_session *s, bool deaf)
+{
+	s->deaf = fc_call(SYS_fcntl, s->sock, F_SETFL, deaf ? O_NONBLOCK : 0) == 0 && deaf;
+}
+
 static const char *lost(struct shim_session *s)
 {
 	struct pollfd p = { .fd = s->sock,
 			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
 	long r = fc_call(SYS_poll, &p, 1, 0);
 
+	if (unlikely(r == -EPERM) && s->deaf)
+		return has_hung_up(p.fd) ? "it has ended the session" : NULL;
 	/* or has it another number now? */
 	return r > 0 && p.fd == fc_load(&s->sock) ? "it has ended the session" : NULL;
 }
@@ -572,6 +587,7 @@ static const char *lost(struct shim_session *s)
 const struct shim_transport shim_transport_local = {
 	.bell = &fc_bell_local_ops,
 	.keeps = true,
+	.deafen = deafen,
 	.attach = attach,
 	.memory = memory,
 	.hand = hand,

@@ -82,6 +82,9 @@ struct shim_transport {
 	/* Return when it holds nothing of this session: the process ends. */
 	void (*bye)(struct shim_session *s);
 
+	/* There will be no more messages (or there will be, after all): then whether it is over can be seen by reading. Null: it cannot. */
+	void (*deafen)(struct shim_session *s, bool deaf);
+
 	/* Null, or why the session is over. Any time, without the lock. */
 	const char *(*lost)(struct shim_session *s);
 };

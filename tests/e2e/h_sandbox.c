@@ -351,6 +351,7 @@ static void forks(void)
 {
 	static const int list[] = { SYS_memfd_create };
 	char buf[16] = "", line[4096];
+	int st;
 	pid_t p, q;
 
 	FORBID(ways, SECCOMP_RET_ERRNO | ENOSYS);
@@ -375,6 +376,12 @@ static void forks(void)
 	report("child", p);
 	printf("offset %ld, read %d, %s\n", (long)lseek(in, 0, SEEK_CUR), work(),
 	       getcwd(line, sizeof line) ? "known" : strerror(errno));
+	for (int i = 0; i < 15; i++) {
+		if (!(p = fork()))
+			_exit(pread(in, buf, 5, 0) != 5 || chdir("."));
+		if (waitpid(p, &st, 0) != p || st)
+			printf("child %d: %d\n", i, st);
+	}
 	if (!(p = fork()))
 		execute("after");
 	report("child's image", p);

@@ -42,6 +42,16 @@ if [[ ! ${FC_TEST_XEN:-} ]]; then
 	exec 9>&-
 	wait $idle
 	check "it goes on" test $? = 0
+
+	timeout -k 1 20 "$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" 2>/dev/null &
+	idle=$!
+	started+=("$idle")
+	exec 9>"$TESTDIR/end"
+	sleep 1
+	kill -KILL "$far_pid"
+	exec 9>&-
+	wait $idle
+	check "in strict mode it learns of its domain's death" test $? = 1
 fi
 
 far_end
