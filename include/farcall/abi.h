@@ -162,12 +162,10 @@ struct fc_area_header {
 	uint32_t size; /* bytes of the whole request area */
 	uint32_t pad0[11];
 	/* line 1: client (and, rarely, the domain: atomic increments only) */
-	uint32_t bell; /* workers sleep on it; whoever rings increments it, then wakes one */
-	uint32_t cpu;  /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
-	uint32_t
-		mute; /* client: nonzero once it may not ring (seccomp(2)): workers sleep for a time only, and look by themselves */
-	uint32_t
-		guests; /* client: parts of the area that processes have which share the session; of no meaning to the domain */
+	uint32_t bell;   /* workers sleep on it; whoever rings increments it, then wakes one */
+	uint32_t cpu;    /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
+	uint32_t mute;   /* client: nonzero: it may not ring (seccomp(2)), workers look by themselves */
+	uint32_t guests; /* client: which parts of the area other processes have; nothing to the domain */
 	uint32_t pad1[12];
 	/* line 2: domain */
 	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
