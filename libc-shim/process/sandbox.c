@@ -29,7 +29,7 @@
 #define TALKS 1u
 #define RINGS 2u
 
-#define STOPPED_NS 1000 /* a clock that cannot be read goes on by this at every look */
+#define STOPPED_NS 4000 /* a clock that cannot be read goes on by this at every look */
 
 /* One that was installed, with all that were before it. Never changed, never given back. */
 struct shim_filter {

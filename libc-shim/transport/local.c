@@ -564,7 +564,9 @@ static bool has_hung_up(int sock)
 {
 	char byte;
 
-	return fc_call(SYS_read, sock, &byte, 1) == 0;
+	long r = fc_call(SYS_read, sock, &byte, 1);
+
+	return r <= 0 && r != -EAGAIN && r != -EINTR;
 }
 
 static void deafen(struct shim_session *s, bool deaf)

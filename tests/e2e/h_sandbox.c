@@ -414,7 +414,7 @@ static int idle(void)
 
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT))
 		return 90;
-	int r = work();
+	int r = work() || write(1, "ready\n", 6) != 6;
 	while (read(0, &byte, 1) > 0)
 		;
 	syscall(SYS_exit, r ? r : work());

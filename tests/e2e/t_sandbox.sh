@@ -29,10 +29,11 @@ ticks()
 
 if [[ ! ${FC_TEST_XEN:-} ]]; then
 	mkfifo "$TESTDIR/end"
-	"$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" &
+	"$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" >"$TESTDIR/ready" &
 	idle=$!
 	started+=("$idle")
 	exec 9>"$TESTDIR/end"
+	wait_for 10 grep -q ready "$TESTDIR/ready"
 	sleep 1
 	before=$(ticks)
 	sleep 2
@@ -43,15 +44,17 @@ if [[ ! ${FC_TEST_XEN:-} ]]; then
 	wait $idle
 	check "it goes on" test $? = 0
 
-	timeout -k 1 20 "$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" 2>/dev/null &
+	rm "$TESTDIR/ready"
+	timeout -k 1 20 "$FARCALL" run --domain "$far_domain" -- "$program" "$far" idle <"$TESTDIR/end" >"$TESTDIR/ready" 2>/dev/null &
 	idle=$!
 	started+=("$idle")
 	exec 9>"$TESTDIR/end"
-	sleep 1
-	kill -KILL "$far_pid"
+	wait_for 10 grep -q ready "$TESTDIR/ready"
+	{ kill -KILL "$far_pid" && wait "$far_pid"; } 2>/dev/null
 	exec 9>&-
 	wait $idle
-	check "in strict mode it learns of its domain's death" test $? = 1
+	status=$?
+	check "in strict mode it learns of its domain's death (status $status)" test $status = 1
 fi
 
 far_end
