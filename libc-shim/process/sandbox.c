@@ -147,6 +147,14 @@ static bool lets(const struct sandbox *s, long nr, long a0, long a1, long a2, lo
 	return lets_pass(s, nr, (const long[6]){ a0, a1, a2, a3, 0, 0 });
 }
 
+static bool have_xen(void)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (shim.config.domain[d].xen)
+			return true;
+	return false;
+}
+
 /* What is asked of each filter once. A session and its memory take all of these: half of them are no use. (Where a memfd cannot be made
  * the domain makes one.) */
 static uint32_t find_lets(const struct sandbox *s)
@@ -170,7 +178,7 @@ static uint32_t find_lets(const struct sandbox *s)
 	for (unsigned i = 0; i < sizeof needed / sizeof needed[0]; i++)
 		if (!lets(s, needed[i].nr, needed[i].a[0], needed[i].a[1], needed[i].a[2], needed[i].a[3]))
 			can = 0;
-	if (lets(s, SYS_futex, 0, FUTEX_WAKE, 1, 0) && lets(s, SYS_ioctl, 3, 0, 0, 0))
+	if (lets(s, SYS_futex, 0, FUTEX_WAKE, 1, 0) && (!have_xen() || lets(s, SYS_ioctl, 3, 0, 0, 0)))
 		can |= RINGS;
 	return can;
 }
