@@ -50,11 +50,16 @@ static long start(unsigned long flags, long stack, const struct errand *e)
 int fc_beside(void (*run)(void *arg), void *arg, bool files)
 {
 	const struct errand e = { run, arg };
-	long stack = fc_call(SYS_mmap, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), pid;
+	const unsigned long flags = CLONE_VM | CLONE_VFORK | (files ? CLONE_FILES : 0);
+	long stack, pid;
+
+	if (!fc_may(SYS_clone, (long)flags, 0))
+		return -EPERM;
+	stack = fc_call(SYS_mmap, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack < 0 && stack > -4096)
 		return (int)stack;
-	pid = start(CLONE_VM | CLONE_VFORK | (files ? CLONE_FILES : 0), stack + STACK_SIZE, &e);
+	pid = start(flags, stack + STACK_SIZE, &e);
 	if (pid > 0)
 		while (fc_call(SYS_wait4, pid, 0, __WCLONE, 0) == -EINTR)
 			;

@@ -8,11 +8,17 @@ void fc_bell_ring(const struct fc_bell *b, struct fc_area_header *h)
 	b->ops->wake_worker(b, &h->bell, 1);
 }
 
-void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen)
+void fc_worker_doze(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen,
+		    uint64_t deadline_ns)
 {
 	fc_fence(); /* credit before the last look at the queue; partner: fc_bell_needed */
 	if (!fc_queue_peek(q))
-		b->ops->wait(b, &h->bell, bell_seen, 0);
+		b->ops->wait(b, &h->bell, bell_seen, deadline_ns);
+}
+
+void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen)
+{
+	fc_worker_doze(b, h, q, bell_seen, 0);
 }
 
 bool fc_entry_publish(struct fc_entry *e, int64_t result)

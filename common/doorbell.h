@@ -93,6 +93,10 @@ static inline void fc_bell_nudge(const struct fc_bell *b, struct fc_request_area
  * look at its own stop and cancel flags. */
 void fc_worker_sleep(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen);
 
+/* The same for a session whose client is mute: it cannot ring, so this wakes up at the deadline, too. */
+void fc_worker_doze(const struct fc_bell *b, struct fc_area_header *h, const struct fc_queue *q, uint32_t bell_seen,
+		    uint64_t deadline_ns);
+
 /* Worker: hand an entry back. Returns true if its client sleeps: it must be woken, before this worker sleeps or blocks. */
 bool fc_entry_publish(struct fc_entry *e, int64_t result);
 void fc_entry_wake(const struct fc_bell *b, struct fc_entry *e);

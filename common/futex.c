@@ -18,14 +18,14 @@ int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 	 * only after one without SA_RESTART, which is what the interrupted system call would have done. */
 	struct futex_waitv w = { .val = seen, .uaddr = (uintptr_t)word, .flags = FUTEX_32 };
 	struct timespec ts = { deadline_ns / 1000000000u, deadline_ns % 1000000000u };
-	long r = fc_raw(SYS_futex_waitv, (long)&w, 1, 0, deadline_ns ? (long)&ts : 0, CLOCK_MONOTONIC, 0);
+	long r = fc_call(SYS_futex_waitv, &w, 1, 0, deadline_ns ? &ts : NULL, CLOCK_MONOTONIC);
 
 	return r == -EINTR || r == -ETIMEDOUT ? (int)r : 0;
 }
 
 void fc_futex_wake(uint32_t *word, int n)
 {
-	fc_raw(SYS_futex, (long)word, FUTEX_WAKE, n, 0, 0, 0);
+	fc_call(SYS_futex, word, FUTEX_WAKE, n);
 }
 
 static int wait(const struct fc_bell *b, const uint32_t *word, uint32_t seen, uint64_t deadline_ns)

@@ -34,6 +34,9 @@ void fc_thread_ends(void);
 int fc_clone_prepare(uint64_t flags, uint64_t stack);
 void fc_clone_done(long r);
 
+/* A thread is about to be made, whose thread pointer this is: what is in its storage by now, it begins with. */
+void fc_thread_storage(char *tls);
+
 /* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
 bool fc_fd_is_remote(int fd);
 bool fc_path_is_remote(int dirfd, const char *path);

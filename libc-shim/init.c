@@ -128,14 +128,22 @@ static void choose_numbers(struct shim_process *p)
 		shim.hidden_base = 3;
 }
 
+/* In a sandbox, which we do not know yet, there may be nothing but plain reading: O_TMPFILE has the bit of O_DIRECTORY. */
+static long open_directory(int at, const char *path, int mode)
+{
+	long fd = fc_call(SYS_openat, at, path, mode | O_DIRECTORY | O_CLOEXEC, 0);
+
+	return fd >= 0 || fd == -ENOENT ? fd : fc_call(SYS_openat, at, path, O_RDONLY | O_CLOEXEC, 0);
+}
+
 static int open_placeholder(struct shim_process *p)
 {
 	struct stat st;
-	long dir = fc_call(SYS_openat, AT_FDCWD, shim.config.dir, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	long dir = open_directory(AT_FDCWD, shim.config.dir, O_PATH);
 
 	if (dir < 0)
 		return (int)dir;
-	long fd = fc_call(SYS_openat, dir, FC_CONFIG_PLACEHOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	long fd = open_directory((int)dir, FC_CONFIG_PLACEHOLDER, O_RDONLY);
 	fc_call(SYS_close, dir);
 	if (fd < 0)
 		return (int)fd;
@@ -161,11 +169,13 @@ static int process_init(struct shim_process *p)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	long mask = fc_call(SYS_umask, 077);
 
-	fc_call(SYS_umask, mask);
+	if (mask >= 0)
+		fc_call(SYS_umask, mask);
 	if (table < 0 && table > -4096)
 		return (int)table;
 	p->fd = (uint64_t *)table;
-	p->umask = (uint32_t)mask;
+	p->umask = mask < 0 ? 077
+			    : (uint32_t)mask; /* a sandbox that forbids to ask: the image before may know (inherit.c) */
 	p->cwd_domain = -1;
 	p->sink = -1;
 	shim_files_init(&p->files);

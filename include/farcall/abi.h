@@ -16,6 +16,7 @@
  *        A domain makes memory for clients that cannot (control.h, MEMORY).
  *   2.2  files are handed over, and calls made on what a client hands over (control.h, HAND, BIND, WATCH); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
  *        FC_REQ_NUMBERED: what the application calls a descriptor that a request makes; what other processes have open (control.h, OTHER).
+ *   2.3  `mute`; GROW without seals (control.h). An older domain would never look, and seals.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -35,7 +36,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 2
+#define FC_ABI_MINOR 3
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -161,9 +162,11 @@ struct fc_area_header {
 	uint32_t size; /* bytes of the whole request area */
 	uint32_t pad0[11];
 	/* line 1: client (and, rarely, the domain: atomic increments only) */
-	uint32_t bell; /* workers sleep on it; whoever rings increments it, then wakes one */
-	uint32_t cpu;  /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
-	uint32_t pad1[14];
+	uint32_t bell;   /* workers sleep on it; whoever rings increments it, then wakes one */
+	uint32_t cpu;    /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
+	uint32_t mute;   /* client: nonzero: it may not ring (seccomp(2)), workers look by themselves */
+	uint32_t guests; /* client: which parts of the area other processes have; nothing to the domain */
+	uint32_t pad1[12];
 	/* line 2: domain */
 	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
 	uint32_t pad2[15];

@@ -44,7 +44,8 @@ enum fc_msg_type {
 	FC_MSG_GROW,      /* 1 fd: the next data segment, arg0 = its size (as FC_SEGMENTS_MAX says). The data area is
 			     one linear range of offsets; the new segment follows the last. A memfd as in AREAS, every
 			     page touched (pages are whose who touches them first); the domain adds seals against new
-			     writable mappings and further seals. */
+			     writable mappings and further seals. arg1 = 1: not so, for another image of the process is to
+			     map it (since ABI 2.3); it counts as the first segment does, as what the domain may come to pay for. */
 	FC_MSG_SHRINK,    /* one-way. arg0 = new length of the data area (a segment boundary) */
 	FC_MSG_FORK,      /* Answer: 1 fd = the child's connection, arg0, arg1 = its token, arg2 = its session id */
 	FC_MSG_FORKED, /* one-way. arg0 = session id of a child from FORK, arg1 = its pid as its parent sees it: believed

@@ -363,13 +363,13 @@ static long transfer_call(const struct iocb *io, bool offsets)
 	long many[6] = { (int)io->aio_fildes, (long)&v, 1, offsets ? io->aio_offset : -1, 0, (int)io->aio_rw_flags };
 
 	if (!vectored(io) && !io->aio_rw_flags)
-		return fc_dispatch(offsets ? (write ? SYS_pwrite64 : SYS_pread64) : (write ? SYS_write : SYS_read),
-				   one);
+		return shim_dispatch(offsets ? (write ? SYS_pwrite64 : SYS_pread64) : (write ? SYS_write : SYS_read),
+				     one);
 	if (vectored(io)) {
 		many[1] = one[1];
 		many[2] = one[2];
 	}
-	return fc_dispatch(write ? SYS_pwritev2 : SYS_preadv2, many);
+	return shim_dispatch(write ? SYS_pwritev2 : SYS_preadv2, many);
 }
 
 /* What the kernel says of the file before it takes a transfer, whatever else is wrong with that. */
@@ -377,7 +377,7 @@ static long file_check(const struct iocb *io)
 {
 	long none[6] = { (int)io->aio_fildes, 0, 0, 0 };
 
-	return fc_dispatch(writes(io) ? SYS_pwrite64 : SYS_pread64, none);
+	return shim_dispatch(writes(io) ? SYS_pwrite64 : SYS_pread64, none);
 }
 
 /* Errors with which a transfer is not taken: the file is not open for it, is a directory, or does not know the flags. */
@@ -434,7 +434,7 @@ static struct outcome synchronize(const struct iocb *io)
 
 	if (io->aio_buf || io->aio_offset || io->aio_nbytes || io->aio_rw_flags)
 		return (struct outcome){ -EINVAL, 0 };
-	r = fc_dispatch(io->aio_lio_opcode == IOCB_CMD_FSYNC ? SYS_fsync : SYS_fdatasync, a);
+	r = shim_dispatch(io->aio_lio_opcode == IOCB_CMD_FSYNC ? SYS_fsync : SYS_fdatasync, a);
 	return r == -EBADF || r == -EINVAL ? (struct outcome){ r, 0 } : (struct outcome){ 0, r };
 }
 

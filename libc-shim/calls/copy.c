@@ -33,16 +33,16 @@ struct copy {
 static long move_some(const struct copy *c, char *buffer, size_t n, int64_t in_at, int64_t out_at)
 {
 	long r[6] = { c->in, (long)buffer, (long)n, in_at };
-	long got = fc_dispatch(in_at < 0 ? SYS_read : SYS_pread64, r);
+	long got = shim_dispatch(in_at < 0 ? SYS_read : SYS_pread64, r);
 
 	if (got <= 0)
 		return got;
 	long w[6] = { c->out, (long)buffer, got, out_at };
-	long put = fc_dispatch(out_at < 0 ? SYS_write : SYS_pwrite64, w);
+	long put = shim_dispatch(out_at < 0 ? SYS_write : SYS_pwrite64, w);
 	if (put != got && in_at < 0) { /* what was read and not written is still to be read */
 		long s[6] = { c->in, (put < 0 ? 0 : put) - got, SEEK_CUR };
 
-		fc_dispatch(SYS_lseek, s);
+		shim_dispatch(SYS_lseek, s);
 	}
 	return put;
 }
@@ -52,7 +52,7 @@ static uint32_t type_of(long fd)
 	struct stat st;
 	long a[6] = { fd, (long)&st };
 
-	return fc_dispatch(SYS_fstat, a) < 0 ? 0 : st.st_mode & S_IFMT;
+	return shim_dispatch(SYS_fstat, a) < 0 ? 0 : st.st_mode & S_IFMT;
 }
 
 /* What the kernel looks at before it moves anything, in its order: for copy_file_range what they are, then how they are open. */
@@ -79,7 +79,7 @@ static int check_sendfile(const struct copy *c, long in, long out)
 static int check(const struct copy *c, bool range, unsigned flags)
 {
 	long get_in[6] = { c->in, F_GETFL }, get_out[6] = { c->out, F_GETFL };
-	long in = fc_dispatch(SYS_fcntl, get_in), out = fc_dispatch(SYS_fcntl, get_out), at;
+	long in = shim_dispatch(SYS_fcntl, get_in), out = shim_dispatch(SYS_fcntl, get_out), at;
 
 	if (in < 0 || out < 0 || (in & O_PATH) || (out & O_PATH))
 		return -EBADF;

@@ -11,6 +11,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/hook.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
 
@@ -64,12 +65,20 @@ void shim_handlers_init(void)
 			handlers[nr] = regular(nr);
 }
 
-static long dispatch(long nr, long a[6])
+long shim_dispatch(long nr, long a[6])
 {
 	shim_handler *h = likely((unsigned long)nr < FC_NUMBERS) ? handlers[nr] : NULL;
 
 	shim_frames_check();
 	return h ? h(nr, a) : shim_native_fd(nr, a);
+}
+
+/* What the program has forbidden itself goes to the kernel, wherever its file is: to be refused, trapped or punished there. */
+static long dispatch(long nr, long a[6])
+{
+	if (unlikely(fc_guard != NULL) && !shim_sandbox_lets_pass(nr, a))
+		return shim_native(nr, a);
+	return shim_dispatch(nr, a);
 }
 
 /* `as`: a, if it is a call at which the thread may be cancelled, else null. A jump may come at any instruction. */

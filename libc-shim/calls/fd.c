@@ -61,6 +61,8 @@ static long traced(unsigned nr, const long a[6], long r)
 
 static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
+	if (unlikely(w & SHIM_FD_LENT))
+		return 0;
 	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
 }
 

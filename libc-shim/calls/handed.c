@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "libc-shim/calls/handlers.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
@@ -19,7 +20,7 @@ long shim_dispatch_for_us(long nr, const long a[6])
 	struct shim_thread *t = shim_self();
 
 	t->for_us = true;
-	long r = fc_dispatch(nr, b);
+	long r = shim_dispatch(nr, b);
 	t->for_us = false;
 	return r;
 }

@@ -21,6 +21,9 @@ shim_handler shim_do_fd, shim_do_path, shim_do_local; /* what the kinds of a row
 #undef REFUSE
 #undef BY
 
+/* dispatch.c: a call of the shim's own that may be a remote one */
+long shim_dispatch(long nr, long a[6]);
+
 /* dispatch.c: fill the table of handlers */
 void shim_handlers_init(void);
 

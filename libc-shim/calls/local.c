@@ -173,10 +173,10 @@ long shim_do_open_tree(long nr, long a[6])
 		return -EPERM;
 	if (!(flags & AT_EMPTY_PATH) || fc_copy_from_user(&first, (const char *)a[1], 1) || first) {
 		b[2] |= flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
-		return fc_dispatch(SYS_openat, b);
+		return shim_dispatch(SYS_openat, b);
 	}
 	b[1] = (long)((int)a[0] == AT_FDCWD ? "." : shim_fd_path(path, (int)a[0]));
-	return fc_dispatch(SYS_openat, b);
+	return shim_dispatch(SYS_openat, b);
 }
 
 /* What the path leads to, for which there is a descriptor of ours, or the application's if there is no path. */

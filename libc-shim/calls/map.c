@@ -27,8 +27,8 @@ static long check(long fd, const long a[6], size_t *bytes)
 {
 	struct stat st;
 	long get[6] = { fd, F_GETFL }, stat[6] = { fd, (long)&st };
-	long flags = fc_dispatch(SYS_fcntl, get);
-	long r = flags < 0 ? flags : fc_dispatch(SYS_fstat, stat);
+	long flags = shim_dispatch(SYS_fcntl, get);
+	long r = flags < 0 ? flags : shim_dispatch(SYS_fstat, stat);
 
 	if (r < 0)
 		return r;
@@ -50,7 +50,7 @@ static long fill(long fd, char *to, size_t bytes, int64_t pos)
 {
 	while (bytes) {
 		long r[6] = { fd, (long)to, (long)bytes, pos };
-		long n = fc_dispatch(SYS_pread64, r);
+		long n = shim_dispatch(SYS_pread64, r);
 
 		if (n < 0)
 			return n;

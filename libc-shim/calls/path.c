@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 #include <utime.h>
 
 #include "common/rawcall.h"
@@ -426,7 +427,7 @@ static long probe_parent(const struct shim_path_call *pc, int k, uint64_t *devic
 	if (!pc->path[k][0])
 		return -ENOENT;
 	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
-	long r = fc_dispatch(SYS_newfstatat, a);
+	long r = shim_dispatch(SYS_newfstatat, a);
 	if (r < 0)
 		return r;
 	*device = st.st_dev;
@@ -439,7 +440,7 @@ static long probe(const struct shim_path_call *pc, int k)
 	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
 	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, flags };
 
-	return fc_dispatch(SYS_newfstatat, a);
+	return shim_dispatch(SYS_newfstatat, a);
 }
 
 /* Is it the root of an export by name, which is in a directory here? */
@@ -722,11 +723,35 @@ static void leave_to_local(void)
 	}
 }
 
+/* The directory in the domain is another process' too (guest.c): it can be entered only if it is the one we are in. 0 or -errno. */
+static long enter_again(int dirfd, const char *path)
+{
+	struct stat here, there;
+	long h[6] = { AT_FDCWD, (long)".", (long)&here, 0 }, t[6] = { dirfd, (long)path, (long)&there, 0 };
+	long x[6] = { dirfd, (long)path, X_OK };
+	long r = shim_dispatch(SYS_newfstatat, t);
+
+	if (r == 0 && !S_ISDIR(there.st_mode))
+		return -ENOTDIR;
+	if (r == 0)
+		r = shim_dispatch(SYS_faccessat, x);
+	if (r == 0)
+		r = shim_dispatch(SYS_newfstatat, h);
+	return r < 0 ? r : here.st_dev == there.st_dev && here.st_ino == there.st_ino ? 0 : -EPERM;
+}
+
+static bool is_lent(const struct shim_process *p)
+{
+	return p->cwd_domain >= 0 && p->session[p->cwd_domain].lent;
+}
+
 long shim_do_chdir(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 	int domain;
 
+	if (unlikely(is_lent(p)) && fc_path_is_remote(AT_FDCWD, (const char *)a[0]))
+		return enter_again(AT_FDCWD, (const char *)a[0]);
 	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) &&
 	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
 		return SHIM_NOT_SHARED;

@@ -14,6 +14,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/other.h"
 #include "libc-shim/calls/path_call.h"
@@ -42,19 +43,19 @@ static long by_descriptor(const struct shim_path_call *pc, int fd)
 
 	switch (pc->row->nr) {
 	case SYS_statfs:
-		return fc_dispatch(SYS_fstatfs, a);
+		return shim_dispatch(SYS_fstatfs, a);
 	case SYS_chdir:
-		return fc_dispatch(SYS_fchdir, a);
+		return shim_dispatch(SYS_fchdir, a);
 	case SYS_setxattr:
-		return fc_dispatch(SYS_fsetxattr, a);
+		return shim_dispatch(SYS_fsetxattr, a);
 	case SYS_getxattr:
-		return fc_dispatch(SYS_fgetxattr, a);
+		return shim_dispatch(SYS_fgetxattr, a);
 	case SYS_listxattr:
-		return fc_dispatch(SYS_flistxattr, a);
+		return shim_dispatch(SYS_flistxattr, a);
 	case SYS_removexattr:
-		return fc_dispatch(SYS_fremovexattr, a);
+		return shim_dispatch(SYS_fremovexattr, a);
 	case SYS_truncate:
-		return fc_dispatch(SYS_ftruncate, a);
+		return shim_dispatch(SYS_ftruncate, a);
 	default:
 		return -ENOSYS;
 	}
@@ -67,7 +68,7 @@ static long reopen(struct shim_path_call *pc, int k, int fd, long flags)
 	long a[6] = { AT_FDCWD, (long)(fd == AT_FDCWD ? "." : shim_fd_path(path, fd)), flags | O_CLOEXEC }, r;
 
 	shim_self()->for_us = true;
-	r = fc_dispatch(SYS_openat, a);
+	r = shim_dispatch(SYS_openat, a);
 	shim_self()->for_us = false;
 	if (r >= 0)
 		pc->frame->borrowed[k] = (int)r;
@@ -87,7 +88,7 @@ static long by_path(struct shim_path_call *pc, int fd)
 	if (r != -EBADF)
 		return r;
 	/* it is O_PATH, or needs to be open for writing: that of another may be */
-	r = fc_dispatch(SYS_fstat, stat);
+	r = shim_dispatch(SYS_fstat, stat);
 	if (r == 0 && !S_ISREG(st.st_mode) && (truncates || !S_ISDIR(st.st_mode)))
 		return S_ISDIR(st.st_mode) ? -EISDIR : truncates ? -EINVAL : -EOPNOTSUPP;
 	if (r == 0)
@@ -123,7 +124,7 @@ static int64_t begin_at(struct shim_path_call *pc, int k, int fd)
 		return 0;
 	}
 	shim_fd_path(link, fd);
-	long n = fc_dispatch(SYS_readlinkat, a);
+	long n = shim_dispatch(SYS_readlinkat, a);
 	if (n < 0)
 		return n;
 	if ((size_t)n + 1 + strlen(path + skip) >= FC_PATH_MAX)

@@ -14,6 +14,7 @@
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
+#include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
@@ -310,15 +311,15 @@ long shim_procfs_open_info(const struct shim_link *link, int fd, long at, long f
 	char text[256];
 	long stat[6] = { fd, (long)"", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, (long)&st };
 	long seek[6] = { fd, 0, SEEK_CUR }, get[6] = { fd, F_GETFL };
-	long r = fc_dispatch(SYS_statx, stat);
+	long r = shim_dispatch(SYS_statx, stat);
 	int file;
 
 	if (r == 0 && flags < 0)
-		r = flags = fc_dispatch(SYS_fcntl, get);
+		r = flags = shim_dispatch(SYS_fcntl, get);
 	if (r < 0 || !w)
 		return r < 0 ? r : -ENOENT;
 	if (at < 0)
-		at = fc_dispatch(SYS_lseek, seek);
+		at = shim_dispatch(SYS_lseek, seek);
 	if (closes_on_exec(link, fd))
 		flags |= O_CLOEXEC;
 	r = describe(text, at < 0 ? 0 : at, (uint64_t)flags, &st);

@@ -43,6 +43,8 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 
 	if (r < 0)
 		return r;
+	if (unlikely(c->s->lent) && (row->nr == SYS_chdir || row->nr == SYS_fchdir))
+		return -EPERM; /* it would be the other process' directory, too */
 	c->row = row;
 	c->p = p;
 	c->frame = f;

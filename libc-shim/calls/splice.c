@@ -56,8 +56,8 @@ static void look(struct end *e, long fd, long pos)
 	e->fd = fd;
 	e->pos = (int64_t *)pos;
 	e->remote = shim_fd_get(shim_process(), fd) != 0;
-	e->flags = fc_dispatch(SYS_fcntl, get);
-	e->pipe = fc_dispatch(SYS_fstat, stat) == 0 && S_ISFIFO(st.st_mode);
+	e->flags = shim_dispatch(SYS_fcntl, get);
+	e->pipe = shim_dispatch(SYS_fstat, stat) == 0 && S_ISFIFO(st.st_mode);
 }
 
 static bool usable(const struct end *e)
@@ -99,7 +99,7 @@ static long wait_in(const struct splice *s, long nr, long a0, long a1, long a2, 
 {
 	const long a[6] = { a0, a1, a2, a3 };
 
-	return s->cancellable ? fc_call_cancellable(nr, a) : fc_raw(nr, a0, a1, a2, a3, 0, 0);
+	return s->cancellable ? fc_call_cancellable(nr, a) : fc_call(nr, a0, a1, a2, a3);
 }
 
 static long map(size_t bytes)
@@ -137,7 +137,7 @@ static size_t room(const struct splice *s)
 static long give_pages(struct splice *s, char *buffer, size_t n, int64_t at)
 {
 	long read[6] = { s->in.fd, (long)buffer, (long)n, at };
-	long got = fc_dispatch(SYS_pread64, read);
+	long got = shim_dispatch(SYS_pread64, read);
 	struct iovec pages = { buffer, (size_t)(got > 0 ? got : 0) };
 
 	return got <= 0 ? got : wait_in(s, SYS_vmsplice, s->out.fd, (long)&pages, 1, s->flags & SPLICE_F_NONBLOCK);
@@ -146,7 +146,7 @@ static long give_pages(struct splice *s, char *buffer, size_t n, int64_t at)
 static long file_to_pipe(struct splice *s)
 {
 	long seek[6] = { s->in.fd, 0, SEEK_CUR }, r = into_whom(s);
-	int64_t at = r < 0 ? r : s->in.pos ? s->in.at : fc_dispatch(SYS_lseek, seek);
+	int64_t at = r < 0 ? r : s->in.pos ? s->in.at : shim_dispatch(SYS_lseek, seek);
 
 	if (at < 0)
 		return at;
@@ -159,7 +159,7 @@ static long file_to_pipe(struct splice *s)
 	s->in.at += r > 0 ? r : 0;
 	seek[1] = r;
 	if (r > 0 && !s->in.pos)
-		fc_dispatch(SYS_lseek, seek);
+		shim_dispatch(SYS_lseek, seek);
 	return r == -EISDIR ? -EINVAL : r;
 }
 
@@ -180,7 +180,7 @@ static long read_all(int from, char *buffer, size_t n)
 static long write_some(struct splice *s, const char *buffer, size_t n)
 {
 	long a[6] = { s->out.fd, (long)buffer, (long)n, s->out.at };
-	long r = fc_dispatch(s->out.pos ? SYS_pwrite64 : SYS_write, a);
+	long r = shim_dispatch(s->out.pos ? SYS_pwrite64 : SYS_write, a);
 
 	s->out.at += r > 0 ? r : 0;
 	return r;

@@ -23,7 +23,7 @@ long shim_do_inotify_add_watch(long nr, long a[6])
 
 	if (likely(!fc_path_is_remote(AT_FDCWD, (const char *)a[1])))
 		return shim_native(nr, a);
-	r = fc_raw(nr, looked_at[0], looked_at[1], looked_at[2], 0, 0, 0);
+	r = fc_call(nr, looked_at[0], looked_at[1], looked_at[2]);
 	if (r != -ENOENT) /* what is wrong before the path is looked at */
 		return r;
 	if (mask & IN_DONT_FOLLOW)

@@ -47,6 +47,18 @@ bool fc_clone_arguments(long nr, const long a[6], uint64_t *flags, uint64_t *sta
 	return true;
 }
 
+/* Where the new thread's own storage is; null: not to be seen, or this one's. */
+static char *tls_of(long nr, const long a[6])
+{
+	struct clone_args args = { 0 };
+
+	if (nr == SYS_clone)
+		args.tls = (uint64_t)a[4];
+	else
+		fc_copy_from_user(&args, (const void *)a[0], CLONE_ARGS_SIZE_VER0);
+	return (char *)args.tls;
+}
+
 unsigned fc_clone_class(long nr, const long a[6])
 {
 	uint64_t flags, stack;
@@ -67,8 +79,11 @@ unsigned fc_clone_class(long nr, const long a[6])
 		return class_vfork();
 	if (!(flags & CLONE_VM) && !stack)
 		return FC_CLASS_DISPATCH;
-	if (flags & CLONE_VM)
+	if (flags & CLONE_VM) {
+		if (flags & CLONE_SETTLS)
+			fc_thread_storage(tls_of(nr, a));
 		fc_signal_before_thread();
+	}
 	r = fc_clone_prepare(flags, stack);
 	return r < 0 ? FC_CLASS_DISPATCH : r ? FC_CLASS_TOLD : FC_CLASS_NATIVE;
 }

@@ -58,7 +58,7 @@ struct job {
 
 static long call(const struct job *j)
 {
-	return fc_raw(j->nr, j->a[0], j->a[1], j->a[2], j->a[3], j->a[4], j->a[5]);
+	return fc_call(j->nr, j->a[0], j->a[1], j->a[2], j->a[3], j->a[4], j->a[5]);
 }
 
 static long call_in_place(const struct job *j)
@@ -170,7 +170,7 @@ long shim_beyond(struct shim_process *p, long nr, const long a[6])
 long shim_make_fd(struct shim_process *p, long nr, long a0, long a1, long a2, long a3)
 {
 	const long a[6] = { a0, a1, a2, a3 };
-	long r = fc_raw(nr, a0, a1, a2, a3, 0, 0);
+	long r = fc_call(nr, a0, a1, a2, a3);
 
 	return r == -EMFILE || (r == -EINVAL && nr == SYS_fcntl) ? shim_beyond(p, nr, a) : r;
 }

@@ -282,21 +282,21 @@ static int may_execute(long fd, const struct image *im, size_t *size)
 	struct stat st = { 0 };
 	long s[6] = { fd, (long)&st };
 	long x[6] = { im->dirfd, (long)im->path, X_OK, 0 };
-	long r = fc_dispatch(SYS_fstat, s);
+	long r = shim_dispatch(SYS_fstat, s);
 
 	if (r < 0)
 		return (int)r;
 	if (!S_ISREG(st.st_mode))
 		return -EACCES;
 	*size = (size_t)st.st_size;
-	return im->flags & AT_EMPTY_PATH ? (st.st_mode & 0111 ? 0 : -EACCES) : (int)fc_dispatch(SYS_faccessat, x);
+	return im->flags & AT_EMPTY_PATH ? (st.st_mode & 0111 ? 0 : -EACCES) : (int)shim_dispatch(SYS_faccessat, x);
 }
 
 static int read_program(long fd, char *to, size_t size)
 {
 	for (size_t at = 0; at < size;) {
 		long a[6] = { fd, (long)(to + at), (long)(size - at), (long)at };
-		long n = fc_dispatch(SYS_pread64, a);
+		long n = shim_dispatch(SYS_pread64, a);
 
 		if (n <= 0)
 			return n ? (int)n : -EIO; /* it gets shorter while we look */
@@ -421,7 +421,7 @@ static int look_remote(struct image *im, struct exec_memory *m)
 		return r;
 	char *line = m->line[m->lines];
 	long a[6] = { fd, (long)line, sizeof m->line[0] - 1, 0 };
-	long n = r < 0 ? r : fc_dispatch(SYS_pread64, a);
+	long n = r < 0 ? r : shim_dispatch(SYS_pread64, a);
 	if (n == -EBADF) /* O_PATH: nobody may look */
 		n = 0;
 	if (n >= 0) {
@@ -438,7 +438,7 @@ static int look_remote(struct image *im, struct exec_memory *m)
 		r = (int)n;
 	}
 	long c[6] = { fd };
-	fc_dispatch(SYS_close, c);
+	shim_dispatch(SYS_close, c);
 	return r < 0 ? r : 0;
 }
 

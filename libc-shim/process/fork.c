@@ -26,6 +26,7 @@
 #include "libc-shim/process/fork.h"
 #include "libc-shim/process/kin.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
@@ -50,13 +51,18 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain)
 }
 
 /* Ask for a child's shadow. The session is locked. 0, or why there can be no child now; a dead domain is no reason. */
-static int fork_shadow(struct shim_process *p, unsigned domain, struct shim_offspring *o)
+static int fork_shadow(struct shim_process *p, unsigned domain, bool nested, struct shim_offspring *o)
 {
 	struct shim_session *s = &p->session[domain];
 	int r;
 
 	o->sock = -1;
-	if (!shim_is_attached(s) || !shim_holds_state(p, domain))
+	o->room = 0;
+	if (!shim_is_attached(s))
+		return 0;
+	if (unlikely(!shim_sandbox_talks()))
+		o->room = nested ? 0 : shim_room_for_guest(p, s);
+	if (!shim_holds_state(p, domain) || !shim_sandbox_talks())
 		return 0;
 	/* twice: what is opened in between is shared, and what was open before is so already */
 	shim_files_forked(&p->files);
@@ -72,6 +78,11 @@ static void adopt(struct shim_process *p, unsigned domain, const struct shim_off
 	int old = s->sock;
 	uint32_t ruid = s->ruid;
 
+	if (o->room) {
+		shim_guest_arrive(p, s, o->room);
+		return;
+	}
+	shim_parts_close(s);
 	shim_session_reset(s, domain);
 	s->ruid = ruid;
 	if (old >= 0)
@@ -126,9 +137,9 @@ int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAI
 	int r = 0;
 
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
-		o[d].sock = -1;
+		o[d] = (struct shim_offspring){ .sock = -1 };
 	for (unsigned d = 0; d < shim.config.ndomains && r == 0; d++)
-		r = fork_shadow(p, d, &o[d]);
+		r = fork_shadow(p, d, shim_self()->depth > 0, &o[d]);
 	return r;
 }
 
@@ -151,6 +162,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	p->beyond.word = 0;
 	shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
+	shim_sandbox_forked();
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
@@ -195,7 +207,8 @@ struct shim_process *shim_copy_make(const struct shim_process *from)
 void shim_copy_free(struct shim_process *copy)
 {
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		shim_areas_unmap(&copy->session[d]);
+		if (!copy->session[d].divided) /* else it is its parent's memory */
+			shim_areas_unmap(&copy->session[d]);
 	shim_files_unmap(&copy->files);
 	fc_call(SYS_munmap, (char *)copy - SHIM_DOMAINS * SHIM_SLOTS_SIZE, COPY_SIZE);
 }
@@ -232,14 +245,14 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	memset(p->kin, 0, sizeof p->kin);
 	t->vfork_process = p;
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
-		o[d].sock = -1;
+		o[d] = (struct shim_offspring){ .sock = -1 };
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_lock_state saved;
 
 		shim_lock(&parent->session[d].lock, &saved);
 		if (shim_session_speaks(
 			    &parent->session[d])) /* else our parent's ids are being changed, ours are not */
-			fork_shadow(parent, d, &o[d]);
+			fork_shadow(parent, d, false, &o[d]);
 		shim_unlock(&parent->session[d].lock, &saved);
 	}
 	shim_copy_adopt(p, o);
@@ -294,6 +307,8 @@ long shim_do_exit(long nr, long a[6])
 		shim_lock(&p->session[d].lock, &saved);
 		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);
+		if (unlikely(p->session[d].divided) && !shim_sandbox_threads())
+			shim_guest_leave(&p->session[d]);
 	}
 	return shim_native(nr, a);
 }

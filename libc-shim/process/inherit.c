@@ -11,34 +11,42 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "common/spin.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/file.h"
+#include "libc-shim/process/bpf.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-#define STATE_MAGIC 0x34636578656c6c61ull
+#define STATE_MAGIC 0x35636578656c6c61ull
 
 struct exec_state {
 	uint64_t magic;
 	uint32_t pid;
 	int32_t cwd_domain;
 	int32_t placeholder;
-	uint32_t files; /* struct exec_file after this, each with its path behind it ... */
-	uint32_t count; /* ... and struct exec_fd after these */
+	uint32_t filters; /* after this, each behind a uint64_t with its size in bytes */
+	uint32_t files;   /* struct exec_file after these, each with its path behind it ... */
+	uint32_t count;   /* ... and struct exec_fd after these */
 	uint32_t cwd_file;
 	uint32_t elsewhere;
 	struct shim_root root;
+	uint32_t umask;
+	uint32_t tsc_per_us; /* which takes a clock to measure */
 	struct {
 		int32_t sock; /* -1 = none */
 		uint32_t dead;
 		uint32_t serial, owed;
 		uint32_t minor, pad;
 		uint64_t token[2];
+		uint32_t kept, divided, room, lent, deaf, pad2;
+		struct shim_part part[SHIM_PARTS];
 	} session[SHIM_DOMAINS];
 };
 
@@ -90,15 +98,21 @@ static int read_all(int fd, void *data, size_t n)
 
 void shim_inherit_pass(struct shim_process *p, bool inherit)
 {
-	for (unsigned d = 0; d < shim.config.ndomains; d++)
-		if (shim_is_attached(&p->session[d]))
-			fc_call(SYS_fcntl, p->session[d].sock, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		const struct shim_session *s = &p->session[d];
+
+		if (!shim_is_attached(s))
+			continue;
+		fc_call(SYS_fcntl, s->sock, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+		for (uint32_t i = 0; i < s->kept; i++)
+			fc_call(SYS_fcntl, s->part[i].fd, F_SETFD, inherit ? 0 : FD_CLOEXEC);
+	}
 	fc_call(SYS_fcntl, p->placeholder, F_SETFD, inherit ? 0 : FD_CLOEXEC);
 }
 
 bool shim_has_inheritance(const struct shim_process *p)
 {
-	if (p->cwd_domain >= 0 || fc_load(&p->fd_count) || fc_load(&p->elsewhere))
+	if (p->cwd_domain >= 0 || fc_load(&p->fd_count) || fc_load(&p->elsewhere) || shim_filter_next(NULL))
 		return true;
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		if (p->session[d].state == SHIM_SESSION_DEAD)
@@ -118,6 +132,12 @@ static void describe_sessions(const struct shim_process *p, struct exec_state *s
 		st->session[d].minor = fc_load(&shim.minor[d]);
 		st->session[d].token[0] = s->token[0];
 		st->session[d].token[1] = s->token[1];
+		st->session[d].kept = shim_is_attached(s) ? s->kept : 0;
+		memcpy(st->session[d].part, s->part, sizeof s->part);
+		st->session[d].divided = s->divided;
+		st->session[d].room = s->room;
+		st->session[d].lent = s->lent;
+		st->session[d].deaf = s->deaf;
 	}
 }
 
@@ -187,6 +207,22 @@ static void describe_descriptors(struct shim_process *p, struct exec_text *t)
 	}
 }
 
+/* The filters that the kernel has for the new image, too. There is room for them: they come first. */
+static void describe_filters(struct exec_text *t)
+{
+	for (const struct shim_filter *f = shim_filter_next(NULL); f; f = shim_filter_next(f)) {
+		size_t bytes;
+		const void *code = shim_filter_code(f, &bytes);
+		uint64_t *at = append(t, sizeof *at + bytes);
+
+		if (!at)
+			return;
+		*at = bytes;
+		memcpy(at + 1, code, bytes);
+		t->state->filters++;
+	}
+}
+
 /* Room for all descriptors there are now, with their records and paths. */
 static size_t most_text(const struct shim_process *p)
 {
@@ -198,6 +234,12 @@ static size_t most_text(const struct shim_process *p)
 
 		size += word ? sizeof(struct exec_fd) : 0;
 		size += f ? sizeof(struct exec_file) + f->name_bytes + 8u : 0;
+	}
+	for (const struct shim_filter *f = shim_filter_next(NULL); f; f = shim_filter_next(f)) {
+		size_t bytes;
+
+		shim_filter_code(f, &bytes);
+		size += sizeof(uint64_t) + bytes;
 	}
 	return size;
 }
@@ -263,9 +305,14 @@ int shim_inherit_save(struct shim_process *p)
 	t.state->root = p->root;
 	t.state->placeholder = p->placeholder;
 	describe_sessions(p, t.state);
+	t.state->umask = p->umask;
+	t.state->tsc_per_us = fc_tsc_per_us;
+	describe_filters(&t);
 	describe_descriptors(p, &t);
 	fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit);
 	int fd = limit.rlim_cur < t.used ? fill_pipe(p, t.state, t.used) : fill_memfd(p, t.state, t.used);
+	if (fd == -EPERM) /* a sandbox */
+		fd = fill_pipe(p, t.state, t.used);
 	fc_call(SYS_munmap, at, all);
 	return move_up(p, fd);
 }
@@ -274,7 +321,7 @@ int shim_inherit_save(struct shim_process *p)
  * locks go when POSIX says. */
 static void close_lost(struct shim_process *p, const struct exec_fd *e)
 {
-	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]))
+	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]) && !(e->word & SHIM_FD_LENT))
 		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
 }
 
@@ -347,6 +394,29 @@ static int take_number(const char *s)
 	return n;
 }
 
+/* Whatever their order, what they let pass is the same. */
+static int restore_filters(int fd, uint32_t n)
+{
+	static struct sock_filter code[BPF_MAXINSNS];
+	uint64_t bytes;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && r == 0; i++) {
+		r = read_all(fd, &bytes, sizeof bytes);
+		if (r == 0 && (!bytes || bytes > sizeof code || bytes % sizeof code[0]))
+			r = -EPROTO;
+		if (r == 0)
+			r = read_all(fd, code, bytes);
+		void *at = r == 0 ? shim_filter_restore(bytes) : NULL;
+		if (r == 0 && !at)
+			r = -ENOMEM;
+		if (at)
+			memcpy(at, code, bytes);
+	}
+	shim_filters_restored();
+	return r;
+}
+
 /* There is something, and it cannot be had: the descriptors would be placeholders for nothing, and the program would not know. */
 static void restore_failed(int error)
 {
@@ -354,6 +424,14 @@ static void restore_failed(int error)
 		return;
 	shim_say("cannot read which remote files the program before has left open", NULL, NULL);
 	fc_call(SYS_exit_group, 125);
+}
+
+static void restore_part(struct shim_process *p, struct shim_session *s, const struct shim_part *part)
+{
+	int fd = shim_hide_fd(p, part->fd);
+
+	if (fd >= 0)
+		s->part[s->kept++] = (struct shim_part){ fd, part->size };
 }
 
 void shim_inherit_restore(const char *value)
@@ -368,6 +446,9 @@ void shim_inherit_restore(const char *value)
 		return;
 	p->elsewhere = st.elsewhere;
 	p->root = st.root;
+	p->umask = st.umask;
+	fc_tsc_per_us = st.tsc_per_us;
+	restore_failed(restore_filters(fd, st.filters)); /* before anything that they may forbid */
 	p->cwd_domain = st.cwd_domain < (int)shim.config.ndomains ? st.cwd_domain : -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		struct shim_session *s = &p->session[d];
@@ -384,6 +465,13 @@ void shim_inherit_restore(const char *value)
 		s->told = true; /* for all we know */
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];
+		s->keep = st.session[d].kept > 0;
+		s->divided = st.session[d].divided;
+		s->room = st.session[d].room;
+		s->lent = st.session[d].lent;
+		s->deaf = st.session[d].deaf;
+		for (uint32_t i = 0; i < st.session[d].kept && i < SHIM_PARTS; i++)
+			restore_part(p, s, &st.session[d].part[i]);
 		s->state = SHIM_SESSION_BARE;
 	}
 	restore_failed(restore_descriptors(p, fd, &st));

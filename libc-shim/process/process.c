@@ -92,7 +92,7 @@ int shim_hide_fd(struct shim_process *p, int fd)
 	long now = fd < shim.hidden_base ? copy_away(p, fd) : -EMFILE;
 
 	if (now < 0) /* as good a place as any */
-		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 ? now : fd;
+		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 && !fc_guard ? now : fd;
 	if (now < 0)
 		return (int)now;
 	if (now != fd)
@@ -134,6 +134,9 @@ static void renumber(struct shim_process *p, int old, int now)
 		shim_lock(&p->session[d].lock, &saved);
 		if (p->session[d].sock == old)
 			fc_store(&p->session[d].sock, now);
+		for (unsigned i = 0; i < p->session[d].kept; i++)
+			if (p->session[d].part[i].fd == old)
+				p->session[d].part[i].fd = now;
 		shim_unlock(&p->session[d].lock, &saved);
 	}
 }
@@ -190,12 +193,25 @@ long shim_native_again(long nr, const long a[6])
 	return shim_hidden_rise(shim_process()) ? shim_native(nr, a) : -EMFILE;
 }
 
+/* By an fcntl, or what else a sandbox has left of such calls. */
+static long copy_placeholder(const long a[6])
+{
+	const int flags = a[1] == F_DUPFD_CLOEXEC ? O_CLOEXEC : 0;
+	long fd = fc_call(SYS_fcntl, a[0], a[1], a[2]);
+
+	if (unlikely(fd == -EMFILE))
+		return shim_native_again(SYS_fcntl, a);
+	if (unlikely(fd == -EPERM) && !a[2])
+		fd = fc_call(SYS_openat, a[0], ".", O_RDONLY | flags, 0);
+	return fd;
+}
+
 int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 {
 	for (;;) {
 		int from = fc_load(&p->placeholder);
 		long a[6] = { from, cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, min };
-		long fd = shim_native_fd(SYS_fcntl, a);
+		long fd = copy_placeholder(a);
 
 		if (unlikely(fd == -EMFILE) && shim_self()->for_us)
 			fd = shim_beyond(p, SYS_fcntl, a);
@@ -209,8 +225,10 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min)
 int shim_placeholder_path(struct shim_process *p, bool cloexec)
 {
 	long a[6] = { p->placeholder, (long)".", O_PATH | O_DIRECTORY | O_NOFOLLOW | (cloexec ? O_CLOEXEC : 0) };
-	long fd = shim_native_fd(SYS_openat, a);
+	long fd = fc_call(SYS_openat, a[0], a[1], a[2], 0);
 
+	if (unlikely(fd == -EMFILE))
+		fd = shim_native_again(SYS_openat, a);
 	return fd == -EMFILE || fd >= 0 ? (int)fd : shim_placeholder(p, cloexec, 0);
 }
 

@@ -14,13 +14,14 @@
 #include "libc-shim/session/session.h"
 
 #define SHIM_FDS (1 << 20) /* application descriptors the table has room for */
-#define SHIM_HIDDEN 24
+#define SHIM_HIDDEN 64
 #define SHIM_SPARES 10 /* of these */
 #define SHIM_KIN 64
 
 /* a descriptor table word: 0 = not remote */
 #define SHIM_FD_REMOTE (1ull << 63)
 #define SHIM_FD_DIRECT (1ull << 62) /* opened with O_DIRECT: keep the caller's buffer alignment */
+#define SHIM_FD_LENT (1ull << 61)   /* another process has the same domain descriptor (guest.c): it is not closed */
 /* the record of the open file (file.h), if there is one */
 #define shim_fd_file_bits(n) ((uint64_t)(n) << 40)
 #define shim_fd_file(w) ((uint32_t)((w) >> 40) & 0xfffff)

@@ -36,6 +36,8 @@
 /* Who has a slot: a thread (its id), one day a user-level thread or a ring of posted writes. 0 is nobody yet. */
 typedef uint32_t shim_owner;
 #define SHIM_NOBODY UINT32_MAX
+#define SHIM_SOMEBODY (UINT32_MAX - 1) /* another process (guest.c): not to be touched */
+#define SHIM_NAMELESS 0x40000000u      /* from here on: threads that have no id of the kernel's */
 
 /* Slots that are for requests to interrupt another, only: if all calls that there can be wait for something, one of them can still be ended. */
 #ifndef SHIM_MESSENGERS
@@ -127,6 +129,12 @@ void shim_wait_a_moment(void);
 
 /* Before another look at what nobody announces: a change of ids, a domain without places. A signal ends it early. */
 void shim_wait_ns(uint64_t ns);
+
+/* What the waiting here wants to know of this machine, before a sandbox forbids to ask. */
+void shim_wait_prepare(void);
+
+/* As fc_futex_wait, for a thread that may not make that call: it looks again and again, and sleeps in between if it may do that. */
+int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
 
 /* Some has been given back. */
 static inline void shim_room(struct shim_requests *q)

@@ -23,6 +23,13 @@
 #define ROOM_LOOK_NS 1000000     /* whoever gives room may have looked for waiters too early */
 #define ROOM_ROUNDS_PER_LIVENESS 256
 
+/* where a sandbox forbids to sleep on a word */
+#define AWAKE_PAUSES 32
+#define AWAKE_ROUNDS_FREE 64   /* without a sleep */
+#define AWAKE_ROUNDS_SHORT 256 /* with short ones */
+#define AWAKE_SHORT_NS 20000
+#define AWAKE_LONG_NS 500000
+
 #define LICENCES 64
 
 static uint32_t licence[LICENCES]; /* to spin for long: the owner that has it, 0 = none */
@@ -250,6 +257,41 @@ bool shim_wait_for_room(struct shim_requests *q, unsigned round)
 	if (round % ROOM_ROUNDS_PER_LIVENESS == ROOM_ROUNDS_PER_LIVENESS - 1)
 		return shim_requests_alive(q);
 	return shim_requests_open(q);
+}
+
+void shim_wait_prepare(void)
+{
+	usable_cpus();
+}
+
+/* Let others run, by what a sandbox has left of such calls. `round` counts. -EINTR: a handler has run. */
+static long breathe(unsigned round)
+{
+	const struct timespec ts = { .tv_nsec = round < AWAKE_ROUNDS_SHORT ? AWAKE_SHORT_NS : AWAKE_LONG_NS };
+	long r = -EPERM;
+
+	if (round >= AWAKE_ROUNDS_FREE)
+		r = fc_call(SYS_nanosleep, &ts, 0);
+	if (round >= AWAKE_ROUNDS_FREE && r == -EPERM)
+		r = fc_call(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &ts, 0);
+	if (round >= AWAKE_ROUNDS_SHORT && r == -EPERM)
+		r = fc_call(SYS_poll, NULL, 0, 1);
+	if (r == -EPERM)
+		r = fc_call(SYS_sched_yield);
+	for (int i = 0; i < AWAKE_PAUSES; i++)
+		fc_pause();
+	return r;
+}
+
+int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
+{
+	for (unsigned round = 0; fc_load_acquire(word) == seen; round++) {
+		if (deadline_ns && shim_now_ns() > deadline_ns)
+			return -ETIMEDOUT;
+		if (breathe(round) == -EINTR)
+			return -EINTR;
+	}
+	return 0;
 }
 
 void shim_wait_a_moment(void)

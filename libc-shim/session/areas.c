@@ -15,11 +15,16 @@
 #include "farcall/abi.h"
 #include "libc-shim/native.h"
 #include "libc-shim/lock.h"
+#include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/session/data.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
+
+#define SETTLE_NS 1000000000ull
+#define SETTLE_LOOK_NS 100000
 
 static void area_init(struct fc_request_area *area)
 {
@@ -56,6 +61,8 @@ int shim_borrow(struct shim_session *s, size_t size)
 
 	if (size > FC_DATA_MAX || !shim_transport(s)->memory)
 		return -EFBIG;
+	if (!shim_sandbox_talks())
+		return -EPERM;
 	shim_session_lock(s, &saved);
 	r = s->state == SHIM_SESSION_DEAD ? -EIO : shim_transport(s)->memory(s, size);
 	shim_unlock(&s->lock, &saved);
@@ -72,6 +79,103 @@ void shim_areas_unmap(struct shim_session *s)
 	s->data = NULL;
 }
 
+void shim_part_keep(struct shim_session *s, int fd, size_t size)
+{
+	struct shim_process *p = shim_process();
+	int kept = s->keep && s->kept < SHIM_PARTS ? shim_hide_fd(p, fd) : -1;
+
+	if (kept < 0) { /* one that is wanting makes the others useless */
+		shim_done_with(p, fd);
+		shim_parts_close(s);
+		s->keep = false;
+		return;
+	}
+	s->part[s->kept++] = (struct shim_part){ kept, (uint32_t)size };
+}
+
+void shim_parts_close(struct shim_session *s)
+{
+	while (s->kept)
+		shim_hidden_close(shim_process(), s->part[--s->kept].fd);
+}
+
+/* What the image before had in flight the domain still has, and where its answer goes: it must be over before that is used again. */
+static bool settled(struct shim_session *s)
+{
+	struct shim_requests *q = &s->requests;
+	const uint64_t deadline = shim_now_ns() + SETTLE_NS;
+
+	const struct shim_room mine = shim_room_own(s);
+
+	for (uint32_t i = mine.slot; i < mine.slots_end; i++) {
+		struct fc_entry *e = &q->area->entry[i];
+		uint32_t state;
+
+		while ((state = fc_load_acquire(&e->state)) == FC_QUEUED || state == FC_ASLEEP) {
+			if (shim_now_ns() > deadline)
+				return false;
+			shim_wait_ns(SETTLE_LOOK_NS);
+		}
+		q->slot[i].nonce = e->nonce;
+		fc_store(&e->state, FC_FREE);
+	}
+	return true;
+}
+
+/* The memory of the image before, which this one cannot make. Children have it too (guest.c). */
+static int map_kept(struct shim_session *s)
+{
+	size_t at = 0;
+	long r = fc_call(SYS_mmap, 0, s->part[0].size, PROT_READ | PROT_WRITE, MAP_SHARED, s->part[0].fd, 0);
+
+	if (shim_is_error(r))
+		return (int)r;
+	s->requests.area = (struct fc_request_area *)r;
+	for (uint32_t i = 1; i < s->kept; i++) {
+		r = fc_call(SYS_mmap, s->data + at, s->part[i].size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			    s->part[i].fd, 0);
+		if (shim_is_error(r))
+			return (int)r;
+		at += s->part[i].size;
+	}
+	if (!settled(s))
+		return -EIO;
+	chunks_add(s, (uint32_t)(at / FC_CHUNK));
+	if (s->divided)
+		shim_room_enter(s, s->room);
+	return 0;
+}
+
+static int make(struct shim_session *s)
+{
+	int r = shim_transport(s)->areas(s, area_init);
+
+	if (r == 0)
+		chunks_add(s, FC_DATA_MIN / FC_CHUNK);
+	return r;
+}
+
+int shim_areas_keep(struct shim_session *s)
+{
+	struct shim_lock_state saved;
+	int r = 0;
+
+	if (!shim_transport(s)->keeps)
+		return 0;
+	shim_session_lock(s, &saved);
+	if (s->state == SHIM_SESSION_READY && !s->kept) {
+		memset(s->requests.slot, 0, s->requests.used * sizeof *s->requests.slot);
+		s->requests.used = s->requests.forgotten = 0;
+		s->chunks = s->peak = 0;
+		s->keep = true;
+		fc_store(&s->state, SHIM_SESSION_BARE);
+		shim_areas_unmap(s);
+		r = shim_areas(s);
+	}
+	shim_unlock(&s->lock, &saved);
+	return r;
+}
+
 int shim_areas(struct shim_session *s)
 {
 	long data = reserve(s, 0, FC_DATA_MAX);
@@ -80,12 +184,11 @@ int shim_areas(struct shim_session *s)
 		return (int)data;
 	s->data = (char *)data;
 	fc_tsc_calibrate();
-	int r = shim_transport(s)->areas(s, area_init);
+	int r = s->kept ? map_kept(s) : make(s);
 	if (r < 0) {
 		shim_areas_unmap(s);
 		return r;
 	}
-	chunks_add(s, FC_DATA_MIN / FC_CHUNK);
 	fc_store_release(&s->state, SHIM_SESSION_READY);
 	return 0;
 }
@@ -97,6 +200,8 @@ int shim_grow(struct shim_session *s)
 	size_t size = (size_t)had * FC_CHUNK; /* as large as all before it */
 	int r = -ENOMEM;
 
+	if (!shim_sandbox_talks())
+		return r;
 	shim_session_lock(s, &saved);
 	if (s->chunks != had)
 		r = 0; /* another thread was faster */
@@ -113,6 +218,8 @@ void shim_shrink(struct shim_session *s)
 {
 	struct shim_lock_state saved;
 
+	if (unlikely(fc_guard != NULL))
+		return; /* it might not grow again */
 	shim_session_lock(s, &saved);
 	uint32_t half = s->chunks / 2; /* the last segment */
 	if (s->state == SHIM_SESSION_READY && !shim_process()->shared && half >= FC_DATA_MIN / FC_CHUNK &&

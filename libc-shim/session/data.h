@@ -5,6 +5,8 @@
 
 #include "libc-shim/session/session.h"
 
+#define SHIM_CHUNK_SOMEBODYS (UINT16_MAX - 1) /* the owner of a chunk in another process' room (guest.c) */
+
 /* Take chunks [first, first + count), all or none of them. */
 bool shim_chunks_take(struct shim_session *s, uint32_t first, uint32_t count);
 void shim_chunks_give(struct shim_session *s, uint32_t first, uint32_t count); /* those that have been taken */

@@ -4,6 +4,7 @@
 
 #include "common/atomic.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
@@ -18,7 +19,7 @@ static int begin(struct shim_process *p, unsigned domain, struct shim_lock_state
 
 	if (r < 0)
 		return r;
-	if (fc_load(&shim.minor[domain]) < SINCE_MINOR)
+	if (fc_load(&shim.minor[domain]) < SINCE_MINOR || !shim_sandbox_talks())
 		return -EOPNOTSUPP;
 	shim_session_lock(s, saved);
 	if (s->state != SHIM_SESSION_DEAD)

@@ -20,6 +20,13 @@ struct shim_process;
 #define SHIM_SLOTS_SIZE (FC_ENTRIES * sizeof(struct shim_slot))
 #define SHIM_CHUNKS (FC_DATA_MAX / FC_CHUNK)
 
+#define SHIM_PARTS (FC_SEGMENTS_MAX + 1)
+
+struct shim_part {
+	int fd;
+	uint32_t size;
+};
+
 enum shim_session_state {
 	SHIM_SESSION_NONE = 0, /* not attached: attach at the first remote call */
 	SHIM_SESSION_BARE,     /* a connection, but no areas yet: after fork or exec */
@@ -41,9 +48,16 @@ struct shim_session {
 
 	struct shim_requests requests;
 	char *data;
-	uint32_t chunks;                   /* usable data chunks */
-	uint32_t peak;                     /* the highest chunk in use since the last look at shrinking */
-	uint32_t naps;                     /* sleeps since then */
+	uint32_t chunks; /* usable data chunks */
+	uint32_t peak;   /* the highest chunk in use since the last look at shrinking */
+	uint32_t naps;   /* sleeps since then */
+	bool keep;       /* what the memory is made of is kept, for a next image that can make none: */
+	uint32_t kept;   /* parts, the request area first */
+	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
+	bool divided;                      /* into rooms, of which this one is ours: */
+	bool deaf;                         /* its connection is only there to end */
+	bool lent;                         /* there is, or has been, somebody else in it */
+	uint32_t room;
 	uint16_t chunk_owner[SHIM_CHUNKS]; /* slot + 1, 0 = free */
 };
 
@@ -73,8 +87,28 @@ int shim_areas(struct shim_session *s);   /* BARE -> READY: new areas; the sessi
 int shim_grow(struct shim_session *s);    /* add a data segment; -ENOMEM at the limit */
 void shim_shrink(struct shim_session *s); /* give the last one back, if nothing is in it */
 void shim_areas_unmap(struct shim_session *s);
+int shim_areas_keep(struct shim_session *s); /* make them anew, and keep what they are made of; nobody is in a call */
+void shim_part_keep(struct shim_session *s, int fd, size_t size); /* a part just made: it is kept, or done with */
+void shim_parts_close(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
+
+/* ---- guest.c ---- */
+
+/* From `slot` and `chunk` on to their ends, exclusively. */
+struct shim_room {
+	uint32_t slot, slots_end, chunk, chunks_end;
+};
+#define SHIM_DIVIDED_CHUNKS 32u
+
+void shim_rooms_divide(struct shim_session *s); /* if its memory is kept, and as large as that: nobody is in a call */
+struct shim_room shim_room_own(const struct shim_session *s); /* all there is, if it is not divided */
+void shim_room_enter(struct shim_session *s, uint32_t n); /* in the one who lives there, who has nothing in flight */
+void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n); /* the same in a new one */
+void shim_guest_leave(
+	struct shim_session *s); /* the only thread of a process is about to exit: it makes no calls any more */
+/* For a child that is about to be made; 0 = there is none. */
+uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);
 
 /* ---- hand.c ---- */
 

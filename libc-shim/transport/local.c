@@ -20,6 +20,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
@@ -152,8 +153,11 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const char *text, 
 static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, const int *fds, int nfds)
 {
 	const unsigned type = m.type;
-	int r = exchange(s, &m, text, fds, nfds);
+	int r = -EPERM;
 
+	if (!shim_sandbox_talks())
+		return r;
+	r = exchange(s, &m, text, fds, nfds);
 	if (r == -ETIMEDOUT || r == -ENOMEM)
 		return r;
 	if (r < 0) { /* of the connection, not an answer */
@@ -180,6 +184,8 @@ static int tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t a
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 
+	if (!shim_sandbox_talks())
+		return -EPERM;
 	s->told = true;
 	return fc_control_send(s->sock, &m, NULL, NULL, 0, 0);
 }
@@ -201,9 +207,11 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 {
 	const char *path = shim.config.domain[domain].address;
 	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
-	int sock = connect_to(path);
+	int sock = shim_sandbox_talks() ? connect_to(path) : -EPERM;
 	unsigned uid;
 
+	if (sock == -EPERM && fc_guard) /* a sandbox does not let us: it says nothing about the domain */
+		return sock;
 	if (sock == -EMFILE || sock == -ENFILE || sock == -ENOMEM || sock == -EAGAIN)
 		return sock;
 	if (sock < 0) {
@@ -388,7 +396,7 @@ static int memfd_make(struct shim_session *s, const char *name, size_t size)
 	long r = fd < 0 ? fd : shim_set_size(p, fd, size);
 	struct stat st;
 
-	if (r == -EFBIG) {
+	if (r == -EFBIG || r == -EPERM) {
 		shim_done_with(p, fd);
 		r = fd = memory(s, size);
 	}
@@ -423,7 +431,7 @@ static long area_make(struct shim_session *s, const char *name, size_t size, voi
 
 static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
 {
-	int fd[2];
+	int fd[2] = { -1, -1 };
 	long area = area_make(s, "farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
 
 	if (shim_is_error(area))
@@ -433,9 +441,10 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 	if (!shim_is_error(r)) {
 		init(s->requests.area);
 		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
-		shim_done_with(shim_process(), fd[1]);
 	}
-	shim_done_with(shim_process(), fd[0]);
+	s->keep = s->keep && r == 0;
+	shim_part_keep(s, fd[0], sizeof(struct fc_request_area));
+	shim_part_keep(s, fd[1], FC_DATA_MIN);
 	return r == -ETIMEDOUT ? -EIO : (int)r;
 }
 
@@ -447,8 +456,11 @@ static int grow(struct shim_session *s, size_t length)
 	if (shim_is_error(r))
 		return (int)r;
 	populate(r, length);
-	r = ask(s, FC_MSG_GROW, length, 0, &fd, 1);
-	shim_done_with(shim_process(), fd);
+	r = ask(s, FC_MSG_GROW, length, s->keep, &fd, 1);
+	if (r == 0)
+		shim_part_keep(s, fd, length);
+	else
+		shim_done_with(shim_process(), fd);
 	if (r != -ETIMEDOUT)
 		return (int)r;
 	if (tell(s, FC_MSG_SHRINK, length, 0) <
@@ -543,7 +555,23 @@ static void bye(struct shim_session *s)
 {
 	struct fc_msg m = { .type = FC_MSG_BYE };
 
-	exchange(s, &m, NULL, NULL, 0);
+	if (shim_sandbox_talks())
+		exchange(s, &m, NULL, NULL, 0);
+}
+
+/* For one that may not poll, but read. It is not waited for, and what else comes is of no interest any more. */
+static bool has_hung_up(int sock)
+{
+	char byte;
+
+	long r = fc_call(SYS_read, sock, &byte, 1);
+
+	return r <= 0 && r != -EAGAIN && r != -EINTR;
+}
+
+static void deafen(struct shim_session *s, bool deaf)
+{
+	s->deaf = fc_call(SYS_fcntl, s->sock, F_SETFL, deaf ? O_NONBLOCK : 0) == 0 && deaf;
 }
 
 static const char *lost(struct shim_session *s)
@@ -552,12 +580,16 @@ static const char *lost(struct shim_session *s)
 			    .events = POLLRDHUP }; /* late answers may lie before the end of the connection */
 	long r = fc_call(SYS_poll, &p, 1, 0);
 
+	if (unlikely(r == -EPERM) && s->deaf)
+		return has_hung_up(p.fd) ? "it has ended the session" : NULL;
 	/* or has it another number now? */
 	return r > 0 && p.fd == fc_load(&s->sock) ? "it has ended the session" : NULL;
 }
 
 const struct shim_transport shim_transport_local = {
 	.bell = &fc_bell_local_ops,
+	.keeps = true,
+	.deafen = deafen,
 	.attach = attach,
 	.memory = memory,
 	.hand = hand,

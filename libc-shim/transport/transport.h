@@ -19,6 +19,7 @@ struct shim_offspring {
 	int sock; /* -1 = nothing: the child attaches by itself when it needs to */
 	uint64_t token[2];
 	uint64_t id;
+	uint32_t room; /* in this very session (guest.c), 0 = none */
 };
 
 /* Something that another process has open. */
@@ -33,6 +34,8 @@ struct shim_transport {
 	const struct fc_bell_ops *bell;
 	/* The domain's workers run on CPUs of their own: whoever spins for them takes nothing away from them. */
 	bool apart;
+	/* The memory is made of descriptors that another image of the process can map (shim_part_keep). */
+	bool keeps;
 
 	/* A connection that is a session without areas: fills s->sock (hidden) and s->token. */
 	int (*attach)(struct shim_session *s);
@@ -78,6 +81,9 @@ struct shim_transport {
 	int (*other)(struct shim_session *s, int pid, int number, int self, struct shim_other *o);
 	/* Return when it holds nothing of this session: the process ends. */
 	void (*bye)(struct shim_session *s);
+
+	/* There will be no more messages (or there will be, after all): then whether it is over can be seen by reading. Null: it cannot. */
+	void (*deafen)(struct shim_session *s, bool deaf);
 
 	/* Null, or why the session is over. Any time, without the lock. */
 	const char *(*lost)(struct shim_session *s);

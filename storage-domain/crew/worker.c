@@ -25,6 +25,10 @@
 #define QUICK_ENOUGH 64    /* calls in a row */
 #define FLUSH_CALLS 64
 
+#define NAP_PART 16          /* of the time without requests */
+#define NAP_FIRST_NS 50000   /* and no less than this, */
+#define NAP_LAST_NS 10000000 /* no more than this */
+
 bool fc_worker_may_spin(struct fc_worker *w)
 {
 	return fc_licence_get(&w->licence);
@@ -200,6 +204,38 @@ static void serve(struct fc_worker *w)
 	}
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/*
+ * Sleep until there may be something to do. For a mute client a worker looks by itself, at times that are a part of how long there has been nothing: it comes
+ * late by that part at most, and one that is idle for seconds costs a hundred looks in each.
+ */
+static void rest(struct fc_worker *w, uint32_t seen)
+{
+	struct fc_shadow *s = w->pool->s;
+	struct fc_area_header *h = &s->area->header;
+	uint64_t since, now, nap;
+
+	if (!fc_load(&h->mute)) { /* after the bell was read; partner: be_mute() in the client's shelter.c */
+		fc_worker_sleep(s->bell, h, &s->area->queue, seen);
+		return;
+	}
+	since = now = now_ns();
+	do {
+		nap = (now - since) / NAP_PART;
+		nap = nap < NAP_FIRST_NS ? NAP_FIRST_NS : nap > NAP_LAST_NS ? NAP_LAST_NS : nap;
+		fc_worker_doze(s->bell, h, &s->area->queue, seen, now + nap);
+		now = now_ns();
+	} while (!fc_queue_peek(&s->area->queue) && fc_load_acquire(&h->bell) == seen &&
+		 !fc_load_acquire(&w->pool->crew.stop));
+}
+
 void *fc_worker_main(void *arg)
 {
 	struct fc_worker *w = arg;
@@ -220,7 +256,7 @@ void *fc_worker_main(void *arg)
 
 		if (fc_load_acquire(&w->pool->crew.stop))
 			break;
-		fc_worker_sleep(s->bell, &s->area->header, &s->area->queue, seen);
+		rest(w, seen);
 		fc_crew_wake(crew, &w->member);
 		fc_worker_move_apart(w);
 		serve(w);

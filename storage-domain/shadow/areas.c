@@ -40,6 +40,7 @@ static void set_length(struct fc_shadow *s, uint64_t length)
 static void clear(struct fc_shadow *s)
 {
 	s->area = NULL;
+	s->bytes_kept = 0;
 	memset(s->segment, 0, sizeof s->segment);
 	set_length(s, 0);
 }
@@ -48,7 +49,7 @@ static void drop(struct fc_shadow *s)
 {
 	s->memory->unmap_all(s->area, s->segment, s->data_length);
 	if (s->area)
-		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE);
+		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE + s->bytes_kept);
 	clear(s);
 }
 
@@ -121,12 +122,20 @@ int fc_areas_set(struct fc_shadow *s, const struct fc_packet *p)
 
 int fc_areas_grow(struct fc_shadow *s, const struct fc_packet *p)
 {
-	uint64_t length = s->data_length, size = p->head.arg[0];
+	uint64_t length = s->data_length, size = p->head.arg[0], kept = p->head.arg[1] ? size : 0;
+	int r;
 
 	/* each segment is as large as all before it */
 	if (!s->area || size != length || length + size > FC_DATA_MAX)
 		return -EPROTO;
-	return add_segment(s, p, 0, size);
+	if (kept && !fc_budget_take(s->shared, s->slot, FC_BYTES, kept))
+		return -ENOMEM;
+	r = add_segment(s, p, 0, size);
+	if (r == 0)
+		s->bytes_kept += kept; /* until the areas go, whatever is given back before */
+	else if (kept)
+		fc_budget_give(s->slot, FC_BYTES, kept);
+	return r;
 }
 
 int fc_areas_shrink(struct fc_shadow *s, uint64_t length)

@@ -105,7 +105,8 @@ static void judge(const struct fc_packet *p)
 		return;
 	}
 	for (unsigned i = 0; i < PARTS_MAX && (int)i < p->nfds; i++)
-		part[i].error = map(p->fd[i], p->head.type != FC_MSG_AREAS, &part[i].at, &part[i].size);
+		part[i].error =
+			map(p->fd[i], p->head.type != FC_MSG_AREAS && !p->head.arg[1], &part[i].at, &part[i].size);
 }
 
 static int receive(struct fc_packet *p)

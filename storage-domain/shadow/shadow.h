@@ -83,6 +83,7 @@ struct fc_shadow {
 	struct fc_request_area *area;
 	char *segment[FC_SEGMENTS_MAX];  /* where each data segment is mapped; those behind data_length: nothing */
 	uint64_t data_length;            /* mapped bytes: the bound of every offset */
+	uint64_t bytes_kept;             /* of the data area what counts as the domain's own (areas.c) */
 	const struct fc_memory *memory;  /* how they come here: memory.h */
 	const struct fc_spin_cost *cost; /* of waiting for the client */
 	const struct fc_bell *bell;      /* the domain's end of the session's doorbell */

@@ -126,7 +126,7 @@ queue 's/return fc_load\(&q->threshold\) >= 0 \|\| any_filled\(q\);/return true;
 bell 's/fc_faa\(&h->bell, 1\);//' 'ring: wakes without changing the word'
 bell 's/fc_fence\(\); \/\* credit before.*//' 'worker: no fence between credit and the last look'
 bell 's/if \(!fc_queue_peek\(q\)\)//' 'worker: no last look'
-bell 's/wait\(b, &h->bell, bell_seen, 0\)/wait(b, \&h->bell, fc_load(\&h->bell), 0)/' 'worker: reads the bell after the last look'
+bell 's/wait\(b, &h->bell, bell_seen, deadline_ns\)/wait(b, \&h->bell, fc_load(\&h->bell), deadline_ns)/' 'worker: reads the bell after the last look'
 bell 's/fc_xchg\(&e->state, FC_DONE\) == FC_ASLEEP/({ uint32_t o = fc_load(\&e->state); fc_store(\&e->state, FC_DONE); o; }) == FC_ASLEEP/' \
 	'complete: loads and stores instead of exchanging'
 bell 's/b->ops->wake_peer\(b, &e->state, 1\);//' 'complete: does not wake'

@@ -32,6 +32,11 @@ void fc_thread_ends(void)
 {
 }
 
+void fc_thread_storage(char *tls)
+{
+	(void)tls;
+}
+
 int fc_clone_prepare(uint64_t flags, uint64_t stack)
 {
 	(void)flags, (void)stack;
