@@ -34,6 +34,13 @@ int fc_notes_load(struct fc_object *o);
 /* glibc's libc.so.6 and ld.so, with the tables in `sites_dir`. As fc_notes_load. */
 int fc_tables_load(struct fc_object *o, const char *sites_dir);
 
+/* Of these, libc.so.6 alone; ld.so alone, which is loaded at `base`. 1 or -errno. */
+int fc_tables_load_libc(struct fc_object *o, const char *sites_dir);
+int fc_tables_load_linker(struct fc_object *o, const char *sites_dir, uintptr_t base);
+
+/* What dl_iterate_phdr would show of the object at `base`, as far as its headers tell. */
+struct dl_phdr_info fc_object_headers(uintptr_t base);
+
 /* Fill in base and executable segments of the object that dl_iterate_phdr shows. */
 void fc_object_place(struct fc_object *o, const struct dl_phdr_info *info);
 
