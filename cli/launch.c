@@ -25,6 +25,7 @@
 #include "cli/program.h"
 #include "cli/runtime.h"
 #include "cli/standing.h"
+#include "common/libraries.h"
 
 #define LINGER_MS 1000 /* for processes that the command has left behind */
 
@@ -182,38 +183,87 @@ static bool is_preloadable(const char *shim)
 	return !strpbrk(shim, " :\t\n");
 }
 
-/* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link, which replaces that of an earlier time in one step. */
+/* A symbolic link in the runtime directory, which replaces that of an earlier time in one step. */
+static void link_object(const char *to, const char *name)
+{
+	char draft[sizeof(FC_RUNTIME_AUDIT) + 16];
+
+	snprintf(draft, sizeof(draft), "%s.%d", name, (int)getpid());
+	unlinkat(run.runtime.dir, draft, 0);
+	if (symlinkat(to, run.runtime.dir, draft) || renameat(run.runtime.dir, draft, run.runtime.dir, name))
+		fc_die(FC_EXIT_OWN, "%s/%s: %s", run.runtime.path, name, strerror(errno));
+}
+
+/* The shim's audit object, beside it; or at the same place as a link to it. Null: there is none. */
+static const char *audit_object(const char *shim)
+{
+	static char path[PATH_MAX + sizeof(FC_RUNTIME_AUDIT)];
+	const char *slash = strrchr(shim, '/');
+
+	if (!slash)
+		return NULL;
+	snprintf(path, sizeof(path), "%.*s/" FC_RUNTIME_AUDIT, (int)(slash - shim), shim);
+	return access(path, R_OK) ? NULL : path;
+}
+
+/* LD_PRELOAD knows no quoting: a path with a space or a colon goes in by a symbolic link. */
 static const char *preloadable_shim(void)
 {
 	static char link[sizeof(run.runtime.path) + sizeof(FC_RUNTIME_SHIM) + 1];
-	const char *shim = fc_locate_shim();
-	char draft[sizeof(FC_RUNTIME_SHIM) + 16];
+	const char *shim = fc_locate_shim(), *audit = audit_object(shim);
 
 	if (is_preloadable(shim))
 		return shim;
 	snprintf(link, sizeof(link), "%s/" FC_RUNTIME_SHIM, run.runtime.path);
-	snprintf(draft, sizeof(draft), FC_RUNTIME_SHIM ".%d", (int)getpid());
-	unlinkat(run.runtime.dir, draft, 0);
-	if (symlinkat(shim, run.runtime.dir, draft) ||
-	    renameat(run.runtime.dir, draft, run.runtime.dir, FC_RUNTIME_SHIM))
-		fc_die(FC_EXIT_OWN, "%s: %s", link, strerror(errno));
+	link_object(shim, FC_RUNTIME_SHIM);
+	if (audit)
+		link_object(audit, FC_RUNTIME_AUDIT);
 	return link;
+}
+
+/* Put `object` in front of the list in the variable `name`, unless it is there. */
+static void prepend_object(const char *name, const char *object)
+{
+	const char *old = getenv(name);
+	const size_t n = strlen(object);
+	char *list;
+
+	if (!old || !*old) {
+		setenv(name, object, 1);
+	} else if (strncmp(old, object, n) || (old[n] && old[n] != ':')) {
+		if (asprintf(&list, "%s:%s", object, old) < 0)
+			fc_die(FC_EXIT_OWN, "out of memory");
+		setenv(name, list, 1);
+		free(list);
+	}
+}
+
+static bool is_on_export(const void *launch, const char *path);
+
+/* Must the shim be in the command before its libraries are (libc-shim/glibc/audit.c)? */
+static bool needs_remote_libraries(const struct fc_launch *launch, const struct fc_program *program)
+{
+	const struct fc_libraries l = { .library_path = getenv("LD_LIBRARY_PATH"),
+					.preload = getenv("LD_PRELOAD"),
+					.is_remote = is_on_export,
+					.arg = launch };
+	int fd = open(program->binary, O_RDONLY | O_CLOEXEC);
+	bool needs = fd >= 0 && fc_libraries_remote(&l, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return needs;
 }
 
 static void prepare_environment(const struct fc_launch *launch, const struct fc_program *program, const char *shim)
 {
-	const char *old = getenv("LD_PRELOAD");
-	char *preload, number[16];
+	const char *audit = audit_object(shim);
+	char number[16];
 
-	if (program->relinked) {
-		/* nothing to load; what it starts gets it from the shim */
-	} else if (!old || !*old || !strcmp(old, shim)) {
-		setenv("LD_PRELOAD", shim, 1);
-	} else {
-		if (asprintf(&preload, "%s:%s", shim, old) < 0)
-			fc_die(FC_EXIT_OWN, "out of memory");
-		setenv("LD_PRELOAD", preload, 1);
-		free(preload);
+	if (!program->relinked) { /* or there is nothing to load; what it starts gets it from the shim */
+		if (audit && needs_remote_libraries(launch, program))
+			prepend_object("LD_AUDIT", audit);
+		prepend_object("LD_PRELOAD", shim);
 	}
 	setenv("FARCALL_DIR", run.runtime.path, 1);
 	unsetenv("FARCALL_TRACE");
@@ -232,7 +282,7 @@ static bool is_below(const char *name, const char *prefix)
 {
 	size_t length = strlen(prefix);
 
-	return !strncmp(name, prefix, length) && name[length] == '/';
+	return !strncmp(name, prefix, length) && (!name[length] || name[length] == '/');
 }
 
 /* Is the command on one of our prefixes? Then it is not here to be looked into. */
@@ -248,6 +298,19 @@ static bool is_remote(const struct fc_launch *launch, const char *name)
 			if (is_below(name, run.domains[d].export[i].prefix))
 				return true;
 	return false;
+}
+
+/* The same of any path, as this process would take it. */
+static bool is_on_export(const void *launch, const char *path)
+{
+	char cwd[PATH_MAX], whole[2 * PATH_MAX];
+
+	if (*path == '/')
+		return is_remote(launch, path);
+	if (!getcwd(cwd, sizeof(cwd)))
+		return false;
+	snprintf(whole, sizeof(whole), "%s/%s", cwd, path);
+	return is_remote(launch, whole);
 }
 
 /* argv with `before` in front of it. */

@@ -14,6 +14,7 @@
 #define FC_RUNTIME_SOCKET "domain.sock"
 #define FC_RUNTIME_SITES "sites"
 #define FC_RUNTIME_SHIM "libfarcall.so"
+#define FC_RUNTIME_AUDIT "libfarcall-audit.so"
 
 struct fc_runtime {
 	char path[96];    /* absolute; short enough that path/domain.sock fits a socket address */

@@ -37,6 +37,10 @@ void fc_clone_done(long r);
 /* A thread is about to be made, whose thread pointer this is: what is in its storage by now, it begins with. */
 void fc_thread_storage(char *tls);
 
+/* The shim, mapped at `base`, is to start before the dynamic linker is through with it (glibc/early.c); from then on until `settle` has been
+ * called, which is the constructor's to do, there is one thread, no libc, and no name of another object. */
+void fc_start_early(char **envp, uintptr_t base, void (*settle)(void));
+
 /* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
 bool fc_fd_is_remote(int fd);
 bool fc_path_is_remote(int dirfd, const char *path);
@@ -49,6 +53,10 @@ bool fc_path_is_remote(int dirfd, const char *path);
  * those of the table. Called once, from the constructor, before the process has threads; works before libc's own
  * constructors have run. */
 int fc_hook_install(const char *sites_dir, bool verbose);
+
+/* The same before there is a C library: the sites of glibc's dynamic linker, which is loaded at `linker`; the shim is at `base`. What
+ * fc_hook_install is then left to do is the library. */
+int fc_hook_install_linker(const char *sites_dir, bool verbose, uintptr_t linker, uintptr_t base);
 
 /* Does the C library bring its sites along, as one does that was built for farcall? */
 bool fc_hook_is_relinked(void);

@@ -20,6 +20,7 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/inherit.h"
+#include "libc-shim/process/libraries.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
@@ -204,6 +205,24 @@ static void trace_init(char **envp)
 	shim.trace_paths = is_set(envp, "FARCALL_TRACE_PATHS");
 }
 
+/* How it begins: by the constructor alone; before the dynamic linker has looked for libraries; or it could not then. */
+static struct {
+	bool tried;
+	uintptr_t base;
+	void (*settle)(void);
+} early;
+
+static int install_hook(void)
+{
+	const unsigned long linker = auxiliary(AT_BASE, 0);
+
+	if (!early.tried)
+		return fc_hook_install(shim.config.sites, shim.check);
+	/* Without an address the linker is the program itself, whose headers are on its first page. */
+	return fc_hook_install_linker(shim.config.sites, shim.check, linker ?: auxiliary(AT_PHDR, 0) & ~4095ul,
+				      early.base);
+}
+
 static int start(const char *dir, char **envp)
 {
 	int r = fc_config_load(&shim.config, dir);
@@ -229,7 +248,7 @@ static int start(const char *dir, char **envp)
 	shim_handlers_init();
 	r = fc_signal_init();
 	if (r == 0)
-		r = fc_hook_install(shim.config.sites, shim.check);
+		r = install_hook();
 	return r < 0 ? r : 0;
 }
 
@@ -260,29 +279,36 @@ static bool is_shortage(int error)
 	       error == -EIO;
 }
 
-/* glibc passes the environment to constructors, and has not set its variable yet; other libraries do it the other way round. */
-extern char **environ __attribute__((weak));
-
-__attribute__((constructor)) static void init(int argc, char **argv, char **envp)
+static void give_up(int error, char **envp)
 {
-	static char *none[] = { NULL };
-	const char *dir, *inherited, *program;
+	if (is_shortage(error) || is_set(envp, "FARCALL_STRICT"))
+		fc_call(SYS_exit_group, 125);
+}
 
-	(void)argc;
-	(void)argv;
-	if (&environ && environ)
-		envp = environ;
-	if (variable(envp, "FARCALL_DIR") && fc_hook_is_relinked() && gained_rights())
-		envp = none;
-	dir = find_directory(envp);
-	inherited = variable(envp, "FARCALL_EXEC");
-	program = variable(envp, "FARCALL_PROGRAM");
-	if (!dir)
+/* What execve has put in front of the application's list of audit objects, if any, is not for it to see. */
+static void restore_audit(char **envp)
+{
+	const char *list = variable(envp, "LD_AUDIT");
+	char ours[FC_PATH_MAX];
+	size_t n;
+
+	if (!list || !shim_audit_path(ours, sizeof ours, shim.config.preload) || !shim_starts_with(list, ours))
 		return;
+	n = strlen(ours);
+	if (!list[n])
+		remove_variable(envp, "LD_AUDIT");
+	else if (list[n] == ':')
+		for (char *to = (char *)list, *from = to + n + 1; (*to++ = *from++);)
+			;
+}
+
+static void begin(const char *dir, char **envp)
+{
+	const char *inherited = variable(envp, "FARCALL_EXEC"), *program = variable(envp, "FARCALL_PROGRAM");
 	int r = start(dir, envp);
+
 	if (r < 0) {
-		if (is_shortage(r) || is_set(envp, "FARCALL_STRICT"))
-			fc_call(SYS_exit_group, 125);
+		give_up(r, envp);
 		return;
 	}
 	shim.ready = true;
@@ -294,6 +320,52 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");
 	}
-	if (shim.check)
+	restore_audit(envp);
+}
+
+void fc_start_early(char **envp, uintptr_t base, void (*settle)(void))
+{
+	const char *dir = variable(envp, "FARCALL_DIR");
+
+	early.tried = true;
+	early.base = base;
+	early.settle = settle;
+	if (dir && *dir)
+		begin(dir, envp);
+}
+
+/* The dynamic linker is through with everything: the C library is there to be hooked. */
+static void go_on(void)
+{
+	if (!shim.ready)
+		return;
+	early.settle();
+	int r = fc_hook_install(shim.config.sites, shim.check);
+	if (r < 0) /* half of its calls would be hooked */
+		fc_call(SYS_exit_group, 125);
+}
+
+/* glibc passes the environment to constructors, and has not set its variable yet; other libraries do it the other way round. */
+extern char **environ __attribute__((weak));
+
+__attribute__((constructor)) static void init(int argc, char **argv, char **envp)
+{
+	static char *none[] = { NULL };
+	const char *dir;
+
+	(void)argc;
+	(void)argv;
+	if (&environ && environ)
+		envp = environ;
+	if (early.tried) {
+		go_on();
+	} else {
+		if (variable(envp, "FARCALL_DIR") && fc_hook_is_relinked() && gained_rights())
+			envp = none;
+		dir = find_directory(envp);
+		if (dir)
+			begin(dir, envp);
+	}
+	if (shim.ready && shim.check)
 		fc_check_arm();
 }

@@ -140,19 +140,40 @@ static int load_table(const struct library *l, const char *dir)
 	return err ? fc_hook_fail(err, o->what, "the site table is damaged or of another version:", path) : 0;
 }
 
+static int load_loaded(struct fc_object *o, const char *what, const void *probe, const char *sites_dir)
+{
+	struct library l = { .o = o, .probe = (uintptr_t)probe };
+
+	o->what = what;
+	dl_iterate_phdr(find_library, &l);
+	return load_table(&l, sites_dir);
+}
+
+int fc_tables_load_libc(struct fc_object *o, const char *sites_dir)
+{
+	int err = load_loaded(o, "libc", (const void *)(uintptr_t)&dl_iterate_phdr, sites_dir);
+
+	return err ? err : 1;
+}
+
+int fc_tables_load_linker(struct fc_object *o, const char *sites_dir, uintptr_t base)
+{
+	struct dl_phdr_info info = fc_object_headers(base);
+	struct library l = { .o = o, .probe = base };
+	int err;
+
+	o->what = "ld.so";
+	find_library(&info, sizeof(info), &l);
+	err = load_table(&l, sites_dir);
+	return err ? err : 1;
+}
+
 int fc_tables_load(struct fc_object *o, const char *sites_dir)
 {
-	struct library library[2] = {
-		{ .o = &o[0], .probe = (uintptr_t)&dl_iterate_phdr },
-		{ .o = &o[1], .probe = (uintptr_t)&__tls_get_addr },
-	};
-	int err = 0;
+	int err = fc_tables_load_libc(&o[0], sites_dir);
 
-	o[0].what = "libc";
-	o[1].what = "ld.so";
-	for (int i = 0; i < 2; i++)
-		dl_iterate_phdr(find_library, &library[i]);
-	for (int i = 0; i < 2 && !err; i++)
-		err = load_table(&library[i], sites_dir);
+	if (err < 0)
+		return err;
+	err = load_loaded(&o[1], "ld.so", (const void *)(uintptr_t)&__tls_get_addr, sites_dir);
 	return err ? err : 2;
 }

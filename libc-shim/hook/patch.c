@@ -77,6 +77,17 @@ void fc_object_place(struct fc_object *o, const struct dl_phdr_info *info)
 	}
 }
 
+struct dl_phdr_info fc_object_headers(uintptr_t base)
+{
+	const ElfW(Ehdr) *h = (const void *)base;
+
+	return (struct dl_phdr_info){
+		.dlpi_addr = base,
+		.dlpi_phdr = (const void *)(base + h->e_phoff),
+		.dlpi_phnum = h->e_phnum,
+	};
+}
+
 static bool holds_us(const struct fc_object *o)
 {
 	return (uintptr_t)fc_stub >= o->text && (uintptr_t)fc_stub < o->text_end;
@@ -246,6 +257,10 @@ struct slots {
 	unsigned used, specials;
 };
 
+/* those of the dynamic linker, if it came before the library */
+static struct slots linkers;
+static bool linker_is_hooked;
+
 /* The site's trampoline, or null if there is none for it. */
 static char *claim_slot(struct slots *slots, struct fc_object *o, const struct fc_site *s, unsigned *far_used)
 {
@@ -312,7 +327,7 @@ static int make_writable(uintptr_t from, uintptr_t to, bool holds_this)
 
 static int fill_slots(struct fc_object *o, unsigned n)
 {
-	struct slots slots = { 0 };
+	struct slots slots = linkers;
 	size_t sites = 0;
 	int err = make_writable((uintptr_t)fc_slots, (uintptr_t)fc_slots_end, false);
 
@@ -334,9 +349,9 @@ static int fill_slots(struct fc_object *o, unsigned n)
 }
 
 /* The number of sites rewritten. If one object cannot be made writable nothing is rewritten; what was rewritten works. */
-static int put_jumps(struct fc_object *o, unsigned n)
+static int put_jumps(struct fc_object *o, unsigned n, struct slots *used)
 {
-	struct slots slots = { 0 };
+	struct slots slots = linkers;
 	int done = 0, err = 0;
 
 	for (unsigned i = 0; i < n && !err; i++)
@@ -353,6 +368,7 @@ static int put_jumps(struct fc_object *o, unsigned n)
 		if (e && !err)
 			err = e;
 	}
+	*used = slots;
 	return err ? fc_hook_fail(err, "the C library", "its text cannot be changed", NULL) : done;
 }
 
@@ -374,28 +390,50 @@ static int check_object(struct fc_object *o, bool verbose)
 	return bad < 0 ? bad : far ? map_far(o) : 0;
 }
 
-int fc_hook_install(const char *sites_dir, bool verbose)
+/* Hook these, whose sites have been found (n, or -errno). */
+static int install(struct fc_object *o, int n, bool verbose, struct slots *used)
 {
-	struct fc_object o[FC_OBJECTS] = { 0 };
 	uint64_t all = ~0ull, mask;
-	int n, err;
+	int err = n < 0 ? n : 0;
 
-	if (fc_text_end) /* in a static program our object is everybody's */
-		fc_shim_text = (struct fc_text){ (uintptr_t)fc_text_start, (uintptr_t)fc_text_end };
-	else
-		dl_iterate_phdr(find_self, NULL);
-	n = find_sites(o, sites_dir);
-	err = n < 0 ? n : 0;
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof(mask));
 	for (int i = 0; i < n && !err; i++)
 		err = check_object(&o[i], verbose);
 	if (!err)
 		err = fill_slots(o, (unsigned)n);
 	if (!err)
-		err = put_jumps(o, (unsigned)n);
+		err = put_jumps(o, (unsigned)n, used);
 	for (int i = 0; i < FC_OBJECTS; i++)
 		if (o[i].memory)
 			fc_call(SYS_munmap, o[i].memory, o[i].memory_size);
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+	return err;
+}
+
+int fc_hook_install(const char *sites_dir, bool verbose)
+{
+	struct fc_object o[FC_OBJECTS] = { 0 };
+	struct slots used;
+
+	if (linker_is_hooked)
+		return install(o, fc_tables_load_libc(o, sites_dir), verbose, &used);
+	if (fc_text_end) /* in a static program our object is everybody's */
+		fc_shim_text = (struct fc_text){ (uintptr_t)fc_text_start, (uintptr_t)fc_text_end };
+	else
+		dl_iterate_phdr(find_self, NULL);
+	return install(o, find_sites(o, sites_dir), verbose, &used);
+}
+
+int fc_hook_install_linker(const char *sites_dir, bool verbose, uintptr_t linker, uintptr_t base)
+{
+	struct fc_object o[FC_OBJECTS] = { 0 };
+	struct dl_phdr_info us = fc_object_headers(base);
+	struct slots used = { 0 };
+	int err;
+
+	find_self(&us, sizeof(us), NULL);
+	err = install(o, fc_tables_load_linker(o, sites_dir, linker), verbose, &used);
+	linkers = used;
+	linker_is_hooked = err >= 0;
 	return err;
 }

@@ -47,6 +47,13 @@ void fc_ready_forget(struct fc_object *o);
 /* Every link leads where it must: map the text. 0 or -errno. */
 int fc_ready_map(struct fc_object *o);
 
+/* Of these, libc.so.6 alone; ld.so alone, which is loaded at `base`. 1 or -errno. */
+int fc_tables_load_libc(struct fc_object *o, const char *sites_dir);
+int fc_tables_load_linker(struct fc_object *o, const char *sites_dir, uintptr_t base);
+
+/* What dl_iterate_phdr would show of the object at `base`, as far as its headers tell. */
+struct dl_phdr_info fc_object_headers(uintptr_t base);
+
 /* Fill in base and executable segments of the object that dl_iterate_phdr shows. */
 void fc_object_place(struct fc_object *o, const struct dl_phdr_info *info);
 

@@ -15,6 +15,7 @@
 
 #include "common/atomic.h"
 #include "common/elfkind.h"
+#include "common/libraries.h"
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handed.h"
@@ -26,6 +27,7 @@
 #include "libc-shim/process/fork.h"
 #include "libc-shim/process/inherit.h"
 #include "libc-shim/process/kin.h"
+#include "libc-shim/process/libraries.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/session/session.h"
@@ -50,11 +52,28 @@ struct exec_memory {
 	char exec_var[40];
 	char trace_var[40];
 	char preload_var[2 * FC_PATH_MAX];
+	char audit_var[2 * FC_PATH_MAX];
+	const char *const *given; /* the environment, ngiven strings */
+	long ngiven;
+	char audit[FC_PATH_MAX]; /* our audit object, "" = none */
 	char dir_var[FC_PATH_MAX + 16];
 	char program_var[FC_PATH_MAX + 48];
 	char line[SCRIPT_DEPTH][512]; /* the first of each script in a chain */
 	unsigned lines;
 	const char *pointers[];
+};
+
+/* what is to be run */
+struct image {
+	int dirfd;
+	const char *path;
+	int flags;
+	long nargs;
+	bool hooked;    /* the shim will be in it */
+	bool relinked;  /* and is part of it */
+	bool linker;    /* glibc's, to load a program that is among its arguments */
+	bool libraries; /* some of what it needs may lie on an export */
+	int fd;         /* a remote program's file or a copy of it, or -1 */
 };
 
 static long count_pointers(const char *const *list)
@@ -88,21 +107,20 @@ static bool user_starts_with(const char *user, const char *prefix)
 	return !fc_copy_from_user(head, user, n) && (head[n] = 0, shim_starts_with(head, prefix));
 }
 
-/* LD_PRELOAD as the new image is to see it, `old` being the application's: with this object as its first, or for a relinked
- * program, which has the shim in it already, without. False: no such variable. */
-static bool make_preload(struct exec_memory *m, const char *old, bool relinked)
+/* A list of objects to load as the new image is to see it, `old` being the application's variable: `ours` comes first if it is
+ * wanted, and not a second time. False: no such variable. */
+static bool make_list(char var[2 * FC_PATH_MAX], const char *name, const char *ours, bool wanted, const char *old)
 {
-	const char *ours = shim.config.preload;
-	char *end = m->preload_var + sizeof m->preload_var;
-	char *value = text_append(m->preload_var, end, "LD_PRELOAD="), *p = value;
+	char *end = var + 2 * FC_PATH_MAX;
+	char *value = text_append(var, end, name), *p = value;
 	size_t n = strlen(ours);
 
-	if (*ours && !relinked) {
+	if (*ours && wanted) {
 		p = text_append(value, end, ours);
 		*p++ = ':';
 	}
 	*p = 0;
-	if (old && fc_strncpy_from_user(p, old + sizeof "LD_PRELOAD=" - 1, (size_t)(end - p)) < 0)
+	if (old && fc_strncpy_from_user(p, old + strlen(name), (size_t)(end - p)) < 0)
 		*p = 0;
 	if (*ours && shim_starts_with(p, ours) && (!p[n] || p[n] == ':' || p[n] == ' ')) {
 		char *from = p + n + (p[n] != 0);
@@ -127,9 +145,10 @@ static const char *descriptor_variable(char *to, size_t size, const char *name, 
 }
 
 /* The environment as given, with our variables as they must be. */
-static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd, bool relinked)
+static void make_environment(struct exec_memory *m, const char *const *user, long n, int state_fd,
+			     const struct image *im)
 {
-	const char **out = m->envp, *old_preload = NULL;
+	const char **out = m->envp, *old_preload = NULL, *old_audit = NULL;
 	char *p;
 
 	for (long i = 0; i < n; i++) {
@@ -139,12 +158,17 @@ static void make_environment(struct exec_memory *m, const char *const *user, lon
 			continue;
 		if (user_starts_with(s, "LD_PRELOAD="))
 			old_preload = s;
+		else if (*m->audit && user_starts_with(s, "LD_AUDIT="))
+			old_audit = s;
 		else if (!user_starts_with(s, "FARCALL_DIR=") && !user_starts_with(s, "FARCALL_EXEC=") &&
 			 !user_starts_with(s, PROGRAM_VARIABLE) && !user_starts_with(s, "FARCALL_TRACE="))
 			*out++ = s;
 	}
-	if (make_preload(m, old_preload, relinked))
+	/* a relinked program has the shim in it already */
+	if (make_list(m->preload_var, "LD_PRELOAD=", shim.config.preload, !im->relinked, old_preload))
 		*out++ = m->preload_var;
+	if (*m->audit && make_list(m->audit_var, "LD_AUDIT=", m->audit, im->libraries, old_audit))
+		*out++ = m->audit_var;
 	p = text_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
 	text_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
 	*out++ = m->dir_var;
@@ -191,16 +215,6 @@ static void memory_put(struct exec_memory *m)
 
 /* ---- what is to be run ---- */
 
-struct image {
-	int dirfd;
-	const char *path;
-	int flags;
-	long nargs;
-	bool hooked;   /* the shim will be in it */
-	bool relinked; /* and is part of it */
-	int fd;        /* a remote program's file or a copy of it, or -1 */
-};
-
 /* The name that a remote program is run by, which the kernel is not going to see: as AT_EXECFN is natively (getauxval(3)). */
 static void name_program(struct exec_memory *m, const struct image *im)
 {
@@ -226,8 +240,16 @@ static long open_local(const struct image *im)
 			    0);
 }
 
+/* Must the shim be there before the program's libraries are? Then an audit object brings it to life, as far as there is one. */
+static void look_for_libraries(struct image *im, struct exec_memory *m, int fd, bool remote)
+{
+	im->libraries = *m->audit && !im->relinked &&
+			(im->linker || shim_libraries_remote(fd, remote, m->given, m->ngiven)) &&
+			fc_call(SYS_faccessat, AT_FDCWD, m->audit, R_OK) == 0;
+}
+
 /* Can the shim get into this local program? If not: say so, or refuse under FARCALL_STRICT. */
-static int look_local(struct image *im)
+static int look_local(struct image *im, struct exec_memory *m)
 {
 	const char *why = NULL;
 	struct stat st;
@@ -238,7 +260,8 @@ static int look_local(struct image *im)
 		return 0; /* missing, or executable but not readable: the kernel will say */
 	int kind = fc_elf_kind((int)fd);
 	im->relinked = kind == FC_ELF_RELINKED;
-	if (kind == FC_ELF_STATIC)
+	im->linker = kind == FC_ELF_STATIC && fc_libraries_is_linker((int)fd);
+	if (kind == FC_ELF_STATIC && !im->linker)
 		why = " is statically linked: it runs locally, without the remote files";
 	else if (kind == FC_ELF_FOREIGN)
 		why = " is not an x86-64 glibc program: it runs locally, without the remote files";
@@ -246,6 +269,8 @@ static int look_local(struct image *im)
 		 (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) && S_ISREG(st.st_mode) &&
 		 (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
 		why = " is setuid or setgid: it runs locally, without the remote files";
+	else
+		look_for_libraries(im, m, (int)fd, false);
 	shim_done_with(shim_process(), (int)fd);
 	if (!why)
 		return 0;
@@ -433,6 +458,8 @@ static int look_remote(struct image *im, struct exec_memory *m)
 			int kind = r < 0 ? r : fc_elf_kind(r);
 			im->relinked = kind == FC_ELF_RELINKED;
 			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked || kind == -EBADF;
+			if (kind == FC_ELF_DYNAMIC)
+				look_for_libraries(im, m, r, true);
 		}
 	} else {
 		r = (int)n;
@@ -453,7 +480,7 @@ static bool is_remote(const struct image *im)
 static int resolve(struct image *im, struct exec_memory *m)
 {
 	if (!is_remote(im))
-		return look_local(im);
+		return look_local(im, m);
 	name_program(m, im);
 	for (m->lines = 0; m->lines < SCRIPT_DEPTH; m->lines++) {
 		int r = look_remote(im, m);
@@ -461,7 +488,7 @@ static int resolve(struct image *im, struct exec_memory *m)
 		if (r < 0 || im->fd >= 0)
 			return r;
 		if (!is_remote(im))
-			return look_local(im);
+			return look_local(im, m);
 	}
 	return -ELOOP;
 }
@@ -483,7 +510,13 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 {
 	struct shim_process *p = shim_process();
 	int state = -1;
-	long r = resolve(im, m);
+	long r;
+
+	m->given = envp;
+	m->ngiven = nenv;
+	if (!shim_audit_path(m->audit, sizeof m->audit, shim.config.preload))
+		*m->audit = 0;
+	r = resolve(im, m);
 
 	if (r < 0)
 		return r;
@@ -496,7 +529,7 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
 	if (!im->hooked)
 		*m->program_var = 0;
-	make_environment(m, envp, nenv, state, im->relinked);
+	make_environment(m, envp, nenv, state, im);
 	fc_signal_before_exec();
 	if (im->fd >= 0)
 		r = fc_call(SYS_execveat, im->fd, "", m->argv, m->envp, AT_EMPTY_PATH);
