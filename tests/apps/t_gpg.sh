@@ -42,6 +42,7 @@ app()
 	mkdir -m 700 other
 	g --homedir "$PWD/other" --import one.pub && g --homedir "$PWD/other" --list-keys --with-colons | grep -c '^pub'
 	gpgconf --kill all
+	gpgconf --homedir "$PWD/other" --kill all
 	until_so 10 sh -c '! pgrep -x gpg-agent'
 	g -u one@example.org -o again --detach-sign text && echo "signed by a new agent"
 	gpgconf --kill all

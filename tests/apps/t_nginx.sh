@@ -22,7 +22,7 @@ app()
 	: >www/empty
 	chmod -R a+rX . && chmod 777 tmp put
 	cat >conf <<-CONF
-		$( ((EUID)) || echo "user www-data;")
+		user www-data;
 		worker_processes 2; daemon on; pid $PWD/pid; error_log $PWD/error.log;
 		events { worker_connections 64; }
 		http {

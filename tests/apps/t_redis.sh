@@ -21,10 +21,10 @@ cli()
 app()
 {
 	server
-	seq 1 2000 | awk '{ print "SET key" $1 " " $1 "\nLPUSH list " $1 "\nINCR n" }' | cli | sort | uniq -c | sort -n | tail -n 1
-	seq 1 300 | sed 's/.*/INCRBY n 2/' | cli >/dev/null &
+	seq 1 400 | awk '{ print "SET key" $1 " " $1 "\nLPUSH list " $1 "\nINCR n" }' | cli | sort | uniq -c | sort -n | tail -n 1
+	seq 1 100 | sed 's/.*/INCRBY n 2/' | cli >/dev/null &
 	one=$!
-	seq 1 300 | sed 's/.*/INCRBY n 3/' | cli >/dev/null &
+	seq 1 100 | sed 's/.*/INCRBY n 3/' | cli >/dev/null &
 	wait $one $!
 	cli get n; cli dbsize
 	cli save
