@@ -209,7 +209,7 @@ build_or_finish() # LABEL ARGUMENTS OF build_in
 }
 
 packages=$packages_build\ $packages_test
-[[ -z $all ]] || packages+=" $packages_lint $packages_relinked $packages_fuzz"
+[[ -z $all ]] || packages+=" $packages_lint $packages_relinked $packages_fuzz $packages_apps"
 # shellcheck disable=SC2086 # a list of words
 if [[ $install ]] && ! packages_install $packages; then
 	count FAIL 1 "installing packages"
@@ -226,6 +226,7 @@ if [[ $all ]]; then
 	run_list "" "$build" STRESS_TESTS 600
 	run_list "" "$build" ATTACK_TESTS 300
 	run_list "" "$build" FUZZ_TESTS 600
+	run_list "" "$build" APPS_TESTS 300
 	run_list "" "$build" RELINKED_TESTS 1500
 	run_list "" "$build" XEN_TESTS 1500
 	for sanitizers in address,undefined thread; do

@@ -14,6 +14,9 @@ packages_lint="clang-format cppcheck shellcheck mandoc"
 packages_relinked="uclibc-source bzip2 xz-utils"
 # shellcheck disable=SC2034 # libFuzzer and the address sanitizer
 packages_fuzz="clang libclang-rt-14-dev binutils"
+# shellcheck disable=SC2034 # what tests/apps runs, and what its programs are compiled with
+packages_apps="sqlite3 postgresql-15 mariadb-server redis-server nginx-light curl librocksdb-dev liblmdb-dev lmdb-utils tmux gnupg gpg-agent man-db
+	groff-base nodejs openjdk-17-jdk-headless cargo rustc dpkg"
 
 # packages_install PACKAGE...: install those that are missing, as root or through sudo. Says what it does. Sets
 # packages_changed if it installed anything: what configure did not find, it may find now.
@@ -44,7 +47,8 @@ packages_install()
 # With what apt knows already, else after an update.
 packages_apt()
 {
-	local apt=("$@" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends)
+	# RUNLEVEL: the servers among them are not started
+	local apt=("$@" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends)
 
 	"${apt[@]}" install "${missing[@]}" </dev/null >/dev/null 2>&1 && return 0
 	echo "== apt-get update"
