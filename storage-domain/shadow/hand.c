@@ -5,21 +5,27 @@
  *
  * It is the client's own open file, so that it can do with it what it could have asked for. What it must not get is a way around the border:
  * a directory, from which everything in the domain's sight can be opened. The workers can put something else under a number at any
- * time, so the file is taken under one that they cannot touch first, and looked at there.
+ * time, and whoever closes a file in their table takes the client's record locks on it away (fcntl(2)). So a thread that has a table of its
+ * own hands over: it gets the file in a message, looks at it, passes it on, and closes it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
+#include "common/atomic.h"
 #include "common/rawcall.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/shadow_main.h"
 
-#define SELF "self/fd/6" /* FC_FD_HAND in FC_FD_PROC */
-_Static_assert(FC_FD_HAND == 6, "its name");
+#define STACK_SIZE (64u * 1024u)
 
 static bool is_below(const char *path, const char *prefix)
 {
@@ -63,35 +69,91 @@ bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link)
 	return fc_hand_allowed(exports, path);
 }
 
-static int judge(const struct fc_exports *exports)
+/* ---- in the thread that hands over ---- */
+
+static int judge(const struct fc_exports *exports, int fd)
 {
 	struct stat st;
+	char link[32];
 
-	if (fc_call(SYS_fstat, FC_FD_HAND, &st) < 0)
+	if (fc_call(SYS_fstat, fd, &st) < 0)
 		return -EBADF;
 	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return -ENODEV;
-	return fc_hand_allowed_at(exports, SELF) ? 0 : -EOPNOTSUPP;
+	snprintf(link, sizeof link, "thread-self/fd/%d", fd);
+	return fc_hand_allowed_at(exports, link) ? 0 : -EOPNOTSUPP;
 }
 
-static int take(uint64_t number)
-{
-	if (number < FC_DOMAIN_FD_FIRST || number >= FC_DOMAIN_FD_MAX)
-		return -EBADF;
-	return fc_call(SYS_dup3, number, FC_FD_HAND, O_CLOEXEC) < 0 ? -EBADF : 0;
-}
-
-void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request)
+static void answer(struct fc_shadow *s, const struct fc_packet *request)
 {
 	struct fc_msg m = { .type = FC_MSG_HAND, .serial = request->head.serial };
-	const int fd = FC_FD_HAND;
-	int r = take(request->head.arg[0]), sent = 0;
+	int r = judge(s->exports, request->fd[0]), sent = 0;
 
-	if (r == 0 && (r = judge(s->exports)) == 0)
-		sent = fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, 1, MSG_DONTWAIT);
-	fc_call(SYS_dup3, FC_FD_NULL, FC_FD_HAND, O_CLOEXEC);
+	if (r == 0)
+		sent = fc_control_send(FC_FD_CLIENT, &m, NULL, request->fd, 1, MSG_DONTWAIT);
+	fc_call(SYS_close, request->fd[0]);
 	if (sent == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
 	if (r < 0 || sent < 0)
 		fc_shadow_answer(s, request, r < 0 ? r : -ENFILE, NULL, -1);
+}
+
+static bool running;
+
+static void *hand_over(void *arg)
+{
+	struct fc_packet p;
+	struct fc_shadow *s = arg;
+
+	if (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) == 0)
+		while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0)
+			answer(s, &p);
+	fc_store(&running, false);
+	return NULL;
+}
+
+/* ---- in the control thread ---- */
+
+int fc_hand_begin(void)
+{
+	int pair[2], r;
+
+	running = false;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	r = dup3(pair[0], FC_FD_HAND, O_CLOEXEC) < 0 || dup3(pair[1], FC_FD_HANDED, O_CLOEXEC) < 0 ? -errno : 0;
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+static int start(struct fc_shadow *s)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	fc_store(&running, true);
+	r = pthread_create(&thread, &attr, hand_over, s);
+	pthread_attr_destroy(&attr);
+	if (r)
+		fc_store(&running, false);
+	return -r;
+}
+
+void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request)
+{
+	struct fc_msg m = request->head;
+	const int fd = (int)request->head.arg[0];
+	int r = -EBADF;
+
+	if (request->head.arg[0] >= FC_DOMAIN_FD_FIRST && request->head.arg[0] < FC_DOMAIN_FD_MAX)
+		r = fc_load(&running) ? 0 : start(s);
+	if (r == 0)
+		r = fc_control_send(FC_FD_HAND, &m, NULL, &fd, 1, MSG_DONTWAIT);
+	if (r < 0)
+		fc_shadow_answer(s, request, r == -EBADF ? r : -ENFILE, NULL, -1);
 }

@@ -117,7 +117,7 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 		_exit(1);
 	wake_parent(parent);
 	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
-	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0)
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0 || (!s->foreign && fc_hand_begin() < 0))
 		_exit(1);
 	return 0;
 }

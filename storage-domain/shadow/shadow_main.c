@@ -424,6 +424,8 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	if (r == 0)
 		r = arrange_fds(exports, transport->fds | (clerk ? 1u << FC_FD_CLERK : 0), link);
 	fc_table_begin(&s);
+	if (r == 0 && !s.foreign)
+		r = fc_hand_begin();
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {

@@ -55,6 +55,9 @@ bool fc_hand_allowed(const struct fc_exports *exports, const char *path);
 /* The same for what a link in FC_FD_PROC leads to. */
 bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link);
 
+/* A shadow that has no workers (any more) can hand over. 0 or -errno. */
+int fc_hand_begin(void);
+
 /* HAND: give the client what one of its descriptors refers to, and answer. */
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
 /* ---- other.c ---- */

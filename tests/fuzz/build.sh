@@ -24,7 +24,7 @@ fuzz_link_control=()
 fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
 	storage-domain/licence.c storage-domain/log.c
 	storage-domain/supervisor/other.c storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/counters.c storage-domain/roster.c storage-domain/supervisor/session.c
-	storage-domain/supervisor/stat.c storage-domain/supervisor/stranger.c storage-domain/supervisor/supervisor.c"
+	storage-domain/supervisor/stat.c storage-domain/supervisor/stranger.c storage-domain/supervisor/supervisor.c storage-domain/table.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
 

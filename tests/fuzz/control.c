@@ -55,7 +55,13 @@ static unsigned options, greeted, answers, expected;
 static bool forked;         /* the child's slot is its own, and what it holds */
 static bool workers, apart; /* in a thread with a descriptor table of its own */
 static bool own_directory;  /* and a current directory */
-static bool may_go;         /* what is FC_FD_HAND now has been looked at, and is what a client may have */
+/* The thread that hands over, made and waiting; the message that it gets, with a file; whether that has been looked at, and may go. */
+static struct {
+	void *(*run)(void *);
+	void *arg;
+	struct message message;
+	bool may_go;
+} hander;
 static struct message client, link_;
 static int fake[FAKES], fakes, next_fake;
 static uint64_t vacant; /* of the numbers below FC_DOMAIN_FD_FIRST */
@@ -413,6 +419,11 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (unlucky())
 		return EAGAIN;
 	*thread = pthread_self();
+	if (client.head.type == FC_MSG_HAND) { /* it waits for what is sent to it */
+		hander.run = run;
+		hander.arg = arg;
+		return 0;
+	}
 	run(arg);
 	apart = own_directory = false;
 	return 0;
@@ -483,10 +494,12 @@ static unsigned owed(unsigned type)
 
 static long receive(int sock, struct msghdr *to, int flags)
 {
-	struct message *m = sock == FC_FD_CLIENT ? &client : &link_;
+	struct message *m = sock == FC_FD_CLIENT ? &client : sock == FC_FD_HANDED ? &hander.message : &link_;
 	long r;
 
-	if (sock != FC_FD_CLIENT && sock != FC_FD_LINK && !fake_has(sock))
+	if (sock == FC_FD_HANDED && !apart)
+		fuzz_fail("a file is taken in the workers' table, where its locks go when it is closed");
+	if (sock != FC_FD_CLIENT && sock != FC_FD_LINK && sock != FC_FD_HANDED && !fake_has(sock))
 		fuzz_fail("receives from %d", sock);
 	if (!m->pending && flags & MSG_DONTWAIT)
 		return -EAGAIN;
@@ -510,7 +523,7 @@ static long deliver_answer(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		if (fd[i] == FC_FD_HAND ? !may_go : !fake_has(fd[i]))
+		if (!fake_has(fd[i]) || (head.type == FC_MSG_HAND && !hander.may_go))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
 	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER &&
 	    head.type != FC_MSG_ATTACH) {
@@ -527,17 +540,31 @@ static long look_at_handed(int fd, struct stat *st)
 	static const mode_t types[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFDIR, S_IFCHR, S_IFBLK, S_IFLNK, 0 };
 	const mode_t type = types[fuzz_back(1) & 7];
 
-	if (fd != FC_FD_HAND)
+	if (!apart || !fake_has(fd))
 		fuzz_fail("looks at %d", fd);
 	*st = (struct stat){ .st_mode = type };
-	may_go = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
+	hander.may_go = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
 	return 0;
 }
 
-static long hand_dup(int from, int to, int flags)
+/* A file of the client's goes to the thread that hands over, which is the next to run. */
+static long send_to_hander(const struct msghdr *from)
 {
-	may_go = false;
-	return fuzz_dup3(from, to, flags) < 0 ? -errno : to;
+	int fd[FC_MSG_FDS], fds;
+
+	message_sent(from, &hander.message.head, fd, &fds);
+	if (fds != 1 || fd[0] < FC_DOMAIN_FD_FIRST || !hander.run)
+		fuzz_fail("%d files are to be handed over, the first %d", fds, fd[0]);
+	if (unlucky())
+		return -EBADF;
+	hander.message.size = sizeof hander.message.head;
+	hander.message.fd_count = 1;
+	hander.message.pending = true;
+	hander.may_go = false;
+	hander.run(hander.arg);
+	hander.run = NULL;
+	apart = false;
+	return sizeof hander.message.head;
 }
 
 /* A call on what the client has passed, as the client: where no worker sees it. */
@@ -570,9 +597,7 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_recvmsg:
 		return receive(a, (void *)b, c);
 	case SYS_sendmsg:
-		return deliver_answer(a, (void *)b);
-	case SYS_dup3:
-		return hand_dup(a, b, c);
+		return a == FC_FD_HAND ? send_to_hander((void *)b) : deliver_answer(a, (void *)b);
 	case SYS_fstat:
 		return look_at_handed(a, (void *)b);
 	case SYS_bind:
@@ -632,7 +657,7 @@ int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
 	given_strike();
 	if (shadow)
 		touch_memory();
-	uint64_t due = shadow && shadow->area ? sizeof *shadow->area + FC_DATA_MIN : 0;
+	uint64_t due = shadow && shadow->area ? sizeof *shadow->area + FC_DATA_MIN + shadow->bytes_kept : 0;
 
 	if (shadow && shadow->slot->held[FC_BYTES] != due && !forked)
 		fuzz_fail("%lu bytes are paid for, not %lu", shadow->slot->held[FC_BYTES], due);
@@ -701,7 +726,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	greeted = answers = expected = fakes = 0;
 	next_fake = CONNECTION;
 	vacant = 0;
-	workers = apart = forked = client.pending = link_.pending = false;
+	workers = apart = forked = client.pending = link_.pending = hander.message.pending = false;
+	hander.run = NULL;
 	roster.used = SLOT + 1;
 	for (int i = 0; i < FC_GOODS; i++)
 		roster.capacity.of[i] = 4 << 20;
