@@ -52,6 +52,15 @@ static bool is_unix_socket(long sock)
 	return fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
+/* Others refuse or ignore where a message is to go, before any name is looked at. */
+static bool looks_names_up(long sock)
+{
+	int type = 0, size = sizeof type;
+
+	return is_unix_socket(sock) && fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+	       type == SOCK_DGRAM;
+}
+
 static long make_address(struct sockaddr_un *un, const char *path)
 {
 	size_t n = strlen(path);
@@ -120,7 +129,7 @@ long shim_do_sendto(long nr, long a[6])
 	struct sockaddr_un un;
 	long b[6] = { a[0], a[1], a[2], a[3], (long)&un }, r;
 
-	if (likely(!take_path(a[4], a[5], path)) || !is_unix_socket(a[0]))
+	if (likely(!take_path(a[4], a[5], path)) || !looks_names_up(a[0]))
 		return shim_native(nr, a);
 	int fd = reach(path, &un, &b[5]);
 	if (fd < 0)
@@ -206,13 +215,13 @@ static int take_control(struct message *o, char *copy)
 	return 0;
 }
 
-static int take_name(struct message *o)
+static int take_name(struct message *o, long sock)
 {
 	char path[PATH_ROOM];
 	long length;
 
 	o->reached = -1;
-	if (!take_path((long)o->m.msg_name, o->m.msg_namelen, path))
+	if (!take_path((long)o->m.msg_name, o->m.msg_namelen, path) || !looks_names_up(sock))
 		return 0;
 	o->reached = reach(path, &o->un, &length);
 	o->m.msg_name = &o->un;
@@ -230,7 +239,7 @@ static bool concerns_us(const struct msghdr *m)
 
 static long send_message(const long a[6], struct message *o, struct shim_frame *f)
 {
-	long r = take_name(o);
+	long r = take_name(o, a[0]);
 	long b[6] = { a[0], (long)&o->m, a[2] };
 
 	if (r == 0 && o->m.msg_controllen)

@@ -35,7 +35,8 @@
 #include "libc-shim/text.h"
 
 #define ARGS_MAX (1u << 17) /* pointers in one argument or environment list */
-#define SCRIPT_DEPTH 4
+#define SCRIPT_DEPTH 5      /* scripts in a chain, and what of one is looked at: the kernel's numbers */
+#define SCRIPT_HEAD 256
 #ifndef AT_EXECVE_CHECK
 #define AT_EXECVE_CHECK 0x10000 /* Linux 6.14 */
 #endif
@@ -58,7 +59,7 @@ struct exec_memory {
 	char audit[FC_PATH_MAX]; /* our audit object, "" = none */
 	char dir_var[FC_PATH_MAX + 16];
 	char program_var[FC_PATH_MAX + 48];
-	char line[SCRIPT_DEPTH][512]; /* the first of each script in a chain */
+	char line[SCRIPT_DEPTH + 1][SCRIPT_HEAD]; /* of each script in a chain, and of the program at its end */
 	unsigned lines;
 	const char *pointers[];
 };
@@ -363,18 +364,53 @@ static int obtain(long fd, size_t size)
 	return handed == -EOPNOTSUPP ? fetch(fd, size) : handed;
 }
 
-static char *cut(char *s)
+static bool is_space(char c)
 {
-	while (*s && *s != ' ' && *s != '\t')
+	return c == ' ' || c == '\t';
+}
+
+static char *skip(char *s, const char *end)
+{
+	while (s < end && is_space(*s))
 		s++;
 	return s;
 }
 
-static char *skip(char *s)
+static char *cut(char *s, const char *end)
 {
-	while (*s == ' ' || *s == '\t')
+	while (s < end && *s && !is_space(*s))
 		s++;
 	return s;
+}
+
+/*
+ * The interpreter of a script, as binfmt_script reads it, of which a carriage return is part; and its argument, or null. `line` is all of the head, with
+ * zeros behind the file's end. Null: the line names none, or is so long that its name is cut off.
+ */
+static char *read_line(char *line, char **argument)
+{
+	char *last = line + SCRIPT_HEAD - 1, *end = line + 2;
+
+	*argument = NULL;
+	while (end < last && *end && *end != '\n')
+		end++;
+	if (*end != '\n') {
+		end = skip(line + 2, last + 1);
+		if (end > last || cut(end, last + 1) > last)
+			return NULL;
+		end = last;
+	}
+	while (is_space(end[-1]))
+		end--;
+	char *name = skip(line + 2, end), *p = cut(name, end);
+	if (name >= end)
+		return NULL;
+	*end = 0;
+	if (p < end && is_space(*p)) {
+		*argument = skip(p, end);
+		*p = 0;
+	}
+	return name;
 }
 
 /* Whether somebody has the script open for writing, which its interpreter would not be refused for. Older kernels cannot be asked. */
@@ -404,24 +440,16 @@ static const char *name_of_script(const struct image *im, const struct exec_memo
 /* A remote script: run its interpreter with the script's path, as the kernel would. */
 static int use_interpreter(struct image *im, struct exec_memory *m)
 {
-	char *name = skip(m->line[m->lines] + 2), *end = name, *argument;
+	char *argument, *name = read_line(m->line[m->lines], &argument);
 
-	while (*end && *end != '\n')
-		end++;
-	while (end > name && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
-		end--;
-	*end = 0;
-	argument = cut(name);
-	if (*argument) {
-		*argument++ = 0;
-		argument = skip(argument);
-	}
-	if (!*name)
+	if (!name)
 		return -ENOEXEC;
+	if (!*name)
+		return -EACCES; /* the working directory, to the kernel */
 	const char *script = name_of_script(im, m);
 	if (!script)
 		return -ENOENT;
-	int extra = *argument ? 2 : 1;
+	int extra = argument ? 2 : 1;
 	for (long i = im->nargs; i > 0; i--)
 		m->argv[i + extra] = m->argv[i];
 	m->argv[0] = name;
@@ -445,13 +473,12 @@ static int look_remote(struct image *im, struct exec_memory *m)
 	if (fd < 0)
 		return r;
 	char *line = m->line[m->lines];
-	long a[6] = { fd, (long)line, sizeof m->line[0] - 1, 0 };
+	long a[6] = { fd, (long)line, sizeof m->line[0], 0 };
 	long n = r < 0 ? r : shim_dispatch(SYS_pread64, a);
 	if (n == -EBADF) /* O_PATH: nobody may look */
 		n = 0;
 	if (n >= 0) {
-		line[n] = 0;
-		if (n > 2 && line[0] == '#' && line[1] == '!') {
+		if (n >= 2 && line[0] == '#' && line[1] == '!') {
 			r = is_busy(fd) ? -ETXTBSY : use_interpreter(im, m);
 		} else {
 			r = im->fd = obtain(fd, size);
@@ -482,12 +509,12 @@ static int resolve(struct image *im, struct exec_memory *m)
 	if (!is_remote(im))
 		return look_local(im, m);
 	name_program(m, im);
-	for (m->lines = 0; m->lines < SCRIPT_DEPTH; m->lines++) {
+	for (m->lines = 0; m->lines <= SCRIPT_DEPTH; m->lines++) {
 		int r = look_remote(im, m);
 
 		if (r < 0 || im->fd >= 0)
 			return r;
-		if (!is_remote(im))
+		if (m->lines < SCRIPT_DEPTH && !is_remote(im))
 			return look_local(im, m);
 	}
 	return -ELOOP;

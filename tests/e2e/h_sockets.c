@@ -28,6 +28,21 @@ static int connect_to(int sock, const char *path)
 	return connect(sock, (struct sockaddr *)&un, address(&un, path));
 }
 
+/* As sendto and sendmsg, which must agree. */
+static long send_to(int sock, const char *path)
+{
+	struct sockaddr_un un;
+	struct iovec iov = { "x", 1 };
+	socklen_t length = address(&un, path);
+	struct msghdr m = { .msg_name = &un, .msg_namelen = length, .msg_iov = &iov, .msg_iovlen = 1 };
+	long r = sendmsg(sock, &m, 0);
+	int error = errno;
+
+	EQUAL(sendto(sock, "x", 1, 0, (struct sockaddr *)&un, length), r);
+	EQUAL(errno, error);
+	return r;
+}
+
 static int stream(void)
 {
 	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -71,6 +86,8 @@ static void streams(void)
 	EQUAL(write(caller, "hello", 5), 5);
 	EQUAL(read(accepted, text, 8), 5);
 	FAILS(connect_to(caller, in_dir("sock")), EISCONN);
+	FAILS(send_to(caller, in_dir("none")), EISCONN);
+	FAILS(send_to(listener, in_dir("none")), EOPNOTSUPP);
 	FAILS(open(in_dir("sock"), O_RDWR), ENXIO);
 	EQUAL(chmod(in_dir("sock"), 0600), 0);
 	EQUAL(rename(in_dir("sock"), in_dir("moved")), 0);
