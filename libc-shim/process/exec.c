@@ -250,16 +250,13 @@ static void look_for_libraries(struct image *im, struct exec_memory *m, int fd, 
 }
 
 /* Can the shim get into this local program? If not: say so, or refuse under FARCALL_STRICT. */
-static int look_local(struct image *im, struct exec_memory *m)
+static int look_into(struct image *im, struct exec_memory *m, long fd)
 {
 	const char *why = NULL;
 	struct stat st;
-	long fd = open_local(im);
+	int kind = fc_elf_kind((int)fd);
 
 	im->hooked = true;
-	if (fd < 0)
-		return 0; /* missing, or executable but not readable: the kernel will say */
-	int kind = fc_elf_kind((int)fd);
 	im->relinked = kind == FC_ELF_RELINKED;
 	im->linker = kind == FC_ELF_STATIC && fc_libraries_is_linker((int)fd);
 	if (kind == FC_ELF_STATIC && !im->linker)
@@ -272,12 +269,24 @@ static int look_local(struct image *im, struct exec_memory *m)
 		why = " is setuid or setgid: it runs locally, without the remote files";
 	else
 		look_for_libraries(im, m, (int)fd, false);
-	shim_done_with(shim_process(), (int)fd);
 	if (!why)
 		return 0;
 	im->hooked = false;
 	shim_say(im->path, why, shim.strict ? " (refused: FARCALL_STRICT)" : NULL);
 	return shim.strict ? -EACCES : 0;
+}
+
+static int look_local(struct image *im, struct exec_memory *m)
+{
+	long fd = open_local(im);
+	int r = 0;
+
+	im->hooked = true;
+	if (fd < 0) /* missing, or executable but not readable: the kernel will say */
+		return 0;
+	r = look_into(im, m, fd);
+	shim_done_with(shim_process(), (int)fd);
+	return r;
 }
 
 /* The program, to be read from its start; O_PATH if it may be executed only. A descriptor is opened once more, for it may be O_PATH; if
@@ -355,13 +364,21 @@ static int fetch(long fd, size_t size)
 }
 
 /* What to execute: the file itself, or where it is not handed over, a copy. */
-static int obtain(long fd, size_t size)
+static int take_file(long fd)
 {
 	struct shim_process *p = shim_process();
 	uint64_t w = shim_fd_get(p, fd);
-	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 
-	return handed == -EOPNOTSUPP ? fetch(fd, size) : handed;
+	if (!w) /* the path has led out of the export */
+		return (int)shim_make_fd(p, SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0, 0);
+	return shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+}
+
+static int obtain(long fd, size_t size)
+{
+	int file = take_file(fd);
+
+	return file == -EOPNOTSUPP ? fetch(fd, size) : file;
 }
 
 static bool is_space(char c)
@@ -416,14 +433,12 @@ static char *read_line(char *line, char **argument)
 /* Whether somebody has the script open for writing, which its interpreter would not be refused for. Older kernels cannot be asked. */
 static bool is_busy(long fd)
 {
-	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, fd);
-	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	int file = take_file(fd);
 
-	if (handed < 0)
+	if (file < 0)
 		return false;
-	long r = fc_call(SYS_execveat, handed, "", NULL, NULL, AT_EMPTY_PATH | AT_EXECVE_CHECK);
-	shim_done_with(p, handed);
+	long r = fc_call(SYS_execveat, file, "", NULL, NULL, AT_EMPTY_PATH | AT_EXECVE_CHECK);
+	shim_done_with(shim_process(), file);
 	return r == -ETXTBSY;
 }
 
@@ -464,6 +479,16 @@ static int use_interpreter(struct image *im, struct exec_memory *m)
 	return 0;
 }
 
+static void look_into_remote(struct image *im, struct exec_memory *m)
+{
+	int kind = fc_elf_kind(im->fd);
+
+	im->relinked = kind == FC_ELF_RELINKED;
+	im->hooked = kind == FC_ELF_DYNAMIC || im->relinked || kind == -EBADF;
+	if (kind == FC_ELF_DYNAMIC)
+		look_for_libraries(im, m, im->fd, true);
+}
+
 static int look_remote(struct image *im, struct exec_memory *m)
 {
 	long fd = remote_open(im);
@@ -482,11 +507,10 @@ static int look_remote(struct image *im, struct exec_memory *m)
 			r = is_busy(fd) ? -ETXTBSY : use_interpreter(im, m);
 		} else {
 			r = im->fd = obtain(fd, size);
-			int kind = r < 0 ? r : fc_elf_kind(r);
-			im->relinked = kind == FC_ELF_RELINKED;
-			im->hooked = kind == FC_ELF_DYNAMIC || im->relinked || kind == -EBADF;
-			if (kind == FC_ELF_DYNAMIC)
-				look_for_libraries(im, m, r, true);
+			if (r >= 0 && fc_fd_is_remote((int)fd))
+				look_into_remote(im, m);
+			else if (r >= 0)
+				r = look_into(im, m, r);
 		}
 	} else {
 		r = (int)n;

@@ -419,7 +419,7 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (unlucky())
 		return EAGAIN;
 	*thread = pthread_self();
-	if (client.head.type == FC_MSG_HAND) { /* it waits for what is sent to it */
+	if (client.head.type == FC_MSG_HAND && !client.pending) { /* it waits for what is sent to it */
 		hander.run = run;
 		hander.arg = arg;
 		return 0;
