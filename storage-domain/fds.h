@@ -15,7 +15,7 @@
 #define FC_FD_PROC 5     /* processes in /proc, read-only: clients' for the supervisor, a shadow's own for a shadow */
 #define FC_FD_READY 6    /* supervisor: whom to tell when it listens */
 #define FC_FD_HAND 6     /* shadow: the way to who hands files over (hand.c), and: */
-#define FC_FD_HANDED 13
+#define FC_FD_HANDED 13  /* that */
 #define FC_FD_NULL 7     /* the placeholder: good for nothing (O_PATH) */
 #define FC_FD_PROC_OWN 8 /* supervisor only: what becomes FC_FD_PROC in its shadows */
 #define FC_FD_GNTTAB 9   /* Xen: this process' own /dev/xen/gntdev, libxengnttab's */
