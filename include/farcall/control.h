@@ -64,7 +64,7 @@ enum fc_msg_type {
 			     client whose own limit of file sizes (RLIMIT_FSIZE, hard) lets it make none for AREAS, GROW or a
 			     program. -EFBIG: the domain cannot either; -EAGAIN: not now. Not on Xen. Since ABI 2.1. */
 	FC_MSG_HAND, /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
-			     socket. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
+			     socket; and a second one, without it, when the domain has it no more often than before. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
 			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
 	FC_MSG_BIND, /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
 			     its umask. Answer: status. Not on Xen. Since ABI 2.2. */

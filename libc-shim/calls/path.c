@@ -745,6 +745,12 @@ static bool is_lent(const struct shim_process *p)
 	return p->cwd_domain >= 0 && p->session[p->cwd_domain].lent;
 }
 
+/* Is the directory not that of the whole process and of it alone? */
+static bool has_odd_directory(struct shim_process *p)
+{
+	return fc_load(&p->parted) || (p->kin[0].pid && shim_kin_fix_cwd(p));
+}
+
 long shim_do_chdir(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -752,7 +758,7 @@ long shim_do_chdir(long nr, long a[6])
 
 	if (unlikely(is_lent(p)) && fc_path_is_remote(AT_FDCWD, (const char *)a[0]))
 		return enter_again(AT_FDCWD, (const char *)a[0]);
-	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) &&
+	if (unlikely(has_odd_directory(p)) &&
 	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
 		return SHIM_NOT_SHARED;
 	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
@@ -770,7 +776,7 @@ long shim_do_fchdir(long nr, long a[6])
 	uint64_t w = shim_fd_get(p, a[0]);
 	long r;
 
-	if (unlikely(p->kin[0].pid) && shim_kin_fix_cwd(p) && (p->cwd_domain >= 0 || w))
+	if (unlikely(has_odd_directory(p)) && (p->cwd_domain >= 0 || w))
 		return SHIM_NOT_SHARED;
 	if (!w) {
 		r = shim_native(nr, a);

@@ -160,6 +160,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	settle(p);
 	p = &shim.process;
 	p->beyond.word = 0;
+	p->parted = false;
 	shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
 	shim_sandbox_forked();

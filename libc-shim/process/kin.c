@@ -498,6 +498,22 @@ void fc_clone_done(long r)
 		in_new(k);
 }
 
+/*
+ * A thread that parts from the others. One that has its own directory from then on can change it here, but for remote ones, of which there is
+ * one for all; descriptors of its own there cannot be.
+ */
+long shim_do_unshare(long nr, long a[6])
+{
+	const bool single = !(a[0] & (CLONE_FS | CLONE_FILES | CLONE_NEWNS)) || fc_call(SYS_unshare, CLONE_THREAD) == 0;
+
+	if (!single && (a[0] & CLONE_FILES))
+		return SHIM_NOT_SHARED;
+	long r = shim_native(nr, a);
+	if (r == 0 && !single)
+		fc_store(&shim_process()->parted, true);
+	return r;
+}
+
 /* Where it can be made in place: on the caller's own stack, with memory of the child's own. */
 long shim_do_fork(long nr, long a[6])
 {

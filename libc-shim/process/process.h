@@ -51,6 +51,7 @@ struct shim_process {
 	int spare[SHIM_SPARES];  /* of the hidden ones those that keep a number for later, -1 = none */
 	struct shim_lock beyond; /* to give them up */
 	int pid;                 /* whose sessions they are */
+	bool parted;             /* its threads do not have one current directory (unshare) */
 	bool shared;             /* with a process that has not our memory: kin.h */
 	struct {
 		int pid;    /* 0 = none */

@@ -358,18 +358,41 @@ static int memory(struct shim_session *s, size_t size)
 	return ask_for_one(s, FC_MSG_MEMORY, size);
 }
 
+/* The second part of an answer. 0 or -errno. */
+static int ask_on(struct shim_session *s, unsigned type)
+{
+	int r = fc_control_recv_by(receive, s->sock, &s->packet, 0);
+
+	if (r == -EAGAIN || r == -ENOMEM) { /* whenever it comes it is passed over */
+		s->owed++;
+		return 0;
+	}
+	if (r == 0)
+		drop(&s->packet);
+	if (r == 0 && s->packet.head.type == type && s->packet.head.serial == s->serial)
+		return 0;
+	shim_session_fail(s, r < 0 ? "it has ended the session" : "it sent an answer that cannot be");
+	return -EIO;
+}
+
 /* A domain hands over what is a file's content, a FIFO's, or a way to a socket: nothing else is taken. */
 static int hand(struct shim_session *s, int descriptor)
 {
-	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor);
+	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
 	struct stat st;
 
-	if (fd < 0 ||
-	    (fc_call(SYS_fstat, fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))))
+	if (fd < 0)
 		return fd;
-	shim_done_with(shim_process(), fd);
-	shim_session_fail(s, "it handed over what is no file");
-	return -EIO;
+	if (fc_call(SYS_fstat, fd, &st) < 0 ||
+	    (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))) {
+		shim_session_fail(s, "it handed over what is no file");
+		r = -EIO;
+	}
+	if (r >= 0)
+		r = ask_on(s, FC_MSG_HAND);
+	if (r < 0)
+		shim_done_with(shim_process(), fd);
+	return r < 0 ? r : fd;
 }
 
 static int bind_socket(struct shim_session *s, int sock, const char *path)

@@ -94,8 +94,8 @@ static void answer(struct fc_shadow *s, const struct fc_packet *request)
 	fc_call(SYS_close, request->fd[0]);
 	if (sent == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
-	if (r < 0 || sent < 0)
-		fc_shadow_answer(s, request, r < 0 ? r : -ENFILE, NULL, -1);
+	/* or what ends with the last descriptor, as a lock, might be there still when the client has closed all that it knows of */
+	fc_shadow_answer(s, request, r < 0 ? r : sent < 0 ? -ENFILE : 0, NULL, -1);
 }
 
 static bool running;

@@ -112,7 +112,12 @@ static int handed(const struct session *s, int64_t number)
 
 	CHECK_IS(peer_ask(s->sock, FC_MSG_HAND, number, 0, &p), 0);
 	CHECK_IS(p.nfds, 1);
-	return p.fd[0];
+	const int fd = p.fd[0];
+	CHECK_IS(fc_control_recv(s->sock, &p, 0), 0); /* it has let go of it */
+	CHECK_IS(p.head.type, FC_MSG_HAND);
+	CHECK_IS(p.head.status, 0);
+	CHECK_IS(p.nfds, 0);
+	return fd;
 }
 
 static void hands(void)
@@ -180,6 +185,7 @@ static void hands_race(void)
 			CHECK(p.nfds == 1 && !fstat(p.fd[0], &st) && S_ISREG(st.st_mode));
 			files++;
 			close(p.fd[0]);
+			CHECK_IS(fc_control_recv(s.sock, &p, 0), 0);
 		}
 	}
 	kill(pid, SIGKILL);

@@ -529,7 +529,9 @@ static long deliver_answer(int sock, const struct msghdr *from)
 	    head.type != FC_MSG_ATTACH) {
 		if (given_left())
 			fuzz_fail("answers with %u of the client's descriptors open", given_left());
-		answers++;
+		if (head.type == FC_MSG_HAND && head.status == 0 && !fds && fakes)
+			fuzz_fail("says that it has let go of a file, and has it");
+		answers += head.type != FC_MSG_HAND || !fds;
 	}
 	return unlucky() ? -(fuzz_back(1) & 1 ? EAGAIN : EPIPE) : (long)sizeof head;
 }

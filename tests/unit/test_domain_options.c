@@ -61,8 +61,7 @@ Test(domain_options, bad)
 		{ "--xen", "--mode", "0600", "-v", "d:/x" },
 		{ "--xen" },
 		{ "--socket", "s", "-v", "d:/x", "--spin", "sometimes" },
-		{ "--socket", "s", "-v", "d:/x", "-v", "d:/x/y" },
-		{ "--socket", "s", "-v", "d:/x/y", "-v", "d:/x/" },
+		{ "--socket", "s", "-v", "d:/x", "-v", "e:/x/" },
 		{ "--socket", "s", "-v", "d:/x", "--mode" },
 		{ "--socket", "s", "-v", "d:/x", "--mode=888" },
 		{ "--socket", "s", "-v", "d:/x", "--mode=-1" },
@@ -78,6 +77,7 @@ Test(domain_options, bad)
 		cr_assert(wrong[0] && !strchr(wrong, '\n'), "%zu: %s", i, wrong);
 	}
 	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/xy", "-v", "d:/x"), 0, "%s", wrong);
+	cr_assert_eq(PARSE("--socket", "s", "-v", "d:/x/y", "-v", "d:/x/"), 0, "%s", wrong);
 }
 
 #define STATUS(uid, gid, eff, amb) \
