@@ -758,8 +758,7 @@ long shim_do_chdir(long nr, long a[6])
 
 	if (unlikely(is_lent(p)) && fc_path_is_remote(AT_FDCWD, (const char *)a[0]))
 		return enter_again(AT_FDCWD, (const char *)a[0]);
-	if (unlikely(has_odd_directory(p)) &&
-	    (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
+	if (unlikely(has_odd_directory(p)) && (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
 		return SHIM_NOT_SHARED;
 	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
 

@@ -61,6 +61,7 @@ struct exec_memory {
 	char program_var[FC_PATH_MAX + 48];
 	char line[SCRIPT_DEPTH + 1][SCRIPT_HEAD]; /* of each script in a chain, and of the program at its end */
 	unsigned lines;
+	char loaded_path[SHIM_FD_PATH]; /* of the image's `loaded` */
 	const char *pointers[];
 };
 
@@ -75,6 +76,7 @@ struct image {
 	bool linker;    /* glibc's, to load a program that is among its arguments */
 	bool libraries; /* some of what it needs may lie on an export */
 	int fd;         /* a remote program's file or a copy of it, or -1 */
+	int loaded;     /* what the dynamic linker is to load, if that is remote, or -1 */
 };
 
 static long count_pointers(const char *const *list)
@@ -527,11 +529,50 @@ static bool is_remote(const struct image *im)
 	return fc_path_is_remote(im->dirfd, im->path);
 }
 
+/*
+ * The dynamic linker is run with a program among its arguments (ld.so(8), ldd(1)) that is remote: it would open it before the shim is there. A
+ * program is run itself instead, which comes to the same; what is none, or is only to be verified, it gets as a descriptor. Returns whether
+ * it is another program now.
+ */
+static bool take_from_linker(struct image *im, struct exec_memory *m)
+{
+	const long i = im->nargs > 2 && user_starts_with(m->argv[1], "--verify") ? 2 : 1;
+	struct image program = { .dirfd = AT_FDCWD, .path = im->nargs > i ? m->argv[i] : NULL, .fd = -1 };
+	struct stat st = { 0 };
+
+	if (!program.path || user_starts_with(program.path, "-") || !fc_path_is_remote(AT_FDCWD, program.path))
+		return false;
+	long fd = remote_open(&program);
+	int file = fd < 0 ? -1 : take_file(fd);
+	if (fd >= 0)
+		shim_dispatch(SYS_close, (long[6]){ fd });
+	if (file < 0)
+		return false; /* it will find out why */
+	if (i == 1 && fc_elf_kind(file) == FC_ELF_DYNAMIC && !fc_call(SYS_fstat, file, &st) && st.st_mode & 0111) {
+		shim_done_with(shim_process(), file);
+		m->argv++;
+		im->nargs--;
+		im->path = program.path;
+		im->dirfd = AT_FDCWD;
+		im->flags = 0;
+		return true;
+	}
+	fc_call(SYS_fcntl, file, F_SETFD, 0);
+	im->loaded = file;
+	m->argv[i] = shim_fd_path(m->loaded_path, file);
+	return false;
+}
+
 /* Find out what to run: a local program (path), or a remote one (fd). */
 static int resolve(struct image *im, struct exec_memory *m)
 {
-	if (!is_remote(im))
-		return look_local(im, m);
+	if (!is_remote(im)) {
+		int r = look_local(im, m);
+
+		if (r < 0 || !im->linker || !take_from_linker(im, m))
+			return r;
+		im->linker = im->libraries = false;
+	}
 	name_program(m, im);
 	for (m->lines = 0; m->lines <= SCRIPT_DEPTH; m->lines++) {
 		int r = look_remote(im, m);
@@ -597,6 +638,8 @@ static long run(struct image *im, struct exec_memory *m, const char *const *envp
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);
 	if (im->fd >= 0)
 		shim_done_with(p, im->fd);
+	if (im->loaded >= 0)
+		shim_done_with(p, im->loaded);
 	return r;
 }
 
@@ -608,7 +651,8 @@ long shim_do_execve(long nr, long a[6])
 	struct image im = { .dirfd = at ? (int)a[0] : AT_FDCWD,
 			    .path = (const char *)(at ? a[1] : a[0]),
 			    .flags = at ? (int)a[4] : 0,
-			    .fd = -1 };
+			    .fd = -1,
+			    .loaded = -1 };
 	long nenv = count_pointers(envp);
 	char byte;
 

@@ -324,7 +324,7 @@ static void command_line(void)
 	const char *none[] = { suite_daemon, "--socket", "/tmp/farcall-test-none", "-v", missing, NULL };
 	const char *taken[] = { suite_daemon, "--socket", suite_domain.socket, "-v", volume, NULL };
 	const char *twice[] = { suite_daemon, "--socket", "/tmp/farcall-test-none", "-v", "/tmp:/a", "-v",
-				 "/tmp:/a/",   NULL };
+				"/tmp:/a/",   NULL };
 	const char *plain[] = { suite_daemon, "--socket", "/dev/null", "-v", volume, NULL };
 
 	snprintf(volume, sizeof volume, "%s:/data", suite_domain.export);
