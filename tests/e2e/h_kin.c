@@ -4,6 +4,7 @@
  * descriptors and the current directory, while both live and after one has ended, executed a program or been killed.
  */
 #include "e2e.h"
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -388,6 +389,49 @@ static void refused(void)
 
 /* ---- the first one ends first ---- */
 
+/* A thread that parts from the others: what cannot be its own is refused, and nothing changes for them. */
+static void *parting(void *arg)
+{
+	char path[PATH_MAX];
+
+	(void)arg;
+	EQUAL(unshare(CLONE_FS), 0);
+	if (e2e_remote) {
+		FAILS(unshare(CLONE_FILES), EOPNOTSUPP);
+		FAILS(chdir(in_dir("sub")), EOPNOTSUPP);
+		FAILS(chdir("/"), EOPNOTSUPP); /* the directory that it has is remote */
+	} else {
+		EQUAL(chdir(in_dir("sub")), 0);
+	}
+	CHECK(getcwd(path, sizeof path));
+	return NULL;
+}
+
+static void parted(void)
+{
+	pthread_t thread;
+	char before[PATH_MAX], after[PATH_MAX];
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) { /* for what parts stays so */
+		CHECK(!chdir(e2e_dir) && getcwd(before, sizeof before));
+		pthread_create(&thread, NULL, parting, NULL);
+		pthread_join(thread, NULL);
+		CHECK(getcwd(after, sizeof after) && !strcmp(before, after));
+		pid = fork();
+		if (!pid) { /* it is alone */
+			EQUAL(chdir(in_dir("sub")), 0);
+			_exit(e2e_failures != 0);
+		}
+		EQUAL(waitpid(pid, &status, 0), pid);
+		EQUAL(status, 0);
+		_exit(e2e_failures != 0);
+	}
+	EQUAL(waitpid(pid, &status, 0), pid);
+	EQUAL(status, 0);
+}
+
 static int after_the_parent(void *pid)
 {
 	for (int i = 0; i < 500 && getppid() == *(pid_t *)pid; i++)
@@ -437,6 +481,7 @@ int main(int argc, char **argv)
 	combinations();
 	many();
 	refused();
+	parted();
 	outlived(CLONE_VM);
 	outlived(0);
 	return e2e_status();
