@@ -148,7 +148,7 @@ request 's/fc_cas\(&q->area->entry\[i\]\.state, FC_QUEUED, FC_FREE\);/;/' 'recla
 request 's/if \(!is_over\(q, i\)/if (0/' 'take: does not ask whether the domain has let go'
 request 's/fc_cas\(&slot->owner, had, owner\)/(fc_store(\&slot->owner, owner), 1)/' 'take: two take over the same slot'
 request 's/return fc_cas\(&slot->owner, 0u, owner\);/fc_store(\&slot->owner, owner); return true;/' 'take: two take the same free slot'
-request 's/close_opened\(q, i, owner, result\);/set_over(q, i); fc_store(\&slot->owner, 0u);/' 'reclaim: what was opened stays open'
+request 's/close_opened\(q, i, owner, result & ~\(int64_t\)FC_OPENED_PIPE\);/set_over(q, i); fc_store(\&slot->owner, 0u);/' 'reclaim: what was opened stays open'
 request 's/\(!look_for_dead \|\| had == owner \|\| shim_owner_alive\(had\)\)/1/' 'reclaim: the dead keep what they had'
 request 's/fc_cas\(&q->slot\[i\]\.owner, owner, SHIM_NOBODY\)/fc_cas(\&q->slot[i].owner, owner, 0u)/' \
 	'forget: free at once, whatever the domain does with it'
