@@ -117,4 +117,19 @@ none_left()
 wait_for 3 none_left || wrong "after SIGKILL the domain or the command lives on"
 "$FARCALL" run -v "$d:/data" true
 [[ ! -e $(cat "$d/runtime") ]] || wrong "what a killed run left was not removed"
+
+# root of a user namespace with one user in it, as in a container without root
+ordinary=()
+if ((EUID == 0)); then
+	ordinary=(setpriv --reuid 1000 --regid 1000 --clear-groups)
+	chmod 711 "$TESTDIR"
+	mkdir "$TESTDIR/u"
+	chown 1000:1000 "$TESTDIR/u"
+fi
+home=$([[ -d $TESTDIR/u ]] && echo "$TESTDIR/u" || echo "$d")
+alone=(env HOME="$home" XDG_RUNTIME_DIR="$home" "${ordinary[@]}" unshare -r)
+if "${alone[@]}" true 2>/dev/null; then
+	check "in a user namespace with one user" \
+		test "$("${alone[@]}" "$FARCALL" run -v "$home:/data" sh -c 'echo there >/data/f && cat /data/f')" = there
+fi
 finish
