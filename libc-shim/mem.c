@@ -43,3 +43,11 @@ bool shim_starts_with(const char *s, const char *prefix)
 			return false;
 	return true;
 }
+
+char *shim_append(char *to, const char *end, const char *s)
+{
+	while (*s && to < end - 1)
+		*to++ = *s++;
+	*to = 0;
+	return to;
+}

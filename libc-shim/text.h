@@ -13,6 +13,8 @@ void *memset(void *to, int c, size_t n);
 size_t strlen(const char *s);
 int shim_strcmp(const char *a, const char *b);
 bool shim_starts_with(const char *s, const char *prefix);
+/* Append s as far as there is room before `end`, with a NUL. Returns where that is. */
+char *shim_append(char *to, const char *end, const char *s);
 
 /* One line on stderr: "farcall: " parts... */
 void shim_say(const char *a, const char *b, const char *c);
