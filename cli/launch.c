@@ -261,8 +261,10 @@ static void prepare_environment(const struct fc_launch *launch, const struct fc_
 	char number[16];
 
 	if (!program->relinked) { /* or there is nothing to load; what it starts gets it from the shim */
-		if (audit && needs_remote_libraries(launch, program))
+		if (audit && needs_remote_libraries(launch, program)) {
 			prepend_object("LD_AUDIT", audit);
+			prepend_object("GLIBC_TUNABLES", FC_CONFIG_TUNABLES);
+		}
 		prepend_object("LD_PRELOAD", shim);
 	}
 	setenv("FARCALL_DIR", run.runtime.path, 1);

@@ -30,6 +30,8 @@
 #include "common/export_spec.h"
 #include "farcall/abi.h"
 
+/* What LD_AUDIT takes with it: all libraries' static thread-local storage comes out of the linker's surplus then, and there is little. */
+#define FC_CONFIG_TUNABLES "glibc.rtld.optional_static_tls=65536"
 #define FC_CONFIG_DOMAINS 8
 #define FC_CONFIG_MOUNTS 16
 #define FC_CONFIG_FILE "config"

@@ -285,21 +285,29 @@ static void give_up(int error, char **envp)
 		fc_call(SYS_exit_group, 125);
 }
 
-/* What execve has put in front of the application's list of audit objects, if any, is not for it to see. */
-static void restore_audit(char **envp)
+/* What execve has put in front of a list of the application's, if anything, is not for it to see. */
+static void restore_list(char **envp, const char *name, const char *ours)
 {
-	const char *list = variable(envp, "LD_AUDIT");
-	char ours[FC_PATH_MAX];
-	size_t n;
+	const char *list = variable(envp, name);
+	size_t n = strlen(ours);
 
-	if (!list || !shim_audit_path(ours, sizeof ours, shim.config.preload) || !shim_starts_with(list, ours))
+	if (!list || !shim_starts_with(list, ours))
 		return;
-	n = strlen(ours);
 	if (!list[n])
-		remove_variable(envp, "LD_AUDIT");
+		remove_variable(envp, name);
 	else if (list[n] == ':')
 		for (char *to = (char *)list, *from = to + n + 1; (*to++ = *from++);)
 			;
+}
+
+static void restore_lists(char **envp)
+{
+	char audit[FC_PATH_MAX];
+
+	if (!shim_audit_path(audit, sizeof audit, shim.config.preload))
+		return;
+	restore_list(envp, "LD_AUDIT", audit);
+	restore_list(envp, "GLIBC_TUNABLES", FC_CONFIG_TUNABLES);
 }
 
 static void begin(const char *dir, char **envp)
@@ -320,7 +328,7 @@ static void begin(const char *dir, char **envp)
 		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");
 	}
-	restore_audit(envp);
+	restore_lists(envp);
 }
 
 void fc_start_early(char **envp, uintptr_t base, void (*settle)(void))

@@ -84,7 +84,7 @@ static const char *descriptor_variable(char *to, size_t size, const char *name, 
 static void make_environment(struct shim_exec *m, const char *const *user, long n, int state_fd,
 			     const struct shim_image *im)
 {
-	const char **out = m->envp, *old_preload = NULL, *old_audit = NULL;
+	const char **out = m->envp, *old_preload = NULL, *old_audit = NULL, *old_tunables = NULL;
 	char *p;
 
 	for (long i = 0; i < n; i++) {
@@ -96,6 +96,8 @@ static void make_environment(struct shim_exec *m, const char *const *user, long 
 			old_preload = s;
 		else if (*m->audit && shim_user_starts_with(s, "LD_AUDIT="))
 			old_audit = s;
+		else if (*m->audit && shim_user_starts_with(s, "GLIBC_TUNABLES="))
+			old_tunables = s;
 		else if (!shim_user_starts_with(s, "FARCALL_DIR=") && !shim_user_starts_with(s, "FARCALL_EXEC=") &&
 			 !shim_user_starts_with(s, SHIM_PROGRAM_VARIABLE) &&
 			 !shim_user_starts_with(s, "FARCALL_TRACE="))
@@ -106,6 +108,8 @@ static void make_environment(struct shim_exec *m, const char *const *user, long 
 		*out++ = m->preload_var;
 	if (*m->audit && make_list(m->audit_var, "LD_AUDIT=", m->audit, im->libraries, old_audit))
 		*out++ = m->audit_var;
+	if (*m->audit && make_list(m->tunables_var, "GLIBC_TUNABLES=", FC_CONFIG_TUNABLES, im->libraries, old_tunables))
+		*out++ = m->tunables_var;
 	p = shim_append(m->dir_var, m->dir_var + sizeof m->dir_var, "FARCALL_DIR=");
 	shim_append(p, m->dir_var + sizeof m->dir_var, shim.config.dir);
 	*out++ = m->dir_var;

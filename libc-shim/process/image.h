@@ -23,6 +23,7 @@ struct shim_exec {
 	char trace_var[40];
 	char preload_var[2 * FC_PATH_MAX];
 	char audit_var[2 * FC_PATH_MAX];
+	char tunables_var[2 * FC_PATH_MAX];
 	const char *const *given; /* the environment, ngiven strings */
 	long ngiven;
 	char audit[FC_PATH_MAX]; /* our audit object, "" = none */

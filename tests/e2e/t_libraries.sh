@@ -52,6 +52,9 @@ LD_PRELOAD=$PWD/d/libp.so${LD_PRELOAD:+:$LD_PRELOAD} /bin/echo x; LD_PRELOAD="./
 echo "audit"; LD_AUDIT=$l/a.so "$l/path"; LD_AUDIT=$l/a.so "$l/run"; LD_AUDIT=$l/a.so /bin/sh -c 'echo "$LD_AUDIT"'
 echo "linker"; /lib64/ld-linux-x86-64.so.2 "$l/run"; ldd "$l/run" 2>/dev/null | grep -c "libf.so => $PWD/libf.so"; LD_TRACE_LOADED_OBJECTS=1 ./origin | grep -c "libf.so => $PWD/libf.so"
 ldd ./origin 2>/dev/null | grep -c "libf.so => $PWD"; /lib64/ld-linux-x86-64.so.2 "$PWD/origin" f.c; (ldd ./libf.so | grep -c libc.so; ldd ./f.c 2>&1 | grep -c dynamic; /lib64/ld-linux-x86-64.so.2 ./none; echo "rc $?") 2>/dev/null
+printf '__thread char big[20000] __attribute__((tls_model("initial-exec"))); int t(void) { return big[19999] + 7; }' >t.c
+printf '#include <stdio.h>\n#include <stdlib.h>\nint t(void); int main(void) { char *s = getenv("GLIBC_TUNABLES"); printf("%%d %%s\\n", t(), s ? s : "none"); }' >tm.c
+gcc -shared -fPIC -o libt.so t.c && gcc -o "$l/big" tm.c -L. -lt -Wl,-rpath,"$PWD"; "$l/big"; GLIBC_TUNABLES=glibc.malloc.check=1 "$l/big"
 rm libf.so; "$l/path" 2>&1 | sed 's/.*path: //'; echo "rc ${PIPESTATUS[0]}"
 END
 mkdir "$TESTDIR/native"
