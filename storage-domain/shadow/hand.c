@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/atomic.h"
@@ -105,9 +106,10 @@ static void *hand_over(void *arg)
 	struct fc_packet p;
 	struct fc_shadow *s = arg;
 
-	if (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) == 0)
-		while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0)
-			answer(s, &p);
+	while (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL); /* until there is memory for a table */
+	while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0)
+		answer(s, &p);
 	fc_store(&running, false);
 	return NULL;
 }
