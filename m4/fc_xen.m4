@@ -12,11 +12,16 @@ AS_IF([test "$with_xen" != no], [
 			[AC_MSG_ERROR([--with-xen: a library is missing: apt-get install libxen-dev])])])
 ])
 AS_IF([test "$have_xen" = yes], [XEN_CFLAGS="$XEN_CFLAGS -DHAVE_XEN"])
+# The domain watches xenstore: the static library makes its thread for that with a stack that is too small (xs_watch gives EINVAL), for only
+# the shared one asks the C library how large it must be. The command does not watch.
 AS_IF([test "$have_xen" = yes], [
-	XENSTORE_LIBS=`$PKG_CONFIG --libs xenstore`
+	fc_xenstore=`$PKG_CONFIG --libs xenstore`
+	XENSTORE_LIBS=$fc_xenstore
+	XEN_LIBS=`$PKG_CONFIG --libs xengnttab xenevtchn`
 	AS_IF([$PKG_CONFIG --exists xentoolcore xentoollog], [
 		FC_STATIC([XENSTORE_LIBS], [xs_open], [`$PKG_CONFIG --libs xentoolcore`])
-		FC_STATIC([XEN_LIBS], [xengnttab_open], [`$PKG_CONFIG --libs xentoolcore xentoollog`])])])
+		FC_STATIC([XEN_LIBS], [xengnttab_open], [`$PKG_CONFIG --libs xentoolcore xentoollog`])])
+	XEN_LIBS="$XEN_LIBS $fc_xenstore"])
 AC_SUBST([XENSTORE_LIBS])
 AM_CONDITIONAL([HAVE_XEN], [test "$have_xen" = yes])
 ])
