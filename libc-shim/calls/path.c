@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * path.c - every call that names files: find out where its paths lead, run it there, and go on where the answer is
- * that a path leaves the domain again. Nothing here depends on which call it is but chdir's family at the end.
+ * that a path leaves the domain again. Nothing here depends on which call it is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,9 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
-#include <utime.h>
 
 #include "common/rawcall.h"
 #include "farcall/wire.h"
@@ -22,11 +20,9 @@
 #include "libc-shim/calls/path_call.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
-#include "libc-shim/calls/root.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
-#include "libc-shim/process/kin.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
@@ -418,83 +414,6 @@ static int64_t leaves(struct shim_path_call *pc, int k, struct shim_frame *f)
 	return r;
 }
 
-/* Does the directory of path k exist? Its own errors come before the pair's. */
-static long probe_parent(const struct shim_path_call *pc, int k, uint64_t *device)
-{
-	char *directory = shim_path_parent(pc, k);
-	struct stat st;
-
-	if (!pc->path[k][0])
-		return -ENOENT;
-	long a[6] = { pc->dirfd[k], (long)(*directory ? directory : "."), (long)&st, 0 };
-	long r = shim_dispatch(SYS_newfstatat, a);
-	if (r < 0)
-		return r;
-	*device = st.st_dev;
-	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
-}
-
-static long probe(const struct shim_path_call *pc, int k)
-{
-	struct stat st;
-	long flags = (pc->follow[k] ? 0 : AT_SYMLINK_NOFOLLOW) | (pc->path[k][0] ? 0 : AT_EMPTY_PATH);
-	long a[6] = { pc->dirfd[k], (long)pc->path[k], (long)&st, flags };
-
-	return shim_dispatch(SYS_newfstatat, a);
-}
-
-/* Is it the root of an export by name, which is in a directory here? */
-static bool is_mount(const struct shim_path_call *pc, int k)
-{
-	const char *last = shim_path_last(pc->path[k]);
-
-	if (last[0] == '.' && (!last[1] || last[1] == '/')) /* it itself, not its name */
-		return false;
-	for (unsigned i = 0; i < shim.config.nmounts; i++) {
-		const char *behind = shim_path_behind(pc->path[k], shim.config.mount[i].prefix);
-
-		if (behind && !*behind)
-			return true;
-	}
-	return false;
-}
-
-/* A mount is not renamed, nor does anything take its place: busy, if its name and the other are in one file system. */
-static long refuse_rename(const struct shim_path_call *pc)
-{
-	uint64_t device[2] = { 0, 0 };
-	const bool from = is_mount(pc, 0), to = is_mount(pc, 1);
-	long r = probe_parent(pc, 0, &device[0]);
-
-	if (r == 0)
-		r = probe_parent(pc, 1, &device[1]);
-	if (r == 0 && to)
-		r = probe(pc, 0);
-	if (r < 0)
-		return r;
-	return (from || to) && device[0] == device[1] ? -EBUSY : -EXDEV;
-}
-
-/* One path here, one there: what the kernel says about two file systems, in its order. */
-static long refuse_mixed(const struct shim_path_call *pc)
-{
-	uint32_t flags = pc->row->nr == SYS_renameat2 ? (uint32_t)pc->a[4] : 0;
-	uint64_t device;
-	long r;
-
-	if ((flags & ~7u) || ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
-		return -EINVAL;
-	if (pc->row->nr == SYS_linkat) {
-		if (pc->a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-			return -EINVAL;
-		r = pc->path[0][0] || (pc->a[4] & AT_EMPTY_PATH) ? probe(pc, 0) : -ENOENT;
-		if (r == 0 && (r = probe_parent(pc, 1, &device)) == 0)
-			r = probe(pc, 1) == 0 ? -EEXIST : 0;
-		return r < 0 ? r : -EXDEV;
-	}
-	return refuse_rename(pc);
-}
-
 /*
  * What openat2 has been told not to do and the way to this domain has done already: go through a magic link (/proc/self/fd/N/...), or, from
  * a directory of this machine, into a mount.
@@ -568,7 +487,7 @@ static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr,
 			if (r == 0)
 				r = leaves(pc, k = 1, f);
 			if (r == 0)
-				return refuse_mixed(pc);
+				return shim_path_refuse_pair(pc);
 			*domain = pc->route[k].domain;
 		} else {
 			*domain = pc->route[0].domain;
@@ -582,28 +501,42 @@ static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr,
 	return -ELOOP;
 }
 
-long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
+/* Take the call apart, for finish to end it. As take_paths, and -EDEADLK. */
+static long begin(struct shim_path_call *pc, const struct fc_row *row, const long a[6], bool alone)
 {
 	struct shim_frame *f = shim_frame_begin();
-	struct shim_path_call pc = { .row = row, .p = shim_process(), .frame = f, .ran_in = -1 };
-	int ran_in = -1;
-	long r;
 
+	*pc = (struct shim_path_call){ .row = row, .p = shim_process(), .frame = f, .alone = alone, .ran_in = -1 };
 	if (!f)
 		return -EDEADLK;
 	for (int i = 0; i < 6; i++)
-		pc.a[i] = a[i];
-	pc.scratch = shim_scratch(f);
-	r = take_paths(&pc);
+		pc->a[i] = a[i];
+	pc->scratch = shim_scratch(f);
+	return take_paths(pc);
+}
+
+static long finish(const struct shim_path_call *pc, long r)
+{
+	if (pc->frame) {
+		shim_path_give_back(pc->frame);
+		shim_frame_end(pc->frame);
+	}
+	return r;
+}
+
+long shim_path_run(const struct fc_row *row, const long a[6], long native_nr, const long native_a[6], int *domain)
+{
+	struct shim_path_call pc;
+	int ran_in = -1;
+	long r = begin(&pc, row, a, false);
+
 	if (r == 0)
-		r = run(&pc, f, native_nr, native_a, &ran_in);
+		r = run(&pc, pc.frame, native_nr, native_a, &ran_in);
 	else if (r > 0)
 		r = shim_native(native_nr, native_a);
-	shim_path_give_back(f);
-	shim_frame_end(f);
 	if (domain)
 		*domain = ran_in;
-	return r;
+	return finish(&pc, r);
 }
 
 /* Where it ends up, once it is in a domain and does not leave it again, or is here for good. */
@@ -629,27 +562,18 @@ static long settle(struct shim_path_call *pc, struct shim_frame *f)
 
 long shim_path_settle(unsigned nr, const long a[6], char *path, size_t size, int *domain)
 {
-	struct shim_frame *f = shim_frame_begin();
-	struct shim_path_call pc = { .row = fc_row_by_nr(nr), .p = shim_process(), .frame = f, .alone = true };
-	long r;
+	struct shim_path_call pc;
+	long r = begin(&pc, fc_row_by_nr(nr), a, true);
 
-	if (!f)
-		return -EDEADLK;
-	for (int i = 0; i < 6; i++)
-		pc.a[i] = a[i];
-	pc.scratch = shim_scratch(f);
-	r = take_paths(&pc);
 	if (r >= 0)
-		r = r ? -EFAULT : settle(&pc, f);
+		r = r ? -EFAULT : settle(&pc, pc.frame);
 	if (r == 0 && strlen(pc.path[0]) >= size)
 		r = -ENAMETOOLONG;
 	if (r == 0) {
 		memcpy(path, pc.path[0], strlen(pc.path[0]) + 1);
 		*domain = pc.route[0].domain;
 	}
-	shim_path_give_back(f);
-	shim_frame_end(f);
-	return r;
+	return finish(&pc, r);
 }
 
 long shim_do_path(long nr, long a[6])
@@ -671,143 +595,4 @@ long shim_do_fstatat(long nr, long a[6])
 	if (a[3] != AT_EMPTY_PATH || (int)a[0] == AT_FDCWD || fc_copy_from_user(&first, (const void *)a[1], 1) || first)
 		return shim_do_path(nr, a);
 	return shim_fd_get(shim_process(), a[0]) ? shim_do_fd(SYS_fstat, b) : shim_native(nr, a);
-}
-
-/* utime, utimes, futimesat: utimensat with older ways to write a time */
-long shim_do_times(long nr, long a[6])
-{
-	struct fc_timespec2 ts;
-	long path = nr == SYS_futimesat ? a[1] : a[0], times = nr == SYS_futimesat ? a[2] : a[1];
-	long c[6] = { nr == SYS_futimesat ? a[0] : AT_FDCWD, path, 0, 0 };
-
-	if (nr == SYS_utime && times) {
-		struct utimbuf t;
-
-		if (fc_copy_from_user(&t, (void *)times, sizeof t))
-			return -EFAULT;
-		ts.at[0] = (struct timespec){ t.actime, 0 };
-		ts.at[1] = (struct timespec){ t.modtime, 0 };
-	} else if (times) {
-		struct timeval t[2];
-
-		if (fc_copy_from_user(t, (void *)times, sizeof t))
-			return -EFAULT;
-		for (int i = 0; i < 2; i++) {
-			if (t[i].tv_usec < 0 || t[i].tv_usec >= 1000000)
-				return -EINVAL;
-			ts.at[i] = (struct timespec){ t[i].tv_sec, t[i].tv_usec * 1000 };
-		}
-	}
-	if (times)
-		c[2] = (long)&ts;
-	return shim_path_run(fc_row_by_nr(SYS_utimensat), c, nr, a, NULL);
-}
-
-/* The kernel's own idea of the directory, while the real one is remote: where relative paths of un-hooked code fail. */
-static void enter_placeholder(struct shim_process *p, int domain)
-{
-	if (p->cwd_domain < 0)
-		fc_call(SYS_fchdir, p->placeholder);
-	p->cwd_domain = domain;
-}
-
-static void leave_to_local(void)
-{
-	if (shim_process()->cwd_domain >= 0) {
-		struct shim_process *p = shim_process_own();
-
-		if (p) {
-			p->cwd_domain = -1;
-			shim_file_enter(p, 0);
-		}
-	}
-}
-
-/* The directory in the domain is another process' too (guest.c): it can be entered only if it is the one we are in. 0 or -errno. */
-static long enter_again(int dirfd, const char *path)
-{
-	struct stat here, there;
-	long h[6] = { AT_FDCWD, (long)".", (long)&here, 0 }, t[6] = { dirfd, (long)path, (long)&there, 0 };
-	long x[6] = { dirfd, (long)path, X_OK };
-	long r = shim_dispatch(SYS_newfstatat, t);
-
-	if (r == 0 && !S_ISDIR(there.st_mode))
-		return -ENOTDIR;
-	if (r == 0)
-		r = shim_dispatch(SYS_faccessat, x);
-	if (r == 0)
-		r = shim_dispatch(SYS_newfstatat, h);
-	return r < 0 ? r : here.st_dev == there.st_dev && here.st_ino == there.st_ino ? 0 : -EPERM;
-}
-
-static bool is_lent(const struct shim_process *p)
-{
-	return p->cwd_domain >= 0 && p->session[p->cwd_domain].lent;
-}
-
-/* Is the directory not that of the whole process and of it alone? */
-static bool has_odd_directory(struct shim_process *p)
-{
-	return fc_load(&p->parted) || (p->kin[0].pid && shim_kin_fix_cwd(p));
-}
-
-long shim_do_chdir(long nr, long a[6])
-{
-	struct shim_process *p = shim_process();
-	int domain;
-
-	if (unlikely(is_lent(p)) && fc_path_is_remote(AT_FDCWD, (const char *)a[0]))
-		return enter_again(AT_FDCWD, (const char *)a[0]);
-	if (unlikely(has_odd_directory(p)) && (p->cwd_domain >= 0 || fc_path_is_remote(AT_FDCWD, (const char *)a[0])))
-		return SHIM_NOT_SHARED;
-	long r = shim_path_run(fc_row_by_nr((unsigned)nr), a, nr, a, &domain);
-
-	if (r == 0 && domain >= 0)
-		enter_placeholder(shim_process_own(), domain);
-	else if (r == 0)
-		leave_to_local();
-	return r;
-}
-
-long shim_do_fchdir(long nr, long a[6])
-{
-	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, a[0]);
-	long r;
-
-	if (unlikely(has_odd_directory(p)) && (p->cwd_domain >= 0 || w))
-		return SHIM_NOT_SHARED;
-	if (!w) {
-		r = shim_native(nr, a);
-		if (r == 0)
-			leave_to_local();
-		return r;
-	}
-	if (!(p = shim_process_own()))
-		return -ENOMEM;
-	r = shim_do_fd(nr, a);
-	if (r == 0) {
-		enter_placeholder(p, (int)shim_fd_domain(w));
-		shim_file_enter(p, shim_file_hold(p, &p->fd[(uint32_t)a[0]], w));
-	}
-	return r;
-}
-
-long shim_do_getcwd(long nr, long a[6])
-{
-	struct shim_process *p = shim_process();
-
-	if (p->cwd_domain < 0)
-		return shim_native(nr, a);
-	if (!(p = shim_process_own()))
-		return -ENOMEM;
-	int domain = p->cwd_domain;
-	if (fc_load(&p->elsewhere))
-		return shim_root_unreachable_cwd(p, (char *)a[0], (unsigned long)a[1]);
-	long r = shim_simple(p, (unsigned)domain, SYS_getcwd, a[0], a[1], 0);
-	char end = 1;
-	if (r < 0 || (r > 0 && !fc_copy_from_user(&end, (const char *)a[0] + r - 1, 1) && !end &&
-		      shim_path_is_of(p, domain, (const char *)a[0], r - 1)))
-		return r;
-	return shim_result(&p->session[domain], SHIM_IMPOSSIBLE);
 }

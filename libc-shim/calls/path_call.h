@@ -39,6 +39,11 @@ bool shim_path_is_named(const struct shim_path_call *pc, int k);
 /* The directory of path k, in scratch memory; "" if the path is a name alone. */
 char *shim_path_parent(const struct shim_path_call *pc, int k);
 
+/* ---- path_pair.c ---- */
+
+/* The error of a call with one path here and one there. */
+long shim_path_refuse_pair(const struct shim_path_call *pc);
+
 /* ---- path_link.c ---- */
 
 /* Follow links of the local file system in path k, which is local by its text. 1: it is remote; 0: it is not, or the call has been
