@@ -148,7 +148,7 @@ static int start(struct fc_shadow *s)
 
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request)
 {
-	struct fc_msg m = request->head;
+	struct fc_msg m = { .type = FC_MSG_HAND, .serial = request->head.serial }; /* nothing else of what the client wrote */
 	const int fd = (int)request->head.arg[0];
 	int r = -EBADF;
 

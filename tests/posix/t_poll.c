@@ -61,8 +61,8 @@ int main(int argc, char **argv)
 	say("%d %d %d %d %d %d", FD_ISSET(file, &r), FD_ISSET(file, &w), FD_ISSET(file, &x), FD_ISSET(dir, &r),
 	    FD_ISSET(fifo, &r), FD_ISSET(fifo, &w));
 	FD_ZERO(&r);
-	FD_SET(98, &r);
-	SAY(select(99, &r, NULL, NULL, &(struct timeval){ 0, 0 }));
+	FD_SET(60, &r); /* below 64: higher ones are looked at only if the table has ever been larger */
+	SAY(select(61, &r, NULL, NULL, &(struct timeval){ 0, 0 }));
 
 	part("epoll");
 	e = epoll_create1(EPOLL_CLOEXEC);
