@@ -27,6 +27,8 @@
 #define fc_pause() __builtin_ia32_pause()
 #endif
 
+/* No later load before an earlier one; no instruction on x86. */
+#define fc_load_fence() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 /* Between this thread and its own signal handlers. */
 #define fc_signal_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 

@@ -17,6 +17,7 @@
  *   2.2  files are handed over, and calls made on what a client hands over (control.h, HAND, BIND, WATCH); FC_REQ_HANDS, FC_OPENED_PIPE. A client asks no older domain.
  *        FC_REQ_NUMBERED: what the application calls a descriptor that a request makes; what other processes have open (control.h, OTHER).
  *   2.3  `mute`; GROW without seals (control.h). An older domain would never look, and seals.
+ *   2.4  delegations: `lease`; control.h, LEASE and RETURN.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -36,7 +37,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 3
+#define FC_ABI_MINOR 4
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -62,6 +63,7 @@
 #define FC_DOMAIN_FD_FIRST 32 /* domain descriptors below belong to the shadow process itself */
 #define FC_DOMAIN_FD_MAX (1 << 20)
 #define FC_EXPORTS_MAX 16
+#define FC_LEASES 480 /* files that one session may hold delegations of */
 
 /* ---- Requests ---- */
 
@@ -175,7 +177,9 @@ struct fc_area_header {
 	uint8_t mapped; /* on Xen: 1 once the domain has the area mapped; its kernel clears it when the mapping goes, whoever
 			      has died of what */
 	uint8_t pad3[59];
-	uint64_t pad4[(FC_PAGE_SIZE - 256) / 8];
+	/* from line 4 on: domain. A file is delegated to the client as long as the word that LEASE (control.h) has named holds the value that it
+	 * came with, which no other delegation has; whatever the client concludes from the file, it concludes before it looks at the word once more */
+	uint64_t lease[(FC_PAGE_SIZE - 256) / 8];
 };
 
 struct fc_request_area {
@@ -220,6 +224,7 @@ FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, bell) == 64);
 FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, credit) == 128);
 FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, poisoned) == 192);
 FC_ASSERT_LAYOUT(sizeof(struct fc_area_header) == FC_PAGE_SIZE);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_area_header, lease) == 256);
 FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, head) == 64);
 FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, threshold) == 128);
 FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_queue, slot) == 256);

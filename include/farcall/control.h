@@ -75,6 +75,14 @@ enum fc_msg_type {
 			  descriptor of the caller's, O_PATH, of that file; arg1, arg2 = position and flags of the other's.
 			  -ENOENT: there is none, or it is no client of this domain; -EACCES: not the caller's to look at: it
 			  has other ids, or may not be traced. Not on Xen. Since ABI 2.2. */
+	FC_MSG_LEASE, /* arg0 = a domain descriptor. A delegation of what it is open as: until the domain takes it back, nobody but this
+			 session changes the length of that file. Answer: 1 fd = that file, to be mapped for reading; arg0 = which
+			 word of the request area (FC_LEASES) says that it holds, arg1 = the value as long as it does; arg2 = bytes
+			 that are certain to be there. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
+			 gives it back before anything shares the open file with another process, and before it changes its
+			 length. Not on Xen. Since ABI 2.4. */
+	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since
+			  ABI 2.4. */
 	FC_MSG_TYPES
 };
 

@@ -27,6 +27,7 @@
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/data.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -436,6 +437,25 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 	return (long)r;
 }
 
+/* What a request has read counts for a delegation, from which later ones are read: at explicit offsets, without a word to the domain. */
+static long read_at(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	struct shim_file *f = shim_file_of(p, w);
+	long r = f && fc_load(&f->lease.word) ? shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos) : -1;
+
+	if (r >= 0 && likely(shim_fd_get(p, fd) == w)) { /* else the record may be another file's by now */
+		if (unlikely(shim.trace_fd >= 0))
+			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
+		return r;
+	}
+	r = transfer(fd, t, row, a);
+	if (r > 0 && f)
+		shim_lease_count(p, (int)fd, w, f, r);
+	return r;
+}
+
 static long plain(long nr, long a[6], bool write)
 {
 	bool at = nr == SYS_pread64 || nr == SYS_pwrite64;
@@ -450,6 +470,8 @@ static long plain(long nr, long a[6], bool write)
 		long r = transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 		return r < 0 ? r : -EFAULT; /* access_ok comes before the check for a negative length */
 	}
+	if (at && !write)
+		return read_at(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
 
@@ -507,6 +529,8 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 	}
 	if (t.pos < -1)
 		return -EINVAL;
+	if (t.pos >= 0 && !write && !t.flags)
+		return read_at(a[0], &t, row, a);
 	return transfer(a[0], &t, row, a);
 }
 

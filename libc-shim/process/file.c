@@ -13,7 +13,7 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-#define RECORD_ORDER 5
+#define RECORD_ORDER 6
 _Static_assert(sizeof(struct shim_file) == 1 << RECORD_ORDER, "a power of two");
 /* sizes of names: 64, 256, 1024, FC_PATH_MAX */
 static const uint8_t name_order[SHIM_NAMES] = { 6, 8, 10, 12 };
@@ -106,6 +106,8 @@ const char *shim_file_path(const struct shim_process *p, const struct shim_file 
 /* The last one has gone. */
 static void forget(struct shim_process *p, struct shim_file *f, uint32_t n)
 {
+	if (unlikely(f->lease.word))
+		shim_lease_end(p, f);
 	if (f->name)
 		shim_pool_give(&p->files.names[f->name_size], f->name);
 	shim_pool_give(&p->files.records, n);
@@ -126,6 +128,7 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->forks = is->forks;
 	f->owner = is->owner;
 	f->name = 0;
+	f->lease = (struct shim_lease){ 0 };
 	if (path && path[0] == '/')
 		name(p, f, NULL, path);
 	else if (path && from && shim_file_path(p, from))

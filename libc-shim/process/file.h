@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "libc-shim/pool.h"
+#include "libc-shim/session/lease.h"
 
 struct shim_process;
 
@@ -31,6 +32,7 @@ struct shim_file {
 	uint16_t name_size;  /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
 	uint32_t owner;      /* F_SETOWN's, as calls/owner.c has it; 0 = nobody */
+	struct shim_lease lease;
 };
 
 struct shim_files {

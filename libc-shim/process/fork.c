@@ -66,6 +66,7 @@ static int fork_shadow(struct shim_process *p, unsigned domain, bool nested, str
 		return 0;
 	/* twice: what is opened in between is shared, and what was open before is so already */
 	shim_files_forked(&p->files);
+	shim_leases_end(p, domain);
 	r = shim_transport(s)->fork(s, o);
 	shim_files_forked(&p->files);
 	return r == -EAGAIN || r == -ENOMEM ? r : 0;

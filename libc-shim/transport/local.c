@@ -164,7 +164,7 @@ static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, 
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
-	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY && type != FC_MSG_HAND)
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY && type != FC_MSG_HAND && type != FC_MSG_LEASE)
 		drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
 	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
@@ -395,6 +395,28 @@ static int hand(struct shim_session *s, int descriptor)
 	return r < 0 ? r : fd;
 }
 
+static int lease(struct shim_session *s, int descriptor, struct shim_grant *g)
+{
+	int fd = ask_for_one(s, FC_MSG_LEASE, (uint64_t)descriptor);
+	const uint64_t *arg = s->packet.head.arg;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	*g = (struct shim_grant){ .word = arg[1], .bytes = arg[2] };
+	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED && g->bytes &&
+	    g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	shim_session_fail(s, "it delegated what is no file");
+	shim_done_with(shim_process(), fd);
+	return -EIO;
+}
+
+static void give_back(struct shim_session *s, uint64_t word)
+{
+	ask(s, FC_MSG_RETURN, shim_lease_index(word), word, NULL, 0);
+}
+
 static int bind_socket(struct shim_session *s, int sock, const char *path)
 {
 	return ask_about(s, (struct fc_msg){ .type = FC_MSG_BIND, .size = (uint16_t)strlen(path) }, path, &sock, 1);
@@ -616,6 +638,8 @@ const struct shim_transport shim_transport_local = {
 	.attach = attach,
 	.memory = memory,
 	.hand = hand,
+	.lease = lease,
+	.give_back = give_back,
 	.bind = bind_socket,
 	.watch = watch,
 	.areas = areas,

@@ -22,6 +22,11 @@ struct shim_offspring {
 	uint32_t room; /* in this very session (guest.c), 0 = none */
 };
 
+/* A delegation (lease.h). */
+struct shim_grant {
+	uint64_t word, bytes;
+};
+
 /* Something that another process has open. */
 struct shim_other {
 	int64_t descriptor; /* the domain's, of this session */
@@ -47,6 +52,11 @@ struct shim_transport {
 	/* The open file behind a domain descriptor, as a descriptor of this process, beyond its limit if need be; or -errno, as FC_MSG_HAND.
 	 * Null: there is no way for one. */
 	int (*hand)(struct shim_session *s, int descriptor);
+
+	/* A delegation of what is open as a domain descriptor: the file, as a descriptor of this process; or -errno, as FC_MSG_LEASE. And the end of
+	 * one. Null: there are none. */
+	int (*lease)(struct shim_session *s, int descriptor, struct shim_grant *g);
+	void (*give_back)(struct shim_session *s, uint64_t word);
 
 	/* bind(2) of a socket of this process at a path (at most as long as an address has room for) in the domain; inotify_add_watch(2) of an
 	 * instance of this process for a domain descriptor, which returns the watch. As the calls; null: there is no way for them. */

@@ -47,6 +47,7 @@ static void clear(struct fc_shadow *s)
 
 static void drop(struct fc_shadow *s)
 {
+	fc_leases_void(s);
 	s->memory->unmap_all(s->area, s->segment, s->data_length);
 	if (s->area)
 		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE + s->bytes_kept);

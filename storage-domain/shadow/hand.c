@@ -72,7 +72,7 @@ bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link)
 
 /* ---- in the thread that hands over ---- */
 
-static int judge(const struct fc_exports *exports, int fd)
+int fc_hand_judge(const struct fc_exports *exports, int fd)
 {
 	struct stat st;
 	char link[32];
@@ -88,7 +88,7 @@ static int judge(const struct fc_exports *exports, int fd)
 static void answer(struct fc_shadow *s, const struct fc_packet *request)
 {
 	struct fc_msg m = { .type = FC_MSG_HAND, .serial = request->head.serial };
-	int r = judge(s->exports, request->fd[0]), sent = 0;
+	int r = fc_hand_judge(s->exports, request->fd[0]), sent = 0;
 
 	if (r == 0)
 		sent = fc_control_send(FC_FD_CLIENT, &m, NULL, request->fd, 1, MSG_DONTWAIT);
@@ -108,8 +108,16 @@ static void *hand_over(void *arg)
 
 	while (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) < 0)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL); /* until there is memory for a table */
-	while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0)
-		answer(s, &p);
+	while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0) {
+		if (p.head.type == FC_MSG_LEASE)
+			fc_lease(s, &p);
+		else if (p.head.type == FC_MSG_RETURN)
+			fc_lease_return(s, &p);
+		else if (p.head.type == FC_MSG_HAND)
+			answer(s, &p);
+		else
+			fc_leases_look(s);
+	}
 	fc_store(&running, false);
 	return NULL;
 }
@@ -121,6 +129,7 @@ int fc_hand_begin(void)
 	int pair[2], r;
 
 	running = false;
+	fc_leases_begin();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	r = dup3(pair[0], FC_FD_HAND, O_CLOEXEC) < 0 || dup3(pair[1], FC_FD_HANDED, O_CLOEXEC) < 0 ? -errno : 0;
@@ -148,14 +157,23 @@ static int start(struct fc_shadow *s)
 
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request)
 {
-	struct fc_msg m = { .type = FC_MSG_HAND, .serial = request->head.serial }; /* nothing else of what the client wrote */
-	const int fd = (int)request->head.arg[0];
+	const uint64_t *arg = request->head.arg;
+	struct fc_msg m = { .type = request->head.type, .serial = request->head.serial, .arg = { arg[0], arg[1] } };
+	const int fd = (int)arg[0];
+	const bool file = m.type != FC_MSG_RETURN;
 	int r = -EBADF;
 
-	if (request->head.arg[0] >= FC_DOMAIN_FD_FIRST && request->head.arg[0] < FC_DOMAIN_FD_MAX)
+	if (!file || (arg[0] >= FC_DOMAIN_FD_FIRST && arg[0] < FC_DOMAIN_FD_MAX))
 		r = fc_load(&running) ? 0 : start(s);
 	if (r == 0)
-		r = fc_control_send(FC_FD_HAND, &m, NULL, &fd, 1, MSG_DONTWAIT);
+		r = fc_control_send(FC_FD_HAND, &m, NULL, &fd, file, MSG_DONTWAIT);
 	if (r < 0)
 		fc_shadow_answer(s, request, r == -EBADF ? r : -ENFILE, NULL, -1);
+}
+
+void fc_hand_tidy(void)
+{
+	struct fc_msg m = { .type = FC_MSG_BYE };
+
+	fc_control_send(FC_FD_HAND, &m, NULL, NULL, 0, MSG_DONTWAIT); /* where that is full, it will look anyway */
 }

@@ -64,6 +64,7 @@ static const int allowed[] = {
 	SYS_rt_sigprocmask,
 	SYS_rt_sigreturn,
 	SYS_restart_syscall,
+	SYS_rt_sigtimedwait,
 	/* control */
 	SYS_sendmsg,
 	SYS_recvmsg,
@@ -86,7 +87,6 @@ static const int allowed[] = {
 	SYS_readv,
 	SYS_rt_sigpending,
 	SYS_rt_sigsuspend,
-	SYS_rt_sigtimedwait,
 	SYS_sched_yield,
 	SYS_sigaltstack,
 	SYS_writev,

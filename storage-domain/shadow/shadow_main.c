@@ -206,6 +206,8 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 		fc_lend(s, p);
 		break;
 	case FC_MSG_HAND:
+	case FC_MSG_LEASE:
+	case FC_MSG_RETURN:
 		if (s->foreign)
 			fc_shadow_poison(s, "it wants a file, and is elsewhere");
 		fc_hand_over(s, p);
@@ -382,13 +384,15 @@ static int arrange_fds(const struct fc_exports *exports, uint32_t keep, int link
 
 static int arrange_signals(void)
 {
-	sigset_t set;
+	sigset_t set, asked;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigemptyset(&asked);
+	sigaddset(&asked, SIGIO); /* lease.c waits for it */
 	/* SIGTERM and the like stay blocked: it is the supervisor that ends its shadows */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
-	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL))
+	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL) || sigprocmask(SIG_BLOCK, &asked, NULL))
 		return -errno;
 	return 0;
 }

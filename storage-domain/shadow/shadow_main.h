@@ -58,8 +58,29 @@ bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link);
 /* A shadow that has no workers (any more) can hand over. 0 or -errno. */
 int fc_hand_begin(void);
 
-/* HAND: give the client what one of its descriptors refers to, and answer. */
+/* HAND, LEASE, RETURN: what the thread that hands over does and answers. */
 void fc_hand_over(struct fc_shadow *s, const struct fc_packet *request);
+
+/* That thread is to have a look at what is delegated. */
+void fc_hand_tidy(void);
+
+/* In that thread: may the client have what is open as `fd`? 0, or what HAND says. */
+int fc_hand_judge(const struct fc_exports *exports, int fd);
+
+/* ---- lease.c ---- */
+
+/* Before there are threads: no file is delegated, and nobody is told of leases that end but who asks. 0 or -errno. */
+void fc_leases_begin(void);
+
+/* In the thread that hands over, whose descriptor table has nothing of the workers': LEASE (takes request->fd[0]), RETURN. */
+void fc_lease(struct fc_shadow *s, struct fc_packet *request);
+void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request);
+
+void fc_leases_look(struct fc_shadow *s); /* end those that somebody waits for, or that do not hold any more */
+
+/* The request area is about to go: no delegation holds any more. Any thread. */
+void fc_leases_void(struct fc_shadow *s);
+
 /* ---- other.c ---- */
 
 /* OTHER, from the client: ask the supervisor; and its answer, with the descriptor: hand it on. */

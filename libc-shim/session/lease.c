@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* lease.c - see lease.h. */
+#define _GNU_SOURCE
+#include "libc-shim/session/lease.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "libc-shim/native.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/transport/transport.h"
+
+#define SINCE_MINOR 4
+#define ASK_AFTER 32           /* reads, which take about as long as a question */
+#define READ_BYTES (32u << 10) /* of one make it count once more */
+#define NOT_FOR 2048           /* reads after a no */
+
+/* ---- reading ---- */
+
+/* Does the domain still say so? */
+static bool holds(const struct shim_session *s, uint64_t word)
+{
+	return word > SHIM_LEASE_ASKED && fc_load_acquire(&s->requests.area->header.lease[shim_lease_index(word)]) == word;
+}
+
+/* Copy to all buffers; false if that meets memory that is not there. */
+static bool scatter(const char *from, const struct iovec *iov, size_t iovcnt, uint64_t n)
+{
+	for (size_t i = 0; i < iovcnt && n; i++) {
+		size_t piece = iov[i].iov_len < n ? iov[i].iov_len : (size_t)n;
+
+		if (fc_copy_to_user(iov[i].iov_base, from, piece))
+			return false;
+		from += piece;
+		n -= piece;
+	}
+	return true;
+}
+
+/* Whoever ends it unmaps the file, perhaps while this copies: then the word is another one, and nothing has been read. */
+int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt, uint64_t total,
+			int64_t pos)
+{
+	const struct shim_session *s = &p->session[f->domain];
+	const uint64_t word = fc_load_acquire(&f->lease.word);
+	const char *base = fc_load(&f->lease.base);
+	const uint64_t bytes = fc_load(&f->lease.bytes), at = (uint64_t)pos;
+
+	if (fc_load(&s->state) != SHIM_SESSION_READY || shim_file_shared(p, f) || !holds(s, word))
+		return -1;
+	if (at >= bytes || total > bytes - at) /* it may have grown */
+		return -1;
+	if (!scatter(base + at, iov, iovcnt, total))
+		return -1; /* the kernel knows whose fault it is */
+	fc_load_fence();
+	return holds(s, word) && fc_load(&f->lease.word) == word ? (int64_t)total : -1;
+}
+
+/* ---- having one ---- */
+
+/* Is it ours to end? Then it is not mapped any more. */
+static uint64_t unmap(struct shim_file *f)
+{
+	uint64_t word = fc_load_acquire(&f->lease.word);
+	const char *base = f->lease.base;
+	const uint64_t bytes = f->lease.bytes;
+
+	if (word <= SHIM_LEASE_ASKED || !fc_cas(&f->lease.word, word, 0ull))
+		return 0;
+	fc_call(SYS_munmap, base, bytes);
+	return word;
+}
+
+static void give_back(struct shim_session *s, uint64_t word)
+{
+	if (word && s->state == SHIM_SESSION_READY && holds(s, word))
+		shim_transport(s)->give_back(s, word);
+}
+
+void shim_lease_end(struct shim_process *p, struct shim_file *f)
+{
+	struct shim_session *s = &p->session[f->domain];
+	struct shim_lock_state saved;
+	uint64_t word = shim_file_shared(p, f) ? 0 : unmap(f); /* in a child it is its parent's */
+
+	if (!word)
+		return;
+	shim_session_lock(s, &saved);
+	give_back(s, word);
+	shim_unlock(&s->lock, &saved);
+}
+
+void shim_leases_end(struct shim_process *p, unsigned domain)
+{
+	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
+		uint64_t w = fc_load(&p->fd[fd]);
+		struct shim_file *f = w && shim_fd_domain(w) == domain ? shim_file_of(p, w) : NULL;
+
+		if (f)
+			give_back(&p->session[domain], unmap(f));
+	}
+}
+
+/* ---- asking ---- */
+
+static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_file *f)
+{
+	const struct shim_session *s = &p->session[f->domain];
+
+	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) && !f->owner &&
+	       !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
+}
+
+/* Map what the domain hands over. 0, or -errno and it has it back. */
+static int map(struct shim_session *s, struct shim_lease *l, int fd, const struct shim_grant *g)
+{
+	long at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+	if (shim_is_error(at)) {
+		shim_transport(s)->give_back(s, g->word);
+		return (int)at;
+	}
+	fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
+	l->base = (const char *)at;
+	l->bytes = g->bytes;
+	return 0;
+}
+
+/* The record is held, and its word says that this thread asks. */
+static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
+{
+	struct shim_session *s = &p->session[f->domain];
+	struct shim_lock_state saved;
+	struct shim_grant g;
+	int fd = -EIO, r;
+
+	shim_session_lock(s, &saved);
+	if (s->state == SHIM_SESSION_READY)
+		fd = shim_transport(s)->lease(s, descriptor, &g);
+	r = fd < 0 ? fd : map(s, &f->lease, fd, &g);
+	shim_done_with(p, fd);
+	shim_unlock(&s->lock, &saved);
+	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
+	if (shim_file_shared(p, f)) { /* since we looked */
+		shim_session_lock(s, &saved);
+		give_back(s, unmap(f));
+		shim_unlock(&s->lock, &saved);
+	}
+	return r;
+}
+
+void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes)
+{
+	int32_t reads = fc_load(&f->lease.reads) + 1 + (int32_t)(bytes / READ_BYTES);
+	uint64_t word = fc_load(&f->lease.word), held;
+
+	fc_store(&f->lease.reads, reads);
+	if (likely(reads < ASK_AFTER) || word == SHIM_LEASE_ASKED)
+		return;
+	fc_store(&f->lease.reads, -NOT_FOR);
+	if (word && !holds(&p->session[f->domain], word))
+		word = unmap(f) ? 0 : SHIM_LEASE_ASKED; /* it was taken back */
+	if (word || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
+		return;
+	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, shim_fd_number(w)) == 0)
+		fc_store(&f->lease.reads, 0);
+	shim_file_drop(p, held);
+}

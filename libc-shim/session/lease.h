@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lease.h - delegated files: as long as a word of the request area says so nobody else changes the length of the file (control.h, LEASE), and what is
+ * read from it need not be asked for. It is read from the page cache, which the client has mapped: so its contents are everybody's.
+ *
+ * Asked for after some reads, so that who reads little pays nothing. It ends when the domain takes it back, which a reader sees; with the last
+ * descriptor; before a fork and before anything else that shares the open file with another process, or changes the file's length.
+ */
+#ifndef FC_SHIM_LEASE_H
+#define FC_SHIM_LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct iovec;
+struct shim_file;
+struct shim_process;
+
+/* In an open file's record. Any thread may read it at any time: `word` is written last and taken first. */
+struct shim_lease {
+	uint64_t word;    /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
+	const char *base; /* the file, mapped: */
+	uint64_t bytes;   /* of it that are certain to be there */
+	int32_t reads;    /* since the last question; negative: there will be none for so long */
+};
+
+#define SHIM_LEASE_ASKED 1u
+#define shim_lease_index(word) ((word) & 511) /* of the request area's word */
+
+/* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. */
+int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt, uint64_t total,
+			int64_t pos);
+
+/* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
+void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);
+
+/* No more of it, whoever is reading just now. When it returns the domain has nothing open for it. */
+void shim_lease_end(struct shim_process *p, struct shim_file *f);
+/* The same for all files of a domain that are open. Its session is locked. */
+void shim_leases_end(struct shim_process *p, unsigned domain);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lease.c - delegations: files whose length nobody but the client changes. The kernel's own leases (fcntl(2), F_SETLEASE) see to it, and so hold against
+ * everybody, also those who have never heard of farcall: who wants to open the file to write, or cut it, waits until the lease is given back, which is done
+ * without the client's help.
+ *
+ * A descriptor that is open for reading alone has a read lease, on an open file of the domain's own, for what is handed over is the client's to do with as
+ * it likes; one that writes has a write lease on itself, and only if the client could have one natively. All this is in the descriptor table of
+ * the thread that hands over (hand.c), which another thread shares that waits for leases to be broken.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "common/atomic.h"
+#include "common/rawcall.h"
+#include "storage-domain/caps.h"
+#include "storage-domain/fds.h"
+#include "storage-domain/shadow/shadow_main.h"
+
+#define STACK_SIZE (64u * 1024u)
+#define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
+_Static_assert(FC_LEASES <= 1 << INDEX_BITS, "an index is so many bits");
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all this, and of the area's words */
+static struct {
+	int fd; /* 0 = none */
+	int type;
+	uint64_t word; /* 0 = it does not hold any more */
+} held[FC_LEASES];
+static uint64_t serial;
+static bool watching;
+
+void fc_leases_begin(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	memset(held, 0, sizeof held);
+	watching = false;
+}
+
+/* The client must see that it is over before anybody else's open goes on. */
+static void take_back(struct fc_shadow *s, unsigned i)
+{
+	if (held[i].word)
+		fc_store_release(&s->area->header.lease[i], 0);
+	held[i].word = 0;
+	fc_fence();
+}
+
+static void end(struct fc_shadow *s, unsigned i)
+{
+	take_back(s, i);
+	fc_call(SYS_fcntl, held[i].fd, F_SETLEASE, F_UNLCK);
+	fc_call(SYS_close, held[i].fd);
+	held[i].fd = 0;
+	fc_budget_give(s->slot, FC_FILES, 1);
+}
+
+void fc_leases_void(struct fc_shadow *s)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < FC_LEASES; i++) {
+		any = any || held[i].fd;
+		take_back(s, i);
+	}
+	pthread_mutex_unlock(&lock);
+	if (any)
+		fc_hand_tidy();
+}
+
+/* Those that somebody waits for, and those that do not hold any more. One signal may stand for many. */
+void fc_leases_look(struct fc_shadow *s)
+{
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < FC_LEASES; i++)
+		if (held[i].fd && (!held[i].word || fc_call(SYS_fcntl, held[i].fd, F_GETLEASE) != held[i].type))
+			end(s, i);
+	pthread_mutex_unlock(&lock);
+}
+
+static void *watch(void *arg)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	for (;;)
+		if (sigwaitinfo(&set, NULL) == SIGIO)
+			fc_leases_look(arg);
+	return NULL;
+}
+
+/* Before the first lease: whoever the file belongs to, and may read it that the client has open. */
+static int watch_begin(struct fc_shadow *s)
+{
+	const uint64_t may = fc_caps_permitted();
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	if (watching)
+		return 0;
+	fc_caps_set(may & (FC_CAP(LEASE) | FC_CAP(DAC_READ_SEARCH)), may);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attr, watch, s);
+	pthread_attr_destroy(&attr);
+	watching = r == 0;
+	return -r;
+}
+
+/* Could the client have a lease on what belongs to `owner`? */
+static bool client_may(struct fc_shadow *s, uid_t owner)
+{
+	struct fc_cred cred;
+
+	fc_cred_get(s, &cred);
+	return cred.fsuid == owner || (cred.caps & FC_CAP(LEASE));
+}
+
+/* Can the file be mapped and read for what it is? Where it has holes, a look at them would fill them. */
+static int judge(struct fc_shadow *s, int fd, struct stat *st, int *flags)
+{
+	int r = fc_hand_judge(s->exports, fd);
+
+	*flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
+	if (r < 0 || *flags < 0 || (*flags & (O_PATH | O_DIRECT)) || (*flags & O_ACCMODE) == O_WRONLY)
+		return -EOPNOTSUPP;
+	if (fc_call(SYS_fstat, fd, st) < 0 || !S_ISREG(st->st_mode) || st->st_size <= 0)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static bool is_whole(const struct stat *st)
+{
+	return st->st_blocks >= st->st_size / 512;
+}
+
+/* In place of a descriptor that only reads one of the domain's own. */
+static int open_again(int fd)
+{
+	char link[32];
+
+	snprintf(link, sizeof link, "thread-self/fd/%d", fd);
+	return (int)fc_call(SYS_openat, FC_FD_PROC, link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* Returns the descriptor that has the lease (and takes `fd`) or -errno; the length it holds for. */
+static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
+{
+	struct stat st;
+	int flags, own = fd;
+	int r = judge(s, fd, &st, &flags);
+
+	*type = (flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
+	if (r == 0 && *type == F_WRLCK && !client_may(s, st.st_uid))
+		r = -EOPNOTSUPP;
+	if (r == 0 && *type == F_RDLCK) {
+		own = open_again(fd);
+		fc_call(SYS_close, fd);
+		r = own < 0 ? -EOPNOTSUPP : 0;
+	}
+	if (r == 0)
+		r = (int)fc_call(SYS_fcntl, own, F_SETLEASE, *type);
+	if (r == 0 && (fc_call(SYS_fstat, own, &st) < 0 || !is_whole(&st)))
+		r = -EOPNOTSUPP;
+	*bytes = (uint64_t)st.st_size;
+	if (r == 0)
+		return own;
+	if (own >= 0)
+		fc_call(SYS_close, own); /* and so the lease, if there is one */
+	return r == -EAGAIN ? r : -EOPNOTSUPP;
+}
+
+/* A word for the lease that `fd` has. -ENFILE if there is none. */
+static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
+{
+	unsigned i = 0;
+	int r = -ENFILE;
+
+	pthread_mutex_lock(&lock);
+	while (i < FC_LEASES && held[i].fd)
+		i++;
+	if (i < FC_LEASES && s->area && fc_budget_take(s->shared, s->slot, FC_FILES, 1)) {
+		held[i].fd = fd;
+		held[i].type = type;
+		held[i].word = ++serial << INDEX_BITS | i;
+		fc_store_release(&s->area->header.lease[i], held[i].word);
+		arg[0] = i;
+		arg[1] = held[i].word;
+		r = 0;
+	}
+	pthread_mutex_unlock(&lock);
+	return r;
+}
+
+void fc_lease(struct fc_shadow *s, struct fc_packet *request)
+{
+	uint64_t arg[3] = { 0 };
+	int type = F_RDLCK, r = watch_begin(s), fd = request->fd[0];
+
+	if (r == 0)
+		r = fd = lease_on(s, fd, &type, &arg[2]);
+	else
+		fc_call(SYS_close, fd);
+	if (r >= 0) {
+		r = note(s, fd, type, arg);
+		if (r < 0)
+			fc_call(SYS_close, fd);
+	}
+	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 ? -1 : fd);
+	fc_leases_look(s); /* broken between having it and noting it */
+}
+
+void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request)
+{
+	const uint64_t i = request->head.arg[0];
+
+	pthread_mutex_lock(&lock);
+	if (i < FC_LEASES && held[i].fd && held[i].word && held[i].word == request->head.arg[1])
+		end(s, (unsigned)i);
+	pthread_mutex_unlock(&lock);
+	fc_shadow_answer(s, request, 0, NULL, -1);
+}
