@@ -20,9 +20,25 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
+
+/* ftruncate and fallocate, which may shorten a file. */
+long shim_do_length(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+	long r;
+
+	if (likely(!w))
+		return shim_native(nr, a);
+	shim_lease_cut(p, w);
+	r = shim_do_fd(nr, a);
+	shim_lease_cut(p, w);
+	return r;
+}
 
 /* A regular row whose first argument is a descriptor (and whose others are not). */
 long shim_do_fd(long nr, long a[6])

@@ -23,6 +23,7 @@
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 
 /* Of the kernel's, whose numbers of processes are below 2^22; those of the C library's headers may be missing. */
@@ -165,9 +166,11 @@ static long not_handed(struct shim_process *p, int fd, uint64_t w, int cmd, long
 
 long shim_owner_fcntl(struct shim_process *p, int fd, uint64_t w, int cmd, long arg)
 {
-	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	int handed;
 	long r;
 
+	shim_lease_bar(p, w); /* the domain's has a signal of its own */
+	handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (handed == -EOPNOTSUPP || handed == -ENODEV)
 		return not_handed(p, fd, w, cmd, arg);
 	if (handed < 0)

@@ -22,6 +22,7 @@
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
@@ -189,6 +190,7 @@ static int hand_over(struct message *o, char *at)
 		return p ? 0 : -ENOMEM;
 	if (o->count == RIGHTS_MAX)
 		return -EINVAL;
+	shim_lease_bar(p, w);
 	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (r < 0)
 		return r == -ENODEV ? -EOPNOTSUPP : r;

@@ -6,6 +6,7 @@
 #include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
@@ -28,10 +29,16 @@ static void be_mute(struct shim_session *s)
 
 static void shelter(struct shim_process *p, unsigned domain, bool talks, bool rings)
 {
+	struct shim_lock_state saved;
 	struct shim_session *s;
 
 	if (shim_session_get(p, domain, &s) < 0)
 		return;
+	if (!talks) {
+		shim_session_lock(s, &saved);
+		shim_leases_end(p, domain); /* it could not give them back any more */
+		shim_unlock(&s->lock, &saved);
+	}
 	if (!talks && !shim_self()->depth && !shim_sandbox_crowd())
 		shim_areas_keep(s);
 	while (!talks && s->state == SHIM_SESSION_READY && fc_load(&s->chunks) < SHIM_DIVIDED_CHUNKS)

@@ -99,6 +99,25 @@ void shim_lease_end(struct shim_process *p, struct shim_file *f)
 	shim_unlock(&s->lock, &saved);
 }
 
+/* Who asks looks at `bars` once more when it has one. */
+void shim_lease_bar(struct shim_process *p, uint64_t w)
+{
+	struct shim_file *f = shim_file_of(p, w);
+
+	if (f && !(fc_fetch_or(&f->lease.bars, 1u) & 1))
+		shim_lease_end(p, f);
+}
+
+void shim_lease_cut(struct shim_process *p, uint64_t w)
+{
+	struct shim_file *f = shim_file_of(p, w);
+
+	if (!f)
+		return;
+	fc_faa(&f->lease.bars, 2u);
+	shim_lease_end(p, f);
+}
+
 void shim_leases_end(struct shim_process *p, unsigned domain)
 {
 	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
@@ -116,7 +135,7 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 {
 	const struct shim_session *s = &p->session[f->domain];
 
-	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) && !f->owner &&
+	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) && !(fc_load(&f->lease.bars) & 1) &&
 	       !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
 }
 
@@ -140,6 +159,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
+	const uint32_t bars = fc_load(&f->lease.bars);
 	struct shim_grant g;
 	int fd = -EIO, r;
 
@@ -150,7 +170,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	shim_done_with(p, fd);
 	shim_unlock(&s->lock, &saved);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
-	if (shim_file_shared(p, f)) { /* since we looked */
+	if (shim_file_shared(p, f) || fc_load(&f->lease.bars) != bars) { /* since we looked */
 		shim_session_lock(s, &saved);
 		give_back(s, unmap(f));
 		shim_unlock(&s->lock, &saved);

@@ -23,6 +23,7 @@ struct shim_lease {
 	const char *base; /* the file, mapped: */
 	uint64_t bytes;   /* of it that are certain to be there */
 	int32_t reads;    /* since the last question; negative: there will be none for so long */
+	uint32_t bars;    /* odd: there is to be none any more; it counts what may change the length */
 };
 
 #define SHIM_LEASE_ASKED 1u
@@ -34,6 +35,12 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 
 /* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);
+
+/* There will be none from here on: others have the open file, too, or it has signals of its own. */
+void shim_lease_bar(struct shim_process *p, uint64_t w);
+
+/* A call on what w is about that may shorten it begins, or has ended. */
+void shim_lease_cut(struct shim_process *p, uint64_t w);
 
 /* No more of it, whoever is reading just now. When it returns the domain has nothing open for it. */
 void shim_lease_end(struct shim_process *p, struct shim_file *f);

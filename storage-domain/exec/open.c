@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/rawcall.h"
@@ -26,6 +27,8 @@
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
 #define RACE_TRIES 16
+#define LEASE_LOOKS 200 /* 20 ms: what is not ours takes longer */
+#define LEASE_LOOK_NS 100000
 
 static unsigned open_walk_flags(const struct open_how *how)
 {
@@ -75,7 +78,7 @@ static bool makes_slash(const char *path, const struct open_how *how)
 	return (how->flags & (O_CREAT | O_DIRECTORY)) == O_CREAT && path[strlen(path) - 1] == '/';
 }
 
-static int64_t open_how(struct fc_exec *x, const struct open_how *how)
+static int64_t open_once(struct fc_exec *x, const struct open_how *how)
 {
 	int dirfd = fc_exec_dirfd(x->e.arg[0]), start, r;
 	struct open_how inside = *how;
@@ -101,6 +104,21 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	if (fd == -EXDEV && !(how->resolve & RESOLVE_NO_XDEV))
 		fd = open_crossing(x, start, rest, how);
 	return fd <= FC_CONTINUE ? fd : fc_exec_new_fd(x, fd);
+}
+
+/*
+ * A file that is delegated to somebody is opened when he has given it back, which takes a moment. Who opens without blocking is told to come again instead
+ * (fcntl(2), leases): so would it be if nobody of ours had it, and an open that need not wait for anything else must not fail for that.
+ */
+static int64_t open_how(struct fc_exec *x, const struct open_how *how)
+{
+	int64_t r = open_once(x, how);
+
+	for (int i = 0; r == -EAGAIN && (how->flags & O_NONBLOCK) && i < LEASE_LOOKS; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = LEASE_LOOK_NS }, NULL);
+		r = open_once(x, how);
+	}
+	return r;
 }
 
 /* A FIFO is better off with its client, whose own poll and signals know it then (shadow/hand.c). */
