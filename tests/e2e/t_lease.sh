@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Delegated files (farcall(7)): they are read without a request, and what programs that know nothing of farcall do to them is seen at once. See h_lease.c.
+# FC_LEASE_MS: how long they are changed (10000; by hand 1800000).
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
+h=$(helper e2e/h_lease)
+far_begin
+there=$TESTDIR/far
+
+calls()
+{
+	"$FARCALL" stat --domain "$far_domain" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["total"]["calls"])'
+}
+
+head -c 20000 /dev/zero >"$there/f"
+before=$(calls)
+check "ten thousand reads" far "$h" count "$far/f" 10000
+asked=$(($(calls) - before))
+check "are few requests ($asked)" test "$asked" -lt 200
+
+check "changed while it is read" "$h" drive "$there/g" "${FC_LEASE_MS:-10000}" "$FARCALL" run --domain "$far_domain" -- "$h" read "$far/g"
+
+hold() # [COMMAND...]: somebody has f delegated
+{
+	head -c 20000 /dev/zero >"$there/f"
+	"$@" "$FARCALL" run --domain "$far_domain" -- "$h" hold "$far/f" >"$TESTDIR/hold" &
+	holder=$!
+	wait_for 10 grep -q held "$TESTDIR/hold" || wrong "not held"
+}
+
+soon() # WHAT COMMAND...: opens f, in milliseconds
+{
+	local what=$1 ms
+	shift
+	ms=$("$@") || wrong "$what: does not open"
+	check "$what: opens soon ($ms ms)" test "${ms:-9999}" -lt 500
+}
+
+hold
+soon "a program beside farcall" "$h" open "$there/f" b
+kill "$holder"
+wait "$holder" 2>/dev/null
+hold
+soon "another client" far "$h" open "$far/f" b
+kill "$holder"
+wait "$holder" 2>/dev/null
+hold
+soon "another client that does not wait" far "$h" open "$far/f" n
+kill "$holder"
+wait "$holder" 2>/dev/null
+hold
+kill -STOP "$holder"
+soon "the holder is stopped" "$h" open "$there/f" b
+kill -KILL "$holder"
+wait "$holder" 2>/dev/null
+hold
+kill -KILL "$holder"
+soon "the holder is dead" "$h" open "$there/f" b
+wait "$holder" 2>/dev/null
+far_end
+
+far_options=:nomap
+far_begin
+head -c 20000 /dev/zero >"$TESTDIR/far/f"
+before=$(calls)
+check "nomap" far "$h" count "$far/f" 5000
+check "nomap: requests" test $(($(calls) - before)) -gt 5000
+far_end
+finish
