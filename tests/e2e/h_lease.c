@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST 20000
+#define MOST 4000000
+#define LARGE 2000000 /* bytes of a read: long enough for a change in the middle of it */
 
 /* On what both agree: the lengths between which the file's is. The writer counts `turn` up before and after each change. */
 struct state {
@@ -61,11 +62,14 @@ static struct state *state_map(int fd)
 static void change(struct state *s, const char *path, long *length, unsigned dice)
 {
 	static char text[MOST];
-	long to = dice & 1 && *length > 1000 ? 1 + dice % *length : *length + dice % 3000;
 	int fd;
+	long to = *length + dice % (dice & 4 ? 3000 : MOST / 4);
+
+	if (dice & 1 && *length > 1000) /* by so little that the page is still there, and what was cut off is zeros in it */
+		to = dice & 24 ? *length - 1 - dice % 100 : 1 + dice % *length;
 
 	if (to > MOST)
-		to = 1000 + dice % 1000;
+		to = 1000 + dice % 100000;
 	s->least = to < *length ? to : *length;
 	s->most = to > *length ? to : *length;
 	__atomic_fetch_add(&s->turn, 1, __ATOMIC_SEQ_CST);
@@ -98,7 +102,7 @@ static int drive(const char *path, int ms, char **command)
 	s = state_map(shared);
 	srandom(1);
 	for (int i = 0; i < 5; i++)
-		change(s, path, &length, 2998);
+		change(s, path, &length, 399992);
 	pid = fork();
 	if (!pid) {
 		execvp(command[0], command);
@@ -125,11 +129,11 @@ static long clip(long length, long at, long n)
 
 static int one_read(const struct state *s, int fd, unsigned dice)
 {
-	char text[4096];
+	static char text[LARGE];
 	unsigned turn = __atomic_load_n(&s->turn, __ATOMIC_SEQ_CST);
-	long least = s->least, most = s->most, n = 1 + (dice >> 8) % sizeof text, at, got;
+	long least = s->least, most = s->most, n = 1 + (dice >> 8) % (dice & 6 ? 4096 : LARGE), at, got;
 
-	at = dice & 1 ? least - n / 2 + (dice >> 4) % 40 : (dice >> 12) % MOST;
+	at = dice & 1 ? least - n + (dice & 8 ? 0 : (dice >> 4) % 40) : (dice >> 4) % MOST;
 	if (at < 0)
 		at = 0;
 	got = pread(fd, text, (size_t)n, at);
