@@ -27,6 +27,7 @@
 
 #include "common/region.h"
 #include "storage-domain/supervisor/confine.h"
+#include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/roster.h"
@@ -44,7 +45,7 @@
 #define SUPERVISOR 77
 #define LINK 40        /* as fc_shadow_main gets it */
 #define CONNECTION 900 /* as SESSION brings it */
-#define FAKES 64
+#define FAKES (64 + FC_LEASES)
 #define MAPPINGS 16
 
 static struct fc_domain_shared roster;
@@ -60,8 +61,10 @@ static struct {
 	void *(*run)(void *);
 	void *arg;
 	struct message message;
+	mode_t type; /* of the file, once looked at */
 	bool may_go;
 } hander;
+static int leased[FAKES], leases; /* descriptors of that thread that have a lease */
 static struct message client, link_;
 static int fake[FAKES], fakes, next_fake;
 static uint64_t vacant; /* of the numbers below FC_DOMAIN_FD_FIRST */
@@ -88,8 +91,20 @@ static int fake_open(void)
 	return fd;
 }
 
+static bool lease_end(int fd)
+{
+	for (int i = 0; i < leases; i++) {
+		if (leased[i] != fd)
+			continue;
+		leased[i] = leased[--leases];
+		return true;
+	}
+	return false;
+}
+
 static bool fake_close(int fd)
 {
+	lease_end(fd);
 	for (int i = 0; i < fakes; i++) {
 		if (fake[i] != fd)
 			continue;
@@ -145,7 +160,7 @@ int fuzz_close_range(unsigned first, unsigned last, int flags)
 		return 0;
 	}
 	given_end();
-	fakes = 0;
+	fakes = leases = 0;
 	return 0;
 }
 
@@ -197,6 +212,8 @@ int fuzz_fstat(int fd, struct stat *st)
 int fuzz_openat(int dir, const char *path, int flags, ...);
 int fuzz_openat(int dir, const char *path, int flags, ...)
 {
+	if (apart && dir == FC_FD_PROC && !strncmp(path, "thread-self/fd/", 15) && fake_has(atoi(path + 15)))
+		return unlucky() ? error(EACCES) : fake_open(); /* what is delegated is opened once more */
 	if (dir != FC_FD_PROC || flags != (O_PATH | O_CLOEXEC) ||
 	    (strcmp(path, "self/cwd") && strncmp(path, "self/fd/", 8)) ||
 	    (path[5] == 'f' && atoi(path + 8) < FC_DOMAIN_FD_FIRST))
@@ -411,6 +428,11 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 	return size;
 }
 
+static bool is_hander(unsigned type)
+{
+	return type == FC_MSG_HAND || type == FC_MSG_LEASE || type == FC_MSG_RETURN;
+}
+
 /* Threads run when they are made. */
 int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg);
 int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *arg)
@@ -419,7 +441,9 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (unlucky())
 		return EAGAIN;
 	*thread = pthread_self();
-	if (client.head.type == FC_MSG_HAND && !client.pending) { /* it waits for what is sent to it */
+	if (apart) /* it waits for leases to be broken */
+		return 0;
+	if (is_hander(client.head.type) && !client.pending) { /* it waits for what is sent to it */
 		hander.run = run;
 		hander.arg = arg;
 		return 0;
@@ -489,7 +513,7 @@ static void next_link(void)
 static unsigned owed(unsigned type)
 {
 	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK ||
-	       type == FC_MSG_MEMORY || type == FC_MSG_HAND || type == FC_MSG_BIND || type == FC_MSG_WATCH;
+	       type == FC_MSG_MEMORY || is_hander(type) || type == FC_MSG_BIND || type == FC_MSG_WATCH;
 }
 
 static long receive(int sock, struct msghdr *to, int flags)
@@ -523,13 +547,13 @@ static long deliver_answer(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		if (!fake_has(fd[i]) || (head.type == FC_MSG_HAND && !hander.may_go))
+		if (!fake_has(fd[i]) || (is_hander(head.type) && !hander.may_go))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
 	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER &&
 	    head.type != FC_MSG_ATTACH) {
 		if (given_left())
 			fuzz_fail("answers with %u of the client's descriptors open", given_left());
-		if (head.type == FC_MSG_HAND && head.status == 0 && !fds && fakes)
+		if (head.type == FC_MSG_HAND && head.status == 0 && !fds && fakes > leases)
 			fuzz_fail("says that it has let go of a file, and has it");
 		answers += head.type != FC_MSG_HAND || !fds;
 	}
@@ -540,11 +564,12 @@ static long deliver_answer(int sock, const struct msghdr *from)
 static long look_at_handed(int fd, struct stat *st)
 {
 	static const mode_t types[] = { S_IFREG, S_IFIFO, S_IFSOCK, S_IFDIR, S_IFCHR, S_IFBLK, S_IFLNK, 0 };
-	const mode_t type = types[fuzz_back(1) & 7];
+	const mode_t type = hander.type ? hander.type & S_IFMT : types[fuzz_back(1) & 7];
 
 	if (!apart || !fake_has(fd))
 		fuzz_fail("looks at %d", fd);
-	*st = (struct stat){ .st_mode = type };
+	hander.type = type | 1;
+	*st = (struct stat){ .st_mode = type, .st_size = fuzz_back(1), .st_blocks = fuzz_back(1) & 1 };
 	hander.may_go = type == S_IFREG || type == S_IFIFO || type == S_IFSOCK;
 	return 0;
 }
@@ -555,12 +580,21 @@ static long send_to_hander(const struct msghdr *from)
 	int fd[FC_MSG_FDS], fds;
 
 	message_sent(from, &hander.message.head, fd, &fds);
-	if (fds != 1 || fd[0] < FC_DOMAIN_FD_FIRST || !hander.run)
+	const bool file = hander.message.head.type != FC_MSG_RETURN;
+
+	if (hander.message.head.type == FC_MSG_BYE && !fds) { /* at any time; here at once */
+		apart = true;
+		fc_leases_look(shadow);
+		apart = false;
+		return sizeof hander.message.head;
+	}
+	if (fds != file || (file && fd[0] < FC_DOMAIN_FD_FIRST) || !hander.run)
 		fuzz_fail("%d files are to be handed over, the first %d", fds, fd[0]);
 	if (unlucky())
 		return -EBADF;
 	hander.message.size = sizeof hander.message.head;
-	hander.message.fd_count = 1;
+	hander.message.fd_count = file;
+	hander.type = 0;
 	hander.message.pending = true;
 	hander.may_go = false;
 	hander.run(hander.arg);
@@ -592,8 +626,43 @@ int fc_cred_apply(const struct fc_cred *cred)
 	return unlucky() ? -EPERM : 0;
 }
 
+uint64_t fc_caps_permitted(void)
+{
+	return 0;
+}
+
+int fc_caps_set(uint64_t effective, uint64_t permitted)
+{
+	if (!apart)
+		fuzz_fail("the control thread takes capabilities: %lx, %lx", effective, permitted);
+	return 0;
+}
+
+/* Leases: asked for, looked at, given back; whatever a client has is open as anything. */
+static long lease(int fd, int cmd, int type)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_PATH };
+
+	if (!fake_has(fd))
+		fuzz_fail("fcntl(%d, %d)", fd, cmd);
+	if (cmd == F_GETFL)
+		return flags[fuzz_back(1) & 3];
+	if (cmd == F_GETLEASE)
+		return unlucky() ? F_UNLCK : fuzz_back(1) & 1 ? F_RDLCK : F_WRLCK;
+	if (cmd != F_SETLEASE)
+		fuzz_fail("fcntl(%d, %d)", fd, cmd);
+	if (type == F_UNLCK)
+		return lease_end(fd) ? 0 : -EAGAIN;
+	if (unlucky())
+		return -EAGAIN;
+	leased[leases++] = fd;
+	return 0;
+}
+
 long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 {
+	long r;
+
 	(void)d, (void)e, (void)f;
 	switch (nr) {
 	case SYS_recvmsg:
@@ -610,7 +679,13 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return unlucky() ? -EPERM : 0;
 	case SYS_fchdir:
 		return change_directory(a);
-	case SYS_fcntl: /* a number far up, to make the table of descriptors longer: there is none */
+	case SYS_openat:
+		r = fuzz_openat(a, (const char *)b, c);
+		return r < 0 ? -errno : r;
+	case SYS_fcntl:
+		if (apart && b != F_DUPFD_CLOEXEC)
+			return lease(a, b, c);
+		/* a number far up, to make the table of descriptors longer: there is none */
 		if (a != FC_FD_NULL || b != F_DUPFD_CLOEXEC || c < FC_DOMAIN_FD_FIRST)
 			fuzz_fail("fcntl(%ld, %ld, %ld)", a, b, c);
 		return -EMFILE;
@@ -725,7 +800,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options = fuzz_front(1);
 	transport = fc_transport_local;
 	transport.begin = begin;
-	greeted = answers = expected = fakes = 0;
+	greeted = answers = expected = fakes = leases = 0;
 	next_fake = CONNECTION;
 	vacant = 0;
 	workers = apart = forked = client.pending = link_.pending = hander.message.pending = false;
