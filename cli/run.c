@@ -25,7 +25,8 @@ static const struct option options[] = {
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap] [-v ...] [--domain DOMAIN ...] [--trust-domain] [--] "
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap][:nocache] [-v ...] [--domain DOMAIN ...] [--trust-domain] "
+	       "[--] "
 	       "COMMAND "
 	       "[ARGUMENT...]\n",
 	       noun);
@@ -35,7 +36,9 @@ static void print_help(const char *noun, bool trace)
 		printf("Runs COMMAND with PREFIX served by a storage domain; all other paths stay local.\n\n");
 	printf("  -v, --volume DIR:PREFIX[:ro]  start a private domain that serves DIR at PREFIX; with :ro, "
 	       "read-only;\n"
-	       "                                with :nomap, without handing over files (farcall(7))\n"
+	       "                                with :nomap, without handing over files, with :nocache without "
+	       "delegating\n"
+	       "                                them (farcall(7))\n"
 	       "      --domain DOMAIN           use this one: the socket of a `farcall serve`, or the name of a Xen "
 	       "domain that\n"
 	       "                                `farcall domain attach` has attached; repeatable\n"

@@ -29,7 +29,8 @@
 /* Does the domain still say so? */
 static bool holds(const struct shim_session *s, uint64_t word)
 {
-	return word > SHIM_LEASE_ASKED && fc_load_acquire(&s->requests.area->header.lease[shim_lease_index(word)]) == word;
+	return word > SHIM_LEASE_ASKED &&
+	       fc_load_acquire(&s->requests.area->header.lease[shim_lease_index(word)]) == word;
 }
 
 /* Copy to all buffers; false if that meets memory that is not there. */
@@ -47,8 +48,8 @@ static bool scatter(const char *from, const struct iovec *iov, size_t iovcnt, ui
 }
 
 /* Whoever ends it unmaps the file, perhaps while this copies: then the word is another one, and nothing has been read. */
-int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt, uint64_t total,
-			int64_t pos)
+int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
+			uint64_t total, int64_t pos)
 {
 	const struct shim_session *s = &p->session[f->domain];
 	const uint64_t word = fc_load_acquire(&f->lease.word);
@@ -135,8 +136,8 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 {
 	const struct shim_session *s = &p->session[f->domain];
 
-	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) && !(fc_load(&f->lease.bars) & 1) &&
-	       !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
+	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) &&
+	       !(fc_load(&f->lease.bars) & 1) && !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
 }
 
 /* Map what the domain hands over. 0, or -errno and it has it back. */
@@ -160,7 +161,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
 	const uint32_t bars = fc_load(&f->lease.bars);
-	struct shim_grant g;
+	struct shim_grant g = { 0 };
 	int fd = -EIO, r;
 
 	shim_session_lock(s, &saved);

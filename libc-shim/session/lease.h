@@ -19,7 +19,8 @@ struct shim_process;
 
 /* In an open file's record. Any thread may read it at any time: `word` is written last and taken first. */
 struct shim_lease {
-	uint64_t word;    /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
+	uint64_t
+		word; /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
 	const char *base; /* the file, mapped: */
 	uint64_t bytes;   /* of it that are certain to be there */
 	int32_t reads;    /* since the last question; negative: there will be none for so long */
@@ -27,11 +28,11 @@ struct shim_lease {
 };
 
 #define SHIM_LEASE_ASKED 1u
-#define shim_lease_index(word) ((word) & 511) /* of the request area's word */
+#define shim_lease_index(word) ((word)&511) /* of the request area's word */
 
 /* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. */
-int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt, uint64_t total,
-			int64_t pos);
+int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
+			uint64_t total, int64_t pos);
 
 /* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);

@@ -43,31 +43,46 @@ static bool all_allow(const struct fc_exports *exports)
 	return true;
 }
 
-bool fc_hand_allowed(const struct fc_exports *exports, const char *path)
+static const struct fc_export *export_of(const struct fc_exports *exports, const char *path)
 {
 	const struct fc_export *in = NULL;
 
-	if (all_allow(exports))
-		return true;
 	for (unsigned i = 0; i < exports->count; i++) {
 		const struct fc_export *x = &exports->export[i];
 
 		if (is_below(path, x->prefix) && (!in || strlen(x->prefix) > strlen(in->prefix)))
 			in = x;
 	}
+	return in;
+}
+
+bool fc_hand_allowed(const struct fc_exports *exports, const char *path)
+{
+	const struct fc_export *in;
+
+	if (all_allow(exports))
+		return true;
+	in = export_of(exports, path);
 	return in && !in->nomap;
+}
+
+const struct fc_export *fc_export_at(const struct fc_exports *exports, const char *link)
+{
+	char path[FC_PATH_MAX];
+	int64_t n = fc_call(SYS_readlinkat, FC_FD_PROC, link, path, sizeof path - 1);
+
+	path[n > 0 ? n : 0] = '\0';
+	return export_of(exports, path);
 }
 
 bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link)
 {
-	char path[FC_PATH_MAX];
-	int64_t n;
+	const struct fc_export *in;
 
 	if (all_allow(exports))
 		return true;
-	n = fc_call(SYS_readlinkat, FC_FD_PROC, link, path, sizeof path - 1);
-	path[n > 0 ? n : 0] = '\0';
-	return fc_hand_allowed(exports, path);
+	in = fc_export_at(exports, link);
+	return in && !in->nomap;
 }
 
 /* ---- in the thread that hands over ---- */

@@ -25,6 +25,7 @@
 #include "storage-domain/shadow/shadow_main.h"
 
 #define STACK_SIZE (64u * 1024u)
+#define LINK 32      /* bytes of a name in /proc */
 #define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
 _Static_assert(FC_LEASES <= 1 << INDEX_BITS, "an index is so many bits");
 
@@ -127,11 +128,22 @@ static bool client_may(struct fc_shadow *s, uid_t owner)
 	return cred.fsuid == owner || (cred.caps & FC_CAP(LEASE));
 }
 
+static const char *link_to(char to[LINK], int fd)
+{
+	snprintf(to, LINK, "thread-self/fd/%d", fd);
+	return to;
+}
+
 /* Can the file be mapped and read for what it is? Where it has holes, a look at them would fill them. */
 static int judge(struct fc_shadow *s, int fd, struct stat *st, int *flags)
 {
+	const struct fc_export *in;
 	int r = fc_hand_judge(s->exports, fd);
+	char link[LINK];
 
+	in = fc_export_at(s->exports, link_to(link, fd));
+	if (!in || in->nocache)
+		return -EOPNOTSUPP;
 	*flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
 	if (r < 0 || *flags < 0 || (*flags & (O_PATH | O_DIRECT)) || (*flags & O_ACCMODE) == O_WRONLY)
 		return -EOPNOTSUPP;
@@ -148,10 +160,9 @@ static bool is_whole(const struct stat *st)
 /* In place of a descriptor that only reads one of the domain's own. */
 static int open_again(int fd)
 {
-	char link[32];
+	char link[LINK];
 
-	snprintf(link, sizeof link, "thread-self/fd/%d", fd);
-	return (int)fc_call(SYS_openat, FC_FD_PROC, link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return (int)fc_call(SYS_openat, FC_FD_PROC, link_to(link, fd), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
 /* Returns the descriptor that has the lease (and takes `fd`) or -errno; the length it holds for. */

@@ -37,6 +37,7 @@ struct fc_export {
 	char *prefix; /* absolute, normal form, no trailing slash */
 	bool read_only;
 	bool nomap;        /* nothing of it is handed over (control.h, HAND) */
+	bool nocache;      /* nothing of it is delegated (control.h, LEASE) */
 	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST: not a client's */
 	uint64_t mount_id; /* statx STATX_MNT_ID */
 	uint64_t dev, ino; /* of the root */

@@ -392,7 +392,8 @@ static int arrange_signals(void)
 	sigaddset(&asked, SIGIO); /* lease.c waits for it */
 	/* SIGTERM and the like stay blocked: it is the supervisor that ends its shadows */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
-	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL) || sigprocmask(SIG_BLOCK, &asked, NULL))
+	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL) ||
+	    sigprocmask(SIG_BLOCK, &asked, NULL))
 		return -errno;
 	return 0;
 }

@@ -52,8 +52,9 @@ void fc_lend(struct fc_shadow *s, const struct fc_packet *request);
 /* May what has this path be handed over? Not if it is in an export that forbids it, or in none. */
 bool fc_hand_allowed(const struct fc_exports *exports, const char *path);
 
-/* The same for what a link in FC_FD_PROC leads to. */
+/* The same for what a link in FC_FD_PROC leads to; and in which export that is, null: in none. */
 bool fc_hand_allowed_at(const struct fc_exports *exports, const char *link);
+const struct fc_export *fc_export_at(const struct fc_exports *exports, const char *link);
 
 /* A shadow that has no workers (any more) can hand over. 0 or -errno. */
 int fc_hand_begin(void);

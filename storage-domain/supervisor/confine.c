@@ -359,6 +359,7 @@ static int describe(const struct fc_export_spec *spec, unsigned count, struct fc
 		exports->export[i].prefix = strdup(spec[i].prefix);
 		exports->export[i].read_only = spec[i].read_only;
 		exports->export[i].nomap = spec[i].nomap;
+		exports->export[i].nocache = spec[i].nocache;
 		if (!exports->export[i].prefix || open_root(&exports->export[i], i))
 			return -1;
 	}

@@ -65,7 +65,8 @@ static void change(struct state *s, const char *path, long *length, unsigned dic
 	int fd;
 	long to = *length + dice % (dice & 4 ? 3000 : MOST / 4);
 
-	if (dice & 1 && *length > 1000) /* by so little that the page is still there, and what was cut off is zeros in it */
+	if (dice & 1 &&
+	    *length > 1000) /* by so little that the page is still there, and what was cut off is zeros in it */
 		to = dice & 24 ? *length - 1 - dice % 100 : 1 + dice % *length;
 
 	if (to > MOST)
@@ -80,7 +81,8 @@ static void change(struct state *s, const char *path, long *length, unsigned dic
 		fd = open(path, O_WRONLY);
 		for (long i = *length; i < to; i++)
 			text[i] = byte_at(i);
-		if (fd < 0 || (to < *length ? ftruncate(fd, to) : pwrite(fd, text + *length, (size_t)(to - *length), *length) < 0))
+		if (fd < 0 || (to < *length ? ftruncate(fd, to)
+					    : pwrite(fd, text + *length, (size_t)(to - *length), *length) < 0))
 			exit(fail("change"));
 		close(fd);
 	}
@@ -110,7 +112,8 @@ static int drive(const char *path, int ms, char **command)
 	}
 	end = now_ms() + ms;
 	for (; now_ms() < end; changes++) {
-		usleep(changes % 4 ? random() % 2000 : 20000); /* some are too soon for a delegation to be had, others not */
+		usleep(changes % 4 ? random() % 2000
+				   : 20000); /* some are too soon for a delegation to be had, others not */
 		change(s, path, &length, (unsigned)random() >> 3);
 	}
 	s->over = true;

@@ -22,12 +22,18 @@ check "are few requests ($asked)" test "$asked" -lt 200
 
 check "changed while it is read" "$h" drive "$there/g" "${FC_LEASE_MS:-10000}" "$FARCALL" run --domain "$far_domain" -- "$h" read "$far/g"
 
-hold() # [COMMAND...]: somebody has f delegated
+hold() # somebody has f delegated
 {
 	head -c 20000 /dev/zero >"$there/f"
-	"$@" "$FARCALL" run --domain "$far_domain" -- "$h" hold "$far/f" >"$TESTDIR/hold" &
+	"$FARCALL" run --domain "$far_domain" -- "$h" hold "$far/f" >"$TESTDIR/hold" &
 	holder=$!
 	wait_for 10 grep -q held "$TESTDIR/hold" || wrong "not held"
+}
+
+release() # [SIGNAL]
+{
+	kill "${1:--TERM}" "$holder"
+	wait "$holder" 2>/dev/null
 }
 
 soon() # WHAT COMMAND...: opens f, in milliseconds
@@ -40,32 +46,28 @@ soon() # WHAT COMMAND...: opens f, in milliseconds
 
 hold
 soon "a program beside farcall" "$h" open "$there/f" b
-kill "$holder"
-wait "$holder" 2>/dev/null
+release
 hold
 soon "another client" far "$h" open "$far/f" b
-kill "$holder"
-wait "$holder" 2>/dev/null
+release
 hold
 soon "another client that does not wait" far "$h" open "$far/f" n
-kill "$holder"
-wait "$holder" 2>/dev/null
+release
 hold
 kill -STOP "$holder"
 soon "the holder is stopped" "$h" open "$there/f" b
-kill -KILL "$holder"
-wait "$holder" 2>/dev/null
+release -KILL
 hold
-kill -KILL "$holder"
+release -KILL
 soon "the holder is dead" "$h" open "$there/f" b
-wait "$holder" 2>/dev/null
 far_end
 
-far_options=:nomap
-far_begin
-head -c 20000 /dev/zero >"$TESTDIR/far/f"
-before=$(calls)
-check "nomap" far "$h" count "$far/f" 5000
-check "nomap: requests" test $(($(calls) - before)) -gt 5000
-far_end
+for far_options in :nomap :nocache; do
+	far_begin
+	head -c 20000 /dev/zero >"$TESTDIR/far/f"
+	before=$(calls)
+	check "$far_options" far "$h" count "$far/f" 5000
+	check "$far_options: requests" test $(($(calls) - before)) -gt 5000
+	far_end
+done
 finish

@@ -25,7 +25,8 @@ static void see(const char *when, int fd, off_t at, size_t n)
 	memset(buffer, '-', sizeof buffer);
 	ssize_t r = pread(fd, buffer, n, at);
 
-	say("%s: %zu at %ld = %zd%s%s, %.12s", when, n, (long)at, r, r < 0 ? " " : "", r < 0 ? strerrorname_np(errno) : "", buffer);
+	say("%s: %zu at %ld = %zd%s%s, %.12s", when, n, (long)at, r, r < 0 ? " " : "",
+	    r < 0 ? strerrorname_np(errno) : "", buffer);
 }
 
 /* Somebody who has the open file by a message, and not by a fork, which could be seen coming. */
