@@ -64,6 +64,7 @@
 #define FC_DOMAIN_FD_MAX (1 << 20)
 #define FC_EXPORTS_MAX 16
 #define FC_LEASES 480 /* files that one session may hold delegations of */
+#define FC_LEASES_ALL (~0ull)
 
 /* ---- Requests ---- */
 

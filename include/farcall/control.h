@@ -81,7 +81,7 @@ enum fc_msg_type {
 			 that are certain to be there. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
 			 gives it back before anything shares the open file with another process, and before it changes its
 			 length. Not on Xen. Since ABI 2.4. */
-	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since
+	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered, or arg0 = FC_LEASES_ALL, for all that there are: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since
 			  ABI 2.4. */
 	FC_MSG_TYPES
 };

@@ -128,7 +128,7 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->forks = is->forks;
 	f->owner = is->owner;
 	f->name = 0;
-	f->lease = (struct shim_lease){ 0 };
+	f->lease = (struct shim_lease){ .bars = is->lease.bars & 1 };
 	if (path && path[0] == '/')
 		name(p, f, NULL, path);
 	else if (path && from && shim_file_path(p, from))

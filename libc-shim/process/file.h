@@ -50,7 +50,7 @@ void shim_files_forked(struct shim_files *fs);
 
 /*
  * A record for a file that has just been opened, with one reference, as bits of a descriptor's word; 0: none. Of `is` domain, descriptor,
- * flags, forks and owner are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
+ * flags, forks, owner and whether it may be delegated are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
  * one: from these two the path is made, if it can be.
  */
 uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint64_t dir, const char *path);

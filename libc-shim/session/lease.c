@@ -121,13 +121,17 @@ void shim_lease_cut(struct shim_process *p, uint64_t w)
 
 void shim_leases_end(struct shim_process *p, unsigned domain)
 {
+	struct shim_session *s = &p->session[domain];
+	bool any = false;
+
 	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
 		uint64_t w = fc_load(&p->fd[fd]);
 		struct shim_file *f = w && shim_fd_domain(w) == domain ? shim_file_of(p, w) : NULL;
 
-		if (f)
-			give_back(&p->session[domain], unmap(f));
+		any = (f && unmap(f)) || any;
 	}
+	if (any && s->state == SHIM_SESSION_READY)
+		shim_transport(s)->give_back(s, SHIM_LEASE_ALL);
 }
 
 /* ---- asking ---- */

@@ -414,7 +414,7 @@ static int lease(struct shim_session *s, int descriptor, struct shim_grant *g)
 
 static void give_back(struct shim_session *s, uint64_t word)
 {
-	ask(s, FC_MSG_RETURN, shim_lease_index(word), word, NULL, 0);
+	ask(s, FC_MSG_RETURN, word == SHIM_LEASE_ALL ? FC_LEASES_ALL : shim_lease_index(word), word, NULL, 0);
 }
 
 static int bind_socket(struct shim_session *s, int sock, const char *path)

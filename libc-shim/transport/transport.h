@@ -54,7 +54,7 @@ struct shim_transport {
 	int (*hand)(struct shim_session *s, int descriptor);
 
 	/* A delegation of what is open as a domain descriptor: the file, as a descriptor of this process; or -errno, as FC_MSG_LEASE. And the end of
-	 * one. Null: there are none. */
+	 * one, or of SHIM_LEASE_ALL. Null: there are none. */
 	int (*lease)(struct shim_session *s, int descriptor, struct shim_grant *g);
 	void (*give_back)(struct shim_session *s, uint64_t word);
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
@@ -25,11 +26,13 @@
 #include "storage-domain/shadow/shadow_main.h"
 
 #define STACK_SIZE (64u * 1024u)
+#define PATIENCE_S 1 /* for the thread that closes files */
 #define LINK 32      /* bytes of a name in /proc */
 #define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
 _Static_assert(FC_LEASES <= 1 << INDEX_BITS, "an index is so many bits");
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all this, and of the area's words */
+static pthread_cond_t looked = PTHREAD_COND_INITIALIZER;
 static struct {
 	int fd; /* 0 = none */
 	int type;
@@ -41,6 +44,7 @@ static bool watching;
 void fc_leases_begin(void)
 {
 	pthread_mutex_init(&lock, NULL);
+	pthread_cond_init(&looked, NULL);
 	memset(held, 0, sizeof held);
 	watching = false;
 }
@@ -63,18 +67,36 @@ static void end(struct fc_shadow *s, unsigned i)
 	fc_budget_give(s->slot, FC_FILES, 1);
 }
 
+static void void_all(struct fc_shadow *s)
+{
+	for (unsigned i = 0; i < FC_LEASES; i++)
+		take_back(s, i);
+}
+
+static bool any(void)
+{
+	for (unsigned i = 0; i < FC_LEASES; i++)
+		if (held[i].fd)
+			return true;
+	return false;
+}
+
 void fc_leases_void(struct fc_shadow *s)
 {
-	bool any = false;
+	struct timespec until;
 
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PATIENCE_S;
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < FC_LEASES; i++) {
-		any = any || held[i].fd;
-		take_back(s, i);
-	}
-	pthread_mutex_unlock(&lock);
-	if (any)
+	void_all(s);
+	if (any()) {
+		pthread_mutex_unlock(&lock);
 		fc_hand_tidy();
+		pthread_mutex_lock(&lock);
+	}
+	while (any() && pthread_cond_timedwait(&looked, &lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&lock);
 }
 
 /* Those that somebody waits for, and those that do not hold any more. One signal may stand for many. */
@@ -84,6 +106,7 @@ void fc_leases_look(struct fc_shadow *s)
 	for (unsigned i = 0; i < FC_LEASES; i++)
 		if (held[i].fd && (!held[i].word || fc_call(SYS_fcntl, held[i].fd, F_GETLEASE) != held[i].type))
 			end(s, i);
+	pthread_cond_broadcast(&looked);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -196,39 +219,36 @@ static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
 static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 {
 	unsigned i = 0;
-	int r = -ENFILE;
 
-	pthread_mutex_lock(&lock);
 	while (i < FC_LEASES && held[i].fd)
 		i++;
-	if (i < FC_LEASES && s->area && fc_budget_take(s->shared, s->slot, FC_FILES, 1)) {
-		held[i].fd = fd;
-		held[i].type = type;
-		held[i].word = ++serial << INDEX_BITS | i;
-		fc_store_release(&s->area->header.lease[i], held[i].word);
-		arg[0] = i;
-		arg[1] = held[i].word;
-		r = 0;
-	}
-	pthread_mutex_unlock(&lock);
-	return r;
+	if (i == FC_LEASES || !s->area || !fc_budget_take(s->shared, s->slot, FC_FILES, 1))
+		return -ENFILE;
+	held[i].fd = fd;
+	held[i].type = type;
+	held[i].word = ++serial << INDEX_BITS | i;
+	fc_store_release(&s->area->header.lease[i], held[i].word);
+	arg[0] = i;
+	arg[1] = held[i].word;
+	return 0;
 }
 
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
-	int type = F_RDLCK, r = watch_begin(s), fd = request->fd[0];
+	int type = F_RDLCK, fd = request->fd[0], r = watch_begin(s);
 
 	if (r == 0)
 		r = fd = lease_on(s, fd, &type, &arg[2]);
 	else
 		fc_call(SYS_close, fd);
-	if (r >= 0) {
+	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */
+	if (r >= 0)
 		r = note(s, fd, type, arg);
-		if (r < 0)
-			fc_call(SYS_close, fd);
-	}
+	if (r == -ENFILE)
+		fc_call(SYS_close, fd);
 	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 ? -1 : fd);
+	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */
 }
 
@@ -237,8 +257,12 @@ void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request)
 	const uint64_t i = request->head.arg[0];
 
 	pthread_mutex_lock(&lock);
-	if (i < FC_LEASES && held[i].fd && held[i].word && held[i].word == request->head.arg[1])
+	if (i == FC_LEASES_ALL)
+		void_all(s);
+	else if (i < FC_LEASES && held[i].fd && held[i].word && held[i].word == request->head.arg[1])
 		end(s, (unsigned)i);
 	pthread_mutex_unlock(&lock);
+	if (i == FC_LEASES_ALL)
+		fc_leases_look(s);
 	fc_shadow_answer(s, request, 0, NULL, -1);
 }

@@ -2,6 +2,7 @@
 /* t_reread.c - a file that is read many times, and what may change meanwhile: length and contents, by this open file, another one, another process. */
 #include "posix.h"
 
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -198,6 +199,14 @@ int main(int argc, char **argv)
 	CHILD(int own = open("locked", O_RDWR); SAY(fcntl(own, F_SETLK, &l)));
 	close(rw);
 	CHILD(int own = open("locked", O_RDWR); SAY(fcntl(own, F_SETLK, &l)));
+	for (int i = 0; i < 5; i++) { /* what ends with a process has ended when it has been waited for */
+		CHILD(int own = open("locked", O_RDWR); often(own); SAY(flock(own, LOCK_EX)));
+		rw = open("locked", O_RDWR);
+		SAY(flock(rw, LOCK_EX | LOCK_NB));
+		close(rw);
+		CHILD(int own = open("locked", O_RDWR | O_CLOEXEC); often(own); SAY(flock(own, LOCK_EX));
+		      execlp("flock", "flock", "-n", "locked", "echo", "not locked", NULL));
+	}
 
 	part("a program");
 	make("program", "#!/bin/true\n");
