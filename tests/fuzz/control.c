@@ -49,7 +49,7 @@
 #define MAPPINGS 16
 
 static struct fc_domain_shared roster;
-static struct fc_exports exports;
+static struct fc_exports exports = { .count = 1, .export = { { .prefix = "/data" } } };
 static struct fc_transport transport;
 static struct fc_shadow *shadow;
 static unsigned options, greeted, answers, expected;
@@ -679,6 +679,11 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return unlucky() ? -EPERM : 0;
 	case SYS_fchdir:
 		return change_directory(a);
+	case SYS_readlinkat: /* where what is looked at is */
+		if (!apart || a != FC_FD_PROC || !fake_has(atoi((const char *)b + 15)))
+			fuzz_fail("readlinkat(%ld, %s)", a, (const char *)b);
+		memcpy((void *)c, fuzz_back(1) & 7 ? "/data/f" : "/other", 7);
+		return fuzz_back(1) & 7 ? 7 : -EACCES;
 	case SYS_openat:
 		r = fuzz_openat(a, (const char *)b, c);
 		return r < 0 ? -errno : r;
