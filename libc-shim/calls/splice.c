@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * splice.c - splice between a remote file and a local pipe, and tee, which has no use for files. The bytes are copied, but nothing is taken
- * from the pipe that the file has not taken: they are looked at first, in a copy that tee(2) makes. (Two who splice from one pipe at the
- * same time may both have the same bytes.) Into the pipe go pages, as splice's would, so that what fits and who waits is the kernel's word.
+ * splice.c - splice between a remote file and a local pipe, and tee, which has no use for files. Out of a pipe only the kernel can move what the
+ * file takes, and no more, in one step: so the file is handed over. Where it is not, the bytes are copied, and nothing is taken from the
+ * pipe that the file has not taken: they are looked at first, in a copy that tee(2) makes. (There two who splice from one pipe at the same
+ * time may both have the same bytes.) Into the pipe go pages, as splice's would, so that what fits and who waits is the kernel's word.
  *
  * A FIFO that is itself in a domain, where it is not handed over, is refused as what is no pipe.
  */
@@ -206,7 +207,7 @@ static long copy_from_pipe(struct splice *s, const int own[2], char *buffer, siz
 	return put;
 }
 
-static long pipe_to_file(struct splice *s, struct shim_process *p)
+static long copy_all_from_pipe(struct splice *s, struct shim_process *p)
 {
 	int own[2];
 	const long make[6] = { (long)own, O_CLOEXEC };
@@ -229,6 +230,20 @@ static long pipe_to_file(struct splice *s, struct shim_process *p)
 	}
 	fc_call(SYS_munmap, buffer, OUT_OF_PIPE);
 	return done ? (long)done : r;
+}
+
+static long pipe_to_file(struct splice *s, struct shim_process *p)
+{
+	uint64_t w = shim_fd_get(p, s->out.fd);
+	int handed = w ? shim_hand(p, shim_fd_domain(w), shim_fd_number(w)) : -EBADF;
+	const long a[6] = { s->in.fd, 0, handed, s->out.pos ? (long)&s->out.at : 0, (long)s->length, s->flags };
+	long r;
+
+	if (handed < 0)
+		return w ? copy_all_from_pipe(s, p) : handed;
+	r = s->cancellable ? fc_call_cancellable(SYS_splice, a) : fc_raw(SYS_splice, a[0], a[1], a[2], a[3], a[4], a[5]);
+	shim_done_with(p, handed);
+	return r;
 }
 
 /* ---- the calls ---- */

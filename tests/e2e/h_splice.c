@@ -147,6 +147,50 @@ static void no_number_left(void)
 	EQUAL(close(out), 0);
 }
 
+/* What one has taken from a pipe the other has not. */
+static void shared_out(void)
+{
+	enum { TAKERS = 3, TOTAL = 4 << 20 };
+	static char seen[TOTAL / 8];
+	pid_t taker[TAKERS];
+	char name[16];
+	uint64_t n = 0, twice = 0, missing = 0;
+	int q[2];
+
+	EQUAL(pipe(q), 0);
+	for (int i = 0; i < TAKERS; i++) {
+		snprintf(name, sizeof name, "taker%d", i);
+		int out = open(in_dir(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
+		if ((taker[i] = fork()) == 0) {
+			close(q[1]);
+			while (splice(q[0], NULL, out, NULL, 512, 0) > 0)
+				;
+			_exit(0);
+		}
+		close(out);
+	}
+	close(q[0]);
+	for (; n < TOTAL / 8; n++)
+		if (write(q[1], &n, 8) != 8)
+			break;
+	EQUAL(n, TOTAL / 8);
+	close(q[1]);
+	for (int i = 0; i < TAKERS; i++) {
+		EQUAL(waitpid(taker[i], NULL, 0), taker[i]);
+		snprintf(name, sizeof name, "taker%d", i);
+		int in = open(in_dir(name), O_RDONLY);
+		while (read(in, &n, 8) == 8)
+			if (n < TOTAL / 8)
+				twice += seen[n]++;
+		close(in);
+		EQUAL(unlink(in_dir(name)), 0);
+	}
+	for (n = 0; n < TOTAL / 8; n++)
+		missing += !seen[n];
+	EQUAL(twice, 0);
+	EQUAL(missing, 0);
+}
+
 static void refused(void)
 {
 	int only_read = open(in_dir("in"), O_RDONLY), only_write = open(in_dir("in"), O_WRONLY);
@@ -221,6 +265,7 @@ int main(int argc, char **argv)
 	not_lost();
 	waiting();
 	no_number_left();
+	shared_out();
 	refused();
 	return e2e_status();
 }
