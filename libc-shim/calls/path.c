@@ -285,10 +285,17 @@ static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placehol
 {
 	unsigned domain = (unsigned)pc->route[0].domain;
 	int handed = shim_hand(pc->p, domain, descriptor);
+	struct stat st;
 	long r = handed;
 
 	if (handed == -EOPNOTSUPP)
 		return handed;
+	if (handed >= 0 && (fc_call(SYS_fstat, handed, &st) < 0 || !S_ISFIFO(st.st_mode))) {
+		shim_session_fail(&pc->p->session[domain], "it handed over what is no pipe");
+		shim_done_with(pc->p, handed);
+		handed = -EIO;
+		r = -EIO;
+	}
 	if (handed >= 0) {
 		r = fc_call(SYS_dup3, handed, placeholder, flags & O_CLOEXEC);
 		shim_done_with(pc->p, handed);

@@ -144,7 +144,7 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const char *text, 
 		s->told = false; /* it has read that far */
 	if (r != -EAGAIN && r != -ENOMEM)
 		return r;
-	s->owed++;
+	s->owed += m->type == FC_MSG_HAND ? 2 : 1; /* it has an answer more, if there is a file */
 	return -ETIMEDOUT;
 }
 
@@ -337,7 +337,7 @@ static void populate(long address, size_t size)
 		*(volatile char *)(address + i) = 0;
 }
 
-/* Ask for a descriptor. Returns it or -errno. */
+/* Ask for a descriptor. Returns it or -errno; -EMFILE: it was sent, and there was no room for it. */
 static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
 {
 	int r = ask(s, type, arg, 0, NULL, 0);
@@ -345,6 +345,9 @@ static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
 	if (r == 0 && s->packet.nfds == 1) {
 		r = s->packet.fd[0];
 		s->packet.fd[0] = -1;
+	} else if (r == 0 && s->packet.nfds) {
+		shim_session_fail(s, "it sent an answer that cannot be");
+		r = -EIO;
 	} else if (r == 0) {
 		r = -EMFILE;
 	}
@@ -375,24 +378,36 @@ static int ask_on(struct shim_session *s, unsigned type)
 	return -EIO;
 }
 
-/* A domain hands over what is a file's content, a FIFO's, or a way to a socket: nothing else is taken. */
+/* What is a file's content, a FIFO's, or a way to a socket: a socket itself could be anybody's. */
+static bool may_be_handed(int fd)
+{
+	struct stat st;
+	long flags;
+
+	if (fc_call(SYS_fstat, fd, &st) < 0)
+		return false;
+	if (!S_ISSOCK(st.st_mode))
+		return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode);
+	flags = fc_call(SYS_fcntl, fd, F_GETFL);
+	return flags >= 0 && flags & O_PATH;
+}
+
+/* A file comes with the first of two answers. */
 static int hand(struct shim_session *s, int descriptor)
 {
 	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
-	struct stat st;
 
-	if (fd < 0)
+	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
 		return fd;
-	if (fc_call(SYS_fstat, fd, &st) < 0 ||
-	    (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))) {
+	if (fd >= 0 && !may_be_handed(fd)) {
 		shim_session_fail(s, "it handed over what is no file");
 		r = -EIO;
 	}
-	if (r >= 0)
-		r = ask_on(s, FC_MSG_HAND);
-	if (r < 0)
+	if (r != -EIO && ask_on(s, FC_MSG_HAND) < 0)
+		r = -EIO;
+	if (r < 0 && fd >= 0)
 		shim_done_with(shim_process(), fd);
-	return r < 0 ? r : fd;
+	return r;
 }
 
 static int lease(struct shim_session *s, int descriptor, struct shim_grant *g)

@@ -13,16 +13,22 @@
  *           record:NUMBER    getdents64: an entry that says to be so long
  *           text:TEXT        the contents of a file, of a link; getcwd's path
  *      MESSAGE~SECONDS      the first answer to this control message comes late
+ *      HAND=WHAT            what is handed over: file, dir, device, socket (one to talk to), named (a socket's inode), pipe, epoll; none; two;
+ *                           or how: once (there is no second answer), early (the file comes with the second), both, serial (another's),
+ *                           type (another message's), status:NUMBER (a file comes with it)
+ *      MESSAGE=status:NUMBER, MESSAGE=arg:NUMBER       of WATCH, BIND, OTHER: this is the answer
  *
  * Without a rule: opens succeed, reads are at the end, and there is nothing of any name.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -47,7 +53,8 @@ static const struct {
 	{ "GROW", FC_MSG_GROW },     { "FORK", FC_MSG_FORK },     { "RLIMIT", FC_MSG_RLIMIT },
 	{ "CRED", FC_MSG_CRED },     { "GONE", FC_MSG_GONE },     { "BYE", FC_MSG_BYE },
 	{ "SHRINK", FC_MSG_SHRINK }, { "FORKED", FC_MSG_FORKED }, { "MEMORY", FC_MSG_MEMORY },
-	{ "HAND", FC_MSG_HAND },     { "OTHER", FC_MSG_OTHER },
+	{ "HAND", FC_MSG_HAND },     { "OTHER", FC_MSG_OTHER },   { "BIND", FC_MSG_BIND },
+	{ "WATCH", FC_MSG_WATCH },
 };
 
 struct session {
@@ -60,7 +67,7 @@ struct session {
 	bool listed; /* the entry of a directory has been given */
 };
 
-static const char *prefix;
+static const char *listens_at, *prefix;
 static char **rules;
 static unsigned seconds_late[FC_MSG_TYPES];
 
@@ -313,7 +320,8 @@ static int domain_page(void)
 
 struct letter {
 	unsigned seconds;
-	int sock, fd;
+	int sock, fd, second_fd;
+	bool two, again; /* the descriptor goes twice; there is a second answer */
 	struct fc_msg m;
 	char text[300];
 };
@@ -323,12 +331,89 @@ static void *post(void *arg)
 	struct letter *l = arg;
 
 	sleep(l->seconds);
-	fc_control_send(l->sock, &l->m, l->text, &l->fd, l->fd >= 0, 0);
+	const int fds[2] = { l->fd, l->fd };
+	struct fc_msg second = { .type = l->m.type, .serial = l->m.serial };
+	fc_control_send(l->sock, &l->m, l->text, fds, (l->fd >= 0) * (l->two ? 2 : 1), 0);
+	if (l->again)
+		fc_control_send(l->sock, &second, NULL, &l->second_fd, l->second_fd >= 0, 0);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->second_fd >= 0)
+		close(l->second_fd);
 	close(l->sock);
 	free(l);
 	return NULL;
+}
+
+static const char *message_rule(unsigned type)
+{
+	for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
+		for (char **r = rules; messages[i].type == type && *r; r++) {
+			size_t n = strlen(messages[i].name);
+
+			if (!strncmp(*r, messages[i].name, n) && (*r)[n] == '=')
+				return *r + n + 1;
+		}
+	return "";
+}
+
+/* A socket's inode, as the domain hands it over to be connected to. */
+static int named_socket(void)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s.%d", listens_at, sock);
+	if (bind(sock, (struct sockaddr *)&sa, sizeof sa) || listen(sock, 64))
+		die("named socket");
+	fd = open(sa.sun_path, O_PATH | O_CLOEXEC);
+	unlink(sa.sun_path);
+	return fd; /* it goes on listening */
+}
+
+static int thing(const char *what)
+{
+	int pair[2];
+
+	if (!strcmp(what, "dir"))
+		return open("/", O_RDONLY | O_CLOEXEC);
+	if (!strcmp(what, "device"))
+		return open("/dev/zero", O_RDWR | O_CLOEXEC);
+	if (!strcmp(what, "named"))
+		return named_socket();
+	if (!strcmp(what, "epoll"))
+		return epoll_create1(EPOLL_CLOEXEC);
+	if (!strcmp(what, "socket") && !socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return pair[0];
+	if (!strcmp(what, "pipe") && !pipe2(pair, O_CLOEXEC))
+		return pair[0];
+	pair[0] = memfd_create("file", MFD_CLOEXEC);
+	if (pair[0] < 0 || ftruncate(pair[0], FC_PAGE_SIZE))
+		die("thing");
+	return pair[0];
+}
+
+static void hand(struct letter *l, const char *how)
+{
+	l->again = strcmp(how, "once") != 0;
+	l->two = !strcmp(how, "two");
+	if (strcmp(how, "none") && strcmp(how, "early"))
+		l->fd = thing(how);
+	if (!strcmp(how, "early") || !strcmp(how, "both"))
+		l->second_fd = thing("file");
+	l->m.serial += !strcmp(how, "serial");
+	if (!strcmp(how, "type"))
+		l->m.type = FC_MSG_GROW;
+	if (!strncmp(how, "status:", 7))
+		l->again = false;
+}
+
+static void say(struct letter *l, const char *how)
+{
+	if (!strncmp(how, "status:", 7))
+		l->m.status = atoi(how + 7);
+	if (!strncmp(how, "arg:", 4))
+		l->m.arg[0] = strtoull(how + 4, NULL, 0);
 }
 
 /* Does what the message asks for; false: there is no answer. */
@@ -361,7 +446,11 @@ static bool obey(struct session *s, const struct fc_packet *p, struct letter *l)
 		return true;
 	case FC_MSG_FORKED:
 		return false;
+	case FC_MSG_HAND:
+		hand(l, message_rule(FC_MSG_HAND));
+		/* fallthrough */
 	default:
+		say(l, message_rule(p->head.type));
 		return true;
 	}
 }
@@ -377,7 +466,7 @@ static void serve_message(struct session *s, struct fc_packet *p)
 		if (messages[i].type == p->head.type)
 			printf("%s\n", messages[i].name);
 	l->m = (struct fc_msg){ .type = p->head.type, .serial = p->head.serial };
-	l->fd = -1;
+	l->fd = l->second_fd = -1;
 	l->sock = dup(s->sock);
 	l->seconds = __atomic_exchange_n(&seconds_late[p->head.type], 0, __ATOMIC_RELAXED);
 	if (!obey(s, p, l)) {
@@ -424,6 +513,7 @@ int main(int argc, char **argv)
 		return 2;
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the shell that has started us is all that the test can end */
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	listens_at = argv[1];
 	prefix = argv[2];
 	rules = argv + 3;
 	for (char **r = rules; *r; r++)

@@ -202,6 +202,116 @@ impossible "an entry that is a path" "getdents64=entry:/etc/passwd fstat=dir new
 impossible "an entry without a name" "getdents64=entry: fstat=dir newfstatat=dir statx=dir" ls -f /data/d
 impossible "a directory of this machine" "getcwd=text:/etc" "$python" -c "$(call 'os.chdir("/data"); print(os.getcwd())')"
 
+# ---- what is handed over ----
+
+# hands WHAT ERRNO works|lost SECONDS "RULES" PYTHON: what `act` does fails with one of these (0: not at all), in that time, leaves no descriptor
+# behind, and then the session goes on or does not.
+hands()
+{
+	local what=$1 rules
+	read -ra rules <<<"$5"
+
+	domain openat,/data/pipe=#$((0x40000000 + 40)) "${rules[@]}"
+	timeout 60 "$FARCALL" run "${trust[@]}" --domain "$socket" -- "$python" -c "$(call "
+import errno, socket, time
+fd = os.open('/data/x', os.O_RDONLY)
+libc.mmap.restype = ctypes.c_long
+libc.mmap.argtypes = [ctypes.c_long] * 6
+def failed(r):
+    if r == -1:
+        raise OSError(ctypes.get_errno(), 'failed')
+def mmap(flags=1):
+    failed(libc.mmap(0, 4096, 1, flags, fd, 0))
+def descriptors():
+    return [(n, os.readlink('/proc/self/fd/' + n)) for n in os.listdir('/proc/self/fd') if os.path.lexists('/proc/self/fd/' + n)]
+sock = socket.socket(socket.AF_UNIX)
+left, right = socket.socketpair()
+watches = libc.inotify_init()
+os.pread(fd, 10, 0)
+before, began, said = descriptors(), time.monotonic(), 0
+try:
+$6
+except OSError as e:
+    said = e.errno
+took = time.monotonic() - began
+assert said in ($2,), said
+assert $4 <= took < $4 + 2, took
+assert descriptors() == before, (before, descriptors())
+for i in range(3):
+    try:
+        os.pread(fd, 10, 0)
+        os.chmod('/data/x', 0o600) if 0 else None
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert '$3' == 'works', 'the session goes on'
+    except OSError as e:
+        assert '$3' == 'lost' and e.errno == errno.EIO, e")" >"$TESTDIR/out" 2>"$TESTDIR/err" </dev/null ||
+		wrong "handed over: $what: $(tail -n 1 "$TESTDIR/err")"
+	end_domain
+}
+
+map='    mmap()'
+hands "a file" 0 works 0 HAND=file "$map"
+for what in dir device socket epoll two type serial status:-5000 status:1; do
+	hands "mmap: $what" errno.EIO lost 0 HAND=$what "$map"
+done
+hands "mmap: a pipe" errno.ENODEV works 0 HAND=pipe "$map"
+hands "mmap: a socket's inode" errno.EBADF works 0 HAND=named "$map"
+hands "mmap: nothing" errno.EMFILE works 0 HAND=none "$map"
+hands "mmap: the file with the second answer" errno.EMFILE works 0 HAND=early "$map"
+hands "mmap: a file with each answer" 0 works 0 HAND=both "$map"
+hands "mmap: an error, and a file" errno.EACCES works 0 HAND=status:-13 "$map"
+hands "mmap: no second answer" 0 works 10 HAND=once "$map"
+hands "mmap: late" errno.EIO works 10 "HAND=file HAND~11" "    try:
+        mmap()
+    finally:
+        time.sleep(2); began += 2"
+pipe='    os.close(os.open("/data/pipe", os.O_RDONLY))'
+hands "a pipe" 0 works 0 HAND=pipe "$pipe"
+for what in file dir device socket named epoll two; do
+	hands "a pipe: $what" errno.EIO lost 0 HAND=$what "$pipe"
+done
+hands "a pipe: nothing" errno.EMFILE works 0 HAND=none "$pipe"
+exec='    os.execv("/data/x", ["x"])'
+hands "exec: a pipe" errno.EACCES works 0 "HAND=pipe fstat=file faccessat=#0 faccessat2=#0" "$exec"
+for what in dir device socket two; do
+	hands "exec: $what" errno.EIO lost 0 "HAND=$what fstat=file faccessat=#0 faccessat2=#0" "$exec"
+done
+reach='    sock.connect("/data/x")'
+hands "connect" 0 works 0 HAND=named "$reach"
+hands "connect: a file" errno.ECONNREFUSED works 0 HAND=file "$reach"
+for what in dir device socket two; do
+	hands "connect: $what" errno.EIO lost 0 HAND=$what "$reach"
+done
+send='    socket.send_fds(left, [b"x"], [fd])'
+hands "a message" 0 works 0 HAND=file "$send"
+for what in dir device socket two; do
+	hands "a message: $what" errno.EIO lost 0 HAND=$what "$send"
+done
+watch='    failed(libc.inotify_add_watch(watches, b"/data/x", 0xfff))'
+hands "a watch" 0 works 0 WATCH=arg:7 "$watch"
+hands "a watch: an error" errno.ENOSPC works 0 WATCH=status:-28 "$watch"
+for what in arg:0 arg:0x80000000 status:1 status:-5000; do
+	hands "a watch: $what" errno.EIO lost 0 WATCH=$what "$watch"
+done
+hands "bind: an error" errno.EADDRINUSE works 0 BIND=status:-98 '    sock.bind("/data/s")'
+hands "bind: no error" errno.EIO lost 0 BIND=status:98 '    sock.bind("/data/s")'
+# of another process: in a child
+other='    pid = os.fork()
+    if pid == 0:
+        try:
+            os.open("/proc/%d/fd/%d" % (os.getppid(), fd), os.O_RDONLY)
+        except OSError as e:
+            os._exit(e.errno)
+        os._exit(0)
+    said = os.waitpid(pid, 0)[1] >> 8'
+for what in arg:5 arg:0x7fffffffffffffff status:-5000 status:5; do
+	hands "of another process: $what" errno.EIO works 0 OTHER=$what "$other"
+done
+hands "of another process: an error" errno.EACCES works 0 OTHER=status:-13 "$other"
+
 # ---- what goes on, for it does natively ----
 
 fresh 0
