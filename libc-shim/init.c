@@ -139,7 +139,6 @@ static long open_directory(int at, const char *path, int mode)
 
 static int open_placeholder(struct shim_process *p)
 {
-	struct stat st;
 	long dir = open_directory(AT_FDCWD, shim.config.dir, O_PATH);
 
 	if (dir < 0)
@@ -149,20 +148,36 @@ static int open_placeholder(struct shim_process *p)
 	if (fd < 0)
 		return (int)fd;
 	p->placeholder = (int)fd;
+	return 0;
+}
+
+static int settle_placeholder(struct shim_process *p)
+{
+	struct stat st;
+	int r;
+
 	choose_numbers(p);
-	p->placeholder = shim_hide_fd(p, (int)fd);
+	p->placeholder = shim_hide_fd(p, p->placeholder);
 	shim_limits_look(p);
 	if (p->placeholder < 0)
 		return p->placeholder;
-	fd = fc_call(SYS_fstat, p->placeholder, &st);
-	if (fd < 0)
-		return (int)fd;
+	r = (int)fc_call(SYS_fstat, p->placeholder, &st);
+	if (r < 0)
+		return r;
 	shim.placeholder_dev = st.st_dev;
 	shim.placeholder_ino = st.st_ino;
 	return 0;
 }
 
 static struct shim_slot slots[SHIM_DOMAINS][FC_ENTRIES] __attribute__((aligned(4096)));
+
+static void no_descriptors(struct shim_process *p)
+{
+	for (int i = 0; i < SHIM_HIDDEN; i++)
+		p->hidden[i] = -1;
+	for (int i = 0; i < SHIM_SPARES; i++)
+		p->spare[i] = -1;
+}
 
 static int process_init(struct shim_process *p)
 {
@@ -181,10 +196,6 @@ static int process_init(struct shim_process *p)
 	p->sink = -1;
 	shim_files_init(&p->files);
 	p->pid = (int)fc_call(SYS_getpid);
-	for (int i = 0; i < SHIM_HIDDEN; i++)
-		p->hidden[i] = -1;
-	for (int i = 0; i < SHIM_SPARES; i++)
-		p->spare[i] = -1;
 	for (unsigned d = 0; d < shim.config.ndomains; d++) { /* the others' memory is never touched */
 		p->session[d].requests.slot = slots[d];
 		shim_session_reset(&p->session[d], d);
@@ -225,10 +236,17 @@ static int install_hook(void)
 
 static int start(const char *dir, char **envp)
 {
-	int r = fc_config_load(&shim.config, dir);
+	struct shim_numbers beyond;
+	int r;
 
+	no_descriptors(&shim.process);
+	shim_numbers_begin(&shim.process, &beyond);
+	r = fc_config_load(&shim.config, dir);
 	if (r == 0)
 		r = process_init(&shim.process);
+	shim_numbers_end(&shim.process, &beyond);
+	if (r == 0)
+		r = settle_placeholder(&shim.process);
 	if (r < 0) {
 		shim_say(dir,
 			 r == -ENOENT ? ": the `farcall run` that made this directory is gone, so its files are too"
@@ -247,8 +265,10 @@ static int start(const char *dir, char **envp)
 	shim_vdso_init(auxiliary(AT_SYSINFO_EHDR, 0));
 	shim_handlers_init();
 	r = fc_signal_init();
+	shim_numbers_begin(&shim.process, &beyond);
 	if (r == 0)
 		r = install_hook();
+	shim_numbers_end(&shim.process, &beyond);
 	return r < 0 ? r : 0;
 }
 
@@ -348,7 +368,10 @@ static void go_on(void)
 	if (!shim.ready)
 		return;
 	early.settle();
+	struct shim_numbers beyond;
+	shim_numbers_begin(&shim.process, &beyond);
 	int r = fc_hook_install(shim.config.sites, shim.check);
+	shim_numbers_end(&shim.process, &beyond);
 	if (r < 0) /* half of its calls would be hooked */
 		fc_call(SYS_exit_group, 125);
 }

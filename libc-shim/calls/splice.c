@@ -241,7 +241,8 @@ static long pipe_to_file(struct splice *s, struct shim_process *p)
 
 	if (handed < 0)
 		return w ? copy_all_from_pipe(s, p) : handed;
-	r = s->cancellable ? fc_call_cancellable(SYS_splice, a) : fc_raw(SYS_splice, a[0], a[1], a[2], a[3], a[4], a[5]);
+	r = s->cancellable ? fc_call_cancellable(SYS_splice, a)
+			   : fc_raw(SYS_splice, a[0], a[1], a[2], a[3], a[4], a[5]);
 	shim_done_with(p, handed);
 	return r;
 }

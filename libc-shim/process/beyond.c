@@ -216,6 +216,25 @@ void shim_done_with(struct shim_process *p, int fd)
 	shim_unlock(&p->beyond, &saved);
 }
 
+void shim_numbers_begin(struct shim_process *p, struct shim_numbers *n)
+{
+	struct rlimit64 old = { 0, 0 };
+
+	spares_give(p);
+	n->lifted = lift_descriptors(&old);
+	n->limit[0] = old.rlim_cur;
+	n->limit[1] = old.rlim_max;
+}
+
+void shim_numbers_end(struct shim_process *p, const struct shim_numbers *n)
+{
+	const struct rlimit64 old = { n->limit[0], n->limit[1] };
+
+	if (n->lifted)
+		fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &old, 0);
+	spares_fill(p);
+}
+
 void shim_limits_look(struct shim_process *p)
 {
 	struct shim_lock_state saved;

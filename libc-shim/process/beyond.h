@@ -3,7 +3,9 @@
 #ifndef FC_SHIM_BEYOND_H
 #define FC_SHIM_BEYOND_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct shim_process;
 
@@ -18,6 +20,13 @@ long shim_set_size(struct shim_process *p, int fd, size_t size);
 void shim_spares_fit(struct shim_process *p);
 /* Close a descriptor of ours that came of the calls above. */
 void shim_done_with(struct shim_process *p, int fd);
+/* While the shim begins, and nobody else is there to notice: descriptors beyond RLIMIT_NOFILE, as far as can be. */
+struct shim_numbers {
+	uint64_t limit[2];
+	bool lifted;
+};
+void shim_numbers_begin(struct shim_process *p, struct shim_numbers *n);
+void shim_numbers_end(struct shim_process *p, const struct shim_numbers *n);
 void shim_limits_look(struct shim_process *p); /* RLIMIT_NOFILE is new: which is it? */
 
 #endif

@@ -276,14 +276,8 @@ static int fill_memfd(struct shim_process *p, const void *data, size_t size)
 /* Out of the application's numbers, if there are others. */
 static int move_up(struct shim_process *p, int fd)
 {
-	int high = fd < 0 ? fd : (int)shim_make_fd(p, SYS_fcntl, fd, F_DUPFD, shim.hidden_base, 0);
-	struct rlimit64 limit;
+	int high = fd < 0 ? fd : (int)shim_copy_away(p, fd, F_DUPFD);
 
-	if (high == -EINVAL && fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) == 0) { /* the limit is lower now */
-		const long a[6] = { fd, F_DUPFD, (long)limit.rlim_cur };
-
-		high = (int)shim_beyond(p, SYS_fcntl, a);
-	}
 	if (high < 0)
 		return fd;
 	shim_done_with(p, fd);

@@ -81,15 +81,20 @@ int shim_hidden_add(struct shim_process *p, int fd)
 	return -EMFILE;
 }
 
-/* A copy at hidden_base or beyond it. */
-static long copy_away(struct shim_process *p, int fd)
+long shim_copy_away(struct shim_process *p, int fd, int command)
 {
-	return shim_make_fd(p, SYS_fcntl, fd, F_DUPFD_CLOEXEC, shim.hidden_base, 0);
+	long a[6] = { fd, command, shim.hidden_base }, r = shim_make_fd(p, SYS_fcntl, a[0], a[1], a[2], 0);
+	struct rlimit64 limit;
+
+	if (r != -EINVAL || fc_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit) < 0)
+		return r;
+	a[2] = (long)limit.rlim_cur; /* it is lower by now */
+	return shim_beyond(p, SYS_fcntl, a);
 }
 
 int shim_hide_fd(struct shim_process *p, int fd)
 {
-	long now = fd < shim.hidden_base ? copy_away(p, fd) : -EMFILE;
+	long now = fd < shim.hidden_base ? shim_copy_away(p, fd, F_DUPFD_CLOEXEC) : -EMFILE;
 
 	if (now < 0) /* as good a place as any */
 		now = fc_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC) < 0 && !fc_guard ? now : fd;
@@ -143,7 +148,7 @@ static void renumber(struct shim_process *p, int old, int now)
 
 static int move_away(struct shim_process *p, int *hidden, int fd)
 {
-	long now = copy_away(p, fd);
+	long now = shim_copy_away(p, fd, F_DUPFD_CLOEXEC);
 
 	if (now < 0)
 		return (int)now;
@@ -229,7 +234,7 @@ int shim_placeholder_path(struct shim_process *p, bool cloexec)
 
 	if (unlikely(fd == -EMFILE))
 		fd = shim_native_again(SYS_openat, a);
-	return fd == -EMFILE || fd >= 0 ? (int)fd : shim_placeholder(p, cloexec, 0);
+	return fd >= 0 || (fd == -EMFILE && !shim_self()->for_us) ? (int)fd : shim_placeholder(p, cloexec, 0);
 }
 
 bool shim_is_placeholder(int fd)

@@ -78,6 +78,8 @@ uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
 
 /* ---- the shim's own descriptors ---- */
 
+/* A copy, by F_DUPFD or F_DUPFD_CLOEXEC, out of the application's numbers if there are others; or -errno. */
+long shim_copy_away(struct shim_process *p, int fd, int command);
 int shim_hide_fd(struct shim_process *p, int fd);           /* move it out of the way; returns the new number */
 int shim_hidden_add(struct shim_process *p, int fd);        /* leave it where it is */
 bool shim_fd_hidden(const struct shim_process *p, long fd); /* is it one of ours? */

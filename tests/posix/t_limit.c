@@ -2,9 +2,13 @@
 /* t_limit.c - limits: descriptors, sizes of files and the signal, names and paths, levels of links, prlimit of oneself; and full queues of names. */
 #include "posix.h"
 
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
 
 static void on_signal(int sig)
 {
@@ -155,10 +159,48 @@ static void names(void)
 	SAY(access("f", F_OK));
 }
 
+/* What makes no descriptor needs no number for one; and one number is enough to start a program. */
+static void no_number_left(bool hard)
+{
+	struct sockaddr_un s = { .sun_family = AF_UNIX, .sun_path = "sock" },
+			   other = { .sun_family = AF_UNIX, .sun_path = "other" };
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), to = socket(AF_UNIX, SOCK_STREAM, 0),
+	    letters = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int named = socket(AF_UNIX, SOCK_STREAM, 0), watcher = inotify_init(), fd = open("f", O_RDONLY);
+	struct rlimit r = { 64, hard ? 64 : 4096 };
+
+	SAY(bind(listener, (struct sockaddr *)&s, sizeof s));
+	SAY(listen(listener, 9));
+	SAY(setrlimit(RLIMIT_NOFILE, &r));
+	while (dup(fd) >= 0)
+		;
+	SAY(connect(to, (struct sockaddr *)&s, sizeof s));
+	SAY(sendto(letters, "x", 1, 0, (struct sockaddr *)&s, sizeof s));
+	SAY(bind(named, (struct sockaddr *)&other, sizeof other));
+	SAY(inotify_add_watch(watcher, "f", IN_ALL_EVENTS));
+	SAY(inotify_add_watch(watcher, ".", IN_ALL_EVENTS));
+	SAY(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED);
+	SAY(setxattr("f", "user.x", "y", 1, 0));
+	SAY(fcntl(fd, F_SETLEASE, F_RDLCK));
+	SAY(fcntl(fd, F_SETLEASE, F_UNLCK));
+	SAY(unlink("sock"));
+	SAY(unlink("other"));
+	close(40);
+	CHILD(execl("/bin/true", "true", NULL));
+	for (int i = 41; i < 50; i++)
+		close(i);
+	CHILD(execl("./program", "program", NULL));
+}
+
 int main(int argc, char **argv)
 {
 	posix_begin(argc, argv);
 	close(make("f", "text\n"));
+	close(make("program", "#!/bin/sh\nread line <f\necho $line\n"));
+	chmod("program", 0755);
+	part("no number left");
+	CHILD(no_number_left(false));
+	CHILD(no_number_left(true));
 	part("descriptors");
 	CHILD(descriptors());
 	part("sizes");
