@@ -31,6 +31,7 @@
 #define HIDDEN_ROOM 32
 #define HIDDEN_LOW 1024
 #define AUXV_MAX 64
+#define ARGUMENTS_MAX (1 << 20)
 #ifndef PR_GET_AUXV
 #define PR_GET_AUXV 0x41555856
 #endif
@@ -82,16 +83,49 @@ static unsigned long auxiliary(unsigned long type, unsigned long otherwise)
 	return otherwise;
 }
 
+/* How many arguments are before the environment, if that is still where the kernel has put it; 0: it is not. */
+static long count_arguments(char **envp)
+{
+	uintptr_t word;
+
+	for (long n = 0; n < ARGUMENTS_MAX && !fc_copy_from_user(&word, envp - 2 - n, sizeof word); n++)
+		if (word == (uintptr_t)n)
+			return n;
+	return 0;
+}
+
+/* The program is the interpreter of what was executed by a descriptor, `by`, and has been told to look there: execve has left it open. */
+static void name_script(char **envp, const char *by, const char *path)
+{
+	static const char base[] = "/dev/fd/";
+	const long n = count_arguments(envp);
+	int fd = 0;
+
+	if (!n || !shim_starts_with(by, base))
+		return;
+	for (const char *p = by + sizeof base - 1; *p >= '0' && *p <= '9' && fd < SHIM_FDS; p++)
+		fd = fd * 10 + (*p - '0');
+	if (fc_call(SYS_fcntl, fd, F_GETFD) < 0)
+		return;
+	for (char **argument = envp - n; *argument; argument++)
+		if (shim_strcmp(*argument, by) == 0) {
+			*argument = (char *)path;
+			fc_call(SYS_close, fd);
+			return;
+		}
+}
+
 /*
  * The program was executed by a descriptor: put the name that it was run by where it looks for one. The auxiliary vector lies behind the
  * environment, if that is still the one that the kernel has made.
  */
 static void name_program(char **envp, const char *path)
 {
-	const unsigned long was = auxiliary(AT_EXECFN, 0);
+	const unsigned long was = auxiliary(AT_EXECFN, (unsigned long)"");
 	const char *last = path;
 	Elf64_auxv_t *aux, one;
 
+	name_script(envp, (const char *)was, path);
 	while (*envp)
 		envp++;
 	aux = (Elf64_auxv_t *)(envp + 1);

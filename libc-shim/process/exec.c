@@ -167,6 +167,22 @@ static struct shim_process *own_for_exec(const struct shim_image *im)
 	return shim_kin_part();
 }
 
+/*
+ * A script that may be executed only, or what else the kernel alone knows an interpreter for, is found by that as /dev/fd/N, which must be open then
+ * (ENOENT). It gets the name in its place before it begins, and N is closed (init.c).
+ */
+static long execute_file(struct shim_process *p, const struct shim_image *im, const struct shim_exec *m)
+{
+	long r = fc_call(SYS_execveat, im->fd, "", m->argv, m->envp, AT_EMPTY_PATH);
+	int open = r == -ENOENT ? (int)shim_copy_away(p, im->fd, F_DUPFD) : -1;
+
+	if (open < 0)
+		return r;
+	r = fc_call(SYS_execveat, open, "", m->argv, m->envp, AT_EMPTY_PATH);
+	shim_done_with(p, open);
+	return r;
+}
+
 static long run(struct shim_image *im, struct shim_exec *m, const char *const *envp, long nenv)
 {
 	struct shim_process *p = shim_process();
@@ -193,7 +209,7 @@ static long run(struct shim_image *im, struct shim_exec *m, const char *const *e
 	make_environment(m, envp, nenv, state, im);
 	fc_signal_before_exec();
 	if (im->fd >= 0)
-		r = fc_call(SYS_execveat, im->fd, "", m->argv, m->envp, AT_EMPTY_PATH);
+		r = execute_file(p, im, m);
 	else if (im->dirfd == AT_FDCWD && !im->flags)
 		r = fc_call(SYS_execve, im->path, m->argv, m->envp);
 	else

@@ -96,6 +96,21 @@ static void kinds(void)
 	CHILD(setenv("PATH", ".:/bin", 1); execlp("script", "script", "by PATH", NULL));
 }
 
+/* By whoever may execute it, and not read it: its interpreter cannot open it. */
+static void not_readable(void)
+{
+	part("not readable");
+	script("secret", "#!/bin/sh -e\necho read\n");
+	script("lost", "#!/no/such/interpreter\n");
+	chmod("secret", 0111);
+	chmod("lost", 0111);
+	CHILD(setgid(65534); setuid(65534); execl("./secret", "secret", "one", NULL);
+	      say("%s", strerrorname_np(errno)));
+	CHILD(setgid(65534); setuid(65534); execl("./lost", "lost", NULL); say("%s", strerrorname_np(errno)));
+	chmod("secret", 0755);
+	chmod("lost", 0755);
+}
+
 static void by_descriptor(void)
 {
 	char *one[] = { "zero", "fexecve", NULL };
@@ -178,6 +193,7 @@ int main(int argc, char **argv)
 {
 	posix_begin(argc, argv);
 	kinds();
+	not_readable();
 	by_descriptor();
 	inherited();
 	return 0;
