@@ -89,6 +89,8 @@ long shim_do_close(long nr, long a[6])
 
 	if (!shim_fd_get(p, fd))
 		return unlikely(shim_fd_hidden(p, fd)) ? -EBADF : shim_native(nr, a);
+	if (unlikely(shim_fd_is_coming(shim_fd_get(p, fd))))
+		return -EBADF;
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	uint64_t w = shim_fd_set(p, fd, 0);
@@ -101,6 +103,10 @@ long shim_do_close(long nr, long a[6])
 
 void shim_close_untold(int fd)
 {
+	struct shim_process *p = shim_process();
+
+	if (shim_fd_is_coming(shim_fd_get(p, fd)))
+		shim_fd_give_back(p, fd);
 	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
@@ -109,6 +115,7 @@ static long dup_into(struct shim_process *p, int from, uint64_t w, int placehold
 {
 	if (placeholder < 0)
 		return placeholder;
+	shim_fd_reserve(p, placeholder, shim_fd_domain(w));
 	long dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), placeholder);
 	return shim_install(p, shim_fd_domain(w), dfd, placeholder,
 			    (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[from], w));
@@ -142,7 +149,7 @@ long shim_do_dup(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 
-	if (shim_fd_hidden(p, a[0]))
+	if (shim_fd_hidden(p, a[0]) || shim_fd_is_coming(shim_fd_get(p, a[0])))
 		return -EBADF;
 	if (nr == SYS_dup) {
 		if (!shim_fd_get(p, a[0]))
@@ -154,6 +161,8 @@ long shim_do_dup(long nr, long a[6])
 	}
 	if ((int)a[0] == (int)a[1])
 		return shim_native(nr, a);
+	if (unlikely(shim_fd_is_coming(shim_fd_get(p, a[1]))))
+		return fc_call(SYS_fcntl, a[0], F_GETFD) < 0 ? -EBADF : -EBUSY;
 	if (shim_fd_hidden(p, a[1])) {
 		if (!(p = shim_process_own()))
 			return -ENOMEM;
@@ -167,7 +176,7 @@ long shim_do_dup(long nr, long a[6])
 	return dup_onto(p, nr, a);
 }
 
-/* The ranges between our own descriptors, one kernel call each. */
+/* The ranges between our own descriptors, and those that are only coming, one kernel call each. */
 static long close_range_around(const struct shim_process *p, unsigned first, unsigned last, unsigned flags)
 {
 	for (;;) {
@@ -176,6 +185,9 @@ static long close_range_around(const struct shim_process *p, unsigned first, uns
 		for (int i = 0; i < SHIM_HIDDEN; i++)
 			if (p->hidden[i] >= 0 && (unsigned)p->hidden[i] >= first && (unsigned)p->hidden[i] < next)
 				next = (unsigned)p->hidden[i];
+		for (unsigned fd = first; fd < next && fd <= last && fd < fc_load(&p->fd_top); fd++)
+			if (shim_fd_is_coming(fc_load(&p->fd[fd])))
+				next = fd;
 		if (next > last)
 			return fc_call(SYS_close_range, first, last, flags);
 		if (next > first) {
@@ -304,6 +316,8 @@ long shim_do_fcntl(long nr, long a[6])
 
 	if (likely(!w))
 		return unlikely(shim_fd_hidden(p, a[0])) ? -EBADF : shim_native_fd(nr, a);
+	if (unlikely(shim_fd_is_coming(w)))
+		return -EBADF;
 	if (cmd == F_GETFD || cmd == F_SETFD)
 		return shim_native(nr, a);
 	if (!(p = shim_process_own()))

@@ -300,6 +300,7 @@ static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placehol
 		r = fc_call(SYS_dup3, handed, placeholder, flags & O_CLOEXEC);
 		shim_done_with(pc->p, handed);
 	}
+	shim_fd_give_back(pc->p, placeholder);
 	shim_simple(pc->p, domain, SYS_close, descriptor, 0, 0);
 	if (r < 0)
 		fc_call(SYS_close, placeholder);
@@ -336,8 +337,10 @@ static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 					     : shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
 	if (pc->row->effect == FC_EFFECT_OPENS && placeholder < 0)
 		return placeholder;
-	if (placeholder >= 0)
+	if (placeholder >= 0) {
 		f->placeholder = placeholder;
+		shim_fd_reserve(pc->p, placeholder, domain);
+	}
 	for (int i = 0; i < 6; i++)
 		a[i] = pc->a[i];
 	for (int k = 0; k < pc->paths; k++)
@@ -371,6 +374,7 @@ static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 		shim_call_end(&c);
 	} else if (placeholder >= 0) {
 		f->placeholder = -1;
+		shim_fd_give_back(pc->p, placeholder);
 		fc_call(SYS_close, placeholder);
 	}
 	if (unlikely(shim.trace_fd >= 0) && c.quiet)

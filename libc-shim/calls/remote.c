@@ -506,6 +506,7 @@ long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int plac
 		return placeholder;
 	}
 	shim_file_drop(p, flags);
+	shim_fd_give_back(p, placeholder);
 	fc_call(SYS_close, placeholder);
 	if (dfd < 0)
 		return (long)dfd;

@@ -44,7 +44,7 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain)
 	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
 		uint64_t w = fc_load(&p->fd[fd]);
 
-		if (w && shim_fd_domain(w) == domain)
+		if (w && shim_fd_domain(w) == domain && !shim_fd_is_coming(w))
 			return true;
 	}
 	return false;
@@ -160,6 +160,8 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 {
 	settle(p);
 	p = &shim.process;
+	if (!nested) /* else one may be of a call that this thread goes on with */
+		shim_fd_forked(p);
 	p->beyond.word = 0;
 	p->parted = false;
 	shim.aio_lock.word = 0;
@@ -246,6 +248,7 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	p->shared = false;
 	memset(p->kin, 0, sizeof p->kin);
 	t->vfork_process = p;
+	shim_fd_forked(p);
 	for (unsigned d = 0; d < SHIM_DOMAINS; d++)
 		o[d] = (struct shim_offspring){ .sock = -1 };
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {

@@ -198,7 +198,8 @@ static void describe_descriptors(struct shim_process *p, struct exec_text *t)
 		uint64_t word = fc_load(&p->fd[i]);
 		uint32_t n = shim_fd_file(word);
 
-		if (!word || !(e = append(t, sizeof *e)))
+		if (!word ||
+		    !(e = append(t, sizeof *e))) /* what is only coming is, too: its placeholder is closed there */
 			continue;
 		*e = (struct exec_fd){ .fd = (int)i,
 				       .file = n < t->numbers ? t->number[n] : 0,
@@ -321,7 +322,8 @@ int shim_inherit_save(struct shim_process *p)
  * locks go when POSIX says. */
 static void close_lost(struct shim_process *p, const struct exec_fd *e)
 {
-	if (shim_is_attached(&p->session[shim_fd_domain(e->word)]) && !(e->word & SHIM_FD_LENT))
+	if (!shim_fd_is_coming(e->word) && shim_is_attached(&p->session[shim_fd_domain(e->word)]) &&
+	    !(e->word & SHIM_FD_LENT))
 		shim_simple(p, shim_fd_domain(e->word), SYS_close, shim_fd_number(e->word), 0, 0);
 }
 
@@ -363,7 +365,9 @@ static int restore_descriptor(struct shim_process *p, int fd)
 		return r;
 	if (e.fd < 0 || e.fd >= SHIM_FDS || shim_fd_domain(e.word) >= shim.config.ndomains)
 		return -EPROTO;
-	if (shim_is_placeholder(e.fd))
+	if (shim_fd_is_coming(e.word) && shim_is_placeholder(e.fd))
+		fc_call(SYS_close, e.fd);
+	else if (shim_is_placeholder(e.fd))
 		shim_fd_set(p, e.fd, (e.word & ~SHIM_FD_FILE) | refer(p, e.file));
 	else
 		close_lost(p, &e);

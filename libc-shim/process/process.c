@@ -53,23 +53,55 @@ bool shim_ending(void)
 	return unlikely(pid) && pid == (uint32_t)fc_call(SYS_getpid);
 }
 
+static void reach(struct shim_process *p, int fd)
+{
+	uint32_t top;
+
+	while (unlikely((top = fc_load(&p->fd_top)) <= (uint32_t)fd))
+		if (fc_cas(&p->fd_top, top, (uint32_t)fd + 1))
+			break;
+}
+
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word)
 {
 	uint64_t old;
-	uint32_t top;
 
 	/* a jump in between makes the count too high, which costs a look, never too low */
 	if (word)
 		fc_faa(&p->fd_count, 1u);
 	old = fc_xchg(&p->fd[fd], word);
-	if (old) {
+	if (old && !shim_fd_is_coming(old)) {
 		fc_faa(&p->fd_count, -1u);
 		shim_file_drop(p, old);
 	}
-	while (word && (top = fc_load(&p->fd_top)) <= (uint32_t)fd)
-		if (fc_cas(&p->fd_top, top, (uint32_t)fd + 1))
-			break;
+	if (word)
+		reach(p, fd);
 	return old;
+}
+
+/* Nobody else has anything to do with this number. */
+void shim_fd_reserve(struct shim_process *p, int fd, unsigned domain)
+{
+	if (fd >= SHIM_FDS)
+		return;
+	fc_store(&p->fd[fd], shim_fd_coming_word(domain));
+	reach(p, fd);
+}
+
+void shim_fd_give_back(struct shim_process *p, int fd)
+{
+	if (fd < SHIM_FDS)
+		fc_store(&p->fd[fd], (uint64_t)0);
+}
+
+void shim_fd_forked(struct shim_process *p)
+{
+	for (uint32_t fd = 0; fd < p->fd_top; fd++)
+		if (shim_fd_is_coming(p->fd[fd])) {
+			p->fd[fd] = 0;
+			if (shim_is_placeholder((int)fd)) /* a vfork child may have got another one since */
+				fc_call(SYS_close, fd);
+		}
 }
 
 int shim_hidden_add(struct shim_process *p, int fd)

@@ -30,6 +30,13 @@
 #define shim_fd_domain(w) ((unsigned)((w) >> 32) & 0xff)
 #define shim_fd_number(w) ((int)(uint32_t)(w))
 
+/* A number that a call of another thread is about to have something under, and to everybody else nothing: no domain has a descriptor of this number. */
+#define shim_fd_coming_word(domain) shim_fd_word(domain, 0, 0)
+static inline bool shim_fd_is_coming(uint64_t w)
+{
+	return w && shim_fd_number(w) == 0;
+}
+
 struct shim_root {
 	uint64_t mount, ino, device;
 };
@@ -75,6 +82,12 @@ bool shim_ending(void);
 
 /* Replace a descriptor's word; returns the old one, whose file has one reference less now. */
 uint64_t shim_fd_set(struct shim_process *p, int fd, uint64_t word);
+
+/* A placeholder's number is to be a remote descriptor's, or is not; the former ends with shim_fd_set, too. */
+void shim_fd_reserve(struct shim_process *p, int fd, unsigned domain);
+void shim_fd_give_back(struct shim_process *p, int fd);
+/* A child has nothing of what its parent's other threads are about to have. */
+void shim_fd_forked(struct shim_process *p);
 
 /* ---- the shim's own descriptors ---- */
 

@@ -175,6 +175,12 @@ uint64_t shim_fd_set(struct shim_process *of, int fd, uint64_t word)
 	return 0;
 }
 
+void shim_fd_give_back(struct shim_process *of, int fd)
+{
+	(void)of;
+	cr_assert_geq(fd, 0);
+}
+
 void shim_file_drop(struct shim_process *of, uint64_t w)
 {
 	(void)of, (void)w;
