@@ -5,6 +5,8 @@
  * from above. So it is added to what getdents64 says of such a directory, behind its own entry, which comes once.
  *
  * That entry has the directory's number, too: most others cost no system call.
+ *
+ * And the names of the shim's own descriptors, which lead nowhere, are left out of what it says of /proc/self/fd and fdinfo.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include "common/atomic.h"
 #include "common/rawcall.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/procfs.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
@@ -22,7 +25,10 @@
 #include "libc-shim/text.h"
 
 #define DIRECTORY 4 /* DT_DIR */
-#define FEW 16      /* entries that are looked at before a system call is cheaper */
+#define REGULAR 8
+#define LINK 10
+#define NUMBER_ROOM 32 /* for a name in /proc/self/fd, and what fills it up */
+#define FEW 16         /* entries that are looked at before a system call is cheaper */
 
 struct entry { /* getdents64(2) */
 	uint64_t ino;
@@ -184,6 +190,61 @@ static long with_mounts(const long a[6], long n)
 	return add((char *)a[1], kept, which, off);
 }
 
+/* Does it look like a list of descriptors? They come behind the directory itself and the one above. */
+static bool has_numbers(const char *user, long n)
+{
+	struct entry e;
+	char name[2];
+
+	for (long at = 0; read_entry(user, at, n, &e, name); at += e.length)
+		if (name[0] != '.')
+			return name[0] >= '0' && name[0] <= '9' && (e.type == LINK || e.type == REGULAR);
+	return false;
+}
+
+static bool is_ours(const char *name)
+{
+	long fd = 0;
+
+	for (; *name >= '0' && *name <= '9' && fd < SHIM_FDS; name++)
+		fd = fd * 10 + (*name - '0');
+	return !*name && shim_fd_hidden(shim_process(), fd);
+}
+
+/* Returns how many bytes are left. */
+static long without_ours(char *user, long n)
+{
+	union {
+		struct entry e;
+		char bytes[ENTRY_HEAD + NUMBER_ROOM];
+	} u;
+	struct entry e;
+	char name[2];
+	long kept = 0;
+
+	for (long at = 0; read_entry(user, at, n, &e, name); at += e.length) {
+		if (e.length > sizeof u || fc_copy_from_user(&u, user + at, e.length))
+			return n;
+		u.bytes[e.length - 1] = 0;
+		if (is_ours(u.e.name))
+			continue;
+		if (kept < at && fc_copy_to_user(user + kept, &u, e.length))
+			return n;
+		kept += e.length;
+	}
+	return kept;
+}
+
+/* Nothing left is not the end. */
+static long descriptors(long nr, const long a[6], long n)
+{
+	long left = without_ours((char *)a[1], n);
+
+	while (!left && (n = shim_native(nr, a)) > 0)
+		left = without_ours((char *)a[1], n);
+	return left ? left : n;
+}
+
 long shim_do_getdents64(long nr, long a[6])
 {
 	if (shim_fd_get(shim_process(), a[0]))
@@ -191,6 +252,8 @@ long shim_do_getdents64(long nr, long a[6])
 	long n = shim_native(nr, a);
 	if (n <= 0)
 		return n;
+	if (unlikely(has_numbers((char *)a[1], n)) && shim_procfs_lists_own((int)a[0]))
+		return descriptors(nr, a, n);
 	if (unlikely(!fc_load_acquire(&known)))
 		look_at_parents();
 	return unlikely(is_place((int)a[0], (char *)a[1], n)) ? with_mounts(a, n) : n;

@@ -179,6 +179,18 @@ bool shim_procfs_link(const char *at, struct shim_link *link)
 	return false;
 }
 
+bool shim_procfs_lists_own(int dir)
+{
+	char path[SHIM_FD_PATH], text[NAME_ROOM + 3];
+	struct shim_link link;
+	long n = fc_call(SYS_readlink, shim_fd_path(path, dir), text, NAME_ROOM);
+
+	if (n <= 0 || n >= NAME_ROOM)
+		return false;
+	put(text + n, "/0");
+	return parse(text, &link) && link.kind != SHIM_LINK_CWD && is_own(link.pid);
+}
+
 bool shim_procfs_own(const struct shim_process *p, const char *path, struct shim_link *link, const char **rest)
 {
 	*link = (struct shim_link){ .kind = SHIM_LINK_FD, .own = true };

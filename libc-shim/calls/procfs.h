@@ -38,4 +38,7 @@ bool shim_procfs_is_text(const char *text, long n, long room);
  * (a copy, of another process'), `at` its position and `flags` those of its open, -1 = as `fd` has them. */
 long shim_procfs_open_info(const struct shim_link *link, int fd, long at, long flags, long open_flags);
 
+/* Is it the directory of this process' descriptors, fd or fdinfo? `dir`: one that is open. */
+bool shim_procfs_lists_own(int dir);
+
 #endif

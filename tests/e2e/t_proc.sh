@@ -48,6 +48,8 @@ for dirfd, name in (own, "fd/%d" % f), (own, "cwd/f"), (fds, str(f)), (fds, "%d/
 os.chdir("/proc/self"); show("relative", lambda: os.readlink("fd/%d" % f)); show("relative", lambda: text("fd/%d" % f)); show("relative", lambda: text("fd/%d/in" % d))
 os.chdir("/proc/self/fd"); show("relative", lambda: os.readlink(str(f))); show("relative", lambda: text(str(f))); show("stat", lambda: os.stat(str(f)).st_size)
 os.chdir(top)
+for path in "/proc/self/fd", "/dev/fd", "/proc/self/fdinfo", "/proc/%d/task/%d/fd" % (os.getpid(), os.getpid()):
+    show("nothing else", lambda: [e.name for e in os.scandir(path) if not os.path.lexists(e.path)]); show("all", lambda: {str(f), str(d), str(p)} <= set(os.listdir(path)))
 for path in "/proc/self/cwd", "/proc/thread-self/cwd", "/proc/%d/cwd" % os.getpid(), "/proc/self/task/%d/cwd" % os.getpid():
     show("cwd", lambda: os.readlink(path)); show("f", lambda: text(path + "/f")); show("list", lambda: sorted(os.listdir(path))); show("list", lambda: sorted(os.listdir(path + "/d")))
     show("same", lambda: os.path.samefile(path, ".")); show("link", lambda: os.path.islink(path)); show("unlink", lambda: os.unlink(path)); show("chdir", lambda: os.chdir(path + "/d")); show("there", os.getcwd)
