@@ -185,7 +185,9 @@ static long close_range_around(const struct shim_process *p, unsigned first, uns
 		for (int i = 0; i < SHIM_HIDDEN; i++)
 			if (p->hidden[i] >= 0 && (unsigned)p->hidden[i] >= first && (unsigned)p->hidden[i] < next)
 				next = (unsigned)p->hidden[i];
-		for (unsigned fd = first; fd < next && fd <= last && fd < fc_load(&p->fd_top); fd++)
+		/* what is coming is not closed, but will be close-on-exec */
+		for (unsigned fd = first;
+		     !(flags & CLOSE_RANGE_CLOEXEC) && fd < next && fd <= last && fd < fc_load(&p->fd_top); fd++)
 			if (shim_fd_is_coming(fc_load(&p->fd[fd])))
 				next = fd;
 		if (next > last)

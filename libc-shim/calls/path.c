@@ -297,7 +297,9 @@ static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placehol
 		r = -EIO;
 	}
 	if (handed >= 0) {
-		r = fc_call(SYS_dup3, handed, placeholder, flags & O_CLOEXEC);
+		r = fc_call(SYS_fcntl, placeholder, F_GETFD); /* close_range may have changed it meanwhile */
+		r = fc_call(SYS_dup3, handed, placeholder,
+			    (r < 0 ? flags & O_CLOEXEC : r & FD_CLOEXEC) ? O_CLOEXEC : 0);
 		shim_done_with(pc->p, handed);
 	}
 	shim_fd_give_back(pc->p, placeholder);

@@ -2,6 +2,7 @@
 /* t_coming.c - the number of a file that another thread is still opening: what calls, children and the programs that they execute find under it. */
 #include "posix.h"
 
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -55,9 +56,11 @@ static void coming(void)
 		_exit(SAY(open("some", O_RDONLY) - n) ? 1 : 0);
 	}
 	wait(NULL);
+	SAY(close_range(n, n, CLOSE_RANGE_CLOEXEC));
 	int w = open("waits", O_WRONLY);
 	pthread_join(t, &opened);
 	say("%ld", (long)opened - n);
+	SAY(fcntl(n, F_GETFD));
 	SAY(write(w, "hello", 5));
 	SAY(read(n, text, 9));
 	SAY(close(n));
