@@ -96,6 +96,15 @@ static void kinds(void)
 	CHILD(setenv("PATH", ".:/bin", 1); execlp("script", "script", "by PATH", NULL));
 }
 
+/* Only root can: to others their own files are not closed in a user namespace, in which compare.sh's native run is. */
+static void execute_as_nobody(const char *path)
+{
+	if (setgid(65534) || setuid(65534))
+		return;
+	execl(path, "zero", "one", NULL);
+	say("%s", strerrorname_np(errno));
+}
+
 /* By whoever may execute it, and not read it: its interpreter cannot open it. */
 static void not_readable(void)
 {
@@ -104,9 +113,8 @@ static void not_readable(void)
 	script("lost", "#!/no/such/interpreter\n");
 	chmod("secret", 0111);
 	chmod("lost", 0111);
-	CHILD(setgid(65534); setuid(65534); execl("./secret", "secret", "one", NULL);
-	      say("%s", strerrorname_np(errno)));
-	CHILD(setgid(65534); setuid(65534); execl("./lost", "lost", NULL); say("%s", strerrorname_np(errno)));
+	CHILD(execute_as_nobody("./secret"));
+	CHILD(execute_as_nobody("./lost"));
 	chmod("secret", 0755);
 	chmod("lost", 0755);
 }
