@@ -337,25 +337,27 @@ static void populate(long address, size_t size)
 		*(volatile char *)(address + i) = 0;
 }
 
-/* Ask for a descriptor. Returns it or -errno. */
-static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
+/* The one descriptor of the answer, or -EMFILE: there is no room for it here. */
+static int take_one(struct shim_session *s)
 {
-	int r = ask(s, type, arg, 0, NULL, 0);
+	int fd = -EMFILE;
 
-	if (r == 0 && s->packet.nfds == 1) {
-		r = s->packet.fd[0];
+	if (s->packet.nfds == 1) {
+		fd = s->packet.fd[0];
 		s->packet.fd[0] = -1;
-	} else if (r == 0) {
-		r = -EMFILE;
 	}
 	drop(&s->packet);
-	return r;
+	return fd;
 }
 
 /* A memfd that the domain has made: it has no limit of file sizes to keep to. */
 static int memory(struct shim_session *s, size_t size)
 {
-	return ask_for_one(s, FC_MSG_MEMORY, size);
+	int r = ask(s, FC_MSG_MEMORY, size, 0, NULL, 0), fd = take_one(s);
+
+	if (r < 0)
+		shim_done_with(shim_process(), fd);
+	return r < 0 ? r : fd;
 }
 
 /* The second part of an answer. 0 or -errno. */
@@ -376,19 +378,23 @@ static int ask_on(struct shim_session *s, unsigned type)
 }
 
 /* A domain hands over what is a file's content, a FIFO's, or a way to a socket: nothing else is taken. */
-static int hand(struct shim_session *s, int descriptor)
+static bool may_be_handed(int fd)
 {
-	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
 	struct stat st;
 
-	if (fd < 0)
-		return fd;
-	if (fc_call(SYS_fstat, fd, &st) < 0 ||
-	    (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))) {
+	return fc_call(SYS_fstat, fd, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+static int hand(struct shim_session *s, int descriptor)
+{
+	int r = ask(s, FC_MSG_HAND, (uint64_t)descriptor, 0, NULL, 0), fd = take_one(s);
+
+	if (r == 0 && fd >= 0 && !may_be_handed(fd)) {
 		shim_session_fail(s, "it handed over what is no file");
 		r = -EIO;
 	}
-	if (r >= 0)
+	if (r == 0) /* also if we have had no room for the file */
 		r = ask_on(s, FC_MSG_HAND);
 	if (r < 0)
 		shim_done_with(shim_process(), fd);
