@@ -6,6 +6,7 @@
 #include "cli/decode.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,51 +14,11 @@
 #include "cli/code.h"
 #include "cli/elf_view.h"
 #include "cli/zydis.h"
-#include "farcall/numbers.h"
+#include "libc-shim/hook/list.h"
 
 #define NUMBERS 1024     /* larger constants are no system call numbers */
 #define NEUTRAL 0x10000u /* in number_of: a path that has been looked at already */
 #define VISITS_MAX 256   /* instructions looked at for one number */
-
-/* What the hook does with a site of that number: an enum fc_site_kind, 0 for nothing. */
-static unsigned kind_of(unsigned nr)
-{
-	switch (nr) {
-#define SYSCALL(name, ...) case SYS_##name:
-#define LEGACY(name, ...) case SYS_##name:
-#define TRANSLATED(name, ...) case SYS_##name:
-#include "farcall/syscalls.def"
-		return FC_SITE_CALL;
-#define HOOKED FC_SITE_CALL
-#define SPECIAL FC_SITE_SPECIAL
-#define LEFT 0
-#define LOCAL(nr, name, site, ...) \
-	case nr:                   \
-		return site;
-#include "farcall/local.def"
-#undef HOOKED
-#undef SPECIAL
-#undef LEFT
-	case FC_SITE_UNKNOWN:
-		return FC_SITE_SPECIAL;
-	default:
-		return 0;
-	}
-}
-
-bool fc_decode_wanted(unsigned nr)
-{
-	return kind_of(nr) != 0;
-}
-
-uint32_t fc_decode_list(void)
-{
-	uint32_t h = 2166136261u;
-
-	for (unsigned nr = 0; nr < NUMBERS; nr++)
-		h = (h ^ kind_of(nr)) * 16777619u;
-	return h;
-}
 
 /* ---- the number ---- */
 
@@ -268,7 +229,7 @@ static int collect(const struct code *c, const struct code_section *s, struct fc
 			continue;
 		out->header.instructions++;
 		nr = number_of(c, s, at);
-		if (!fc_decode_wanted(nr))
+		if (!fc_list_kind(nr))
 			continue;
 		if (out->header.count + out->header.refused == FC_SITES_MAX)
 			return -EINVAL;
@@ -277,7 +238,7 @@ static int collect(const struct code *c, const struct code_section *s, struct fc
 			continue;
 		}
 		site.nr = (uint16_t)nr;
-		site.kind = (uint8_t)kind_of(nr);
+		site.kind = (uint8_t)fc_list_kind(nr);
 		out->site[out->header.count++] = site;
 	}
 	return 0;
@@ -295,7 +256,7 @@ int fc_decode(const struct fc_image *image, struct fc_decoded *out)
 	out->header.build_id_size = (uint8_t)err;
 	out->header.magic = FC_SITES_MAGIC;
 	out->header.version = FC_SITES_VERSION;
-	out->header.list = fc_decode_list();
+	out->header.list = fc_list_hash();
 	out->site = calloc(FC_SITES_MAX, sizeof(*out->site));
 	out->refusal = calloc(FC_SITES_MAX, sizeof(*out->refusal));
 	if (!out->site || !out->refusal) {

@@ -6,7 +6,6 @@
 #ifndef FC_CLI_DECODE_H
 #define FC_CLI_DECODE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,11 +28,6 @@ struct fc_decoded {
 	struct fc_site *site;       /* header.count, ascending */
 	struct fc_refusal *refusal; /* header.refused */
 };
-
-/* Is this system call one the hook must get? The list is syscalls.def and local.def. */
-bool fc_decode_wanted(unsigned nr);
-/* A hash of that list, which a table must have been made for. */
-uint32_t fc_decode_list(void);
 
 /* Decode. On 0 *out is filled and fc_decode_free() gives it back; -EINVAL: not such a file; -ENODATA: it has no build-id;
  * -ENOMEM. Logs nothing. */

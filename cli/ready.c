@@ -15,6 +15,7 @@
 
 #include "cli/cache.h"
 #include "cli/elf_view.h"
+#include "libc-shim/hook/list.h"
 #include "libc-shim/hook/ready.h"
 
 struct ready {
@@ -160,7 +161,7 @@ static void make(int dir, const char *name, struct ready *r, const struct fc_ima
 
 void fc_ready_ensure(int dir, const char *table, const struct fc_image *image)
 {
-	char name[2 * FC_BUILD_ID_MAX + sizeof(FC_READY_SUFFIX)];
+	char name[FC_LIST_NAME];
 	struct fc_sites_header *t = read_table(dir, table);
 	struct ready r = { .table = t, .site = (const struct fc_site *)(t + 1) };
 	const char *dot = strrchr(table, '.');

@@ -16,6 +16,7 @@
 #include "cli/cache.h"
 #include "cli/decode.h"
 #include "cli/ready.h"
+#include "libc-shim/hook/list.h"
 
 #define IMAGE_MAX (256l << 20) /* no C library is this large */
 
@@ -80,7 +81,7 @@ static int check_table(int dir, const char *name, const uint8_t *id, unsigned id
 		return -errno;
 	good = !fstat(fd, &st) && S_ISREG(st.st_mode) && fc_cache_trusted(&st) &&
 	       read(fd, &h, sizeof(h)) == sizeof(h) && h.magic == FC_SITES_MAGIC && h.version == FC_SITES_VERSION &&
-	       h.list == fc_decode_list() && h.build_id_size == id_size && !memcmp(h.build_id, id, id_size) &&
+	       h.list == fc_list_hash() && h.build_id_size == id_size && !memcmp(h.build_id, id, id_size) &&
 	       h.count <= FC_SITES_MAX && (uint64_t)st.st_size == sizeof(h) + h.count * sizeof(struct fc_site);
 	close(fd);
 	return good ? (int)h.count : -ESTALE;
@@ -112,7 +113,7 @@ static int make_table(int dir, const char *name, const struct fc_image *image)
 
 int fc_sites_ensure(const char *elf_path, const char *cache_dir, char *out, size_t size)
 {
-	char name[2 * FC_BUILD_ID_MAX + sizeof(FC_SITES_SUFFIX)];
+	char name[FC_LIST_NAME];
 	uint8_t id[FC_BUILD_ID_MAX];
 	struct fc_image image;
 	int dir, n = map_image(elf_path, &image);
@@ -122,9 +123,7 @@ int fc_sites_ensure(const char *elf_path, const char *cache_dir, char *out, size
 	n = fc_decode_build_id(&image, id);
 	if (n < 0)
 		goto unmap;
-	for (int i = 0; i < n; i++)
-		sprintf(name + 2 * i, "%02x", id[i]);
-	strcpy(name + 2 * n, FC_SITES_SUFFIX);
+	fc_list_name(name, id, (unsigned)n, FC_SITES_SUFFIX);
 	if (out && snprintf(out, size, "%s/%s", cache_dir, name) >= (int)size) {
 		n = -ENAMETOOLONG;
 		goto unmap;

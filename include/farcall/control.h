@@ -8,7 +8,7 @@
  * (wrong magic, unknown type, wrong number of descriptors, text over FC_MSG_TEXT) with -EPROTO and hangs up.
  *
  * Life of a session
- *   1. The client connects, sends HELLO, gets the exports and the domain page.
+ *   1. The client connects, sends HELLO, gets the exports and the domain page. What follows it may send at once.
  *   2. It sends ATTACH. The domain takes the caller's identity from the socket (SO_PEERCRED, SO_PEERGROUPS, the real ids
  *      from SCM_CREDENTIALS, capabilities from the kernel's view of the process) and hands the connection to a
  *      shadow process. From here on the connection is the session: when the client's end is closed, it is over.

@@ -14,12 +14,13 @@
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
+#include "libc-shim/hook/list.h"
 #include "libc-shim/hook/patch.h"
 #include "libc-shim/hook/ready.h"
 #include "libc-shim/hook/sites.h"
 
 #define DIR_MAX 4096
-#define PATH_ROOM (DIR_MAX + 2 * FC_BUILD_ID_MAX + 16)
+#define PATH_ROOM (DIR_MAX + 1 + FC_LIST_NAME)
 
 extern void *__tls_get_addr(void *) __attribute__((weak)); /* ld.so's */
 
@@ -80,21 +81,16 @@ static int table_path(char path[PATH_ROOM], const char *dir, const struct librar
 	if (n == DIR_MAX)
 		return -ENAMETOOLONG;
 	path[n++] = '/';
-	for (unsigned i = 0; i < l->id_size; i++) {
-		path[n++] = "0123456789abcdef"[l->id[i] >> 4];
-		path[n++] = "0123456789abcdef"[l->id[i] & 15];
-	}
-	do
-		path[n++] = *suffix;
-	while (*suffix++);
+	fc_list_name(path + n, l->id, l->id_size, suffix);
 	return 0;
 }
 
 /* The table is believed if only root or this user can have written it. The sites are checked one by one later. */
 static int check_table(const struct library *l, const struct fc_sites_header *h, const struct stat *st)
 {
-	if (h->magic != FC_SITES_MAGIC || h->version != FC_SITES_VERSION || h->count > FC_SITES_MAX ||
-	    (size_t)st->st_size != sizeof(*h) + h->count * sizeof(struct fc_site) || h->build_id_size != l->id_size)
+	if (h->magic != FC_SITES_MAGIC || h->version != FC_SITES_VERSION || h->list != fc_list_hash() ||
+	    h->count > FC_SITES_MAX || (size_t)st->st_size != sizeof(*h) + h->count * sizeof(struct fc_site) ||
+	    h->build_id_size != l->id_size)
 		return -EINVAL;
 	for (unsigned i = 0; i < l->id_size; i++)
 		if (h->build_id[i] != l->id[i])

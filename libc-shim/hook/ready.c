@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 
 #include "common/rawcall.h"
+#include "libc-shim/hook/list.h"
 #include "libc-shim/hook/patch.h"
 
 #define TEXT_PAGES_MAX 4096 /* of a library that is looked at page by page */
@@ -40,8 +41,9 @@ static bool fits(const struct fc_object *o, const struct fc_ready *r, uint64_t s
 {
 	uint64_t text = o->base + r->text;
 
-	if (r->magic != FC_READY_MAGIC || r->version != FC_SITES_VERSION || r->count > FC_SITES_MAX ||
-	    r->build_id_size != id_size || id_size > sizeof(r->build_id) || memcmp(r->build_id, id, id_size))
+	if (r->magic != FC_READY_MAGIC || r->version != FC_SITES_VERSION || r->list != fc_list_hash() ||
+	    r->count > FC_SITES_MAX || r->build_id_size != id_size || id_size > sizeof(r->build_id) ||
+	    memcmp(r->build_id, id, id_size))
 		return false;
 	return text == (o->text & ~(FC_READY_PAGE - 1)) && r->text_size == fc_ready_pages(o->text_end - text) &&
 	       r->links_size == fc_ready_pages(r->count * FC_READY_LINK) && r->text_offset <= r->links_offset &&

@@ -3,7 +3,7 @@
  * sites.h - the site table of one ELF file: where its system call instructions are and how each can be rewritten. The
  * `farcall` command writes it (cli/decode.c, cli/sites.c), the shim reads it (glibc/tables.c). No code.
  *
- * File name: the build-id in hexadecimal, then FC_SITES_SUFFIX. Contents: one struct fc_sites_header, then `count` struct
+ * File name: the build-id in hexadecimal, `-`, the hash of the list, then FC_SITES_SUFFIX (list.h). Contents: one struct fc_sites_header, then `count` struct
  * fc_site in ascending order of address; nothing after them. Native byte order; the file never leaves the machine.
  *
  * A site is a run of whole instructions, [before] syscall [after], at least FC_SITE_JUMP bytes long, that nothing
@@ -52,7 +52,7 @@ struct fc_sites_header {
 	uint32_t count;
 	uint32_t instructions; /* `syscall` instructions in the whole file */
 	uint32_t refused;      /* of those that were wanted, how many cannot be rewritten */
-	uint32_t list;         /* hash of the list of wanted numbers the table was made for (local.def) */
+	uint32_t list;         /* hash of the list of wanted numbers the table was made for (list.h) */
 	uint8_t pad[3];
 	uint8_t build_id_size;
 	uint8_t build_id[FC_BUILD_ID_MAX];

@@ -81,16 +81,15 @@ static const char *descriptor_variable(char *to, size_t size, const char *name, 
 }
 
 /* The environment as given, with our variables as they must be. */
-static void make_environment(struct shim_exec *m, const char *const *user, long n, int state_fd,
-			     const struct shim_image *im)
+static void make_environment(struct shim_exec *m, int state_fd, const struct shim_image *im)
 {
 	const char **out = m->envp, *old_preload = NULL, *old_audit = NULL, *old_tunables = NULL;
 	char *p;
 
-	for (long i = 0; i < n; i++) {
+	for (long i = 0; i < m->ngiven; i++) {
 		const char *s;
 
-		if (fc_copy_from_user(&s, &user[i], sizeof s))
+		if (fc_copy_from_user(&s, &m->given[i], sizeof s))
 			continue;
 		if (shim_user_starts_with(s, "LD_PRELOAD="))
 			old_preload = s;
@@ -183,20 +182,28 @@ static long execute_file(struct shim_process *p, const struct shim_image *im, co
 	return r;
 }
 
-static long run(struct shim_image *im, struct shim_exec *m, const char *const *envp, long nenv)
+static long execute(struct shim_process *p, const struct shim_image *im, const struct shim_exec *m)
+{
+	long r;
+
+	fc_signal_before_exec();
+	if (im->fd >= 0)
+		r = execute_file(p, im, m);
+	else if (im->dirfd == AT_FDCWD && !im->flags)
+		r = fc_call(SYS_execve, im->path, m->argv, m->envp);
+	else
+		r = fc_call(SYS_execveat, im->dirfd, im->path, m->argv, m->envp, im->flags);
+	fc_signal_after_failed_exec();
+	return r;
+}
+
+/* What has been found is run: with the shim in it, and what is remote to inherit, as far as that can be. */
+static long run(const struct shim_image *im, struct shim_exec *m)
 {
 	struct shim_process *p = shim_process();
 	int state = -1;
 	long r;
 
-	m->given = envp;
-	m->ngiven = nenv;
-	if (!shim_audit_path(m->audit, sizeof m->audit, shim.config.preload))
-		*m->audit = 0;
-	r = shim_image_resolve(im, m);
-
-	if (r < 0)
-		return r;
 	if (im->hooked && shim_has_inheritance(p)) {
 		if (!(p = own_for_exec(im)) || (state = shim_inherit_save(p)) < 0)
 			return p ? state : -ENOMEM;
@@ -206,25 +213,14 @@ static long run(struct shim_image *im, struct shim_exec *m, const char *const *e
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, 0);
 	if (!im->hooked)
 		*m->program_var = 0;
-	make_environment(m, envp, nenv, state, im);
-	fc_signal_before_exec();
-	if (im->fd >= 0)
-		r = execute_file(p, im, m);
-	else if (im->dirfd == AT_FDCWD && !im->flags)
-		r = fc_call(SYS_execve, im->path, m->argv, m->envp);
-	else
-		r = fc_call(SYS_execveat, im->dirfd, im->path, m->argv, m->envp, im->flags);
-	fc_signal_after_failed_exec();
+	make_environment(m, state, im);
+	r = execute(p, im, m);
 	if (state >= 0) {
 		shim_done_with(p, state);
 		shim_inherit_pass(p, false);
 	}
 	if (shim.trace_fd >= 0)
 		fc_call(SYS_fcntl, shim.trace_fd, F_SETFD, FD_CLOEXEC);
-	if (im->fd >= 0)
-		shim_done_with(p, im->fd);
-	if (im->loaded >= 0)
-		shim_done_with(p, im->loaded);
 	return r;
 }
 
@@ -255,7 +251,14 @@ long shim_do_execve(long nr, long a[6])
 	if (argv)
 		fc_copy_from_user(m->argv, argv, (size_t)im.nargs * sizeof *argv);
 	m->argv[im.nargs] = NULL;
-	long r = run(&im, m, envp, nenv);
+	m->given = envp;
+	m->ngiven = nenv;
+	if (!shim_audit_path(m->audit, sizeof m->audit, shim.config.preload))
+		*m->audit = 0;
+	long r = shim_image_resolve(&im, m);
+	if (r == 0)
+		r = run(&im, m);
+	shim_image_put(&im);
 	memory_put(m);
 	return r;
 }

@@ -5,6 +5,8 @@
  * fork is a trio: before it every attached session asks its shadow to fork too (so the kernel of the domain makes the
  * child's descriptor table); after it the parent tells the child's pid, or hangs up if there is no child; the child takes over
  * the connections made for it and makes areas of its own when it first needs them.
+ *
+ * What a child writes to costs it a copy of the page: what is as it must be is left alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -81,6 +83,10 @@ static void adopt(struct shim_process *p, unsigned domain, const struct shim_off
 
 	if (o->room) {
 		shim_guest_arrive(p, s, o->room);
+		return;
+	}
+	if (s->state == SHIM_SESSION_NONE && old < 0 && o->sock < 0) { /* it has never been one */
+		s->lock.word = 0;
 		return;
 	}
 	shim_parts_close(s);
@@ -164,7 +170,8 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 		shim_fd_forked(p);
 	p->beyond.word = 0;
 	p->parted = false;
-	shim.aio_lock.word = 0;
+	if (shim.aio_lock.word)
+		shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
 	shim_sandbox_forked();
 	shim_thread_reset_after_fork(was);

@@ -388,6 +388,13 @@ static bool take_from_linker(struct shim_image *im, struct shim_exec *m)
 	return false;
 }
 
+void shim_image_put(struct shim_image *im)
+{
+	shim_done_with(shim_process(), im->fd);
+	shim_done_with(shim_process(), im->loaded);
+	im->fd = im->loaded = -1;
+}
+
 /* Find out what to run: a local program (path), or a remote one (fd). */
 int shim_image_resolve(struct shim_image *im, struct shim_exec *m)
 {

@@ -50,8 +50,11 @@ struct shim_image {
 	int loaded;     /* what the dynamic linker is to load, if that is remote, or -1 */
 };
 
-/* Find out what to run: a local program (path), or a remote one (fd). 0 or -errno; the arguments may be others then. */
+/* Find out what to run: a local program (path), or a remote one (fd). 0 or -errno; the arguments may be others then. Either way shim_image_put is
+ * to come. */
 int shim_image_resolve(struct shim_image *im, struct shim_exec *m);
+/* Give back what that has obtained, also if it has failed: for an execve that has. */
+void shim_image_put(struct shim_image *im);
 bool shim_image_is_remote(const struct shim_image *im);
 
 bool shim_user_starts_with(const char *user,

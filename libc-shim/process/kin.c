@@ -309,11 +309,14 @@ void shim_kin_forget(void)
 	/* first, for what is written is its parent's until then */
 	if (p->shared && replace_all(p, MAP_PRIVATE) < 0)
 		fc_call(SYS_exit_group, 125);
-	memset(table, 0, sizeof table); /* what is in them is as much memory as that of the threads that are gone */
+	for (int i = 0; i < KIN_MAX; i++)
+		if (table[i])
+			table[i] = NULL; /* what is in them is as much memory as that of the threads that are gone */
 	memset(p->kin, 0, sizeof p->kin);
 	p->shared = false;
 	p->pid = (int)fc_call(SYS_getpid);
-	shim.crowded = 0;
+	if (shim.crowded)
+		shim.crowded = 0;
 }
 
 /* ---- the two sides of a clone ---- */

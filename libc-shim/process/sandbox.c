@@ -103,7 +103,8 @@ void fc_thread_storage(char *tls)
 
 void shim_sandbox_forked(void)
 {
-	crowd = false;
+	if (crowd)
+		crowd = false;
 	if (!childs_valid)
 		return;
 	own = childs; /* a vfork child's child */

@@ -70,7 +70,8 @@ void shim_thread_reset_after_fork(struct shim_thread *was)
 	self.process = NULL;
 	self.tid = (int)fc_call(SYS_gettid);
 	for (int i = 0; i < SCRATCHES; i++)
-		scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)self.tid : 0;
+		if (scratch_owner[i])
+			scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)self.tid : 0;
 	shim_licences_reset();
 }
 

@@ -102,7 +102,8 @@ void shim_licence_put(shim_owner owner)
 void shim_licences_reset(void)
 {
 	for (int i = 0; i < LICENCES; i++)
-		fc_store(&licence[i], 0u);
+		if (fc_load(&licence[i]))
+			fc_store(&licence[i], 0u);
 }
 
 /* A long spin needs a licence: one CPU stays free for those we wait for, unless they have their own. */

@@ -88,17 +88,16 @@ static int shortage(int r)
 	return r == -ENOBUFS || r == -ETOOMANYREFS ? -ENOMEM : r;
 }
 
-/* As fc_control_ask. */
-static int ask_once(int sock, struct fc_msg *m, struct fc_packet *answer)
+/* The next answer, to a message of that type: its status, or -errno of the connection. */
+static int take_answer(int sock, unsigned type, struct fc_packet *answer)
 {
-	int r = shortage(fc_control_send(sock, m, NULL, NULL, 0, 0));
+	int r;
 
 	answer->nfds = 0;
-	if (r == 0)
-		r = fc_control_recv_by(receive, sock, answer, 0);
+	r = fc_control_recv_by(receive, sock, answer, 0);
 	if (r < 0)
 		return r;
-	if (answer->head.type == m->type && answer->head.status <= 0 && answer->head.status >= -4095)
+	if (answer->head.type == type && answer->head.status <= 0 && answer->head.status >= -4095)
 		return answer->head.status;
 	fc_packet_drop(answer);
 	return -EPROTO;
@@ -198,15 +197,25 @@ static void set_timeouts(int sock)
 	fc_call(SYS_setsockopt, sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
+/* HELLO and the question that is to follow, at once: so the domain need not be waited for twice. */
+static int greet(int sock, const struct fc_msg *question, struct fc_packet *packet)
+{
+	struct fc_msg hello = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } }, m = *question;
+	int r = fc_control_send(sock, &hello, NULL, NULL, 0, 0);
+
+	if (r == 0)
+		r = fc_control_send(sock, &m, NULL, NULL, 0, 0);
+	return r < 0 ? shortage(r) : take_answer(sock, FC_MSG_HELLO, packet);
+}
+
 /*
- * A fresh connection to a domain that has said HELLO, or -errno: -EAGAIN if it does not answer in time, -EPIPE if it hangs up, -EIO after
- * one line on stderr. `known`: we have a session there, so whose domain it is has been judged, and need not be told to us in
- * whatever user namespace we are by now.
+ * A fresh connection to a domain that has said HELLO, and has been asked the question, or -errno: -EAGAIN if it does not answer in time,
+ * -EPIPE if it hangs up, -EIO after one line on stderr. `known`: we have a session there, so whose domain it is has been judged, and need
+ * not be told to us in whatever user namespace we are by now.
  */
-static int dial(unsigned domain, bool known, struct fc_packet *packet)
+static int dial(unsigned domain, bool known, const struct fc_msg *question, struct fc_packet *packet)
 {
 	const char *path = shim.config.domain[domain].address;
-	struct fc_msg m = { .type = FC_MSG_HELLO, .arg = { FC_ABI_MAJOR, FC_ABI_MINOR } };
 	int sock = shim_sandbox_talks() ? connect_to(path) : -EPERM;
 	unsigned uid;
 
@@ -227,7 +236,7 @@ static int dial(unsigned domain, bool known, struct fc_packet *packet)
 		return -EIO;
 	}
 	set_timeouts(sock);
-	int r = ask_once(sock, &m, packet);
+	int r = greet(sock, question, packet);
 	drop(packet); /* the domain page: the connection itself says when the domain is gone */
 	if (r == -EAGAIN || r == -EPIPE || r == -ENOMEM) {
 		shim_done_with(shim_process(), sock);
@@ -254,12 +263,11 @@ static int ask_fresh(struct shim_session *s, const struct fc_msg *question, bool
 	uint64_t pause = BUSY_FIRST_NS, deadline = shim_now_ns() + BUSY_NS;
 
 	for (;;) {
-		struct fc_msg m = *question;
-		int sock = dial(s->domain, known, &s->packet);
+		int sock = dial(s->domain, known, question, &s->packet);
 
 		if (sock >= 0) {
 			fc_store(&shim.minor[s->domain], (uint32_t)s->packet.head.arg[1]);
-			*status = ask_once(sock, &m, &s->packet);
+			*status = take_answer(sock, question->type, &s->packet);
 			drop(&s->packet);
 			if (*status != -EPIPE)
 				return sock;

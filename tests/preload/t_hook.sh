@@ -130,6 +130,9 @@ for file in "$work"/sites/*.ready; do
 	cp -a "$file" "$work/bad/"
 	printf x | dd of="$work/bad/$name" bs=1 seek=$(($(wc -c <"$file") - 4096 + 8)) conv=notrunc status=none
 	mapped "one of another table" "!$name" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
+	cp -a "$file" "$work/bad/"
+	printf xyz | dd of="$work/bad/$name" bs=1 seek=$(($(wc -c <"$file") - 4096 + 12)) conv=notrunc status=none
+	mapped "one for another list of calls" "!$name" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
 	rm -rf "$work/bad"
 done
 mapped "a text that somebody has changed" "!$libc_ready" \
@@ -158,6 +161,10 @@ for table in "$work"/sites/*.sites; do
 	chmod 644 "$work/bad/${table##*/}"
 	truncate -s -1 "$work/bad/${table##*/}"
 	refused "table cut short" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
+	cp "$table" "$work/bad/"
+	printf xyz | dd of="$work/bad/${table##*/}" bs=1 seek=24 conv=notrunc status=none
+	rm -f "$work"/bad/*.ready
+	refused "table for another list of calls" env FC_TEST_SITES="$work/bad" LD_PRELOAD="$shim"
 	# other code than the loaded: a byte of every site
 	cp "$table" "$work/bad/"
 	for i in $(seq 0 $(($(wc -c <"$table") / 56 - 2))); do

@@ -17,6 +17,7 @@
 
 #include "cli/decode.h"
 #include "cli/sites.h"
+#include "libc-shim/hook/list.h"
 
 static char dir[] = "/tmp/farcall-test-XXXXXX";
 static char cache[64];
@@ -78,7 +79,7 @@ static unsigned check(const struct fc_decoded *d)
 		cr_expect(s->before + FC_SITE_SYSCALL + s->after >= FC_SITE_JUMP);
 		cr_expect(s->before <= FC_SITE_BEFORE_MAX && s->after <= FC_SITE_AFTER_MAX);
 		cr_expect(s->bytes[s->before] == 0x0f && s->bytes[s->before + 1] == 0x05);
-		cr_expect(fc_decode_wanted(s->nr));
+		cr_expect(fc_list_kind(s->nr));
 		known += s->nr != FC_SITE_UNKNOWN;
 	}
 	return known;
