@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
@@ -72,6 +73,14 @@ static long make_address(struct sockaddr_un *un, const char *path)
 	return (long)(PATH_AT + n);
 }
 
+/* There is nobody to talk to at a path, as far as this process gets: that it may not write there comes first. */
+static int nobody(const char *path)
+{
+	const long a[6] = { AT_FDCWD, (long)path, W_OK, AT_EACCESS };
+
+	return shim_dispatch_for_us(SYS_faccessat2, a) == -EACCES ? -EACCES : -ECONNREFUSED;
+}
+
 /* Somebody to talk to at a path. Returns a descriptor for shim_done_with, and an address that leads to the same inode. */
 static int reach(const char *path, struct sockaddr_un *un, long *length)
 {
@@ -79,7 +88,7 @@ static int reach(const char *path, struct sockaddr_un *un, long *length)
 	int fd = shim_obtain(path);
 
 	if (fd < 0)
-		return fd == -ENODEV || fd == -EOPNOTSUPP ? -ECONNREFUSED : fd;
+		return fd == -ENODEV || fd == -EOPNOTSUPP ? nobody(path) : fd;
 	*length = make_address(un, shim_fd_path(name, fd));
 	return fd;
 }
