@@ -9,8 +9,10 @@
 
 #include "farcall/abi.h"
 
-#define FC_FD_LOG 2      /* stderr */
-#define FC_FD_LINK 3     /* shadow: its socket to the supervisor */
+#define FC_FD_LOG 2  /* stderr */
+#define FC_FD_LINK 3 /* shadow: its socket to the supervisor */
+#define FC_FD_MOUNTS \
+	3 /* supervisor and who follows the host's mounts (mounts.h): open as long as there is a supervisor */
 #define FC_FD_CLIENT 4   /* shadow: the session's connection */
 #define FC_FD_PROC 5     /* processes in /proc, read-only: clients' for the supervisor, a shadow's own for a shadow */
 #define FC_FD_READY 6    /* supervisor: whom to tell when it listens */

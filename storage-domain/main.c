@@ -22,6 +22,7 @@
 #include "storage-domain/supervisor/supervisor.h"
 #include "storage-domain/shadow/transport.h"
 #include "storage-domain/supervisor/lookout.h"
+#include "storage-domain/supervisor/mounts.h"
 #include "storage-domain/xen/xen.h"
 
 #ifndef PACKAGE_VERSION
@@ -201,6 +202,7 @@ static int run(struct fc_supervisor *v, const struct fc_options *o, pid_t parent
 	    (!v->privileged && !(v->clerk = fc_clerk_start(&v->identity))) ||
 	    fc_confine_tree(o->export, o->exports, v->privileged, &v->exports))
 		return 1;
+	fc_mounts_start(&v->identity, &v->exports);
 	/* after namespaces and ids: a change of either disarms the signal */
 	if (become_ourselves(&v->identity) || check_parent(o, parent))
 		return 1;

@@ -18,6 +18,7 @@
  *        FC_REQ_NUMBERED: what the application calls a descriptor that a request makes; what other processes have open (control.h, OTHER).
  *   2.3  `mute`; GROW without seals (control.h). An older domain would never look, and seals.
  *   2.4  delegations: `lease`; control.h, LEASE and RETURN.
+ *   2.5  files on their way from one client to another (control.h, PASS, CLAIM). A client asks no older domain.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -37,7 +38,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 4
+#define FC_ABI_MINOR 5
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */

@@ -30,6 +30,7 @@
 #define FC_MSG_MAGIC 0x6d636631u /* "1fcm" */
 #define FC_MSG_TEXT 4096
 #define FC_MSG_FDS 4
+#define FC_TICKET_PREFIX "farcall-ticket-" /* behind the NUL of an abstract name */
 
 enum fc_msg_type {
 	FC_MSG_HELLO = 1, /* arg0 = ABI major, arg1 = minor. Answer: arg0, arg1 = the domain's, arg2 = generation,
@@ -83,6 +84,12 @@ enum fc_msg_type {
 			 length. Not on Xen. Since ABI 2.4. */
 	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered, or arg0 = FC_LEASES_ALL, for all that there are: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since
 			  ABI 2.4. */
+	FC_MSG_PASS, /* A file that is sent to another client, and is not handed over: arg0 = a domain descriptor of a directory or with
+			O_PATH; arg1 = the process at the other end, arg2 = the caller's own pid, both as the caller counts. Answer: 1 fd = a ticket, to
+			send in its place: a Unix socket, whose peer's name begins with FC_TICKET_PREFIX. -EOPNOTSUPP: something else, or
+			that process is no client of this domain; -ETOOMANYREFS: too many are under way. Not on Xen. Since ABI 2.5. */
+	FC_MSG_CLAIM, /* 1 fd = a ticket. Answer: arg0 = a new domain descriptor of the caller's, which refers to the same open file; arg1 = its
+			 flags. -ENOENT: it is none. Not on Xen. Since ABI 2.5. */
 	FC_MSG_TYPES
 };
 

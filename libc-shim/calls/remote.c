@@ -19,6 +19,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
@@ -36,10 +37,32 @@ struct linux_dirent { /* getdents64(2) */
 	char name[];
 };
 
+/* Claim an entry, and let whoever forks in a handler find it (fork.c): after that has happened in between, begin anew. */
+static int claim(struct shim_call *c, struct shim_process *p, unsigned domain, struct shim_frame *f)
+{
+	uint32_t forks;
+
+	f->session = &c->s;
+	do {
+		forks = fc_load(&shim_forks_in_calls);
+		fc_signal_fence();
+		int r = shim_session_get(p, domain, &c->s);
+		if (r == 0)
+			r = shim_request_take(&c->s->requests, shim_owner_self(), &shim_self()->hint);
+		if (r < 0)
+			return r;
+		f->request.of = &c->s->requests;
+		fc_signal_fence();
+		f->request.slot = r;
+		fc_signal_fence();
+	} while (unlikely(forks != fc_load(&shim_forks_in_calls)) && !c->s->requests.gone);
+	return 0;
+}
+
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f)
 {
-	int r = shim_session_get(p, domain, &c->s);
+	int r = claim(c, p, domain, f);
 
 	if (r < 0)
 		return r;
@@ -56,12 +79,6 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	for (int i = 0; i < 6; i++)
 		c->wire[i] = 0; /* what a call has no argument for, is not the stack's */
 	c->quiet = row->effect == FC_EFFECT_OPENS;
-	r = shim_request_take(&c->s->requests, shim_owner_self(), &shim_self()->hint);
-	if (r < 0)
-		return r;
-	f->request.of = &c->s->requests;
-	fc_signal_fence();
-	f->request.slot = r;
 	return 0;
 }
 
@@ -70,6 +87,7 @@ void shim_call_end(struct shim_call *c)
 	const struct shim_request r = c->frame->request;
 
 	c->frame->request.slot = -1;
+	c->frame->session = NULL;
 	fc_signal_fence();
 	shim_request_finish(&r);
 }
@@ -451,7 +469,7 @@ int64_t shim_call_values(struct shim_call *c, const long a[6])
 {
 	for (int i = 0; i < 6; i++)
 		c->wire[i] = (uint64_t)a[i];
-	int64_t r = shim_call_run(c, c->row->nr);
+	int64_t r = shim_call_own(c, shim_call_run(c, c->row->nr));
 	if (unlikely(shim.trace_fd >= 0))
 		shim_trace(c->row, c->shown ? c->shown : a, c->path, r);
 	return r;
@@ -465,6 +483,7 @@ int64_t shim_call_row(struct shim_call *c, const long a[6])
 		r = shim_call_run(c, c->row->nr);
 	if (r >= 0)
 		r = unpack(c, a, r);
+	r = shim_call_own(c, r);
 	if (unlikely(shim.trace_fd >= 0) && !c->quiet)
 		shim_trace(c->row, c->shown ? c->shown : a, c->path, r);
 	return r;

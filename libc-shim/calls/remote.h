@@ -3,6 +3,7 @@
 #ifndef FC_SHIM_REMOTE_H
 #define FC_SHIM_REMOTE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,11 @@ struct shim_call {
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f);
 void shim_call_end(struct shim_call *c);
+/* The result, if the call is this process' still: in a child that was forked in its middle it ends with EINTR, whatever it has seen. */
+static inline int64_t shim_call_own(const struct shim_call *c, int64_t r)
+{
+	return __builtin_expect(c->s->requests.gone, 0) ? -EINTR : r;
+}
 /* n bytes of the entry's chunk, aligned to 8: its data-area offset, FC_NULL if there is no room. */
 uint64_t shim_call_room(struct shim_call *c, size_t n);
 char *shim_call_at(struct shim_call *c, uint64_t offset);

@@ -11,12 +11,15 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/pass.h"
 #include "libc-shim/calls/path.h"
+#include "libc-shim/calls/socket.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
@@ -72,6 +75,14 @@ static long make_address(struct sockaddr_un *un, const char *path)
 	return (long)(PATH_AT + n);
 }
 
+/* There is nobody to talk to at a path, as far as this process gets: that it may not write there comes first. */
+static int nobody(const char *path)
+{
+	const long a[6] = { AT_FDCWD, (long)path, W_OK, AT_EACCESS };
+
+	return shim_dispatch_for_us(SYS_faccessat2, a) == -EACCES ? -EACCES : -ECONNREFUSED;
+}
+
 /* Somebody to talk to at a path. Returns a descriptor for shim_done_with, and an address that leads to the same inode. */
 static int reach(const char *path, struct sockaddr_un *un, long *length)
 {
@@ -79,7 +90,7 @@ static int reach(const char *path, struct sockaddr_un *un, long *length)
 	int fd = shim_obtain(path);
 
 	if (fd < 0)
-		return fd == -ENODEV || fd == -EOPNOTSUPP ? -ECONNREFUSED : fd;
+		return fd == -ENODEV || fd == -EOPNOTSUPP ? nobody(path) : fd;
 	*length = make_address(un, shim_fd_path(name, fd));
 	return fd;
 }
@@ -145,23 +156,18 @@ long shim_do_sendto(long nr, long a[6])
 struct message {
 	struct msghdr m; /* as the kernel gets it */
 	struct sockaddr_un un;
+	int sock;
 	int reached;            /* where it goes, -1: as the application says */
 	int handed[RIGHTS_MAX]; /* files that go with it */
 	int count;
 };
 
-/* The next header in a control part; 0: there is none. What is no control part the kernel refuses. */
-static size_t next_control(const char *control, size_t at, size_t size, struct cmsghdr *h)
+size_t shim_next_control(const char *control, size_t at, size_t size, struct cmsghdr *h)
 {
 	if (size - at < sizeof *h || fc_copy_from_user(h, control + at, sizeof *h) || h->cmsg_len < sizeof *h ||
 	    h->cmsg_len > size - at)
 		return 0;
 	return CMSG_ALIGN(h->cmsg_len) < size - at ? CMSG_ALIGN(h->cmsg_len) : size - at;
-}
-
-static bool is_rights(const struct cmsghdr *h)
-{
-	return h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS;
 }
 
 static bool control_is_remote(const char *control, size_t size)
@@ -170,14 +176,15 @@ static bool control_is_remote(const char *control, size_t size)
 	size_t n;
 	int fd;
 
-	for (size_t at = 0; at < size && (n = next_control(control, at, size, &h)); at += n)
-		for (size_t i = sizeof h; is_rights(&h) && i + sizeof fd <= h.cmsg_len; i += sizeof fd)
+	for (size_t at = 0; at < size && (n = shim_next_control(control, at, size, &h)); at += n)
+		for (size_t i = sizeof h; shim_is_rights(&h) && i + sizeof fd <= h.cmsg_len; i += sizeof fd)
 			if (!fc_copy_from_user(&fd, control + at + i, sizeof fd) && shim_fd_get(shim_process(), fd))
 				return true;
 	return false;
 }
 
-/* In a copy of the control part. A file that is not handed over, and any directory, is what a socket that takes no descriptors says. */
+/* In a copy of the control part. A directory, and what is open for its place, goes by a ticket; what does not go is what a socket that takes no
+ * descriptors says. */
 static int hand_over(struct message *o, char *at)
 {
 	struct shim_process *p = shim_process_own();
@@ -192,8 +199,10 @@ static int hand_over(struct message *o, char *at)
 		return -EINVAL;
 	shim_lease_bar(p, w);
 	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	if (r == -ENODEV || r == -EOPNOTSUPP)
+		r = shim_pass(p, w, o->sock);
 	if (r < 0)
-		return r == -ENODEV ? -EOPNOTSUPP : r;
+		return r;
 	o->handed[o->count++] = r;
 	memcpy(at, &r, sizeof r);
 	return 0;
@@ -209,8 +218,8 @@ static int take_control(struct message *o, char *copy)
 		return -ENOBUFS;
 	if (fc_copy_from_user(copy, o->m.msg_control, size))
 		return -EFAULT;
-	for (size_t at = 0; at < size && (n = next_control(copy, at, size, &h)); at += n)
-		for (size_t i = sizeof h; is_rights(&h) && i + sizeof(int) <= h.cmsg_len; i += sizeof(int))
+	for (size_t at = 0; at < size && (n = shim_next_control(copy, at, size, &h)); at += n)
+		for (size_t i = sizeof h; shim_is_rights(&h) && i + sizeof(int) <= h.cmsg_len; i += sizeof(int))
 			if ((r = hand_over(o, copy + at + i)) < 0)
 				return r;
 	o->m.msg_control = copy;
@@ -266,6 +275,7 @@ long shim_do_sendmsg(long nr, long a[6])
 	if (!(f = shim_frame_begin()))
 		return -EDEADLK;
 	o.count = 0;
+	o.sock = (int)a[0];
 	long r = send_message(a, &o, f);
 	shim_frame_end(f);
 	return r;

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "common/atomic.h"
+#include "common/queue.h"
 #include "common/rawcall.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
@@ -113,19 +114,59 @@ static void orphan_check(struct shim_process *p)
 			p->session[d].state = SHIM_SESSION_DEAD;
 }
 
-/*
- * The areas are not inherited (MADV_DONTFORK). If the fork was called in a signal handler on top of a remote call, that
- * call's frame will look at its entry once the handler returns in the child: it finds zeros, which means "not yours".
- */
-static void areas_after_fork(struct shim_session *s)
-{
-	struct fc_request_area *area = s->requests.area;
+uint32_t shim_forks_in_calls;
 
-	if (!area || !shim_self()->depth)
+/*
+ * A fork in a signal handler, on top of remote calls: when the handler returns in the child these go on there, with addresses and slots of a
+ * session that is their parent's. So they get one that is nobody's: requests that are gone, an entry that is free, memory that is only theirs
+ * (the areas are not inherited, MADV_DONTFORK). The child's own session is made anew elsewhere. It stays: a frame may refer to it as
+ * long as this process lives.
+ */
+static struct shim_session *session_of_nobody(const struct shim_session *s, unsigned domain)
+{
+	long at = fc_call(SYS_mmap, 0, SHIM_SLOTS_SIZE + sizeof(struct shim_session), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (shim_is_error(at))
+		return NULL;
+	struct shim_session *nobodys = (struct shim_session *)(at + SHIM_SLOTS_SIZE);
+	nobodys->domain = domain;
+	nobodys->sock = -1;
+	nobodys->state = SHIM_SESSION_DEAD;
+	nobodys->data = s->data;
+	nobodys->requests.slot = (struct shim_slot *)at;
+	nobodys->requests.area = s->requests.area;
+	nobodys->requests.bell = s->requests.bell;
+	nobodys->requests.gone = true;
+	return nobodys;
+}
+
+static bool map_own(void *at, size_t size)
+{
+	return !at || !shim_is_error(fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE,
+					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
+}
+
+static void give_calls_away(struct shim_session *s, unsigned domain)
+{
+	struct shim_thread *t = shim_self();
+	struct shim_session *nobodys;
+
+	if (!s->requests.area || !t->depth)
 		return;
-	fc_call(SYS_mmap, area, sizeof *area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	fc_call(SYS_mmap, s->data, FC_DATA_MAX, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+	/* the memory first, or something else gets its place */
+	if (!map_own(s->requests.area, sizeof *s->requests.area) || !map_own(s->data, FC_DATA_MAX) ||
+	    !(nobodys = session_of_nobody(s, domain)))
+		return; /* no memory: they find none */
+	fc_queue_init(&s->requests.area->queue);
+	for (uint32_t i = 0; i < t->depth; i++) {
+		struct shim_frame *f = &t->frame[i];
+
+		if (f->session && *f->session == s)
+			*f->session = nobodys;
+		if (f->request.slot >= 0 && f->request.of == &s->requests)
+			f->request.of = &nobodys->requests;
+	}
 }
 
 /* A child of one that has a view of its own (kin.h): that is the process now. */
@@ -179,8 +220,12 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
 
 		if (nested)
-			areas_after_fork(&p->session[d]);
+			give_calls_away(&p->session[d], d);
 		adopt(p, d, &o[d], dead);
+	}
+	if (nested) {
+		shim_self()->dropped = true; /* one that was being claimed */
+		fc_faa(&shim_forks_in_calls, 1u);
 	}
 	orphan_check(p);
 	shim_spares_fit(p);

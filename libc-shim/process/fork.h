@@ -18,6 +18,8 @@ struct shim_process *shim_vfork_process(struct shim_thread *t); /* this vfork ch
 int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAINS]);
 /* In the parent, with the result. */
 void shim_fork_parent(struct shim_process *p, const struct shim_offspring o[SHIM_DOMAINS], long r);
+/* How many of our forebears, and we, were forked in the middle of a remote call. */
+extern uint32_t shim_forks_in_calls __attribute__((visibility("hidden")));
 /* In the child, which has a copy of our memory. `was`: the record of the thread that has forked. */
 void shim_fork_child(struct shim_process *p, struct shim_thread *was, const struct shim_offspring o[SHIM_DOMAINS],
 		     bool nested);

@@ -112,6 +112,7 @@ static struct shim_frame frame_take(struct shim_frame *f)
 	struct shim_frame held = *f;
 
 	f->request.slot = -1;
+	f->session = NULL;
 	f->placeholder = f->borrowed[0] = f->borrowed[1] = -1;
 	f->scratch = -1;
 	fc_signal_fence();
@@ -219,6 +220,7 @@ struct shim_frame *shim_frame_begin(void)
 	struct shim_frame *f = &t->frame[t->depth];
 	f->sp = sp;
 	f->request.slot = -1;
+	f->session = NULL;
 	f->placeholder = f->borrowed[0] = f->borrowed[1] = -1;
 	f->scratch = -1;
 	f->alternate = alternate;

@@ -13,7 +13,8 @@
 #define SHIM_DEPTH_MAX 16 /* dispatches nested through signal handlers */
 
 struct shim_frame {
-	struct shim_request request; /* slot -1 = none */
+	struct shim_request request;   /* slot -1 = none */
+	struct shim_session **session; /* where the call has its session, null = nowhere */
 	uintptr_t sp;
 	int placeholder; /* of a descriptor that is not there yet, -1 = none */
 	int borrowed[2]; /* descriptors made for the time of the call, -1 = none */

@@ -13,7 +13,8 @@
 /* Has the domain let go of it, or never had it? */
 static bool is_over(const struct shim_requests *q, int i)
 {
-	uint32_t state = fc_load_acquire(&q->area->entry[i].state);
+	const struct fc_request_area *area = q->area;
+	uint32_t state = area ? fc_load_acquire(&area->entry[i].state) : FC_FREE;
 
 	return state == FC_DONE || state == FC_FREE;
 }
@@ -164,17 +165,20 @@ static bool more_in_flight(const struct shim_requests *q, uint32_t n)
 void shim_requests_submit(const struct shim_request r[], unsigned n)
 {
 	struct shim_requests *q = r->of;
+	struct fc_request_area *area = q->area;
 	uint32_t credit;
 
+	if (__builtin_expect(q->gone, 0))
+		return;
 	for (unsigned i = 0; i < n; i++) {
 		fc_store(&q->slot[r[i].slot].sent, 1u);
-		fc_store_release(&q->area->entry[r[i].slot].state, FC_QUEUED);
-		if (fc_queue_enqueue(&q->area->queue, (uint32_t)r[i].slot) < 0)
+		fc_store_release(&area->entry[r[i].slot].state, FC_QUEUED);
+		if (fc_queue_enqueue(&area->queue, (uint32_t)r[i].slot) < 0)
 			return shim_requests_fail(q, "the request queue is damaged");
 	}
-	credit = fc_bell_credit(&q->area->header);
+	credit = fc_bell_credit(&area->header);
 	if (credit < FC_ENTRIES && more_in_flight(q, credit))
-		fc_bell_ring(&q->bell, &q->area->header);
+		fc_bell_ring(&q->bell, &area->header);
 }
 
 void shim_request_settled(const struct shim_request *r)

@@ -19,7 +19,8 @@
  *   at any instruction  slot           slot            slot               another slot  it alone
  *   a jump out, then    found by name  found by frame: interrupted,       found by      FORGOTTEN: reclaims when
  *   this thread's next                 then forgotten                     name          the domain has let go
- *   a fork              the child has a session of its own and none of these; what it was waiting for ends with EINTR
+ *   a fork              the child has a session of its own and none of these; in a handler on top of a call, that one goes on there with
+ *                       requests that are GONE: nothing is submitted, what it was waiting for ends with EINTR (process/fork.c)
  *   the domain's death  wait returns -EIO, so does the next take
  *
  * All functions may be called in a signal handler, at any point of another's.
@@ -65,6 +66,7 @@ struct shim_requests {
 	uint32_t forgotten;     /* there may be something to reclaim */
 	uint32_t wanted;        /* somebody waits for a slot or a buffer to become free ... */
 	uint32_t freed;         /* ... on this word */
+	bool gone;              /* they were the process' that has made this one by fork, in the middle of a call */
 };
 
 /* A slot that somebody has. */

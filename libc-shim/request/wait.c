@@ -201,7 +201,7 @@ int64_t shim_request_wait(const struct shim_request *r)
 		return -EINTR; /* as in sleep_on; there is no area any more */
 	if (state != FC_DONE) {
 		shim_asleep(true);
-		int how = shim_requests_open(r->of) ? sleep_on(r) : -EIO;
+		int how = __builtin_expect(r->of->gone, 0) ? -EINTR : shim_requests_open(r->of) ? sleep_on(r) : -EIO;
 		shim_asleep(false);
 
 		if (how < 0)

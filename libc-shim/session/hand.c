@@ -10,6 +10,7 @@
 #include "libc-shim/transport/transport.h"
 
 #define SINCE_MINOR 2
+#define PASS_SINCE_MINOR 5
 
 /* Lock the session of a domain that knows these messages, or -errno: -EOPNOTSUPP if it does not. */
 static int begin(struct shim_process *p, unsigned domain, struct shim_lock_state *saved)
@@ -59,4 +60,29 @@ int shim_hand_watch(struct shim_process *p, unsigned domain, int inotify, int de
 	int r = begin(p, domain, &saved);
 
 	return r < 0 ? r : end(s, &saved, shim_transport(s)->watch(s, inotify, descriptor, mask));
+}
+
+int shim_hand_pass(struct shim_process *p, unsigned domain, int descriptor, int to, int self)
+{
+	struct shim_session *s = &p->session[domain];
+	struct shim_lock_state saved;
+	int r = begin(p, domain, &saved);
+
+	if (r < 0)
+		return r;
+	r = fc_load(&shim.minor[domain]) < PASS_SINCE_MINOR ? -EOPNOTSUPP
+							    : shim_transport(s)->pass(s, descriptor, to, self);
+	return end(s, &saved, r);
+}
+
+int shim_hand_claim(struct shim_process *p, unsigned domain, int ticket, struct shim_other *o)
+{
+	struct shim_session *s = &p->session[domain];
+	struct shim_lock_state saved;
+	int r = begin(p, domain, &saved);
+
+	if (r < 0)
+		return r;
+	r = fc_load(&shim.minor[domain]) < PASS_SINCE_MINOR ? -EOPNOTSUPP : shim_transport(s)->claim(s, ticket, o);
+	return end(s, &saved, r);
 }

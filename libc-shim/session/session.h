@@ -120,4 +120,10 @@ int shim_hand(struct shim_process *p, unsigned domain, int descriptor);
 int shim_hand_bind(struct shim_process *p, unsigned domain, int sock, const char *path);
 int shim_hand_watch(struct shim_process *p, unsigned domain, int inotify, int descriptor, uint32_t mask);
 
+/* What is not handed over, on its way to another client: a ticket for it, as shim_hand (`to`, `self`: processes, as we count); and the domain
+ * descriptor that there is for a ticket. */
+int shim_hand_pass(struct shim_process *p, unsigned domain, int descriptor, int to, int self);
+struct shim_other;
+int shim_hand_claim(struct shim_process *p, unsigned domain, int ticket, struct shim_other *o);
+
 #endif

@@ -163,7 +163,8 @@ static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, 
 		shim_session_fail(s, r == -EAGAIN ? "it takes no messages any more" : "it has ended the session");
 		return -EIO;
 	}
-	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY && type != FC_MSG_HAND && type != FC_MSG_LEASE)
+	if (type != FC_MSG_FORK && type != FC_MSG_MEMORY && type != FC_MSG_HAND && type != FC_MSG_LEASE &&
+	    type != FC_MSG_PASS)
 		drop(&s->packet); /* no other answer brings descriptors */
 	int status = s->packet.head.status;
 	if (s->packet.head.type != type || status > 0 || status < -4095 || status == -ETIMEDOUT) {
@@ -346,9 +347,9 @@ static void populate(long address, size_t size)
 }
 
 /* Ask for a descriptor. Returns it or -errno; -EMFILE: it was sent, and there was no room for it. */
-static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
+static int ask_for(struct shim_session *s, struct fc_msg m)
 {
-	int r = ask(s, type, arg, 0, NULL, 0);
+	int r = ask_about(s, m, NULL, NULL, 0);
 
 	if (r == 0 && s->packet.nfds == 1) {
 		r = s->packet.fd[0];
@@ -361,6 +362,11 @@ static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
 	}
 	drop(&s->packet);
 	return r;
+}
+
+static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
+{
+	return ask_for(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg } });
 }
 
 /* A memfd that the domain has made: it has no limit of file sizes to keep to. */
@@ -438,6 +444,27 @@ static int lease(struct shim_session *s, int descriptor, struct shim_grant *g)
 static void give_back(struct shim_session *s, uint64_t word)
 {
 	ask(s, FC_MSG_RETURN, word == SHIM_LEASE_ALL ? FC_LEASES_ALL : shim_lease_index(word), word, NULL, 0);
+}
+
+static int pass(struct shim_session *s, int descriptor, int to, int self)
+{
+	int fd = ask_for(s, (struct fc_msg){ .type = FC_MSG_PASS,
+					     .arg = { (uint64_t)descriptor, (uint64_t)to, (uint64_t)self } });
+	struct stat st;
+
+	if (fd < 0 || (fc_call(SYS_fstat, fd, &st) == 0 && S_ISSOCK(st.st_mode)))
+		return fd;
+	shim_session_fail(s, "it gave a ticket that is none");
+	shim_done_with(shim_process(), fd);
+	return -EIO;
+}
+
+static int claim(struct shim_session *s, int ticket, struct shim_other *o)
+{
+	int r = ask(s, FC_MSG_CLAIM, 0, 0, &ticket, 1);
+
+	*o = (struct shim_other){ (int64_t)s->packet.head.arg[0], 0, (int64_t)s->packet.head.arg[1] };
+	return r;
 }
 
 static int bind_socket(struct shim_session *s, int sock, const char *path)
@@ -663,6 +690,8 @@ const struct shim_transport shim_transport_local = {
 	.hand = hand,
 	.lease = lease,
 	.give_back = give_back,
+	.pass = pass,
+	.claim = claim,
 	.bind = bind_socket,
 	.watch = watch,
 	.areas = areas,

@@ -63,6 +63,10 @@ struct shim_transport {
 	int (*bind)(struct shim_session *s, int sock, const char *path);
 	int (*watch)(struct shim_session *s, int inotify, int descriptor, uint32_t mask);
 
+	/* A ticket for a domain descriptor that is sent to process `to`, as `hand`; a descriptor for a ticket. Not null where `hand` is not. */
+	int (*pass)(struct shim_session *s, int descriptor, int to, int self);
+	int (*claim)(struct shim_session *s, int ticket, struct shim_other *o);
+
 	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
 	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on
 	 * an error if it is mapped. */

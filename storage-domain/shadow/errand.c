@@ -19,10 +19,12 @@
 
 #include "common/rawcall.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/shadow/link.h"
 #include "storage-domain/shadow/shadow_main.h"
 
 static struct fc_shadow *owner;
 static int64_t result;
+static struct fc_ticket_name ticket;
 
 void fc_errand_init(struct fc_shadow *s)
 {
@@ -31,7 +33,7 @@ void fc_errand_init(struct fc_shadow *s)
 
 bool fc_errand_is(const struct fc_packet *p)
 {
-	return p->head.type == FC_MSG_BIND || p->head.type == FC_MSG_WATCH;
+	return p->head.type == FC_MSG_BIND || p->head.type == FC_MSG_WATCH || p->head.type == FC_MSG_CLAIM;
 }
 
 /* Where nothing is handed over nobody could connect to it. */
@@ -81,6 +83,10 @@ void fc_errand_run(const struct fc_packet *p)
 	result = -EPROTO;
 	if (p->nfds != 1 || !fc_shadow_believes(owner, p))
 		return;
+	if (p->head.type == FC_MSG_CLAIM) {
+		result = fc_pass_look(p->fd[0], &ticket);
+		return;
+	}
 	fc_cred_get(owner, &cred);
 	if (fc_cred_apply(&cred) < 0)
 		result = -EACCES;
@@ -97,5 +103,8 @@ void fc_errand_answer(const struct fc_packet *p)
 
 	if (r == -EPROTO)
 		fc_shadow_poison(owner, "malformed control message");
-	fc_shadow_answer(owner, p, r < 0 ? (int)r : 0, arg, -1);
+	if (r == 0 && p->head.type == FC_MSG_CLAIM)
+		fc_pass_claim(owner, p, &ticket); /* answered when the supervisor answers */
+	else
+		fc_shadow_answer(owner, p, r < 0 ? (int)r : 0, arg, -1);
 }

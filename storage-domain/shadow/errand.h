@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* errand.h - calls on a descriptor that the client brings, about something in the domain: a socket is bound, a file is watched. */
+/* errand.h - calls on a descriptor that the client brings, about something in the domain: a socket is bound, a file is watched, a ticket is claimed. */
 #ifndef FC_DOMAIN_ERRAND_H
 #define FC_DOMAIN_ERRAND_H
 

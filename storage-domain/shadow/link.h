@@ -13,6 +13,8 @@
  *     GONE     the answer to a GONE of the shadow's: status; serial as in the question.
  *     SHOW     arg0 = the number by which the client knows a descriptor, -1: its current directory. Answer: SHOWN.
  *     OTHER    the answer to an OTHER of the shadow's: as SHOWN; serial as in the question.
+ *     PASS     the answer to a PASS of the shadow's: status, 1 fd = the ticket if it is 0; serial as in the question.
+ *     CLAIM    the answer to a CLAIM of the shadow's: status, arg0 = flags, 1 fd = the file if it is 0; serial as in the question.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
@@ -21,7 +23,9 @@
  *     GONE     arg0 = a process that is said to be dead: as FC_MSG_GONE.
  *     OTHER    arg0 = a process, arg1 = a number of its: as FC_MSG_OTHER.
  *     SHOWN    the answer to SHOW: status; serial as in the question; arg0 = position, arg1 = flags; if status is 0, 1 fd (O_PATH).
- * CLIENT, FORKED, GONE, OTHER and SHOWN are for clients on this machine: those elsewhere are their kernel's to vouch for.
+ *     PASS     1 fd = a file; arg0 = the process that it is sent to.
+ *     CLAIM    arg0, arg1 = cookie and inode of a ticket, by the kernel's word.
+ * CLIENT, FORKED, GONE, OTHER, SHOWN, PASS and CLAIM are for clients on this machine: those elsewhere are their kernel's to vouch for.
  *
  * With a client elsewhere, the supervisor holds the other end of the session's connection and translates (front.c): there AREAS and
  * GROW bring no descriptors but, as text, the grants of the pages with the list of grants; FORK's arg0 is the child's number;
@@ -44,7 +48,14 @@ enum fc_link_type {
 	FC_LINK_GONE,
 	FC_LINK_OTHER,
 	FC_LINK_SHOW,
-	FC_LINK_SHOWN
+	FC_LINK_SHOWN,
+	FC_LINK_PASS,
+	FC_LINK_CLAIM
+};
+
+/* Which socket it is. */
+struct fc_ticket_name {
+	uint64_t cookie, ino;
 };
 
 _Static_assert(sizeof(((struct fc_cred *)0)->group) <= FC_MSG_TEXT, "all groups fit into one message");

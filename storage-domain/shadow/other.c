@@ -34,7 +34,8 @@ void fc_other_ask(struct fc_shadow *s, const struct fc_packet *request)
 
 void fc_other_answer(struct fc_shadow *s, struct fc_packet *answer)
 {
-	const struct fc_packet question = { .head = { .type = FC_MSG_OTHER, .serial = answer->head.serial } };
+	const uint16_t type = answer->head.type == FC_LINK_CLAIM ? FC_MSG_CLAIM : FC_MSG_OTHER;
+	const struct fc_packet question = { .head = { .type = type, .serial = answer->head.serial } };
 	const int fd = answer->nfds ? answer->fd[0] : -1;
 	const uint64_t arg[3] = { (uint64_t)fd, answer->head.arg[0], answer->head.arg[1] };
 	int status = answer->head.status;

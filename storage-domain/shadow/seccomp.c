@@ -73,6 +73,7 @@ static const int allowed[] = {
 	/* errands */
 	SYS_bind,
 	SYS_inotify_add_watch,
+	SYS_getsockopt,
 	/* identity */
 	SYS_setfsuid,
 	SYS_setfsgid,

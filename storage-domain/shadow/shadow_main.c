@@ -216,6 +216,9 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	case FC_MSG_OTHER:
 		fc_other_ask(s, p);
 		break;
+	case FC_MSG_PASS:
+		fc_pass_ask(s, p);
+		break;
 	default:
 		fc_shadow_poison(s, "unknown control message");
 	}
@@ -284,7 +287,11 @@ static void link_message(struct fc_shadow *s, struct fc_packet *p)
 		fc_shadow_answer(s, &question, p->head.status, NULL, -1);
 		break;
 	case FC_LINK_OTHER:
+	case FC_LINK_CLAIM:
 		fc_other_answer(s, p);
+		break;
+	case FC_LINK_PASS:
+		fc_pass_answer(s, p);
 		break;
 	case FC_LINK_SHOW:
 		fc_other_show(s, p);

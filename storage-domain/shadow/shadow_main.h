@@ -90,6 +90,17 @@ void fc_other_answer(struct fc_shadow *s, struct fc_packet *answer);
 /* SHOW: what the client has open, for another's. */
 void fc_other_show(struct fc_shadow *s, const struct fc_packet *question);
 
+/* ---- pass.c ---- */
+
+struct fc_ticket_name;
+
+/* PASS, from the client: ask the supervisor for a ticket; and its answer: hand it on. */
+void fc_pass_ask(struct fc_shadow *s, const struct fc_packet *request);
+void fc_pass_answer(struct fc_shadow *s, struct fc_packet *answer);
+/* CLAIM: which socket the client has brought, 0 or -errno; ask the supervisor for what it stands for (the answer is fc_other_answer's). */
+int fc_pass_look(int fd, struct fc_ticket_name *name);
+void fc_pass_claim(struct fc_shadow *s, const struct fc_packet *request, const struct fc_ticket_name *name);
+
 /* ---- offspring.c ---- */
 
 /* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;

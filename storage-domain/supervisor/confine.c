@@ -23,8 +23,11 @@
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
+#include "storage-domain/supervisor/mountinfo.h"
+#include "storage-domain/supervisor/mounts.h"
 
 #define FC_HIDE_ROUNDS 16
+#define FC_CLONE_ROUNDS 100
 
 static int fail(const char *what)
 {
@@ -67,24 +70,35 @@ static int write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-static int enter_namespaces(bool privileged)
+/*
+ * An ordinary user's mount namespace to begin with: what the host mounts later comes here, where this user may deal with it (mounts.h). Root
+ * can do so in the host's.
+ */
+static int enter_user_namespace(void)
 {
 	char uids[40], gids[40];
 
 	snprintf(uids, sizeof uids, "%u %u 1", geteuid(), geteuid());
 	snprintf(gids, sizeof gids, "%u %u 1", getegid(), getegid());
-	if (unshare(CLONE_NEWNS | (privileged ? 0 : CLONE_NEWUSER))) {
-		if (privileged)
-			return fail("unshare");
+	if (unshare(CLONE_NEWNS | CLONE_NEWUSER)) {
 		fc_log(FC_LOG_ERROR,
 		       "this host does not let you make a user namespace (%s): run the domain as root, or have "
 		       "user.max_user_namespaces and any AppArmor or container restriction on them lifted",
 		       strerror(errno));
 		return -1;
 	}
-	if (!privileged && (write_file("/proc/self/setgroups", "deny") || write_file("/proc/self/uid_map", uids) ||
-			    write_file("/proc/self/gid_map", gids)))
+	if (write_file("/proc/self/setgroups", "deny") || write_file("/proc/self/uid_map", uids) ||
+	    write_file("/proc/self/gid_map", gids))
 		return fail("user namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+		return fail("make mounts follow the host's");
+	return 0;
+}
+
+static int enter_own_namespace(void)
+{
+	if (unshare(CLONE_NEWNS))
+		return fail("unshare");
 	/* nothing mounted here reaches the host, nothing the host mounts later reaches in */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail("make mounts private");
@@ -93,9 +107,10 @@ static int enter_namespaces(bool privileged)
 
 /* ---- the tree ---- */
 
+/* What is mounted elsewhere reaches nothing of the domain's, and the other way round. */
 static int set_attr(int mount_fd, uint64_t attributes, int flags)
 {
-	struct mount_attr attr = { .attr_set = attributes };
+	struct mount_attr attr = { .attr_set = attributes, .propagation = MS_PRIVATE };
 
 	return mount_setattr(mount_fd, "", AT_EMPTY_PATH | flags, &attr, sizeof attr);
 }
@@ -144,24 +159,6 @@ static int make_path(int root, const char *path)
 			return -1;
 	} while (*slash);
 	return 0;
-}
-
-/* Undo mountinfo's \ooo escapes, in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from; to++) {
-		unsigned c;
-
-		if (*from == '\\' && sscanf(from + 1, "%3o", &c) == 1) {
-			*to = (char)c;
-			from += 4;
-		} else {
-			*to = *from++;
-		}
-	}
-	*to = '\0';
 }
 
 /*
@@ -220,30 +217,21 @@ static int hide_proc_at(const char *path)
 /* One look at all mounts. Returns how many have been hidden, or -1. */
 static int hide_proc_once(void)
 {
-	int fd = openat(FC_FD_PROC, "self/mountinfo", O_RDONLY | O_CLOEXEC), hidden = 0, r = 0;
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-	char *line = NULL, path[4096], type[64];
-	size_t room = 0;
+	struct fc_mountinfo info;
+	int fd = openat(FC_FD_PROC, "self/mountinfo", O_RDONLY | O_CLOEXEC), hidden = 0;
+	int r = fd < 0 ? -1 : fc_mountinfo_read(fd, &info);
 
-	if (!f)
+	if (fd >= 0)
+		close(fd);
+	if (r)
 		return -1;
-	while (r >= 0 && getline(&line, &room, f) > 0) {
-		const char *dash = strstr(line, " - ");
-
-		if (!dash || sscanf(line, "%*s %*s %*s %*s %4095s", path) != 1 || sscanf(dash, " - %63s", type) != 1 ||
-		    strcmp(type, "proc"))
+	for (size_t i = 0; i < info.count && r >= 0; i++) {
+		if (strcmp(info.mount[i].type, "proc"))
 			continue;
-		if (strlen(path) == sizeof path - 1) { /* cut off */
-			errno = ENAMETOOLONG;
-			r = -1;
-			break;
-		}
-		unescape(path);
-		r = hide_proc_at(path);
+		r = hide_proc_at(info.mount[i].path);
 		hidden += r;
 	}
-	free(line);
-	fclose(f);
+	fc_mountinfo_free(&info);
 	return r < 0 ? -1 : hidden;
 }
 
@@ -366,29 +354,57 @@ static int describe(const struct fc_export_spec *spec, unsigned count, struct fc
 	return 0;
 }
 
+static void close_trees(int *tree, unsigned count)
+{
+	while (count--)
+		close(tree[count]);
+}
+
+/* The directories to export, with what is mounted below them at one moment. */
+static int clone_exports(const struct fc_export_spec *spec, unsigned count, int *tree)
+{
+	for (int round = 0; round < FC_CLONE_ROUNDS; round++) {
+		bool noted = !fc_mounts_note(spec, count);
+
+		for (unsigned i = 0; i < count; i++) {
+			tree[i] = clone_export(&spec[i]);
+			if (tree[i] < 0) {
+				close_trees(tree, i);
+				return -1;
+			}
+		}
+		if (noted && fc_mounts_stand())
+			return 0;
+		close_trees(tree, count);
+		if (!noted)
+			return fail("look at what is mounted");
+	}
+	errno = EBUSY;
+	return fail("look at what is mounted");
+}
+
 int fc_confine_tree(const struct fc_export_spec *spec, unsigned count, bool privileged, struct fc_exports *exports)
 {
-	int tree[FC_EXPORTS_MAX], skeleton = -1, r = -1;
-	unsigned trees = 0;
+	int tree[FC_EXPORTS_MAX], skeleton, r = -1;
 
-	if (enter_namespaces(privileged))
+	if (!privileged && enter_user_namespace())
 		return -1;
-	if (place_proc(FC_FD_PROC, false) < 0 || place_proc(FC_FD_PROC_OWN, true) < 0)
-		return fail("/proc");
-	for (; trees < count; trees++) {
-		tree[trees] = clone_export(&spec[trees]);
-		if (tree[trees] < 0)
-			goto close_trees;
+	if (clone_exports(spec, count, tree))
+		return -1;
+	if (enter_own_namespace())
+		goto close_trees;
+	if (place_proc(FC_FD_PROC, false) < 0 || place_proc(FC_FD_PROC_OWN, true) < 0) {
+		fail("/proc");
+		goto close_trees;
 	}
 	skeleton = make_skeleton();
 	if (skeleton < 0)
 		fail("tmpfs");
 	else if (!build(spec, count, tree, skeleton))
 		r = describe(spec, count, exports) ? fail("look at the exports") : 0;
-close_trees:
-	while (trees--)
-		close(tree[trees]);
 	if (skeleton >= 0)
 		close(skeleton);
+close_trees:
+	close_trees(tree, count);
 	return r;
 }

@@ -33,7 +33,7 @@ static void refuse(struct fc_supervisor *v, struct fc_session *s, int status)
 	answer(v, s, &m, NULL);
 }
 
-static struct fc_session *client(struct fc_supervisor *v, pid_t pid)
+struct fc_session *fc_other_client(struct fc_supervisor *v, pid_t pid)
 {
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		struct fc_session *s = &v->session[i];
@@ -72,7 +72,7 @@ void fc_other_asked(struct fc_supervisor *v, struct fc_session *asker, const str
 	struct fc_session *s;
 
 	asker->other_serial = p->head.serial;
-	s = p->head.arg[0] <= INT32_MAX && p->head.arg[0] ? client(v, (pid_t)p->head.arg[0]) : NULL;
+	s = p->head.arg[0] <= INT32_MAX && p->head.arg[0] ? fc_other_client(v, (pid_t)p->head.arg[0]) : NULL;
 	if (busy)
 		refuse(v, asker, -EBUSY); /* what the first answer is about, is not waited for any more */
 	else if (!s || s == asker)

@@ -449,7 +449,10 @@ static void session_gone(struct fc_supervisor *v, struct fc_session *s, const st
 
 static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc_packet *p)
 {
-	int fds = p->head.type == FC_LINK_FORK || (p->head.type == FC_LINK_SHOWN && !p->head.status) ? 1 : 0;
+	int fds = p->head.type == FC_LINK_FORK || p->head.type == FC_LINK_PASS ||
+				  (p->head.type == FC_LINK_SHOWN && !p->head.status)
+			  ? 1
+			  : 0;
 
 	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
 		return -EPROTO;
@@ -483,6 +486,12 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 		return 0;
 	case FC_LINK_SHOWN:
 		fc_other_shown(v, s, p);
+		return 0;
+	case FC_LINK_PASS:
+		fc_pass_asked(v, s, p);
+		return 0;
+	case FC_LINK_CLAIM:
+		fc_pass_claimed(v, s, p);
 		return 0;
 	default:
 		return -EPROTO;

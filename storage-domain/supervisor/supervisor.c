@@ -234,6 +234,7 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 	if (v->page)
 		fc_page_state(v, FC_DOMAIN_DEAD);
 	close(FC_FD_LOOKOUT); /* it ends */
+	close(FC_FD_MOUNTS);  /* and so does that one */
 	if (v->clerk)
 		close(FC_FD_CLERK); /* and so it does with the last shadow */
 	if (v->epoll < 0 || !v->session)

@@ -107,6 +107,17 @@ struct fc_newcomer {
 	uint16_t text_size;
 };
 
+#define FC_TICKETS_MAX 256
+
+/* A file on its way from one client to another. */
+struct fc_ticket {
+	struct fc_watch end;
+	int file;
+	uint64_t cookie, ino; /* of the end that travels */
+	uid_t payer;
+	bool used;
+};
+
 struct fc_supervisor {
 	/* set by main.c */
 	struct fc_exports exports;
@@ -139,6 +150,7 @@ struct fc_supervisor {
 	unsigned connections;
 	uint64_t connected; /* ever */
 	struct fc_connection connection[FC_CONNECTIONS_MAX];
+	struct fc_ticket ticket[FC_TICKETS_MAX];
 	struct fc_session *session; /* FC_SESSIONS_MAX; not in the memory of shadows */
 	uint32_t used;              /* those from here on have never been one */
 };
@@ -223,10 +235,18 @@ int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid);
 
 /* ---- other.c ---- */
 
+/* The live session of a client on this machine; null: it is none. */
+struct fc_session *fc_other_client(struct fc_supervisor *v, pid_t pid);
 /* A client wants to look at what another has open; a shadow has shown it; a session is over. */
 void fc_other_asked(struct fc_supervisor *v, struct fc_session *asker, const struct fc_packet *p);
 void fc_other_shown(struct fc_supervisor *v, const struct fc_session *s, struct fc_packet *p);
 void fc_other_gone(struct fc_supervisor *v, const struct fc_session *s);
+
+/* ---- pass.c ---- */
+
+/* A client sends a file to another one; a client has got a ticket. */
+void fc_pass_asked(struct fc_supervisor *v, struct fc_session *s, struct fc_packet *p);
+void fc_pass_claimed(struct fc_supervisor *v, struct fc_session *s, const struct fc_packet *p);
 
 /* ---- reserve.c ---- */
 

@@ -2,7 +2,7 @@
 /*
  * t_fuse.c - a FUSE file system in an export that root has mounted for itself alone: the kernel lets in who has the
  * mounter's real, effective and saved ids, and no others, with root's capabilities or without. Through the domain it is
- * the same.
+ * the same. And one that is mounted for all while the domain runs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -68,6 +68,33 @@ static void remotely(void)
 	session_close(&s);
 }
 
+/* One that is mounted while the domain runs, for everybody. */
+static void later_natively(void)
+{
+	char text[64] = "";
+	int fd = open(attack_file("fuse/" FUSE_FILE), O_RDONLY);
+
+	CHECK(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+	EXPECT(!strcmp(text, FUSE_TEXT), "the file of a later mount has something else");
+}
+
+static void later_remotely(void)
+{
+	struct session s;
+	int64_t r = -1;
+
+	CHECK_IS(attack_open(&s), 0);
+	for (int i = 0; i < 250 && r < 0; i++) {
+		usleep(20000); /* the one before is unmounted in the domain, and this one mounted, within a moment */
+		r = attack_open_file(&s, "/data/fuse/" FUSE_FILE, O_RDONLY, 0);
+	}
+	EXPECT(r >= 0, "open of a file of a later mount: %lld", (long long)r);
+	r = ATTEMPT(&s, SYS_read, (uint64_t)r, 32768, 100);
+	EXPECT(r == (int64_t)strlen(FUSE_TEXT) && !memcmp(s.data + 32768, FUSE_TEXT, strlen(FUSE_TEXT)),
+	       "read of a later mount's file: %lld", (long long)r);
+	session_close(&s);
+}
+
 int main(void)
 {
 	static const struct attack_setup setup = { .prepare = prepare };
@@ -77,6 +104,10 @@ int main(void)
 	attack_natively(0, "root's FUSE file, by root", root_natively);
 	attack_natively(ATTACKER, "root's FUSE file, by another", natively);
 	attack_by(ATTACKER, "root's FUSE file", remotely);
+	fuse_stop(&fuse);
+	fuse_start(&fuse, attack_file("fuse"), true);
+	attack_natively(ATTACKER, "a later FUSE file, by another", later_natively);
+	attack_by(ATTACKER, "a later FUSE file", later_remotely);
 	status = attack_end();
 	fuse_stop(&fuse);
 	return status;

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -247,6 +248,85 @@ static void errands(void)
 	CHECK_IS(suite_open(&s, "watched", O_RDWR) > 0, true);
 	CHECK_IS(errand(&s, FC_MSG_WATCH, -1, directory, IN_CREATE, NULL, &p), -EPIPE); /* without a descriptor */
 	session_close(&s);
+}
+
+/* PASS: a ticket, if there is to be one, or what is said. */
+static int pass(const struct session *s, int64_t descriptor, pid_t to, pid_t self, int *ticket)
+{
+	struct fc_msg m = { .type = FC_MSG_PASS, .arg = { (uint64_t)descriptor, (uint64_t)to, (uint64_t)self } };
+	struct fc_packet p;
+	struct stat st;
+
+	CHECK_IS(fc_control_send(s->sock, &m, NULL, NULL, 0, 0), 0);
+	CHECK_IS(fc_control_recv(s->sock, &p, 0), 0);
+	CHECK(p.nfds == (p.head.status == 0));
+	if (p.nfds) { /* never what it stands for */
+		CHECK(!fstat(p.fd[0], &st) && S_ISSOCK(st.st_mode));
+		*ticket = p.fd[0];
+	}
+	return p.head.status;
+}
+
+/* A directory on its way to another client: who has its ticket gets it, and nobody else; nothing but a directory or what is open for its
+ * place goes, and to no process that is not known here. */
+static void tickets(void)
+{
+	struct session s, other;
+	struct fc_packet p;
+	pid_t self = getpid(), stranger = fork();
+	int ticket = -1, more, pair[2], listener = socket(AF_UNIX, SOCK_STREAM, 0), zero = open("/dev/zero", O_RDWR);
+
+	if (!stranger) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	session_open(&s, &suite_domain);
+	session_open(&other, &suite_domain);
+	CHECK(suite_open(&s, "/data/in", O_CREAT | O_RDWR) > 0);
+	int64_t directory = suite_open(&s, "/data", O_RDONLY | O_DIRECTORY), file = suite_open(&s, "/data/in", O_RDWR);
+
+	CHECK_IS(pass(&s, file, self, self, &more), -EOPNOTSUPP);
+	CHECK_IS(pass(&s, directory, stranger, self, &more), -EOPNOTSUPP);
+	CHECK_IS(pass(&s, directory, 0, self, &more), -EOPNOTSUPP);
+	CHECK_IS(pass(&s, directory, -1, self, &more), -EOPNOTSUPP);
+	CHECK_IS(pass(&s, directory, self, stranger, &more), -EOPNOTSUPP);
+	for (int64_t own = -2; own < FC_DOMAIN_FD_FIRST; own++)
+		CHECK_IS(pass(&s, own, self, self, &more), -EBADF);
+	CHECK_IS(pass(&s, FC_DOMAIN_FD_MAX, self, self, &more), -EBADF);
+	CHECK_IS(pass(&s, directory, self, self, &ticket), 0);
+	CHECK_IS(CALL(&s, SYS_close, directory), 0); /* it is under way */
+
+	const int none[] = { zero, listener, pair[0], s.sock, other.sock };
+	for (unsigned i = 0; i < sizeof none / sizeof none[0]; i++)
+		CHECK_IS(errand(&other, FC_MSG_CLAIM, none[i], 0, 0, NULL, &p), -ENOENT);
+	CHECK(send(ticket, "x", 1, MSG_NOSIGNAL) < 0); /* nothing can be said to its other end */
+	for (int i = 0; i < 2; i++) {                  /* as often as it is shown */
+		CHECK_IS(errand(&other, FC_MSG_CLAIM, ticket, 0, 0, NULL, &p), 0);
+		CHECK(p.nfds == 0 && p.head.arg[0] >= FC_DOMAIN_FD_FIRST && (p.head.arg[1] & O_DIRECTORY));
+		CHECK(CALL(&other, SYS_openat, p.head.arg[0], session_put(&other, 0, "in"), O_RDONLY, 0) >= 0);
+		CHECK_IS(CALL(&other, SYS_close, p.head.arg[0]), 0);
+	}
+	close(ticket);
+
+	/* as many as may be, until they are closed */
+	int held[1000], n = 0;
+	directory = suite_open(&s, "/data", O_PATH);
+	while (n < 1000 && !pass(&s, directory, self, self, &held[n]))
+		n++;
+	CHECK(n > 16 && n < 1000);
+	CHECK_IS(pass(&s, directory, self, self, &more), -ETOOMANYREFS);
+	CHECK_IS(errand(&other, FC_MSG_CLAIM, held[n - 1], 0, 0, NULL, &p), 0);
+	for (int i = 0; i < n; i++)
+		close(held[i]);
+	CHECK_IS(pass(&s, directory, self, self, &more), 0);
+	CHECK_IS(errand(&other, FC_MSG_CLAIM, -1, 0, 0, NULL, &p), -EPIPE); /* without one */
+	session_close(&s);
+	CHECK_IS(fc_control_send(more, &(struct fc_msg){ .type = FC_MSG_HELLO }, NULL, NULL, 0, MSG_NOSIGNAL) < 0,
+		 true);
+	kill(stranger, SIGKILL);
+	waitpid(stranger, NULL, 0);
 }
 
 /* ---- fork ---- */
@@ -545,20 +625,10 @@ static void lives(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_test test[] = {
-		{ hello, "hello" },
-		{ session, "session" },
-		{ memory, "memory" },
-		{ hands, "hands" },
-		{ hands_race, "hands_race" },
-		{ errands, "errands" },
-		{ family, "family" },
-		{ chain, "chain" },
-		{ bye, "bye" },
-		{ figures, "figures" },
-		{ deaths, "deaths" },
-		{ storm, "storm" },
-		{ orphan, "orphan" },
-		{ NULL, NULL },
+		{ hello, "hello" },           { session, "session" }, { memory, "memory" },   { hands, "hands" },
+		{ hands_race, "hands_race" }, { errands, "errands" }, { tickets, "tickets" }, { family, "family" },
+		{ chain, "chain" },           { bye, "bye" },         { figures, "figures" }, { deaths, "deaths" },
+		{ storm, "storm" },           { orphan, "orphan" },   { NULL, NULL },
 	};
 	static const struct suite suite = { .test = test, .last = lives };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* h_passing.c - open files in messages: offset, flags and locks are those of the one who sends; directories do not go, and are no others. */
+/* h_passing.c - open files in messages: offset, flags and locks are those of the one who sends; directories are no others. */
 #include "e2e.h"
 
 #include <sys/socket.h>
@@ -97,10 +97,12 @@ static void several(void)
 	for (int i = 0; i < 4; i++)
 		close(in[i]);
 	out[1] = directory;
-	if (e2e_remote) {
-		FAILS(send_fds(out, 2), EOPNOTSUPP);
-		EQUAL(receive_fds(in, 2), -1);
-	}
+	EQUAL(send_fds(out, 2), 1);
+	EQUAL(receive_fds(in, 2), 2);
+	EQUAL(faccessat(in[1], "file", R_OK, 0), 0);
+	FAILS(read(in[1], text, 1), EISDIR);
+	close(in[0]);
+	close(in[1]);
 	out[1] = 777;
 	FAILS(send_fds(out, 2), EBADF);
 	EQUAL(syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, getpid(), 0), 777, 0), -1);

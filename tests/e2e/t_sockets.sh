@@ -38,6 +38,49 @@ for who in far local; do
 	check "bound by $who: unlinked" test ! -e "$TESTDIR/far/s"
 done
 
+# who may not write to what is there is told so, whatever it is: as natively, and where nothing is handed over
+if ((EUID == 0)) && setpriv --version >/dev/null 2>&1; then
+	cat >"$TESTDIR/places.py" <<'END'
+import os, socket, sys
+os.umask(0)
+os.chdir(sys.argv[1])
+def listen(name, mode):
+    s = socket.socket(socket.AF_UNIX); s.bind(name); s.listen(); os.chmod(name, mode)
+    return s
+os.mkdir("shut", 0o700); os.mkdir("dir", 0o755); os.mkdir("dir-w", 0o777)
+kept = [listen("shut/s", 0o777), listen("s", 0o755)]
+for name, mode in ("dead", 0o755), ("dead-w", 0o777):
+    listen(name, mode).close()
+for name, mode in ("file", 0o644), ("file-w", 0o666):
+    os.close(os.open(name, os.O_CREAT, mode))
+    os.mkfifo("fifo-" + name, mode)
+    os.mknod("device-" + name, 0o20000 | mode, os.makedev(1, 3))
+END
+	cat >"$TESTDIR/try.py" <<'END'
+import errno, os, socket, sys
+os.chdir(sys.argv[1])
+def attempt(call, *arguments):
+    try:
+        call(*arguments)
+        return "ok"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+for name in sorted(os.listdir(".")) + ["shut/s", "shut/none", "none", "file/x"]:
+    print(name, attempt(socket.socket(socket.AF_UNIX).connect, name), attempt(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto, b"x", name))
+END
+	mkdir -m 755 "$TESTDIR/places"
+	chmod 755 "$TESTDIR"
+	"$python" "$TESTDIR/places.py" "$TESTDIR/places" || wrong "places"
+	as=(setpriv --reuid 12345 --regid 12345 --clear-groups "$python" "$TESTDIR/try.py")
+	"${as[@]}" "$TESTDIR/places" >"$TESTDIR/places.native"
+	start_domain places "$TESTDIR/places:/data" "$TESTDIR/places:/nomap:nomap"
+	for where in /data /nomap; do
+		"$FARCALL" run --domain "$places_socket" -- "${as[@]}" "$where" >"$TESTDIR/places.far" 2>&1
+		check "who may not connect below $where" diff "$TESTDIR/places.native" "$TESTDIR/places.far"
+	done
+	check "somebody may not" grep -q 'dir EACCES EACCES' "$TESTDIR/places.native"
+fi
+
 # in a domain that hands nothing over, as on a file system without sockets
 far_options=:nomap
 far_begin

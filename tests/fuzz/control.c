@@ -193,6 +193,12 @@ int fuzz_fcntl(int fd, int cmd, ...)
 	return given_has(fd) ? fcntl(fd, cmd, arg) : error(EBADF);
 }
 
+int fuzz_statx(int fd, const char *path, int flags, unsigned mask, struct statx *st);
+int fuzz_statx(int fd, const char *path, int flags, unsigned mask, struct statx *st)
+{
+	return given_has(fd) ? statx(fd, path, flags, mask, st) : error(EBADF);
+}
+
 off_t fuzz_lseek(int fd, off_t offset, int whence);
 off_t fuzz_lseek(int fd, off_t offset, int whence)
 {
@@ -549,8 +555,8 @@ static long deliver_answer(int sock, const struct msghdr *from)
 	for (int i = 0; i < fds; i++)
 		if (!fake_has(fd[i]) || (is_hander(head.type) && !hander.may_go))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
-	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER &&
-	    head.type != FC_MSG_ATTACH) {
+	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER && head.type != FC_MSG_PASS &&
+	    head.type != FC_MSG_CLAIM && head.type != FC_MSG_ATTACH) {
 		if (given_left())
 			fuzz_fail("answers with %u of the client's descriptors open", given_left());
 		if (head.type == FC_MSG_HAND && head.status == 0 && !fds && fakes > leases)
@@ -674,6 +680,14 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_bind:
 	case SYS_inotify_add_watch:
 		return errand(a);
+	case SYS_getsockopt:
+		if (b != SOL_SOCKET || c != SO_COOKIE)
+			fuzz_fail("getsockopt(%ld, %ld)", b, c);
+		*(uint64_t *)d = fuzz_back(1);
+		return errand(a) < 0 ? -ENOTSOCK : 0;
+	case SYS_statx:
+		*(struct statx *)e = (struct statx){ .stx_ino = fuzz_back(1) };
+		return errand(a) < 0 ? -EIO : 0;
 	case SYS_unshare:
 		own_directory = apart && a == CLONE_FS;
 		return unlucky() ? -EPERM : 0;

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,7 +44,22 @@
 #define FDS 1024
 #define MAPPINGS 32
 
-enum kind { CLOSED, LISTEN, SIGNALS, EPOLL, CONNECTION, LINK, FAR_END, PIDFD, FILE_TEXT, MEMFD, FOREIGN, EVENTS, PIPE };
+enum kind {
+	CLOSED,
+	LISTEN,
+	SIGNALS,
+	EPOLL,
+	CONNECTION,
+	LINK,
+	FAR_END,
+	PIDFD,
+	FILE_TEXT,
+	MEMFD,
+	FOREIGN,
+	EVENTS,
+	PIPE,
+	TICKET
+};
 
 struct fd {
 	uint8_t kind;
@@ -126,7 +142,7 @@ int fuzz_close(int fd)
 {
 	struct fd *f;
 
-	if (fd == FC_FD_LOOKOUT)
+	if ((fd == FC_FD_LOOKOUT || fd == FC_FD_MOUNTS))
 		return 0;
 	f = need(fd, "close");
 
@@ -159,7 +175,7 @@ int fuzz_epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
 		return fail(EPERM);
 	if (op == EPOLL_CTL_ADD && unlucky())
 		return fail(ENOSPC);
-	f->watched = e->events & EPOLLIN;
+	f->watched = e->events & EPOLLIN || f->kind == TICKET;
 	f->watch = e->data.ptr;
 	return 0;
 }
@@ -200,7 +216,7 @@ int fuzz_epoll_wait(int epoll, struct epoll_event *e, int max, int ms)
 	if (!get(fd) || !get(fd)->watched)
 		return 0;
 	current = get(fd);
-	*e = (struct epoll_event){ .events = EPOLLIN, .data.ptr = current->watch };
+	*e = (struct epoll_event){ .events = current->kind == TICKET ? EPOLLHUP : EPOLLIN, .data.ptr = current->watch };
 	if (current->kind == CONNECTION || current->kind == LINK)
 		ready_connection(current, current->kind == LINK);
 	if (current->kind == PIDFD)
@@ -369,9 +385,32 @@ int fuzz_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
 		*(int *)value = make(PIDFD);
 		get(*(int *)value)->pid = f->pid;
 		return 0;
+	case SO_COOKIE:
+		*(uint64_t *)value = (uint64_t)fd;
+		return 0;
 	default:
 		fuzz_fail("socket option %d", name);
 	}
+}
+
+int fuzz_bind(int fd, const struct sockaddr *address, socklen_t size);
+int fuzz_bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+	if (need(fd, "bind")->kind != TICKET || address->sa_data[0])
+		fuzz_fail("a name for %d", fd);
+	(void)size;
+	return unlucky() ? fail(EADDRINUSE) : 0;
+}
+
+int fuzz_statx(int fd, const char *path, int flags, unsigned mask, struct statx *st);
+int fuzz_statx(int fd, const char *path, int flags, unsigned mask, struct statx *st)
+{
+	need(fd, "statx");
+	(void)path, (void)mask;
+	if (!(flags & AT_STATX_DONT_SYNC))
+		fuzz_fail("a file server is asked");
+	*st = (struct statx){ .stx_ino = (uint64_t)fd, .stx_mode = fuzz_back(1) & 1 ? S_IFDIR : S_IFREG };
+	return 0;
 }
 
 int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
@@ -386,11 +425,13 @@ int fuzz_setsockopt(int fd, int level, int name, const void *value, socklen_t si
 int fuzz_socketpair(int domain, int type, int protocol, int pair[2]);
 int fuzz_socketpair(int domain, int type, int protocol, int pair[2])
 {
-	(void)domain, (void)type, (void)protocol;
+	const bool ticket = (type & 15) == SOCK_STREAM;
+
+	(void)domain, (void)protocol;
 	if (unlucky())
 		return fail(EMFILE);
-	pair[0] = make(LINK);
-	pair[1] = make(FAR_END);
+	pair[0] = make(ticket ? TICKET : LINK);
+	pair[1] = make(ticket ? TICKET : FAR_END);
 	return 0;
 }
 

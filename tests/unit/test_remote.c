@@ -16,6 +16,7 @@
 
 #include "farcall/wire.h"
 #include "libc-shim/calls/remote.h"
+#include "libc-shim/process/fork.h"
 #include "libc-shim/session/data.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/trace.h"
@@ -105,6 +106,8 @@ char *shim_scratch(struct shim_frame *f)
 	(void)f;
 	return frame_scratch;
 }
+
+uint32_t shim_forks_in_calls;
 
 int shim_session_get(struct shim_process *of, unsigned which, struct shim_session **out)
 {
