@@ -6,6 +6,8 @@
 need_farcall
 ((EUID == 0)) || need unshare
 umask 022
+user=user
+((EUID)) || user=root
 mnt=$TESTDIR/mnt
 chmod 755 "$TESTDIR"
 
@@ -17,6 +19,6 @@ for program in "${border_programs[@]}"; do
 	check "$program natively" natively "$dir/first" "$mnt" timeout -k 3 50 "$binary" "$mnt" </dev/null >"$dir/first.out" 2>&1
 	check "$program remotely" timeout -k 3 55 "$FARCALL" run -v "$dir/second:$mnt:nomap" -- timeout -k 3 50 "$binary" "$mnt" \
 		</dev/null >"$dir/second.out" 2>&1
-	check "$program: what the calls say" border_same "$program" nomap "$dir/first.out" "$dir/second.out"
+	check "$program: what the calls say" border_same "$program" "nomap $user" "$dir/first.out" "$dir/second.out"
 done
 finish

@@ -1,41 +1,73 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# posix.sh [PROGRAM...] - in the lab's primary domain: the programs of tests/posix, natively on an ext4 that is mounted where the storage domain's
-# prefix is, then on the same file system in the storage domain. What they say must be the same, but for what tests/posix/border says.
+# posix.sh [--root] [PROGRAM...] - in the lab's primary domain: the programs of tests/posix, natively on an ext4 that is mounted where the storage
+# domain has its prefix, then on the same file system in the storage domain: what they say differs as tests/posix/border lists, and not
+# otherwise. As root, and as an ordinary user.
 . "$FC_SOURCE/tests/xen/checks.sh"
 . "$FC_SOURCE/tests/posix/border.sh"
-far=/far
-run=/run/posix
+far=/far run=/run/posix
+users="root user"
+[[ ${1:-} != --root ]] || { users=root; shift; }
 programs=("$@")
-((${#programs[@]})) || programs=("${BORDER_PROGRAMS[@]}")
+((${#programs[@]})) || programs=("${border_programs[@]}")
 
-# In a fresh directory of the file system that is there now.
-one_side() # SIDE PROGRAM COMMAND...
+# as USER COMMAND...
+as()
 {
-	local side=$1 program=$2
-	shift 2
+	local user=$1
+	shift
 
-	"$@" sh -c 'umask 022 && mkdir "$1" && exec timeout -k 3 50 "$2" "$1"' sh "$far/$program" "$FC_BUILD/tests/posix/$program" \
-		</dev/null >"$run/$program.$side" 2>&1
-	echo $? >"$run/$program.$side.status"
+	if [[ $user == user ]]; then
+		HOME=/run/home XDG_RUNTIME_DIR=/run/home setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
+	else
+		"$@"
+	fi
 }
 
-mkdir -p "$run" "$far"
+# In a fresh directory of the file system that is there now, which all may write to.
+one_side() # SIDE USER PROGRAM COMMAND...
+{
+	local side=$1 user=$2 program=$3
+	shift 3
+
+	# shellcheck disable=SC2016
+	as "$user" "$@" sh -c 'umask 022 && mkdir "$1" && exec timeout -k 3 50 "$2" "$1"' sh "$far/open/$program-$user" \
+		"$FC_BUILD/tests/posix/$program" </dev/null >"$run/$program-$user.$side" 2>&1
+	echo $? >"$run/$program-$user.$side.status"
+}
+
+as_listed() # USER PROGRAM
+{
+	local out=$run/$2-$1
+
+	cp "$out".{native,remote} "$LAB"
+	[[ $(<"$out.native.status") == 0 ]] || { say "natively: status $(<"$out.native.status")"; return 1; }
+	[[ $(<"$out.remote.status") == 0 ]] || { say "remotely: status $(<"$out.remote.status")"; tail -n 3 "$out.remote"; return 1; }
+	border_same "$2" "xen $1" "$out.native" "$out.remote"
+}
+
+mkdir -p "$run" "$far" /run/home && chown 1000:1000 /run/home
 truncate -s 64M "$run/image" && mkfs.ext4 -q -F -m 0 "$run/image" && mount -o loop,nosuid,nodev "$run/image" "$far" || fail "a native file system"
-for program in "${programs[@]}"; do
-	one_side native "$program"
+install -d -m 1777 "$far/open"
+for user in $users; do
+	for program in "${programs[@]}"; do
+		one_side native "$user" "$program"
+	done
 done
 umount "$far"
+
 begin_with_one
-for program in "${programs[@]}"; do
-	began=$SECONDS
-	one_side remote "$program" "$FARCALL" run --domain one --
-	cp "$run/$program".{native,remote} "$LAB"
-	if border_same "$program" "$run/$program"; then
-		pass "$program ($((SECONDS - began)) s)"
-	else
-		fail "$program: status $(<"$run/$program.remote.status") after $(<"$run/$program.native.status"), $((SECONDS - began)) s"
-	fi
-	"$FARCALL" run --domain one -- rm -rf "$far/$program"
+"$FARCALL" run --domain one -- install -d -m 1777 "$far/open"
+for user in $users; do
+	for program in "${programs[@]}"; do
+		began=$SECONDS
+		one_side remote "$user" "$program" "$FARCALL" run --domain one --
+		if as_listed "$user" "$program"; then
+			pass "$program as $user ($((SECONDS - began)) s)"
+		else
+			fail "$program as $user"
+		fi
+	done
 done
+"$FARCALL" run --domain one -- rm -rf "$far/open"
 end
