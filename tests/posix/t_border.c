@@ -57,8 +57,8 @@ static long give(int to, int fd)
 static void sockets(void)
 {
 	struct sockaddr_un bound = { AF_UNIX, "socket" }, bare = { AF_UNIX, "bare" };
-	int fd = make("given", "text"), pair[2], s = socket(AF_UNIX, SOCK_STREAM, 0), t = socket(AF_UNIX, SOCK_STREAM, 0),
-	    d = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int fd = make("given", "text"), pair[2], s = socket(AF_UNIX, SOCK_STREAM, 0),
+	    t = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	part("messages and sockets");
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);

@@ -49,7 +49,7 @@ static inline const char *strerrorname_np(int error)
 /* as glibc's name it, without SIG; of those that the tests have to do with */
 static inline const char *sigabbrev_np(int sig)
 {
-#define NAME(s)       \
+#define NAME(s)      \
 	case SIG##s: \
 		return #s;
 	/* clang-format off */
