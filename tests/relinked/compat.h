@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/fs.h>
 #include <linux/stat.h>
 #include <signal.h>
 #include <spawn.h>
@@ -115,6 +114,17 @@ static inline ssize_t getdents64(int fd, void *to, size_t size)
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
+#endif
+
+#ifndef SEEK_DATA
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+#endif
+
 #ifndef MAP_SHARED_VALIDATE
 #define MAP_SHARED_VALIDATE 3
 #endif
@@ -154,7 +164,10 @@ struct f_owner_ex {
 #define F_OFD_SETLKW 38
 #endif
 
-#if !defined(__GLIBC__) || defined(__UCLIBC__)
+#ifndef RWF_DSYNC
+#define RWF_DSYNC 2
+#define RWF_NOWAIT 8
+#define RWF_APPEND 16
 
 /* the kernel takes the offset in two halves, of which x86-64 uses the first */
 static inline ssize_t fc_preadv2(int fd, const struct iovec *iov, int n, off_t at, int flags)
