@@ -248,12 +248,23 @@ static bool may_take_up(const struct fc_session *session, bool tells)
 	       (is_told(session, current_uid()) || (tells && is_child_of(current, session->parent)));
 }
 
+/* Whose the session becomes, to be put: a vfork child that is the first to use its parent's does so for the parent, and has one of its own later. */
+static struct pid *taker(const struct fc_session *session)
+{
+	struct pid *parent = fc_parent_of(current);
+
+	if (parent && parent != session->parent && shares_our_memory(parent))
+		return parent;
+	put_pid(parent);
+	return get_pid(task_tgid(current));
+}
+
 static int take_up(struct fc_session *session, bool tells)
 {
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
 	if (!session->tgid && may_take_up(session, tells))
-		WRITE_ONCE(session->tgid, get_pid(task_tgid(current)));
+		WRITE_ONCE(session->tgid, taker(session));
 	mutex_unlock(&session->lock);
 	return 0;
 }

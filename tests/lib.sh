@@ -150,7 +150,9 @@ natively()
 	if ((EUID == 0)); then
 		unshare -m sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$dir" "$prefix" "$@"
 	else
-		unshare -Urm sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$dir" "$prefix" "$@"
+		# root of a user namespace mounts; the command is the user again, without a right of root's
+		unshare -Urm sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$dir" "$prefix" \
+			unshare -U --map-user="$EUID" --map-group="$(id -g)" "$@"
 	fi
 }
 

@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +25,21 @@
 
 #define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1))
 
+/* What mmap says of how the file is open, in its order; the last is that this one cannot be shared. */
+static long check_rights(long open_flags, mode_t mode, const long a[6])
+{
+	const long type = a[3] & MAP_TYPE;
+	const bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+
+	if (!shared && type != MAP_PRIVATE)
+		return -EINVAL;
+	if (shared && (a[2] & PROT_WRITE) && (open_flags & O_ACCMODE) != O_RDWR)
+		return -EACCES;
+	if ((open_flags & O_ACCMODE) == O_WRONLY)
+		return -EACCES;
+	return shared || !S_ISREG(mode) ? -ENODEV : 0;
+}
+
 static long check(long fd, const long a[6], size_t *bytes)
 {
 	struct stat st;
@@ -36,10 +53,11 @@ static long check(long fd, const long a[6], size_t *bytes)
 		return -EBADF;
 	if (a[1] == 0 || (a[5] & (FC_PAGE_SIZE - 1)))
 		return -EINVAL;
-	if ((flags & O_ACCMODE) == O_WRONLY)
-		return -EACCES;
-	if (!S_ISREG(st.st_mode) || (a[3] & MAP_TYPE) != MAP_PRIVATE)
-		return -ENODEV;
+	if ((size_t)a[1] > SIZE_MAX - FC_PAGE_SIZE)
+		return -ENOMEM;
+	r = check_rights(flags, st.st_mode, a);
+	if (r < 0)
+		return r;
 	*bytes = st.st_size <= a[5] ? 0 : (size_t)(st.st_size - a[5]);
 	if (*bytes > (size_t)a[1])
 		*bytes = (size_t)a[1];

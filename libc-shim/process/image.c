@@ -160,6 +160,8 @@ static int read_program(long fd, char *to, size_t size)
 		long a[6] = { fd, (long)(to + at), (long)(size - at), (long)at };
 		long n = shim_dispatch(SYS_pread64, a);
 
+		if (n == -EBADF)
+			return -EACCES; /* O_PATH: it may be executed, not copied */
 		if (n <= 0)
 			return n ? (int)n : -EIO; /* it gets shorter while we look */
 		at += (size_t)n;

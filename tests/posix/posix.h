@@ -153,7 +153,7 @@ static inline void sleep_ms(long ms)
 /* Ends the program well or ill if it hangs, so that what it has said is seen */
 static inline void posix_begin(int argc, char **argv)
 {
-	const char *source = getenv("FC_SOURCE");
+	const char *source = getenv("FC_SOURCE"), *seconds = getenv("FC_POSIX_SECONDS");
 	char script[PATH_MAX];
 
 	if (argc < 2) {
@@ -167,7 +167,7 @@ static inline void posix_begin(int argc, char **argv)
 		exit(2);
 	}
 	umask(022);
-	alarm(40);
+	alarm(seconds ? (unsigned)atoi(seconds) : 40);
 }
 
 #endif

@@ -65,7 +65,7 @@ static void owners(void)
 		SAY(fchownat(fd, "", 7, 8, AT_EMPTY_PATH));
 		what("o");
 	} else {
-		SAY(chown("o", 0, 0));
+		SAY(chown("o", 0, 0) == -1); /* natively in a user namespace without a 0 */
 	}
 	close(fd);
 }

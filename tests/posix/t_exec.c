@@ -174,7 +174,9 @@ static void inherited(void)
 	posix_spawn_file_actions_addopen(&actions, 0, "in", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, "spawned", O_WRONLY | O_CREAT, 0640);
 	posix_spawn_file_actions_adddup2(&actions, 1, 2);
+#ifndef FC_NO_ADDCHDIR
 	posix_spawn_file_actions_addchdir_np(&actions, "dir");
+#endif
 	SAY(posix_spawn(&pid, "/bin/sh", &actions, NULL,
 			(char *[]){ "sh", "-c", "cat; echo; basename \"$PWD\"; ls none", NULL }, environ));
 	ended(pid);

@@ -36,6 +36,8 @@ static short ready(int fd, short events, int ms)
 	return p.revents;
 }
 
+#define READY(fd, events) say("ready(%s, %s) %x", #fd, #events, ready(fd, events, 0))
+
 static void nonblocking(void)
 {
 	int r, w, again, pending;
@@ -45,13 +47,15 @@ static void nonblocking(void)
 	TRY(open("f", O_WRONLY | O_NONBLOCK));
 	r = (int)TRY(open("f", O_RDONLY | O_NONBLOCK));
 	SAY(read(r, text, 4));
-	say("%x", ready(r, POLLIN, 0));
+	READY(r, POLLIN);
 	w = (int)TRY(open("f", O_WRONLY | O_NONBLOCK));
 	SAY(read(r, text, 4));
-	say("%x %x", ready(r, POLLIN, 0), ready(w, POLLOUT, 0));
+	READY(r, POLLIN);
+	READY(w, POLLOUT);
 	SAY(write(w, "abc", 3));
 	SAY(ioctl(r, FIONREAD, &pending));
-	say("%d %x", pending, ready(r, POLLIN, 0));
+	say("%d", pending);
+	READY(r, POLLIN);
 	SAY(read(r, text, 2));
 	SAY(lseek(r, 0, SEEK_SET));
 	SAY(pread(r, text, 1, 0));
@@ -59,13 +63,13 @@ static void nonblocking(void)
 	SAY(read(w, text, 1));
 	SAY(write(r, text, 1));
 	close(w);
-	say("%x", ready(r, POLLIN, 0));
+	READY(r, POLLIN);
 	SAY(read(r, text, 4));
 	SAY(read(r, text, 4));
 	again = (int)TRY(open("f", O_WRONLY));
-	say("%x", ready(r, POLLIN, 0));
+	READY(r, POLLIN);
 	close(r);
-	say("%x", ready(again, POLLOUT, 0));
+	READY(again, POLLOUT);
 	signal(SIGPIPE, SIG_IGN);
 	SAY(write(again, "x", 1));
 	close(again);
@@ -80,7 +84,7 @@ static void nonblocking(void)
 
 		SAY(write(r, big, sizeof big));
 		SAY(write(r, big, 1));
-		say("%x", ready(r, POLLIN | POLLOUT, 0));
+		READY(r, POLLIN | POLLOUT);
 		SAY(read(r, big, sizeof big));
 	}
 	SAY(write(r, "kept?", 5));

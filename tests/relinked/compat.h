@@ -12,9 +12,11 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/stat.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -38,6 +40,23 @@ static inline const char *strerrorname_np(int error)
 		NAME(ECANCELED)
 	default:
 		return strerror(error);
+	}
+	/* clang-format on */
+#undef NAME
+}
+
+/* as glibc's name it, without SIG; of those that the tests have to do with */
+static inline const char *sigabbrev_np(int sig)
+{
+#define NAME(s)      \
+	case SIG##s: \
+		return #s;
+	/* clang-format off */
+	switch (sig) {
+		NAME(HUP) NAME(INT) NAME(ABRT) NAME(BUS) NAME(FPE) NAME(KILL) NAME(USR1) NAME(SEGV) NAME(USR2)
+		NAME(PIPE) NAME(ALRM) NAME(TERM) NAME(CHLD) NAME(STOP) NAME(XCPU) NAME(XFSZ) NAME(IO) NAME(SYS)
+	default:
+		return NULL;
 	}
 	/* clang-format on */
 #undef NAME
@@ -95,6 +114,25 @@ static inline ssize_t getdents64(int fd, void *to, size_t size)
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
+#endif
+
+#ifndef SEEK_DATA
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+#endif
+
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE 3
+#endif
+
+#ifndef IN_MASK_CREATE
+#define IN_MASK_CREATE 0x10000000
+#endif
+
 #ifndef F_ADD_SEALS
 #define F_ADD_SEALS 1033
 #define F_GET_SEALS 1034
@@ -128,6 +166,7 @@ struct f_owner_ex {
 
 #ifndef RWF_DSYNC
 #define RWF_DSYNC 2
+#define RWF_NOWAIT 8
 #define RWF_APPEND 16
 
 /* the kernel takes the offset in two halves, of which x86-64 uses the first */

@@ -45,6 +45,21 @@ kill        fault    fault/fault_kill.c domain/peer.c domain/usage.c
 hostile     fault    fault/fault_hostile.c domain/peer.c
 control     peer     domain/t_control.c domain/suite.c domain/peer.c
 intruders   peer     domain/t_intruders.c domain/suite.c domain/peer.c
+posix_aio   aio      posix/t_aio.c
+posix_attr  posix    posix/t_attr.c
+posix_dir   posix    posix/t_dir.c
+posix_exec  posix    posix/t_exec.c
+posix_fifo  posix    posix/t_fifo.c
+posix_link  posix    posix/t_link.c
+posix_lock  posix    posix/t_lock.c
+posix_map   posix    posix/t_map.c
+posix_open  posix    posix/t_open.c
+posix_pass  posix    posix/t_pass.c
+posix_poll  posix    posix/t_poll.c
+posix_read  posix    posix/t_read.c
+posix_socket posix   posix/t_socket.c
+posix_splice posix   posix/t_splice.c
+posix_watch posix    posix/t_watch.c
 queue       alone    stress/stress_queue.c
 config      alone    unit/test_config.c unit/tsan/runner.c ../libc-shim/config.c
 protocol    alone    unit/test_control.c unit/tsan/runner.c
@@ -121,6 +136,15 @@ run_compare()
 	log=$d/log try "" timeout -k 5 300 "$bin" --every 60 "$FARCALL" "$d/w"
 }
 
+# Each family of calls as its manual page says, natively and remotely: what the program prints is compared.
+run_posix()
+{
+	mkdir -p "$d"
+	log=$d/log try "" env -u FC_NOMAP TESTDIR="$d" timeout -k 5 200 bash "$FC_SOURCE/tests/posix/compare.sh" "$bin"
+}
+
+run_aio() { run_posix; } # uClibc-ng has no <aio.h>
+
 run_fault()
 {
 	local n=50 # kills
@@ -137,9 +161,11 @@ run_peer()
 
 builds_for()
 {
-	if [[ ${FC_RELINKED_EVERY:-} ]]; then
+	if [[ $1 == aio ]]; then
+		echo "musl-static musl-dynamic"
+	elif [[ ${FC_RELINKED_EVERY:-} ]]; then
 		echo "$builds"
-	elif [[ $1 == @(alone|peer|fault) ]]; then
+	elif [[ $1 == @(alone|peer|fault|posix) ]]; then
 		echo "uclibc-dynamic musl-static"
 	else
 		echo "${builds#glibc }"

@@ -30,6 +30,19 @@ for from in $builds; do
 	done
 done
 
+# ---- libraries on an export, loaded by a program that runs: by their paths, and found ----
+for build in $builds; do
+	[[ $build != *-static ]] || continue
+	mkdir "$TESTDIR/libraries-$build"
+	compile "$build" "$TESTDIR/bin/$build/dlopen" relinked/dlopen.c -ldl
+	compile "$build" "$TESTDIR/libraries-$build/one.so" relinked/dlopen.c -DLIBRARY=1 -shared -fPIC
+	compile "$build" "$TESTDIR/libraries-$build/two.so" relinked/dlopen.c -DLIBRARY=2 -shared -fPIC
+	# shellcheck disable=SC2016
+	got=$("$FARCALL" run -v "$TESTDIR/libraries-$build:/data" -- \
+		sh -c 'cd /data && LD_LIBRARY_PATH=/data exec "$0" ./one.so two.so /data/none.so' "$TESTDIR/bin/$build/dlopen" 2>&1)
+	check "dlopen in $build: $got" test "${got%%/*}" = $'1\n2\n'
+done
+
 # ---- without domain it is an ordinary program, and costs nothing ----
 for build in uclibc-static musl-static; do
 	for kind in stock hooked; do

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The end-to-end tests with a real Xen domain to serve the files, the comparison with native calls, the death of that domain under load, abuse by
-# users, limits, and a disk controller of its own: in two Xen machines under emulation (lab.sh). FC_LAB_ROUNDS: how often the domain dies (2);
-# FC_LAB_FUZZ: seconds of abuse (40); FC_LAB_COMPARE: seconds of comparison (100). The times are for a machine that has other
-# work, too: nothing here is judged by them.
+# The end-to-end tests with a real Xen domain to serve the files, what each call says there and natively (tests/posix), the comparison with native
+# calls, the death of that domain under load, abuse by users, limits, and a disk controller of its own: in two Xen machines under emulation
+# (lab.sh). FC_LAB_ROUNDS: how often the domain dies (2); FC_LAB_FUZZ: seconds of abuse (40); FC_LAB_COMPARE: seconds of comparison (100). The times
+# are for a machine that has other work, too: nothing here is judged by them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/xen/in_lab.sh
@@ -11,7 +11,7 @@
 
 # What tests/run.sh --all has time for. FC_LAB_ALL=1, by hand: everything, about 20 minutes.
 if [[ ! ${FC_LAB_ALL:-} ]]; then
-	in_lab 500 e2e.sh append limits mmap -- callers.sh
+	in_lab 500 e2e.sh append limits mmap -- posix.sh --root t_border t_attr t_open t_read t_splice -- callers.sh
 	finish
 fi
 
@@ -30,7 +30,7 @@ for build in $builds; do
 	done
 done
 
-in_lab 1000 e2e.sh -- fuzz.sh "${FC_LAB_FUZZ:-40}" -- kill.sh "${FC_LAB_ROUNDS:-2}" -- compare.sh "${FC_LAB_COMPARE:-100}"
+in_lab 1300 e2e.sh -- posix.sh -- fuzz.sh "${FC_LAB_FUZZ:-40}" -- kill.sh "${FC_LAB_ROUNDS:-2}" -- compare.sh "${FC_LAB_COMPARE:-100}"
 truncate -s 64M "$TESTDIR/nvme.img"
 lab_options=(--xen "gnttab_max_frames=16 iommu=verbose"
 	--qemu "-device intel-iommu,intremap=on -drive file=$TESTDIR/nvme.img,if=none,id=nv,format=raw -device nvme,drive=nv,serial=farcall")
