@@ -28,7 +28,7 @@ struct shim_lease {
 };
 
 #define SHIM_LEASE_ASKED 1u
-#define SHIM_LEASE_ALL 0u /* for who gives back */
+#define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
 
 /* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. */
