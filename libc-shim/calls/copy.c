@@ -19,6 +19,7 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/shim.h"
 
 #define COPY_BUFFER (2 * FC_CHUNK)
@@ -164,7 +165,10 @@ long shim_do_copy(long nr, long a[6])
 
 		b[in] = shim_fd_number(wi);
 		b[out] = shim_fd_number(wo);
-		return copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
+		const uint64_t held = shim_offset_begin(p, (int)a[in]);
+		long r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
+		shim_offset_end(p, (int)a[in], held, false);
+		return r;
 	}
 	struct copy c = { .in = a[in],
 			  .out = a[out],

@@ -21,6 +21,7 @@
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/session/lease.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
@@ -72,6 +73,30 @@ static long traced(unsigned nr, const long a[6], long r)
 
 	if (unlikely(shim.trace_fd >= 0))
 		shim_trace(fc_row_by_nr(nr), a, none, r);
+	return r;
+}
+
+/* lseek of what this process keeps the offset of is no request; where it cannot say, the domain's kernel can. */
+long shim_do_lseek(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]), held;
+	struct shim_file *f = shim_file_of(p, w);
+	long r = -1;
+
+	if (likely(!w))
+		return shim_native(nr, a);
+	if (f && fc_load(&f->lease.offset) >= 0 && (held = shim_file_hold(p, &p->fd[(uint32_t)a[0]], w))) {
+		r = shim_offset_seek(p, f, a[1], (int)a[2]);
+		shim_file_drop(p, held);
+	}
+	if (r >= 0)
+		return traced(SYS_lseek, a, r);
+	if (!(p = shim_process_own()))
+		return -ENOMEM;
+	held = shim_offset_begin(p, (int)a[0]);
+	r = shim_do_fd(nr, a);
+	shim_offset_end(p, (int)a[0], held, r >= 0);
 	return r;
 }
 
@@ -312,7 +337,7 @@ static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t fl
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, a[0]);
+	uint64_t w = shim_fd_get(p, a[0]), held;
 	int cmd = (int)a[1];
 	struct fc_arg arg;
 
@@ -331,7 +356,9 @@ long shim_do_fcntl(long nr, long a[6])
 		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
+	held = shim_offset_begin(p, (int)a[0]); /* a lock may count from there */
 	long r = run_command(p, w, &arg, a, nr);
+	shim_offset_end(p, (int)a[0], held, false);
 	if (cmd == F_SETFL && r == 0)
 		follow_flags(p, (int)a[0], w, (uint32_t)a[2]);
 	return r;

@@ -17,6 +17,7 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
@@ -181,9 +182,11 @@ long shim_do_ioctl(long nr, long a[6])
 		return -EBADF;
 	}
 	c.path[0] = c.path[1] = NULL;
+	const uint64_t held = shim_offset_begin(p, (int)a[0]); /* FIONREAD counts from there */
 	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
 	if (r == 0)
 		r = shim_result(c.s, run(&c, w, &arg, a));
+	shim_offset_end(p, (int)a[0], held, false);
 	shim_frame_end(f);
 	return (long)r;
 }

@@ -28,6 +28,7 @@
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/data.h"
 #include "libc-shim/session/lease.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -465,6 +466,42 @@ static long read_at(long fd, struct transfer *t, const struct fc_row *row, const
 	return r;
 }
 
+/* The same at the file's own offset, if that is kept here. The record is held: whoever moves the offset must know whose it is. */
+static long read_here(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd), held;
+	struct shim_file *f = shim_file_of(p, w);
+	long r;
+
+	if (!f || fc_load(&f->lease.offset) < 0 || !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
+		return -1;
+	r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
+	shim_file_drop(p, held);
+	if (r >= 0 && unlikely(shim.trace_fd >= 0))
+		shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
+	return r;
+}
+
+static long read_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	long r = read_here(fd, t, row, a);
+	struct shim_process *p = r < 0 ? shim_process_own() : NULL;
+	uint64_t held, w;
+
+	if (r >= 0)
+		return r;
+	if (!p)
+		return -ENOMEM;
+	held = shim_offset_begin(p, (int)fd);
+	w = shim_fd_get(p, fd);
+	r = transfer(fd, t, row, a);
+	if (r > 0 && held && shim_fd_file(held) == shim_fd_file(w))
+		shim_lease_count(p, (int)fd, w, shim_file_of(p, held), r);
+	shim_offset_end(p, (int)fd, held, r > 0);
+	return r;
+}
+
 static long plain(long nr, long a[6], bool write)
 {
 	bool at = nr == SYS_pread64 || nr == SYS_pwrite64;
@@ -479,8 +516,9 @@ static long plain(long nr, long a[6], bool write)
 		long r = transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 		return r < 0 ? r : -EFAULT; /* access_ok comes before the check for a negative length */
 	}
-	if (at && !write)
-		return read_at(a[0], &t, fc_row_by_nr((unsigned)nr), a);
+	if (!write)
+		return at ? read_at(a[0], &t, fc_row_by_nr((unsigned)nr), a)
+			  : read_on(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
 
@@ -538,8 +576,8 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 	}
 	if (t.pos < -1)
 		return -EINVAL;
-	if (t.pos >= 0 && !write && !t.flags)
-		return read_at(a[0], &t, row, a);
+	if (!write && !t.flags)
+		return t.pos >= 0 ? read_at(a[0], &t, row, a) : read_on(a[0], &t, row, a);
 	return transfer(a[0], &t, row, a);
 }
 

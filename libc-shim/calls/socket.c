@@ -25,6 +25,7 @@
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -198,6 +199,7 @@ static int hand_over(struct message *o, char *at)
 	if (o->count == RIGHTS_MAX)
 		return -EINVAL;
 	shim_lease_bar(p, w);
+	shim_offset_leave(p, w);
 	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (r == -ENODEV || r == -EOPNOTSUPP)
 		r = shim_pass(p, w, o->sock);

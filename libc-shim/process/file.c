@@ -84,7 +84,7 @@ static void name(struct shim_process *p, struct shim_file *f, const char *dir, c
 		to[at - 1] = '/';
 	}
 	memcpy(to + at, path, bytes - at);
-	f->name_size = (uint16_t)size;
+	f->name_size = (uint8_t)size;
 	f->name_bytes = (uint16_t)bytes;
 	f->name = n;
 }
@@ -128,7 +128,9 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->forks = is->forks;
 	f->owner = is->owner;
 	f->name = 0;
-	f->lease = (struct shim_lease){ .bars = is->lease.bars & 1 };
+	f->reads = 0;
+	f->bars = is->bars & 1;
+	f->lease = (struct shim_lease){ .offset = SHIM_OFFSET_AWAY };
 	if (path && path[0] == '/')
 		name(p, f, NULL, path);
 	else if (path && from && shim_file_path(p, from))

@@ -11,9 +11,11 @@
 #ifndef FC_SHIM_FILE_H
 #define FC_SHIM_FILE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/atomic.h"
 #include "libc-shim/pool.h"
 #include "libc-shim/session/lease.h"
 
@@ -24,14 +26,17 @@ struct shim_process;
 
 struct shim_file {
 	uint32_t refs;       /* descriptors of this process that refer to it; 0 = the record is free */
-	uint32_t domain;     /* which of the configuration's */
 	int32_t descriptor;  /* the domain's, as open got it; those that dup has made may outlive it */
 	uint32_t flags;      /* of the open, and of this process' F_SETFL since */
 	uint32_t forks;      /* how many forks this process had come from or made, before it was opened */
 	uint32_t name;       /* a piece of names[name_size]; 0 = not known */
-	uint16_t name_size;  /* which of the sizes */
+	uint8_t domain;      /* which of the configuration's */
+	uint8_t name_size;   /* which of the sizes */
 	uint16_t name_bytes; /* with the NUL */
 	uint32_t owner;      /* F_SETOWN's, as calls/owner.c has it; 0 = nobody */
+	/* session/lease.h: */
+	int16_t reads; /* since the last question; negative: there will be none for so long */
+	uint16_t bars; /* odd: there is to be none any more; it counts what may change the length */
 	struct shim_lease lease;
 };
 
@@ -67,6 +72,12 @@ void shim_file_enter(struct shim_process *p, uint64_t bits);
 struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w);
 /* Its path as opened: absolute, by its text; null: not known. */
 const char *shim_file_path(const struct shim_process *p, const struct shim_file *f);
+/* Is it open for reading alone? */
+static inline bool shim_file_reads(const struct shim_file *f)
+{
+	return (fc_load(&f->flags) & O_ACCMODE) == O_RDONLY;
+}
+
 /* May another process have it, too? */
 bool shim_file_shared(const struct shim_process *p, const struct shim_file *f);
 

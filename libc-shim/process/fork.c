@@ -32,6 +32,7 @@
 #include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -69,6 +70,7 @@ static int fork_shadow(struct shim_process *p, unsigned domain, bool nested, str
 		return 0;
 	/* twice: what is opened in between is shared, and what was open before is so already */
 	shim_files_forked(&p->files);
+	shim_offsets_leave(p, (int)domain);
 	shim_leases_end(p, domain);
 	r = shim_transport(s)->fork(s, o);
 	shim_files_forked(&p->files);
@@ -214,6 +216,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	if (shim.aio_lock.word)
 		shim.aio_lock.word = 0;
 	shim_files_forked(&p->files);
+	shim_offsets_forget(p);
 	shim_sandbox_forked();
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
@@ -272,6 +275,7 @@ void shim_copy_free(struct shim_process *copy)
 void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS])
 {
 	shim_files_forked(&copy->files);
+	shim_offsets_forget(copy);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		adopt(copy, d, &o[d], copy->session[d].state == SHIM_SESSION_DEAD);
 	orphan_check(copy);

@@ -20,6 +20,7 @@
 #include "libc-shim/process/bpf.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/sandbox.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -296,6 +297,7 @@ int shim_inherit_save(struct shim_process *p)
 
 	if (shim_is_error(at))
 		return (int)at;
+	shim_offsets_leave(p, -1);
 	t.size &= ~(size_t)7;
 	t.number = (uint32_t *)(at + (long)t.size);
 	t.state = (struct exec_state *)at;

@@ -43,6 +43,7 @@
 #include "libc-shim/process/kin.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -297,6 +298,7 @@ static int share_memory(struct shim_process *p)
 		r = replace_all(p, MAP_SHARED);
 	if (r < 0)
 		return r;
+	shim_offsets_leave(p, -1);
 	p->shared = true;
 	inherit_areas(p, true);
 	return 0;

@@ -57,6 +57,7 @@ struct shim_process {
 	bool bounded;            /* there are no numbers beyond RLIMIT_NOFILE: */
 	int spare[SHIM_SPARES];  /* of the hidden ones those that keep a number for later, -1 = none */
 	struct shim_lock beyond; /* to give them up */
+	struct shim_lock moving; /* of files' offsets (session/offset.h) */
 	int pid;                 /* whose sessions they are */
 	bool parted;             /* its threads do not have one current directory (unshare) */
 	bool shared;             /* with a process that has not our memory: kin.h */

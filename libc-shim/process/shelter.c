@@ -7,6 +7,7 @@
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/lease.h"
+#include "libc-shim/calls/offset.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
@@ -36,6 +37,7 @@ static void shelter(struct shim_process *p, unsigned domain, bool talks, bool ri
 		return;
 	if (!talks) {
 		shim_session_lock(s, &saved);
+		shim_offsets_leave(p, (int)domain);
 		shim_leases_end(p, domain); /* it could not give them back any more */
 		shim_unlock(&s->lock, &saved);
 	}

@@ -29,8 +29,18 @@
 /* Does the domain still say so? */
 static bool holds(const struct shim_session *s, uint64_t word)
 {
-	return word > SHIM_LEASE_ASKED &&
+	return word > SHIM_LEASE_ASKED && fc_load(&s->state) == SHIM_SESSION_READY &&
 	       fc_load_acquire(&s->requests.area->header.lease[shim_lease_index(word)]) == word;
+}
+
+int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f)
+{
+	const uint64_t word = fc_load_acquire(&f->lease.word), bytes = fc_load(&f->lease.bytes);
+
+	return shim_file_reads(f) && !shim_file_shared(p, f) && holds(&p->session[f->domain], word) &&
+			       fc_load(&f->lease.word) == word
+		       ? (int64_t)bytes
+		       : -1;
 }
 
 /* Copy to all buffers; false if that meets memory that is not there. */
@@ -55,11 +65,15 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	const uint64_t word = fc_load_acquire(&f->lease.word);
 	const char *base = fc_load(&f->lease.base);
 	const uint64_t bytes = fc_load(&f->lease.bytes), at = (uint64_t)pos;
+	const uint64_t left = at < bytes ? bytes - at : 0;
 
-	if (fc_load(&s->state) != SHIM_SESSION_READY || shim_file_shared(p, f) || !holds(s, word))
+	if (shim_file_shared(p, f) || !holds(s, word))
 		return -1;
-	if (at >= bytes || total > bytes - at) /* it may have grown */
-		return -1;
+	if (total > left) {
+		if (!shim_file_reads(f)) /* it may have grown */
+			return -1;
+		total = left;
+	}
 	if (!scatter(base + at, iov, iovcnt, total))
 		return -1; /* the kernel knows whose fault it is */
 	fc_load_fence();
@@ -83,7 +97,7 @@ static uint64_t unmap(struct shim_file *f)
 
 static void give_back(struct shim_session *s, uint64_t word)
 {
-	if (word && s->state == SHIM_SESSION_READY && holds(s, word))
+	if (word && holds(s, word))
 		shim_transport(s)->give_back(s, word);
 }
 
@@ -105,7 +119,7 @@ void shim_lease_bar(struct shim_process *p, uint64_t w)
 {
 	struct shim_file *f = shim_file_of(p, w);
 
-	if (f && !(fc_fetch_or(&f->lease.bars, 1u) & 1))
+	if (f && !(fc_fetch_or(&f->bars, (uint16_t)1) & 1))
 		shim_lease_end(p, f);
 }
 
@@ -115,7 +129,7 @@ void shim_lease_cut(struct shim_process *p, uint64_t w)
 
 	if (!f)
 		return;
-	fc_faa(&f->lease.bars, 2u);
+	fc_faa(&f->bars, (uint16_t)2);
 	shim_lease_end(p, f);
 }
 
@@ -141,7 +155,7 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 	const struct shim_session *s = &p->session[f->domain];
 
 	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) &&
-	       !(fc_load(&f->lease.bars) & 1) && !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
+	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
 }
 
 /* Map what the domain hands over. 0, or -errno and it has it back. */
@@ -164,7 +178,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
-	const uint32_t bars = fc_load(&f->lease.bars);
+	const uint16_t bars = fc_load(&f->bars);
 	struct shim_grant g = { 0 };
 	int fd = -EIO, r;
 
@@ -175,7 +189,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	shim_done_with(p, fd);
 	shim_unlock(&s->lock, &saved);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
-	if (shim_file_shared(p, f) || fc_load(&f->lease.bars) != bars) { /* since we looked */
+	if (shim_file_shared(p, f) || fc_load(&f->bars) != bars) { /* since we looked */
 		shim_session_lock(s, &saved);
 		give_back(s, unmap(f));
 		shim_unlock(&s->lock, &saved);
@@ -185,18 +199,18 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes)
 {
-	int32_t reads = fc_load(&f->lease.reads) + 1 + (int32_t)(bytes / READ_BYTES);
+	int64_t reads = fc_load(&f->reads) + 1 + bytes / READ_BYTES;
 	uint64_t word = fc_load(&f->lease.word), held;
 
-	fc_store(&f->lease.reads, reads);
+	fc_store(&f->reads, (int16_t)(reads < ASK_AFTER ? reads : ASK_AFTER));
 	if (likely(reads < ASK_AFTER) || word == SHIM_LEASE_ASKED)
 		return;
-	fc_store(&f->lease.reads, -NOT_FOR);
+	fc_store(&f->reads, (int16_t)-NOT_FOR);
 	if (word && !holds(&p->session[f->domain], word))
 		word = unmap(f) ? 0 : SHIM_LEASE_ASKED; /* it was taken back */
 	if (word || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
 		return;
 	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, shim_fd_number(w)) == 0)
-		fc_store(&f->lease.reads, 0);
+		fc_store(&f->reads, (int16_t)0);
 	shim_file_drop(p, held);
 }

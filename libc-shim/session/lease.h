@@ -23,17 +23,20 @@ struct shim_lease {
 		word; /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
 	const char *base; /* the file, mapped: */
 	uint64_t bytes;   /* of it that are certain to be there */
-	int32_t reads;    /* since the last question; negative: there will be none for so long */
-	uint32_t bars;    /* odd: there is to be none any more; it counts what may change the length */
+	int64_t offset;   /* the file's own, if this process keeps it (offset.h) */
 };
 
+#define SHIM_OFFSET_AWAY (-1) /* the domain keeps it, as it does at first */
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
 
-/* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. */
+/* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. Of a file that is only for reading it knows the end, too. */
 int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
 			uint64_t total, int64_t pos);
+
+/* The length of a delegated file that is only for reading; -1: it is none. */
+int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f);
 
 /* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);
