@@ -23,6 +23,7 @@
 #define ASK_AFTER 32           /* reads, which take about as long as a question */
 #define READ_BYTES (32u << 10) /* of one make it count once more */
 #define NOT_FOR 2048           /* reads after a no */
+#define NOT_AFTER 256          /* after one that was taken back */
 
 /* ---- reading ---- */
 
@@ -206,8 +207,10 @@ void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_fi
 	if (likely(reads < ASK_AFTER) || word == SHIM_LEASE_ASKED)
 		return;
 	fc_store(&f->reads, (int16_t)-NOT_FOR);
-	if (word && !holds(&p->session[f->domain], word))
-		word = unmap(f) ? 0 : SHIM_LEASE_ASKED; /* it was taken back */
+	if (word && !holds(&p->session[f->domain], word)) { /* it was taken back, and whoever did so may come again */
+		unmap(f);
+		fc_store(&f->reads, (int16_t)-NOT_AFTER);
+	}
 	if (word || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
 		return;
 	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, shim_fd_number(w)) == 0)
