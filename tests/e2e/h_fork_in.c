@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 	main_fd = open(in_dir("main"), O_RDWR | O_CREAT, 0600);
 	handler_fd = open(in_dir("handler"), O_RDWR | O_CREAT, 0600);
 	EQUAL(pwrite(main_fd, big, BIG, 0), BIG);
-	for (int i = 0; i < (e2e_long ? 50 : 2) && e2e_failures < 20; i++)
+	for (int i = 0; i < (e2e_long ? 12 : 2) && e2e_failures < 20; i++)
 		rounds(i % 2 ? 0 : SA_RESTART);
 	return e2e_status();
 }

@@ -7,7 +7,7 @@ need_farcall
 need pgrep
 program=$(helper e2e/h_failed_exec) || exit 77
 static=$(helper e2e/h_static) || exit 77
-export FC_ROUNDS=${FC_TEST_LONG:+2000}
+export FC_ROUNDS=${FC_TEST_LONG:+1000}
 FC_ROUNDS=${FC_ROUNDS:-400}
 
 # descendants PID: its children and theirs
