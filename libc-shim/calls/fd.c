@@ -334,6 +334,13 @@ static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t fl
 		fc_cas(&p->fd[fd], w, now);
 }
 
+/* Its range may be given from the file's offset on. */
+static bool is_lock(int cmd)
+{
+	return cmd == F_GETLK || cmd == F_SETLK || cmd == F_SETLKW || cmd == F_OFD_GETLK || cmd == F_OFD_SETLK ||
+	       cmd == F_OFD_SETLKW;
+}
+
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -356,7 +363,7 @@ long shim_do_fcntl(long nr, long a[6])
 		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
-	held = shim_offset_begin(p, (int)a[0]); /* a lock may count from there */
+	held = is_lock(cmd) ? shim_offset_begin(p, (int)a[0]) : 0;
 	long r = run_command(p, w, &arg, a, nr);
 	shim_offset_end(p, (int)a[0], held, false);
 	if (cmd == F_SETFL && r == 0)

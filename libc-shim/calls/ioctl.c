@@ -182,7 +182,8 @@ long shim_do_ioctl(long nr, long a[6])
 		return -EBADF;
 	}
 	c.path[0] = c.path[1] = NULL;
-	const uint64_t held = shim_offset_begin(p, (int)a[0]); /* FIONREAD counts from there */
+	const uint64_t held =
+		(unsigned)a[1] == FIONREAD ? shim_offset_begin(p, (int)a[0]) : 0; /* it counts from there */
 	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
 	if (r == 0)
 		r = shim_result(c.s, run(&c, w, &arg, a));

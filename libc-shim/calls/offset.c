@@ -64,8 +64,7 @@ static void bring(struct shim_process *p, uint64_t w, struct shim_file *f)
 {
 	struct shim_lock_state saved;
 
-	if (fc_load(&f->lease.word) <= SHIM_LEASE_ASKED || fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY ||
-	    p != &shim.process)
+	if (fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY || shim_lease_length(p, f) < 0 || p != &shim.process)
 		return;
 	shim_lock(&p->moving, &saved);
 	take_home(p, w, f);
