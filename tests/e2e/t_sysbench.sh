@@ -5,7 +5,7 @@
 need_farcall
 need sysbench
 
-seconds=${FC_TEST_LONG:+5}
+seconds=${FC_TEST_LONG:+3}
 seconds=${seconds:-1}
 size=${FC_TEST_LONG:+512M}
 size=${size:-32M}
