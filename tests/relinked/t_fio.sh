@@ -311,7 +311,7 @@ for library in musl uclibc-ng; do
 		fio=$TESTDIR/$library/fio-$kind what="$library, $kind"
 		[[ -x $fio ]] || continue
 		mkdir "$here" "$there"
-		start_domain domain "$there:/data"
+		start_domain domain "$there:/data:nocache" # its bytes are counted
 		remote=("${limit[@]}" "$FARCALL" run --domain "$domain_socket" --)
 		same_bytes
 		wrong_byte
