@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "libc-shim/calls/offset.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 

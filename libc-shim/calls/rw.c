@@ -453,7 +453,8 @@ static long read_at(long fd, struct transfer *t, const struct fc_row *row, const
 	struct shim_process *p = shim_process();
 	uint64_t w = shim_fd_get(p, fd);
 	struct shim_file *f = shim_file_of(p, w);
-	long r = f && fc_load(&f->lease.word) ? shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos) : -1;
+	bool may = f && fc_load(&f->lease.word) && !(w & SHIM_FD_DIRECT); /* F_SETFL may have set it since */
+	long r = may ? shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos) : -1;
 
 	if (r >= 0 && likely(shim_fd_get(p, fd) == w)) { /* else the record may be another file's by now */
 		if (unlikely(shim.trace_fd >= 0))
@@ -474,7 +475,8 @@ static long read_here(long fd, struct transfer *t, const struct fc_row *row, con
 	struct shim_file *f = shim_file_of(p, w);
 	long r;
 
-	if (!f || fc_load(&f->lease.offset) < 0 || !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
+	if (!f || fc_load(&f->lease.offset) < 0 || (w & SHIM_FD_DIRECT) ||
+	    !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
 		return -1;
 	r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
 	shim_file_drop(p, held);

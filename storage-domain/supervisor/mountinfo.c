@@ -67,8 +67,8 @@ static int take_line(struct fc_mount *m, char *line)
 	if (!type)
 		return -1;
 	unescape(field[4]);
-	*m = (struct fc_mount){ atoi(field[0]), atoi(field[1]), field[4], type };
-	return 0;
+	*m = (struct fc_mount){ .id = atoi(field[0]), .parent = atoi(field[1]), .path = field[4], .type = type };
+	return sscanf(field[2], "%u:%u", &m->major, &m->minor) == 2 ? 0 : -1;
 }
 
 int fc_mountinfo_read(int fd, struct fc_mountinfo *info)

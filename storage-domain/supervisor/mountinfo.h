@@ -7,6 +7,7 @@
 
 struct fc_mount {
 	int id, parent;
+	unsigned major, minor; /* of what is mounted */
 	const char *path, *type;
 };
 

@@ -41,6 +41,7 @@ struct exported {
 /* What is mounted below one, parents before children. */
 struct known {
 	int id, parent;
+	unsigned major, minor;
 	char *path;
 	unsigned export;
 	int there; /* its id in the domain; 0: it is not there; GIVEN_UP */
@@ -95,7 +96,9 @@ static int know(unsigned export, const struct fc_mount *m)
 		errno = ENOMEM;
 		return -1;
 	}
-	known[known_count++] = (struct known){ .id = m->id, .parent = m->parent, .path = path, .export = export };
+	known[known_count++] = (struct known){
+		.id = m->id, .parent = m->parent, .major = m->major, .minor = m->minor, .path = path, .export = export
+	};
 	return 0;
 }
 
@@ -126,10 +129,12 @@ static void forget_all(void)
 		forget(known_count - 1);
 }
 
+/* A new mount in the place of an old one has its number, too, if we have not looked in between; but not its device, as long as the old one is in the domain. */
 static bool is_listed(const struct fc_mountinfo *info, const struct known *k)
 {
 	for (size_t i = 0; i < info->count; i++)
 		if (info->mount[i].id == k->id && info->mount[i].parent == k->parent &&
+		    info->mount[i].major == k->major && info->mount[i].minor == k->minor &&
 		    !strcmp(info->mount[i].path, k->path))
 			return true;
 	return false;

@@ -91,27 +91,26 @@ static int fake_open(void)
 	return fd;
 }
 
-static bool lease_end(int fd)
+static bool list_remove(int *list, int *count, int fd)
 {
-	for (int i = 0; i < leases; i++) {
-		if (leased[i] != fd)
+	for (int i = 0; i < *count; i++) {
+		if (list[i] != fd)
 			continue;
-		leased[i] = leased[--leases];
+		list[i] = list[--*count];
 		return true;
 	}
 	return false;
 }
 
+static bool lease_end(int fd)
+{
+	return list_remove(leased, &leases, fd);
+}
+
 static bool fake_close(int fd)
 {
 	lease_end(fd);
-	for (int i = 0; i < fakes; i++) {
-		if (fake[i] != fd)
-			continue;
-		fake[i] = fake[--fakes];
-		return true;
-	}
-	return false;
+	return list_remove(fake, &fakes, fd);
 }
 
 static bool fake_has(int fd)

@@ -27,8 +27,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -116,6 +118,33 @@ static inline void contents(const char *path)
 	}
 	if (fd >= 0)
 		close(fd);
+}
+
+/* An open file by a message over a Unix socket */
+static inline bool send_file(int sock, int fd)
+{
+	char space[CMSG_SPACE(sizeof fd)] = { 0 }, c = 0;
+	struct iovec one = { &c, 1 };
+	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
+	return sendmsg(sock, &m, 0) == 1;
+}
+
+static inline int receive_file(int sock)
+{
+	int fd = -1;
+	char space[CMSG_SPACE(sizeof fd)] = { 0 }, c;
+	struct iovec one = { &c, 1 };
+	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+
+	if (recvmsg(sock, &m, 0) == 1 && CMSG_FIRSTHDR(&m))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+	return fd;
 }
 
 /* Waits for a child, says how it ended */

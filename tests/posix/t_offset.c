@@ -77,28 +77,19 @@ static void threads(void)
 
 static void pass(void)
 {
-	int pair[2], fd, got;
-	char space[CMSG_SPACE(sizeof fd)] = { 0 }, c = 0;
-	struct iovec one = { &c, 1 };
-	struct msghdr m = { .msg_iov = &one, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
-	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	int pair[2], fd;
 	pid_t pid;
+	char c;
 
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	pid = fork();
 	if (!pid) {
-		recvmsg(pair[1], &m, 0);
-		memcpy(&got, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof got);
-		next("passed", got);
+		next("passed", receive_file(pair[1]));
 		write(pair[1], "x", 1);
 		_exit(0);
 	}
 	fd = opened("file");
-	h->cmsg_level = SOL_SOCKET;
-	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(h), &fd, sizeof fd);
-	if (sendmsg(pair[0], &m, 0) != 1 || read(pair[0], &c, 1) != 1)
+	if (!send_file(pair[0], fd) || read(pair[0], &c, 1) != 1)
 		say("not passed");
 	next("after the other", fd);
 	ended(pid);

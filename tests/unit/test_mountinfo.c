@@ -30,6 +30,7 @@ Test(mountinfo, lines)
 	cr_assert_eq(fc_mountinfo_read(fd, &info), 0);
 	cr_assert_eq(info.count, 3);
 	cr_assert(info.mount[0].id == 22 && info.mount[0].parent == 1);
+	cr_assert(info.mount[0].major == 0 && info.mount[0].minor == 2);
 	cr_assert_str_eq(info.mount[0].path, "/");
 	cr_assert_str_eq(info.mount[0].type, "ext4");
 	cr_assert(info.mount[1].id == 30 && info.mount[1].parent == 22);
