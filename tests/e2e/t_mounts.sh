@@ -16,6 +16,16 @@ mount -t tmpfs none "$dir/now" || skip "nothing can be mounted here"
 mount -t tmpfs none "$dir/gone"
 echo N >"$dir/now/f"
 echo G >"$dir/gone/f"
+# A mount that the domain is just looking at is busy for that moment.
+unmount()
+{
+	local path
+
+	for path; do
+		wait_for 5 umount "$path" 2>/dev/null || wrong "$path stays mounted"
+	done
+}
+
 unmount_all()
 {
 	local path
@@ -75,9 +85,9 @@ check "on a file" wait_for 5 ask 'cat target' N
 mount -t tmpfs none "$dir/later"
 echo O >"$dir/later/f"
 check "on one another" wait_for 5 ask 'cat later/f' O
-umount "$dir/later"
+unmount "$dir/later"
 check "and off it" wait_for 5 ask 'cat later/f later/in/f' LI
-umount "$dir/later/in" "$dir/target"
+unmount "$dir/later/in" "$dir/target"
 check "unmounted from it" wait_for 5 ask 'ls later/in; cat target' ''
 
 # not what would lead to more than the exports
@@ -88,23 +98,23 @@ mount --bind /dev "$dir/other"
 check "no device" wait_for 5 ask 'test -e dev/null && cat dev/null' 'cat: dev/null: Permission denied'
 check "nor from a tree of them" wait_for 5 ask 'test -c other/zero && cat other/zero' 'cat: other/zero: Permission denied'
 check "no procfs" ask 'ls deep' 'er'
-umount "$dir"/{dev,deep,other}
+unmount "$dir"/{dev,deep,other}
 
 # nothing is kept busy: neither what came later, nor what was there
 truncate -s 4M "$TESTDIR/image"
 if mkfs.ext2 -q "$TESTDIR/image" && loop=$(losetup -f --show "$TESTDIR/image" 2>/dev/null) && mount "$loop" "$dir/file" 2>/dev/null; then
 	echo D >"$dir/file/f"
 	check "a disk" wait_for 5 ask 'cat file/f' D
-	check "is unmounted" umount "$dir/file"
+	check "is unmounted" wait_for 5 umount "$dir/file"
 	check "and let go of" wait_for 5 python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)' "$loop" 2>"$TESTDIR/busy"
 	losetup -d "$loop"
 else
 	note "no disk can be made here"
 fi
-umount "$dir/gone"
+unmount "$dir/gone"
 check "what was there when it started" wait_for 5 ask 'echo gone/*' 'gone/*'
 check "stays what stays" ask 'cat now/f' N
-umount "$dir/later"
+unmount "$dir/later"
 check "the last" wait_for 5 ask 'echo later/*' 'later/*'
 
 # another file system that is mounted over a part of it, and what is then mounted there, is not below the export
@@ -113,15 +123,15 @@ mount --bind "$TESTDIR/else" "$dir"
 mount -t tmpfs none "$dir/er" 2>/dev/null && echo X >"$dir/er/f"
 sleep 0.3
 check "what hides the export is not in it" says '' sh -c 'ls /rw/er 2>/dev/null'
-umount "$dir/er" "$dir"
+unmount "$dir/er" "$dir"
 exec 5>&- 6<&-
 for i in {1..200}; do
-	mount -t tmpfs none "$dir/later" && echo "$i" >"$dir/later/f" && umount "$dir/later"
+	mount -t tmpfs none "$dir/later" && echo "$i" >"$dir/later/f" && unmount "$dir/later"
 done
 mount -t tmpfs none "$dir/later"
 echo last >"$dir/later/f"
 check "after many" wait_for 5 says last cat /rw/later/f
-umount "$dir/later"
+unmount "$dir/later"
 check "it is unmounted" wait_for 5 says '' ls /rw/later
 helper=$(pgrep -x farcall-mounts -P "$(pgrep -P "$d_pid" | head -1),$d_pid" | head -1)
 check "there is one who looks" test -n "$helper"
