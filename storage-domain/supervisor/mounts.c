@@ -186,6 +186,9 @@ static bool same_directory(int fd, const struct statx *other)
 
 static void enter(int ns)
 {
+#ifdef FC_FENCE_SANITIZED
+	unshare(CLONE_FS); /* the runtime's own thread shares the working directory */
+#endif
 	if (setns(ns, CLONE_NEWNS)) {
 		fc_log(FC_LOG_ERROR,
 		       "cannot go from one mount namespace to another: %s: later mounts are not followed any more",
@@ -414,6 +417,20 @@ static int enter_fence(void)
 		SCMP_SYS(brk),
 		SCMP_SYS(munmap),
 		SCMP_SYS(mremap),
+#ifdef FC_FENCE_SANITIZED
+		SCMP_SYS(madvise),
+		SCMP_SYS(mmap),
+		SCMP_SYS(mprotect),
+		SCMP_SYS(futex),
+		SCMP_SYS(gettid),
+		SCMP_SYS(sigaltstack),
+		SCMP_SYS(clock_nanosleep),
+		SCMP_SYS(nanosleep),
+		SCMP_SYS(sched_yield),
+		SCMP_SYS(prlimit64),
+		SCMP_SYS(exit),
+		SCMP_SYS(unshare),
+#endif
 	};
 	scmp_filter_ctx ctx = seccomp_init(FC_FENCE_OTHERS);
 	int r = ctx ? 0 : -1;
