@@ -459,13 +459,14 @@ static void *submits(void *arg)
 	for (int left = EACH * ROUNDS, i = 0; left; i = (i + 1) % EACH) {
 		struct slot *s = &mine[i];
 		const int64_t at = (s - &slots[0][0]) * SIZE;
-		const int op = s->rounds & 1 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE;
 		struct iocb *list = &s->io;
+		int op;
 
 		if (!__atomic_load_n(&s->free, __ATOMIC_ACQUIRE)) {
 			sched_yield();
 			continue;
 		}
+		op = s->rounds & 1 ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE;
 		s->io = make(op, i & 3 ? file : local, s->data, SIZE - (s->rounds & 31), spoilt ? (3 << 20) + at : at);
 		if (spoilt)
 			s->io.aio_lio_opcode = IOCB_CMD_PWRITE;
