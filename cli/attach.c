@@ -39,6 +39,8 @@ bool fc_xen_exists(const char *domain)
 #include <xen/io/xenbus.h> /* wants the integer types to be there */
 #include <xenstore.h>
 
+#include "cli/runtime.h"
+#include "farcall/control.h"
 #include "farcall/ioctl.h"
 #include "farcall/xen.h"
 
@@ -228,6 +230,18 @@ static const char *whose_fault(struct link *l, long front)
 	return "both ends have begun but do not get through; see dmesg here and the domain's console";
 }
 
+/* Those of an earlier life of the domain nobody can reach any more. */
+static void make_sockets(const char *name)
+{
+	int err;
+
+	fc_runtime_sockets_remove(name);
+	err = fc_runtime_sockets_make(name);
+	if (err)
+		fc_say("%s: there will be no Unix sockets on its exports: " FC_SOCKETS_XEN "%s: %s", name, name,
+		       strerror(-err));
+}
+
 int fc_attach(const char *domain, int seconds)
 {
 	struct link l = { 0 };
@@ -253,6 +267,7 @@ int fc_attach(const char *domain, int seconds)
 	}
 	if (!clear_away(&l) || !in_transaction(&l, make_nodes))
 		goto out;
+	make_sockets(l.name);
 	state = await(&l, XenbusStateConnected, seconds);
 	if (state == XenbusStateConnected) {
 		r = 0;
@@ -315,6 +330,7 @@ int fc_detach(const char *name, bool dead, int seconds)
 		       seconds);
 	if (in_transaction(&l, remove_nodes))
 		r = 0;
+	fc_runtime_sockets_remove(l.name);
 out:
 	xs_close(l.xs);
 	return r;

@@ -18,12 +18,14 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "farcall/control.h"
 #include "libc-shim/config.h"
 
 #define BASES 3
 #define BASE_MAX 60 /* so that BASE/NAME/domain.sock fits a socket address */
 #define LOCK "lock"
 #define STANDING "/.standing"
+#define DEPTH 3         /* users' directories of sockets (farcall/control.h) */
 #define STANDING_DAYS 7 /* without having been written to, before one goes whose domain is gone */
 
 /* The n-th place to try, best first; false if there is none of that number. */
@@ -66,7 +68,7 @@ static int base_open(const char *base, bool create)
 	return fd;
 }
 
-/* Unlink everything in the directory `dir`, which is closed. Two levels are all there is. */
+/* Unlink everything in the directory `dir`, which is closed. */
 static void empty_directory(int dir, int depth)
 {
 	DIR *d = fdopendir(dir);
@@ -125,7 +127,7 @@ static void sweep(int base)
 		dir = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir < 0)
 			continue;
-		empty_directory(dir, 1);
+		empty_directory(dir, DEPTH);
 		unlinkat(base, e->d_name, AT_REMOVEDIR);
 	}
 	closedir(d);
@@ -166,7 +168,7 @@ static void sweep_standing(int base, const char *name)
 			close(dir);
 			continue;
 		}
-		empty_directory(dir, 1);
+		empty_directory(dir, DEPTH);
 		unlinkat(base, e->d_name, AT_REMOVEDIR);
 	}
 	if (d)
@@ -288,7 +290,7 @@ int fc_runtime_make_standing(struct fc_runtime *rt, const char *name)
 void fc_runtime_remove(struct fc_runtime *rt)
 {
 	if (rt->dir >= 0) {
-		empty_directory(rt->dir, 1);
+		empty_directory(rt->dir, DEPTH);
 		rmdir(rt->path);
 	}
 	if (rt->lock >= 0)
@@ -322,4 +324,45 @@ void fc_runtime_each(void (*visit)(const char *socket, void *arg), void *arg)
 		if (d)
 			closedir(d);
 	}
+}
+
+/* The directory of clients' sockets of a Xen domain; `above`: what it is in. */
+static int sockets_path(const char *name, char *path, size_t size, char *above, size_t above_size)
+{
+	if (name[0] == '.' || strchr(name, '/'))
+		return -EINVAL;
+	snprintf(above, above_size, "%.*s", (int)(sizeof(FC_SOCKETS_XEN) - 2), FC_SOCKETS_XEN);
+	return snprintf(path, size, FC_SOCKETS_XEN "%s", name) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+int fc_runtime_sockets_make(const char *name)
+{
+	char base[BASE_MAX], above[sizeof(FC_SOCKETS_XEN)], path[300];
+	int err = sockets_path(name, path, sizeof(path), above, sizeof(above)), fd;
+
+	if (err)
+		return err;
+	fd = base_path(0, base) ? base_open(base, true) : -EPERM;
+	if (fd < 0)
+		return fd;
+	close(fd);
+	fd = base_open(above, true);
+	if (fd < 0)
+		return fd;
+	err = (mkdirat(fd, name, 0700) && errno != EEXIST) || fchmodat(fd, name, 01777, 0) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+void fc_runtime_sockets_remove(const char *name)
+{
+	char above[sizeof(FC_SOCKETS_XEN)], path[300];
+	int fd;
+
+	if (sockets_path(name, path, sizeof(path), above, sizeof(above)))
+		return;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		empty_directory(fd, DEPTH);
+	rmdir(path);
 }

@@ -37,6 +37,11 @@ int fc_runtime_make_standing(struct fc_runtime *rt, const char *name);
 /* Remove it and what is in it. */
 void fc_runtime_remove(struct fc_runtime *rt);
 
+/* For a Xen domain of this name, as root: the directory of the sockets that its clients bind on its exports, empty when it is made, or gone. 0 or
+ * -errno. */
+int fc_runtime_sockets_make(const char *name);
+void fc_runtime_sockets_remove(const char *name);
+
 /* Call `visit` with the socket path of every live runtime directory of this user that has a domain of its own. */
 void fc_runtime_each(void (*visit)(const char *socket, void *arg), void *arg);
 

@@ -47,12 +47,12 @@ static long start(unsigned long flags, long stack, const struct errand *e)
 	return pid;
 }
 
-int fc_beside(void (*run)(void *arg), void *arg, bool files)
+int fc_beside(void (*run)(void *arg), void *arg, unsigned long flags)
 {
 	const struct errand e = { run, arg };
-	const unsigned long flags = CLONE_VM | CLONE_VFORK | (files ? CLONE_FILES : 0);
 	long stack, pid;
 
+	flags |= CLONE_VM | CLONE_VFORK;
 	if (!fc_may(SYS_clone, (long)flags, 0))
 		return -EPERM;
 	stack = fc_call(SYS_mmap, 0, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -247,6 +247,15 @@ static int serve_xen(struct fc_supervisor *v, const struct fc_options *o, pid_t 
 }
 #endif
 
+/* Is there an export from which nothing is handed over? */
+static bool keeps_all(const struct fc_options *o)
+{
+	for (unsigned i = 0; i < o->exports; i++)
+		if (o->export[i].nomap)
+			return true;
+	return false;
+}
+
 static int serve_local(struct fc_supervisor *v, const struct fc_options *o, pid_t parent)
 {
 	struct fc_listen listener;
@@ -255,6 +264,10 @@ static int serve_local(struct fc_supervisor *v, const struct fc_options *o, pid_
 	v->transport = &fc_transport_local;
 	if (fc_listen_open(&listener, o->socket, socket_mode(o, v->privileged)))
 		return 1;
+	if (keeps_all(o) && fc_listen_sockets(&listener, v->privileged)) {
+		fc_listen_close(&listener);
+		return 1;
+	}
 	v->listen_fd = listener.fd;
 	status = run(v, o, parent, NULL, NULL);
 	/* the name may be in root's directory */

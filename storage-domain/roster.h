@@ -17,6 +17,7 @@ struct fc_domain_shared {
 	uint32_t licences;           /* constant: how many of licence[] exist */
 	uint32_t used;               /* slots from here on have never been used */
 	struct fc_capacity capacity; /* constant: what there is to be shared out */
+	uint64_t secret[2];          /* constant: what the keys of sockets are made with (exec/socket.c) */
 	uint64_t cut_off;            /* sessions ended for breaking the protocol */
 	struct fc_licence licence[FC_LICENCES_MAX];
 	struct fc_roster_slot slot[FC_SESSIONS_MAX];

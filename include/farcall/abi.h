@@ -19,6 +19,7 @@
  *   2.3  `mute`; GROW without seals (control.h). An older domain would never look, and seals.
  *   2.4  delegations: `lease`; control.h, LEASE and RETURN.
  *   2.5  files on their way from one client to another (control.h, PASS, CLAIM). A client asks no older domain.
+ *   2.6  FC_NR_SOCKET_KEY.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -38,7 +39,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 5
+#define FC_ABI_MINOR 6
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -107,6 +108,10 @@
 #define FC_NR_STREAM_WRITE (FC_NR_PRIVATE + 2)
 /* nop(): result 0; measures the path itself */
 #define FC_NR_NOP (FC_NR_PRIVATE + 3)
+/* socket_key(fd, own): the name under which a Unix socket is bound on the client's machine whose inode this is, for clients that cannot have the
+ * inode itself: 63 bits, the same for whoever asks, another one for an inode that takes its place, and not to be guessed. As connect(2): EACCES
+ * without write permission (but for its owner with `own`, who has just made it), ECONNREFUSED if it is no socket. */
+#define FC_NR_SOCKET_KEY (FC_NR_PRIVATE + 4)
 
 /*
  * Results: 0 or positive, or -errno (-1..-4095), as from the kernel. Below that range:

@@ -30,6 +30,9 @@
 #define FC_MSG_MAGIC 0x6d636631u /* "1fcm" */
 #define FC_MSG_TEXT 4096
 #define FC_MSG_FDS 4
+/* Where the sockets are of clients that cannot bind them in the domain: a directory beside the domain's own socket, for a Xen domain one of its name here */
+#define FC_SOCKETS_SUFFIX ".sockets"
+#define FC_SOCKETS_XEN "/run/farcall/.sockets/"
 #define FC_TICKET_PREFIX "farcall-ticket-" /* behind the NUL of an abstract name */
 
 enum fc_msg_type {
@@ -68,7 +71,7 @@ enum fc_msg_type {
 			     socket; and a second one, without it, when the domain has it no more often than before. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
 			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
 	FC_MSG_BIND, /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
-			     its umask. Answer: status. Not on Xen. Since ABI 2.2. */
+			     its umask. Answer: status; -EOPNOTSUPP (-EPERM before 2.6): its export hands nothing over. Not on Xen. Since ABI 2.2. */
 	FC_MSG_WATCH, /* 1 fd = an inotify instance of the client's, arg0 = a domain descriptor, arg1 = mask: watch what that is. Answer:
 			     arg0 = the watch. Not on Xen. Since ABI 2.2. */
 	FC_MSG_OTHER, /* What another process has open: arg0 = its pid, arg1 = the number by which it knows a descriptor, -1: its

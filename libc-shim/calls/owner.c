@@ -71,7 +71,7 @@ static long set_lease(struct shim_process *p, int fd, int handed, long arg)
 		fc_call(SYS_fcntl, handed, F_SETOWN_EX, &o);
 	}
 	shim_lock(&p->beyond, &saved);
-	r = fc_beside(make_lease, &l, false);
+	r = fc_beside(make_lease, &l, 0);
 	shim_unlock(&p->beyond, &saved);
 	return r < 0 ? r : l.result;
 }

@@ -2,7 +2,8 @@
 /*
  * socket.c - Unix sockets whose path is in a domain, and descriptors of remote files in messages. The sockets are the local kernel's, and
  * so are their peers' credentials. What lies in the domain is the inode: the domain binds to it (shadow/errand.c), and hands it over, O_PATH,
- * to connect to. A remote file in a message is handed over and goes as what it is; a directory does not go.
+ * to connect to; where it hands nothing over, another inode on this machine stands for it (meet.h). A remote file in a message is handed over and
+ * goes as what it is; a directory does not go.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include "farcall/abi.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/meet.h"
 #include "libc-shim/calls/pass.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/socket.h"
@@ -36,18 +38,26 @@
 
 /* ---- addresses ---- */
 
-/* The path in the application's address, if it is a Unix socket's and leads into a domain as far as can be seen. */
+/* The application's address, zeroes behind it: is it a Unix socket's, with a path? Without one it has an abstract name. */
+static bool take_address(long address, long length, struct sockaddr_un *un)
+{
+	uint64_t n = (uint32_t)length;
+
+	memset(un, 0, sizeof *un);
+	return address && n > PATH_AT && n <= sizeof *un && !fc_copy_from_user(un, (const void *)address, n) &&
+	       un->sun_family == AF_UNIX && un->sun_path[0];
+}
+
+/* The path in the application's address, if it leads into a domain as far as can be seen. */
 static bool take_path(long address, long length, char path[PATH_ROOM])
 {
 	struct sockaddr_un un;
-	uint64_t n = (uint32_t)length;
 
-	if (!address || n <= PATH_AT || n > sizeof un || fc_copy_from_user(&un, (const void *)address, n) ||
-	    un.sun_family != AF_UNIX)
+	if (!take_address(address, length, &un))
 		return false;
-	memset(path, 0, PATH_ROOM);
-	memcpy(path, un.sun_path, n - PATH_AT);
-	return path[0] && fc_path_is_remote(AT_FDCWD, path); /* without: an abstract name */
+	memcpy(path, un.sun_path, sizeof un.sun_path);
+	path[sizeof un.sun_path] = 0;
+	return fc_path_is_remote(AT_FDCWD, path);
 }
 
 static bool is_unix_socket(long sock)
@@ -88,10 +98,10 @@ static int nobody(const char *path)
 static int reach(const char *path, struct sockaddr_un *un, long *length)
 {
 	char name[SHIM_FD_PATH];
-	int fd = shim_obtain(path);
+	int fd = shim_meet(path);
 
 	if (fd < 0)
-		return fd == -ENODEV || fd == -EOPNOTSUPP ? nobody(path) : fd;
+		return fd == -ENODEV ? nobody(path) : fd;
 	*length = make_address(un, shim_fd_path(name, fd));
 	return fd;
 }
@@ -128,7 +138,11 @@ long shim_do_bind(long nr, long a[6])
 		struct shim_process *p = shim_process_own();
 
 		r = p ? shim_hand_bind(p, (unsigned)domain, (int)a[0], path) : -ENOMEM;
-		return r == -EOPNOTSUPP ? -EPERM : r; /* as on a file system that has none */
+		if (r == -EOPNOTSUPP)
+			r = take_address(a[1], a[2], &un)
+				    ? shim_meet_bind(p, (unsigned)domain, (int)a[0], path, &un, a[2])
+				    : -EFAULT;
+		return r;
 	}
 	b[0] = a[0];
 	b[1] = (long)&un;

@@ -93,7 +93,7 @@ static long call_beside(struct job *j)
 	int r;
 
 	j->result = -EAGAIN; /* whoever kills it */
-	r = fc_beside(beside, j, true);
+	r = fc_beside(beside, j, CLONE_FILES);
 	return r < 0 ? r : j->result;
 }
 

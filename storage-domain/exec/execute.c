@@ -336,6 +336,8 @@ static int64_t by_number(struct fc_exec *x)
 		return fc_exec_stream(x, false);
 	case FC_NR_STREAM_WRITE:
 		return fc_exec_stream(x, true);
+	case FC_NR_SOCKET_KEY:
+		return fc_exec_socket_key(x);
 	default:
 		return execute_row(x);
 	}

@@ -50,6 +50,9 @@ int64_t fc_execute(struct fc_exec *x);
 #define DOMAIN(name, executor) int64_t fc_exec_##executor(struct fc_exec *x);
 #include "farcall/syscalls.def"
 int64_t fc_exec_stream(struct fc_exec *x, bool writing);
+int64_t fc_exec_socket_key(struct fc_exec *x);
+/* A keyed hash of 64 bits (socket.c). */
+uint64_t fc_hash_words(const uint64_t secret[2], const uint64_t *word, unsigned words);
 
 /* The peer sent what no correct client sends. Does not return. */
 static inline __attribute__((noreturn, cold)) void fc_exec_refuse(struct fc_exec *x, const char *why)

@@ -36,7 +36,7 @@ bool fc_errand_is(const struct fc_packet *p)
 	return p->head.type == FC_MSG_BIND || p->head.type == FC_MSG_WATCH || p->head.type == FC_MSG_CLAIM;
 }
 
-/* Where nothing is handed over nobody could connect to it. */
+/* Where nothing is handed over nobody could connect to it: the client binds it elsewhere then. */
 static bool may_bind(const char *path)
 {
 	char cwd[FC_PATH_MAX];
@@ -57,7 +57,7 @@ static int64_t bind_socket(int fd, const char *path, size_t length)
 	memcpy(un.sun_path, path, length);
 	memcpy(text, path, length);
 	if (!may_bind(text))
-		return -EPERM;
+		return -EOPNOTSUPP;
 	return fc_call(SYS_bind, fd, &un, offsetof(struct sockaddr_un, sun_path) + length);
 }
 

@@ -56,7 +56,7 @@ void fc_lend(struct fc_shadow *s, const struct fc_packet *request)
 {
 	struct loan l = { .request = request, .result = -EAGAIN };
 	uint64_t size = request->head.arg[0];
-	int r = size && size <= FC_DATA_MAX ? fc_beside(lend, &l, false) : -EINVAL;
+	int r = size && size <= FC_DATA_MAX ? fc_beside(lend, &l, 0) : -EINVAL;
 
 	if (r == 0)
 		r = l.result;

@@ -36,6 +36,7 @@ static const int allowed[] = {
 /* what requests are made of */
 #define SYSCALL(name, ...) SYS_##name,
 #include "farcall/syscalls.def"
+	SYS_name_to_handle_at,
 	SYS_dup3,
 	SYS_close_range,
 	/* memory and threads */

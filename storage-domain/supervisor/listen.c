@@ -3,9 +3,9 @@
 #define _GNU_SOURCE
 #include "storage-domain/supervisor/listen.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "farcall/control.h"
 #include "storage-domain/log.h"
 
 #ifndef SO_PASSRIGHTS
@@ -24,6 +25,7 @@
 #define FC_BACKLOG 128
 #define FC_ALIVE_TRIES 10
 #define FC_LOCK_TRIES 40
+#define SOCKETS_DEPTH 2
 
 static int fail(const char *path, const char *what)
 {
@@ -129,6 +131,52 @@ static int lock_directory(const struct fc_listen *l, const char *path)
 	return 0;
 }
 
+/* ---- where clients have the sockets that they bind on exports from which nothing is handed over ---- */
+
+static void sockets_name(const struct fc_listen *l, char name[sizeof l->name + sizeof FC_SOCKETS_SUFFIX])
+{
+	snprintf(name, sizeof l->name + sizeof FC_SOCKETS_SUFFIX, "%s" FC_SOCKETS_SUFFIX, l->name);
+}
+
+/* One directory of each user's in it, and in those nothing but sockets. */
+static void empty_directory(int parent, const char *name, int depth)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d && fd >= 0)
+		close(fd);
+	while (d && (e = readdir(d))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(d), e->d_name, 0) && errno == EISDIR && depth)
+			empty_directory(dirfd(d), e->d_name, depth - 1);
+	}
+	if (d)
+		closedir(d);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+int fc_listen_sockets(const struct fc_listen *l, bool everybody)
+{
+	char name[sizeof l->name + sizeof FC_SOCKETS_SUFFIX];
+	struct stat st;
+	int fd;
+
+	sockets_name(l, name);
+	if (mkdirat(l->directory, name, 0700) && errno != EEXIST)
+		return fail(name, "cannot make the directory for clients' sockets");
+	fd = openat(l->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) || st.st_uid != geteuid() || fchmod(fd, everybody ? 01777 : 0700)) {
+		fc_log(FC_LOG_ERROR, "%s, beside the domain's socket, is not a directory of ours: remove it", name);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	return close(fd);
+}
+
 int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -167,14 +215,18 @@ close_all:
 
 void fc_listen_close(struct fc_listen *l)
 {
+	char name[sizeof l->name + sizeof FC_SOCKETS_SUFFIX];
 	struct stat st;
 
 	if (l->directory < 0)
 		return;
 	/* with the lock if it is to be had; without it, a socket that is ours is still ours, but for an instant */
 	flock(l->directory, LOCK_EX | LOCK_NB);
-	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == l->dev && st.st_ino == l->ino)
+	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == l->dev && st.st_ino == l->ino) {
+		sockets_name(l, name);
+		empty_directory(l->directory, name, SOCKETS_DEPTH);
 		unlinkat(l->directory, l->name, 0);
+	}
 	close(l->directory);
 	l->directory = -1;
 	/* the socket is left to the end of the process: what those who have not been accepted have sent may linger (stranger.h) */

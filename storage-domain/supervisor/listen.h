@@ -3,6 +3,7 @@
 #ifndef FC_DOMAIN_LISTEN_H
 #define FC_DOMAIN_LISTEN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct fc_listen {
@@ -17,7 +18,11 @@ struct fc_listen {
  * says what to do. */
 int fc_listen_open(struct fc_listen *l, const char *path, mode_t mode);
 
-/* Remove the name, if it is still ours; the process ends next. */
+/* Beside the socket, a directory for those that clients bind on exports from which nothing is handed over: for everybody's, or its own user's. 0, or
+ * -1 after logging one line. */
+int fc_listen_sockets(const struct fc_listen *l, bool everybody);
+
+/* Remove the name, if it is still ours, and that directory; the process ends next. */
 void fc_listen_close(struct fc_listen *l);
 
 #endif

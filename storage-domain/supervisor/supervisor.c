@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -171,6 +172,8 @@ int fc_supervisor_init(struct fc_supervisor *v)
 	if (v->shared)
 		v->shared->capacity = v->capacity;
 	r = v->shared ? sessions_create(v) : -ENOMEM;
+	if (r == 0 && getrandom(v->shared->secret, sizeof v->shared->secret, 0) != sizeof v->shared->secret)
+		r = -EIO;
 	if (r == 0)
 		r = fc_page_create(v, generation);
 	if (r == 0) {

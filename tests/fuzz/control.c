@@ -467,9 +467,9 @@ int fuzz_nanosleep(const struct timespec *ts, struct timespec *left)
 }
 
 /* The model has one process. */
-int fc_beside(void (*run)(void *), void *arg, bool files)
+int fc_beside(void (*run)(void *), void *arg, unsigned long flags)
 {
-	(void)run, (void)arg, (void)files;
+	(void)run, (void)arg, (void)flags;
 	return -EAGAIN;
 }
 

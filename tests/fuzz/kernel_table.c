@@ -62,6 +62,7 @@ static const struct call calls[512] = {
 	CALL(statfs, ZERO, { PATH }, { OBJ_OUT, 120 })
 	CALL(fstatfs, ZERO, { FD }, { OBJ_OUT, 120 })
 	CALL(faccessat, ZERO, { DIR }, { PATH }, { VAL })
+	CALL(name_to_handle_at, ZERO, { DIR }, { PATH }, { OBJ_OUT, 136 }, { OBJ_OUT, 4 }, { VAL })
 	CALL(faccessat2, ZERO, { DIR }, { PATH }, { VAL }, { VAL })
 	CALL(fchmod, ZERO, { FD }, { VAL })
 	CALL(fchmodat, ZERO, { DIR }, { PATH }, { VAL })
@@ -181,7 +182,8 @@ static void answer_statx(struct statx *st)
 {
 	unsigned b = fuzz_back(1);
 
-	st->stx_mask = STATX_INO | STATX_MNT_ID;
+	st->stx_mask = STATX_INO | STATX_MNT_ID | (b & 8 ? STATX_BTIME : 0);
+	st->stx_mode = b & 16 ? S_IFREG : S_IFSOCK;
 	st->stx_mnt_id = 100 + (b & 1);
 	st->stx_ino = b & 2 ? ROOT_INODE : 77;
 	st->stx_dev_major = b & 4 ? 0 : 8;
