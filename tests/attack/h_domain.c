@@ -8,10 +8,11 @@
  *      CALL[,PATH]=ANSWER   for a request (the row's name, * for any; with this path only), the first rule that fits:
  *           >TEXT            its first path goes on at TEXT;  >>TEXT  its second;  >N>TEXT  its argument N, be it a path or not
  *           #NUMBER          this result
- *           file, dir, link  a stat's: it is one
+ *           file, dir, link, socket  a stat's: it is one
  *           entry:NAME       getdents64: a directory with this name in it, each time until nothing is left
  *           record:NUMBER    getdents64: an entry that says to be so long
  *           text:TEXT        the contents of a file, of a link; getcwd's path
+ *      key=#NUMBER          of a socket (FC_NR_SOCKET_KEY)
  *      MESSAGE~SECONDS      the first answer to this control message comes late
  *      HAND=WHAT            what is handed over: file, dir, device, socket (one to talk to), named (a socket's inode), pipe, epoll; none; two;
  *                           or how: once (there is no second answer), early (the file comes with the second), both, serial (another's),
@@ -220,7 +221,19 @@ static int64_t answer(struct session *s, const struct fc_row *row, const struct 
 		return put_entry(s, e, "name", atoi(rule + 7));
 	if (!strncmp(rule, "text:", 5))
 		return put_text(s, row, e, rule + 5);
-	return put_stat(s, row, e, !strcmp(rule, "file") ? S_IFREG : !strcmp(rule, "dir") ? S_IFDIR : S_IFLNK);
+	return put_stat(s, row, e,
+			!strcmp(rule, "file")     ? S_IFREG
+			: !strcmp(rule, "dir")    ? S_IFDIR
+			: !strcmp(rule, "socket") ? S_IFSOCK
+						  : S_IFLNK);
+}
+
+static int64_t key(void)
+{
+	for (char **r = rules; *r; r++)
+		if (!strncmp(*r, "key=#", 5))
+			return strtoll(*r + 5, NULL, 0);
+	return 0;
 }
 
 /* A large read comes as a stream; what is read does not matter. */
@@ -243,6 +256,8 @@ static void serve_request(struct session *s, int i)
 		result = answer(s, row, &e);
 	else if (e.nr == FC_NR_STREAM_READ)
 		result = stream(s, &e, i);
+	else if (e.nr == FC_NR_SOCKET_KEY)
+		result = key();
 	fc_entry_complete(&fc_bell_local, &s->area->entry[i], result);
 }
 

@@ -388,4 +388,63 @@ os.seteuid(1001)
 os.pread(fd, 10, 0)")" >"$TESTDIR/out" 2>"$TESTDIR/err"
 check "a change of user that is late ends the session" grep -q "Errno 5" "$TESTDIR/err"
 end_domain
+# ---- sockets whose inode is not handed over ----
+
+# Somebody's who does not want to hear of it, and has one that he does.
+secret=$TESTDIR/evil/secret
+as 1001 "$python" -c '
+import os, select, socket, sys
+both = [socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
+for s, path in zip(both, sys.argv[1:]):
+    s.bind(path); s.listen()
+print("listening", flush=True)
+while True:
+    for s in select.select(both, [], [])[0]:
+        s.accept()
+        print("called", both.index(s), flush=True)
+' "$secret" "$secret.own" </dev/null >"$TESTDIR/secret" 2>&1 &
+started+=($!)
+wait_for 5 grep -q listening "$TESTDIR/secret" || { wrong "nobody listens"; finish; }
+chmod 777 "$secret" "$secret.own"
+
+# meets WHAT ERRNO works|lost KEY: root connects to what the domain says is user 1000's socket, and is called so
+meets()
+{
+	domain HAND=status:-95 fstat=socket "key=#$4"
+	as 1000 mkdir -m 1777 "$socket.sockets"
+	as 1000 mkdir -m 711 "$socket.sockets/1000-0"
+	mkdir -m 711 "$socket.sockets/1000-1"
+	as 1000 ln -s "$secret" "$socket.sockets/1000-0/0000000000000007"
+	ln "$secret" "$socket.sockets/1000-0/0000000000000008"
+	ln "$secret" "$socket.sockets/1000-1/0000000000000009"
+	as 1000 ln -s "$TESTDIR/evil" "$socket.sockets/1000-3"
+	as 1000 ln -s "$secret" "$socket.sockets/1000-0/000000000000000a"
+	"$FARCALL" run "${trust[@]}" --domain "$socket" -- "$python" -c "
+import errno, os, socket
+said, fds = 0, os.listdir('/proc/self/fd')
+try:
+    s = socket.socket(socket.AF_UNIX)
+    s.connect('/data/x')
+except OSError as e:
+    said = e.errno
+s.close()
+assert said == $2, said
+assert os.listdir('/proc/self/fd') == fds
+try:
+    os.lstat('/data/x')
+    went_on = True
+except OSError as e:
+    went_on = e.errno != errno.EIO
+assert went_on == ('$3' == 'works'), e" >"$TESTDIR/out" 2>"$TESTDIR/err" </dev/null || wrong "sockets: $1: $(tail -n 1 "$TESTDIR/err")"
+	end_domain
+}
+
+meets "a link to somebody else's" errno.ECONNREFUSED works 7
+meets "somebody else's by another name" errno.ECONNREFUSED works 8
+meets "in a directory that is not its user's" errno.ECONNREFUSED works 9
+meets "nobody's" errno.ECONNREFUSED works 11
+meets "no key" errno.EIO lost -5000
+meets "a refusal" errno.EACCES works -13
+meets "it does not know" errno.ECONNREFUSED works -38
+check "sockets: nobody was called" test "$(cat "$TESTDIR/secret")" = listening
 finish

@@ -171,6 +171,8 @@ void play_world(void)
 	add_export("/mnt/other");
 }
 
+static struct fc_domain_shared shared;
+
 static void *map_shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -198,6 +200,7 @@ void play_start(uint64_t data_bytes)
 	play.cred_generation = 1;
 	play.exports = &exports;
 	play.slot = &slot;
+	play.shared = &shared;
 	in_flight = 0;
 	must(-fc_workers_start(&play), "fc_workers_start");
 }

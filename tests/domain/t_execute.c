@@ -28,6 +28,7 @@
 #include "farcall/wire.h"
 #include "play.h"
 #include "storage-domain/crew/workers.h"
+#include "storage-domain/fds.h"
 
 /* where things stand in the data area */
 #define P0 0u
@@ -451,6 +452,50 @@ static void test_hostile(void)
 	cut_off(not_queued, "entry not in use");
 }
 
+static int64_t key_of(const char *path, bool own)
+{
+	int64_t fd = open_(path, O_PATH | O_NOFOLLOW, 0), key;
+
+	TRUE(fd >= FC_DOMAIN_FD_FIRST);
+	key = CALL(FC_NR_SOCKET_KEY, fd, own);
+	close_(fd);
+	return key;
+}
+
+static void make_socket(const char *path, mode_t mode)
+{
+	SAME(CALL(SYS_mknodat, (uint64_t)AT_FDCWD, play_put(P0, path), S_IFSOCK | mode, 0), 0);
+}
+
+static void test_socket_keys(void)
+{
+	int64_t a, b, c;
+
+	make_socket("/data/s", 0700);
+	make_socket("/data/t", 0700);
+	a = key_of("/data/s", false);
+	b = key_of("/data/t", false);
+	TRUE(a >= 0 && b >= 0 && a != b);
+	SAME(key_of("/data/s", true), a);
+	SAME(CALL(SYS_renameat2, (uint64_t)AT_FDCWD, play_put(P0, "/data/s"), (uint64_t)AT_FDCWD,
+		  play_put(P1, "/data/t"), 0),
+	     0);
+	SAME(key_of("/data/t", false), a);
+	SAME(CALL(SYS_unlinkat, (uint64_t)AT_FDCWD, play_put(P0, "/data/t"), 0), 0);
+	make_socket("/data/t", 0700);
+	c = key_of("/data/t", false);
+	TRUE(c >= 0 && c != a && c != b);
+	SAME(CALL(SYS_fchmodat, (uint64_t)AT_FDCWD, play_put(P0, "/data/t"), 0), 0);
+	SAME(key_of("/data/t", true), c);
+	make_file("/data/no-socket", "");
+	SAME(key_of("/data/no-socket", false), -ECONNREFUSED);
+	SAME(key_of("/data", false), -ECONNREFUSED);
+	SAME(CALL(FC_NR_SOCKET_KEY, -1, 0), -EBADF);
+	SAME(CALL(FC_NR_SOCKET_KEY, FC_FD_PROC, 0), -EBADF);
+	SAME(CALL(SYS_unlinkat, (uint64_t)AT_FDCWD, play_put(P0, "/data/t"), 0), 0);
+	SAME(CALL(SYS_unlinkat, (uint64_t)AT_FDCWD, play_put(P0, "/data/no-socket"), 0), 0);
+}
+
 static void test_long_names(void)
 {
 	memset(play_at(P0), 'a', FC_PATH_MAX);
@@ -802,6 +847,7 @@ int main(void)
 		{ "names", test_names },
 		{ "crossings", test_crossings },
 		{ "commands", test_commands },
+		{ "keys of sockets", test_socket_keys },
 		{ "long names", test_long_names },
 		{ "interrupts", test_interrupts },
 		{ "interrupt races", test_interrupt_races },
