@@ -92,6 +92,8 @@ static void kinds(void)
 	run("none", one);
 	run("echo/x", one);
 	run("", one);
+	copy("/bin/readlink", "readlink", 0755);
+	CHILD(system("./readlink /proc/self/exe | sed 's,.*/,exe is ,'"));
 	CHILD(execlp("./no_head", "no_head", NULL));
 	CHILD(setenv("PATH", ".:/bin", 1); execlp("script", "script", "by PATH", NULL));
 }
@@ -193,6 +195,8 @@ static void inherited(void)
 	}
 	ended(pid);
 	SAY(system("cat in | wc -l; exec ./script from system"));
+	CHILD(SAY(system("cat in | wc -l; exec ./script from a system in a child")));
+	CHILD(run("./script", (char *[]){ "script", "a grandchild", NULL }));
 	FILE *p = popen("./script popen >popened; cat >>popened", "w");
 	SAY(fputs("to a pipe\n", p) >= 0);
 	SAY(pclose(p));
