@@ -16,7 +16,7 @@ fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")
 
 fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/shadow/areas.c storage-domain/budget.c
-	storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
+	storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/heir.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
 	storage-domain/shadow/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
