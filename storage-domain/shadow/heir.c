@@ -39,7 +39,7 @@
 
 #define FC_ESTATE_FILES 248 /* a message carries 253 descriptors */
 #define FC_ESTATE_EXTRA 2   /* the client's connection, the directory */
-#define FC_COMING_MS 5      /* how long an heir is waited for that is being made */
+#define FC_COMING_MS 100      /* how long an heir is waited for that is being made */
 #define FC_ESTATE_TRIES 4
 
 struct estate {

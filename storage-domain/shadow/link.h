@@ -18,7 +18,7 @@
  *     HEIR     to one in the reserve, in place of CRED and SESSION: be the heir of a session (heir.c): 1 fd = the end of its way; arg0, arg1 =
  *              token, arg2 = session id. To the shadow of that session: status 0: there is an heir, arg0 = its session id, arg1 = its
  *              roster slot; status -ESRCH: the heir arg0 is dead, and has not answered; other: there is none.
- *     FREE     the answer to a FREE of the shadow's: from here on it is one in the reserve.
+ *     FREE     the answer to a FREE of the shadow's: from here on it is as one in the reserve.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * heirs.c - who will be the next child's shadow: a session that has forked gets an heir from the reserve, which waits for what its parent's
- * shadow has to leave (shadow/heir.c). An heir has the name that it will have as a session, and counts as one of the user's; but it gives way to whoever comes.
+ * shadow has to leave (shadow/heir.c). An heir has the name that it will have as a session, and counts as one of the user's; but it gives way
+ * to whoever comes. One whose client has come and gone without asking for anything is kept, for its parent's next child.
  *
  * Whether it has been used is one word in its roster slot, which the heir changes before it answers its client, and the supervisor to end it: so
  * what the client says after that is never heard before the supervisor knows it as a session.
@@ -57,6 +58,36 @@ static void tell_parent(struct fc_supervisor *v, struct fc_session *parent, int 
 		fc_session_kill(v, parent);
 }
 
+static void rest(struct fc_supervisor *v, struct fc_session *s)
+{
+	s->unused = true;
+	s->unused_since_ms = fc_now_ms();
+	v->heirs++;
+}
+
+static struct fc_session *kept_by(struct fc_supervisor *v, const struct fc_session *parent, unsigned *count)
+{
+	struct fc_session *found = NULL;
+
+	*count = 0;
+	for (unsigned i = 0; i < v->used; i++) {
+		if (v->session[i].state != FC_SESSION_KEPT || v->session[i].parent != parent->id)
+			continue;
+		found = &v->session[i];
+		++*count;
+	}
+	return found;
+}
+
+static struct fc_session *take(struct fc_supervisor *v, const struct fc_session *parent)
+{
+	unsigned count;
+	struct fc_session *s = kept_by(v, parent, &count);
+
+	v->heirs -= s != NULL;
+	return s ? s : fc_reserve_take(v);
+}
+
 /* 0 or -errno; what has been begun is ended. */
 static int begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent)
 {
@@ -65,8 +96,7 @@ static int begin(struct fc_supervisor *v, struct fc_session *s, const struct fc_
 
 	s->state = FC_SESSION_HEIR;
 	s->heir = true;
-	s->heir_since_ms = fc_now_ms();
-	v->heirs++;
+	rest(v, s);
 	fc_store_release(&slot_of(v, s)->heir, FC_HEIR_WAITS(s->id));
 	if (r == 0)
 		r = fc_control_send(s->link.fd, &m, NULL, &parent->way, 1, MSG_DONTWAIT);
@@ -86,7 +116,7 @@ void fc_heir_offer(struct fc_supervisor *v, struct fc_session *parent)
 	if (has_heir(v, parent))
 		return;
 	if (fc_session_fits(v, parent->payer, from->held[FC_FILES], from->tasks_max))
-		s = fc_reserve_take(v);
+		s = take(v, parent);
 	if (s)
 		r = begin(v, s, parent);
 	tell_parent(v, parent, r, s ? s->id : 0, s ? (uint64_t)(s - v->session) : 0);
@@ -94,10 +124,15 @@ void fc_heir_offer(struct fc_supervisor *v, struct fc_session *parent)
 
 /* ---- ending ---- */
 
+static bool waits(const struct fc_session *s)
+{
+	return s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT;
+}
+
 /* End it, if it has not answered. */
 static bool withdraw(struct fc_supervisor *v, struct fc_session *s)
 {
-	if (!fc_cas(&slot_of(v, s)->heir, FC_HEIR_WAITS(s->id), (uint64_t)0))
+	if (s->state == FC_SESSION_HEIR && !fc_cas(&slot_of(v, s)->heir, FC_HEIR_WAITS(s->id), (uint64_t)0))
 		return false; /* fc_heirs_look will see it */
 	fc_store(&slot_of(v, s)->held[FC_TASKS], 0);
 	fc_session_kill(v, s);
@@ -107,7 +142,7 @@ static bool withdraw(struct fc_supervisor *v, struct fc_session *s)
 void fc_heir_withdraw(struct fc_supervisor *v, const struct fc_session *parent)
 {
 	for (unsigned i = 0; i < v->used; i++)
-		if (v->session[i].state == FC_SESSION_HEIR && v->session[i].parent == parent->id)
+		if (waits(&v->session[i]) && v->session[i].parent == parent->id)
 			withdraw(v, &v->session[i]);
 }
 
@@ -116,7 +151,7 @@ bool fc_heirs_withdraw(struct fc_supervisor *v, uid_t payer)
 	bool any = false;
 
 	for (unsigned i = 0; i < v->used; i++)
-		if (v->session[i].state == FC_SESSION_HEIR && v->session[i].payer == payer)
+		if (waits(&v->session[i]) && v->session[i].payer == payer)
 			any = withdraw(v, &v->session[i]) || any;
 	return any;
 }
@@ -140,17 +175,35 @@ void fc_heir_buried(struct fc_supervisor *v, const struct fc_session *s)
 	tell_parent(v, parent, -ESRCH, s->id, 0);
 }
 
+bool fc_heir_is_free(const struct fc_session *s)
+{
+	struct fc_msg m;
+
+	/* a shadow that says it has said nothing else before: its client has not asked for anything */
+	return s->link.fd >= 0 && recv(s->link.fd, &m, sizeof m, MSG_PEEK | MSG_DONTWAIT) == sizeof m && m.type == FC_LINK_FREE;
+}
+
 void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s)
 {
 	struct fc_msg m = { .type = FC_LINK_FREE };
 
-	if (s->owner || s->way >= 0 || v->reserved >= FC_RESERVE_MOST) {
+	struct fc_session *parent = parent_of(v, s);
+	unsigned kept = 0;
+
+	if (parent)
+		kept_by(v, parent, &kept);
+	/* only its shadow says that nothing has been done there: if that is not so, it is for whoever has the same identity, and the same parent */
+	if (!parent || s->owner || s->way >= 0 || s->cred_serial || kept >= FC_KEPT_MOST) {
 		fc_session_kill(v, s);
 		return;
 	}
 	fc_session_clear(v, s);
-	s->state = FC_SESSION_POOLED;
-	v->reserved++;
+	s->state = FC_SESSION_KEPT;
+	s->parent = parent->id;
+	s->payer = parent->payer;
+	slot_of(v, s)->owner = parent->payer;
+	slot_of(v, s)->held[FC_TASKS] = FC_TASKS_HEIR;
+	rest(v, s);
 	if (fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
 		fc_session_kill(v, s);
 	fc_gone_tell(v);
@@ -165,17 +218,17 @@ void fc_heirs_look(struct fc_supervisor *v)
 	for (unsigned i = 0; v->heirs && i < v->used; i++) {
 		struct fc_session *s = &v->session[i], *parent;
 
-		if (s->state != FC_SESSION_HEIR)
+		if (!waits(s))
 			continue;
-		if (fc_load_acquire(&slot_of(v, s)->heir) != FC_HEIR_ANSWERED(s->id)) {
-			if (now - s->heir_since_ms >= FC_HEIR_IDLE_MS)
+		if (s->state == FC_SESSION_KEPT || fc_load_acquire(&slot_of(v, s)->heir) != FC_HEIR_ANSWERED(s->id)) {
+			if (now - s->unused_since_ms >= FC_HEIR_IDLE_MS)
 				withdraw(v, s);
 			continue;
 		}
 		v->heirs--;
 		v->attached++;
 		s->state = FC_SESSION_LIVE;
-		s->heir = false;
+		s->heir = s->unused = false;
 		parent = parent_of(v, s);
 		if (parent)
 			fc_heir_offer(v, parent);
@@ -190,9 +243,9 @@ int fc_heirs_due_ms(const struct fc_supervisor *v)
 		return -1;
 	for (unsigned i = 0; i < v->used; i++) {
 		const struct fc_session *s = &v->session[i];
-		uint64_t age = now - s->heir_since_ms;
+		uint64_t age = now - s->unused_since_ms;
 
-		if (s->state == FC_SESSION_HEIR)
+		if (waits(s))
 			least = age >= FC_HEIR_IDLE_MS ? 0 : FC_HEIR_IDLE_MS - age < least ? FC_HEIR_IDLE_MS - age : least;
 	}
 	return (int)least;

@@ -19,6 +19,8 @@
 #include "storage-domain/log.h"
 #include "storage-domain/supervisor/supervisor.h"
 
+static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events);
+
 static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_session *s)
 {
 	return &v->shared->slot[s - v->session];
@@ -46,11 +48,11 @@ static bool fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uin
 
 	for (unsigned i = 0; i < v->used; i++) {
 		const struct fc_session *s = &v->session[i];
-		bool withdrawn = s->heir && s->state == FC_SESSION_DYING;
+		bool withdrawn = s->unused && s->state == FC_SESSION_DYING;
 
 		all += s->state != FC_SESSION_NONE && !withdrawn;
 		mine += s->state >= FC_SESSION_LIVE && s->payer == payer && !withdrawn;
-		heirs += s->state == FC_SESSION_HEIR && s->payer == payer;
+		heirs += (s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT) && s->payer == payer;
 	}
 	if ((uint64_t)(mine + 1) * FC_TASKS_BASE > tasks)
 		return false;
@@ -81,7 +83,7 @@ struct fc_session *fc_session_claim(struct fc_supervisor *v)
 static void leave_state(struct fc_supervisor *v, const struct fc_session *s)
 {
 	v->reserved -= s->state == FC_SESSION_POOLED;
-	v->heirs -= s->state == FC_SESSION_HEIR;
+	v->heirs -= s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT;
 }
 
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
@@ -227,13 +229,22 @@ static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 	bury(v, s);
 }
 
+/* The client is dead. If it has taken its leave before, its shadow need not die, and has said so before that. */
+static void client_died(struct fc_supervisor *v, struct fc_session *s)
+{
+	if (fc_heir_is_free(s))
+		link_ready(v, &s->link, EPOLLIN);
+	else
+		fc_session_kill(v, s);
+}
+
 static void client_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
 {
 	struct fc_session *s = fc_owner(w, struct fc_session, client);
 
 	(void)events;
 	fc_watch_close(v, w);
-	fc_session_kill(v, s);
+	client_died(v, s);
 }
 
 int fc_session_watch_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid, int pidfd)
@@ -439,7 +450,7 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 	/* already dead, and reaped; a GONE for it is to find this session all the same, and wait for its end */
 	s->client_pid = pid > 0 ? pid : 0;
 	slot_of(v, s)->client_pid = s->client_pid;
-	fc_session_kill(v, s);
+	client_died(v, s);
 }
 
 /* The client of `parent` says that it has forked process `pid`, which is the client of its child `s`. That is so if it is a child of that
@@ -447,8 +458,13 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
  * parent alone. */
 static void claim_client(struct fc_supervisor *v, const struct fc_session *parent, struct fc_session *s, pid_t pid)
 {
-	int r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
+	int r;
 
+	if (fc_heir_is_free(s)) {
+		link_ready(v, &s->link, EPOLLIN);
+		return;
+	}
+	r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
 	if (r == 1) {
 		set_client(v, s, pid);
 		return;
@@ -456,7 +472,7 @@ static void claim_client(struct fc_supervisor *v, const struct fc_session *paren
 	if (r == -ESRCH || !parent->client_pid)
 		s->claimed_pid = pid;
 	if (r == -ESRCH)
-		fc_session_kill(v, s);
+		client_died(v, s);
 	if (r == 0)
 		fc_log(FC_LOG_INFO, "session %u: process %d is no child of its client", parent->id, pid);
 }
@@ -491,7 +507,7 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 			  ? 1
 			  : 0;
 
-	if (p->nfds != fds || s->state == FC_SESSION_POOLED || s->state == FC_SESSION_HEIR)
+	if (p->nfds != fds || s->state < FC_SESSION_LIVE)
 		return -EPROTO;
 	if (s->owner && p->head.type >= FC_LINK_CLIENT)
 		return -EPROTO; /* whose client is who is not for a shadow to say */

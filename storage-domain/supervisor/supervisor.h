@@ -23,8 +23,8 @@
 #define FC_CONNECTION_MS 5000 /* how long a connection may exist without becoming a session */
 #define FC_SAMPLE_MS 200      /* how long shadows may take to answer before the figures go out without them */
 #define FC_RESERVE 3
-#define FC_RESERVE_MOST 16    /* of those that come back */
-#define FC_HEIR_IDLE_MS 10000 /* after which an heir is given up */
+#define FC_KEPT_MOST 4        /* of one session */
+#define FC_HEIR_IDLE_MS 10000 /* after which one that waits, or is kept, is given up */
 
 struct fc_supervisor;
 struct fc_transport;
@@ -51,7 +51,15 @@ struct fc_connection {
 	pid_t pid; /* GONE: whose sessions; CRED: the client */
 };
 
-enum fc_session_state { FC_SESSION_NONE, FC_SESSION_POOLED, FC_SESSION_HEIR, FC_SESSION_LIVE, FC_SESSION_DYING };
+/* KEPT: it has been an heir, and will be one again, of the same session only. HEIR: it waits for its client. */
+enum fc_session_state {
+	FC_SESSION_NONE,
+	FC_SESSION_POOLED,
+	FC_SESSION_KEPT,
+	FC_SESSION_HEIR,
+	FC_SESSION_LIVE,
+	FC_SESSION_DYING
+};
 
 struct fc_session;
 
@@ -83,8 +91,9 @@ struct fc_session {
 	struct fc_watch client; /* pidfd; none until the client is known */
 	struct fc_watch link;
 	uint32_t parent;            /* id of the session this was forked from */
-	bool heir;                  /* it has not answered its client yet (heirs.c) */
-	uint64_t heir_since_ms;
+	bool heir;                  /* of `parent`, whose client it has not answered yet (heirs.c) */
+	bool unused;                /* the same, or kept by it */
+	uint64_t unused_since_ms;
 	int way; /* to its own heirs; -1: it has not forked */
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
@@ -151,7 +160,7 @@ struct fc_supervisor {
 	void (*stat_ready)(struct fc_supervisor *v); /* tell those who have no connection */
 	uint64_t sample_deadline_ms;
 	unsigned reserved;
-	unsigned heirs; /* that wait */
+	unsigned heirs; /* that wait or are kept */
 	uint64_t reserve_retry_ms; /* after a failure: not before then */
 	unsigned connections;
 	uint64_t connected; /* ever */
@@ -260,14 +269,16 @@ void fc_heir_offer(struct fc_supervisor *v, struct fc_session *parent);
 /* Before anything else is looked at: those that have answered are live, and their parents get others; who has waited for too long ends. */
 void fc_heirs_look(struct fc_supervisor *v);
 
-/* End those that wait: of a session; of a user. The latter returns whether there were any. */
+/* End those that wait or are kept: of a session; of a user. The latter returns whether there were any. */
 void fc_heir_withdraw(struct fc_supervisor *v, const struct fc_session *parent);
 bool fc_heirs_withdraw(struct fc_supervisor *v, uid_t payer);
 
 /* An heir is dead: its parent is told, if it has not answered. */
 void fc_heir_buried(struct fc_supervisor *v, const struct fc_session *s);
 
-/* FREE: a session that has never been used is over, and its shadow one of the reserve again. */
+/* Is FREE what its shadow has said last? */
+bool fc_heir_is_free(const struct fc_session *s);
+/* FREE: a session that has never been used is over, and its shadow may be kept. */
 void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s);
 
 /* Milliseconds until fc_heirs_look is due, or -1. */
