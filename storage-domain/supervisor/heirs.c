@@ -221,7 +221,7 @@ void fc_heirs_look(struct fc_supervisor *v)
 		if (!waits(s))
 			continue;
 		if (s->state == FC_SESSION_KEPT || fc_load_acquire(&slot_of(v, s)->heir) != FC_HEIR_ANSWERED(s->id)) {
-			if (now - s->unused_since_ms >= FC_HEIR_IDLE_MS)
+			if (now >= s->unused_since_ms + FC_HEIR_IDLE_MS) /* it may have been begun only now */
 				withdraw(v, s);
 			continue;
 		}
@@ -237,16 +237,16 @@ void fc_heirs_look(struct fc_supervisor *v)
 
 int fc_heirs_due_ms(const struct fc_supervisor *v)
 {
-	uint64_t now = v->heirs ? fc_now_ms() : 0, least = FC_HEIR_IDLE_MS;
+	uint64_t now, due = UINT64_MAX;
 
 	if (!v->heirs)
 		return -1;
 	for (unsigned i = 0; i < v->used; i++) {
 		const struct fc_session *s = &v->session[i];
-		uint64_t age = now - s->unused_since_ms;
 
-		if (waits(s))
-			least = age >= FC_HEIR_IDLE_MS ? 0 : FC_HEIR_IDLE_MS - age < least ? FC_HEIR_IDLE_MS - age : least;
+		if (waits(s) && s->unused_since_ms + FC_HEIR_IDLE_MS < due)
+			due = s->unused_since_ms + FC_HEIR_IDLE_MS;
 	}
-	return (int)least;
+	now = fc_now_ms();
+	return due > now ? (int)(due - now) : 0;
 }
