@@ -39,7 +39,7 @@
 
 #define FC_ESTATE_FILES 248 /* a message carries 253 descriptors */
 #define FC_ESTATE_EXTRA 2   /* the client's connection, the directory */
-#define FC_COMING_MS 100      /* how long an heir is waited for that is being made */
+#define FC_COMING_NS 100000000ull  /* how long an heir is waited for that is being made */
 #define FC_ESTATE_TRIES 4
 
 struct estate {
@@ -71,8 +71,8 @@ int fc_heir_begin(struct fc_shadow *s)
 {
 	int pair[2], r;
 
-	s->heir.id = s->heir.given = 0;
-	s->heir.coming = s->heir.told = s->heir.lost = false;
+	s->heir.given = 0;
+	s->heir.told = s->heir.lost = false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	r = dup3(pair[0], FC_FD_WAY, O_CLOEXEC) < 0 || dup3(pair[1], FC_FD_WAY_END, O_CLOEXEC) < 0 ? -errno : 0;
@@ -158,14 +158,27 @@ static int bequeath(struct fc_shadow *s, struct estate *e)
 	return r < 0 ? r : 0;
 }
 
-/* One that is being made: the supervisor says so soon, or that there is none. */
-static void await_coming(struct fc_shadow *s)
+static uint64_t now_ns(void)
 {
-	struct pollfd link = { .fd = FC_FD_LINK, .events = POLLIN };
+	struct timespec ts;
 
-	while (s->heir.coming && poll(&link, 1, FC_COMING_MS) > 0)
-		fc_shadow_serve_link(s);
-	s->heir.coming = false;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* The heir: FC_NEXT_NONE if there is none, or none that waits. One that is being made is there soon, or the supervisor says that there is none. */
+static uint64_t find(const struct fc_shadow *s)
+{
+	uint64_t next = fc_load_acquire(&s->slot->next), slot;
+
+	if (next == FC_NEXT_COMING) {
+		fc_futex_wait((const uint32_t *)&s->slot->next, FC_NEXT_COMING, now_ns() + FC_COMING_NS);
+		next = fc_load_acquire(&s->slot->next);
+	}
+	slot = (uint32_t)next - 2;
+	if (next <= FC_NEXT_COMING || slot >= FC_SESSIONS_MAX || fc_load(&s->shared->slot[slot].heir) != FC_HEIR_WAITS(next >> 32))
+		return FC_NEXT_NONE;
+	return next;
 }
 
 bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
@@ -173,25 +186,23 @@ bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 	static struct estate e;
 	struct rlimit size;
 
-	await_coming(s);
-	if (!s->heir.id || getrlimit(RLIMIT_FSIZE, &size))
+	uint64_t next = find(s);
+
+	if (next == FC_NEXT_NONE || getrlimit(RLIMIT_FSIZE, &size))
 		return false;
-	if (fc_load(&s->shared->slot[s->heir.slot].heir) != FC_HEIR_WAITS(s->heir.id)) {
-		s->heir.id = 0;
-		return false;
-	}
-	e.id = s->heir.id;
+	e.id = next >> 32;
 	e.serial = request->head.serial;
 	e.file_size = size.rlim_cur;
 	e.files = fc_load(&s->slot->held[FC_FILES]);
 	e.pipe_bytes = s->slot->pipe_bytes;
 	fc_cred_get(s, &e.cred);
-	if (bequeath(s, &e) < 0)
+	fc_store(&s->slot->next, (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
+	if (bequeath(s, &e) < 0) {
+		fc_store(&s->slot->next, next);
 		return false;
-	s->heir.given = s->heir.id;
+	}
+	s->heir.given = e.id;
 	s->heir.asked = request->head.serial;
-	s->heir.id = 0;
-	s->heir.coming = true;
 	return true;
 }
 
@@ -205,17 +216,7 @@ void fc_heir_before_fork(struct fc_shadow *s)
 
 void fc_heir_news(struct fc_shadow *s, const struct fc_packet *p)
 {
-	uint32_t id = (uint32_t)p->head.arg[0];
-
-	if (p->head.status == 0 && p->head.arg[1] < FC_SESSIONS_MAX) {
-		s->heir.id = id;
-		s->heir.slot = (uint32_t)p->head.arg[1];
-	}
-	if (p->head.status != -ESRCH)
-		s->heir.coming = false;
-	else if (id == s->heir.id)
-		s->heir.id = 0;
-	if (p->head.status == -ESRCH && id && id == s->heir.given)
+	if (s->heir.given && p->head.arg[0] == s->heir.given)
 		s->heir.lost = true;
 }
 

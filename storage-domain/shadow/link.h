@@ -16,9 +16,7 @@
  *     PASS     the answer to a PASS of the shadow's: status, 1 fd = the ticket if it is 0; serial as in the question.
  *     CLAIM    the answer to a CLAIM of the shadow's: status, arg0 = flags, 1 fd = the file if it is 0; serial as in the question.
  *     HEIR     to one in the reserve, in place of CRED and SESSION: be the heir of a session (heir.c): 1 fd = the end of its way; arg0, arg1 =
- *              token, arg2 = session id. To the shadow of that session: status 0: there is an heir, arg0 = its session id, arg1 = its
- *              roster slot; status -ESRCH: the heir arg0 is dead, and has not answered; other: there is none.
- *     FREE     the answer to a FREE of the shadow's: from here on it is as one in the reserve.
+ *              token, arg2 = session id. To the shadow of that session: its heir arg0 is dead, and has not answered.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.

@@ -75,12 +75,18 @@ struct fc_roster_slot {
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
 	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
 	uint64_t heir;           /* FC_HEIR_*: of the session that it is to be, while there is no client */
+	uint64_t next;           /* FC_NEXT_*: its own heir; the lower half is a futex word */
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 /* An heir until it has got its client; 0: it is none (any more), or was withdrawn. The heir itself, or the supervisor, changes it, once. */
 #define FC_HEIR_WAITS(id) ((uint64_t)(id) << 1)
 #define FC_HEIR_ANSWERED(id) ((uint64_t)(id) << 1 | 1)
+
+/* Whom a session's next child will have: nobody; the supervisor is about to say; the heir in that slot, with that id. */
+#define FC_NEXT_NONE 0u
+#define FC_NEXT_COMING 1u
+#define FC_NEXT(id, slot) ((uint64_t)(id) << 32 | ((slot) + 2))
 
 struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generation */
 
@@ -126,8 +132,6 @@ struct fc_shadow {
 
 	/* the control thread's (heir.c) */
 	struct {
-		uint32_t id, slot;    /* of the heir that waits; id 0: none does */
-		bool coming;          /* the supervisor is to say whether there is one */
 		bool told;            /* the supervisor has the end of the way */
 		uint32_t given;       /* the one that is to answer */
 		bool lost;            /* it will not */

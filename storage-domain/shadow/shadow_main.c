@@ -401,18 +401,19 @@ static void await_session(struct fc_shadow *s)
 		end(1);
 }
 
-/* The supervisor has heard that the session is over; what it said before is of no interest any more. */
-static void await_reserve(void)
+/* The session is over, and the next will be one that this one is the heir of. What the supervisor has said before is of no interest any more. */
+static void await_parent(struct fc_shadow *s)
 {
 	struct fc_packet p;
-	int type;
 
-	do {
+	for (;;) {
 		if (fc_control_recv(FC_FD_LINK, &p, 0) < 0)
 			end(0);
-		type = p.head.type;
+		if (p.head.type == FC_LINK_HEIR && p.nfds == 1)
+			break;
 		fc_packet_drop(&p);
-	} while (type != FC_LINK_FREE);
+	}
+	fc_heir_be(s, &p);
 }
 
 /* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
@@ -492,9 +493,9 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		fc_log(FC_LOG_ERROR, "a shadow process cannot start: %s", strerror(-r));
 		end(1);
 	}
+	await_session(&s);
 	for (;;) {
-		await_session(&s);
 		serve(&s);
-		await_reserve();
+		await_parent(&s);
 	}
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/atomic.h"
+#include "common/doorbell.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/shadow/transport.h"
 #include "storage-domain/supervisor/supervisor.h"
@@ -50,12 +51,12 @@ static bool has_heir(const struct fc_supervisor *v, const struct fc_session *par
 	return false;
 }
 
-static void tell_parent(struct fc_supervisor *v, struct fc_session *parent, int status, uint32_t id, uint64_t slot)
+static void set_next(struct fc_supervisor *v, const struct fc_session *parent, uint64_t next)
 {
-	struct fc_msg m = { .type = FC_LINK_HEIR, .status = status, .arg = { id, slot } };
+	struct fc_roster_slot *slot = slot_of(v, parent);
 
-	if (fc_control_send(parent->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
-		fc_session_kill(v, parent);
+	if (fc_xchg(&slot->next, next) == FC_NEXT_COMING)
+		fc_futex_wake((uint32_t *)&slot->next, 1);
 }
 
 static void rest(struct fc_supervisor *v, struct fc_session *s)
@@ -119,7 +120,7 @@ void fc_heir_offer(struct fc_supervisor *v, struct fc_session *parent)
 		s = take(v, parent);
 	if (s)
 		r = begin(v, s, parent);
-	tell_parent(v, parent, r, s ? s->id : 0, s ? (uint64_t)(s - v->session) : 0);
+	set_next(v, parent, r < 0 ? FC_NEXT_NONE : FC_NEXT(s->id, (uint32_t)(s - v->session)));
 }
 
 /* ---- ending ---- */
@@ -167,12 +168,15 @@ static void clear_way(const struct fc_session *parent)
 
 void fc_heir_buried(struct fc_supervisor *v, const struct fc_session *s)
 {
+	struct fc_msg m = { .type = FC_LINK_HEIR, .arg = { s->id } };
 	struct fc_session *parent = s->heir ? parent_of(v, s) : NULL;
 
 	if (!parent || fc_load(&slot_of(v, s)->heir) == FC_HEIR_ANSWERED(s->id))
 		return;
 	clear_way(parent);
-	tell_parent(v, parent, -ESRCH, s->id, 0);
+	set_next(v, parent, FC_NEXT_NONE);
+	if (fc_control_send(parent->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
+		fc_session_kill(v, parent);
 }
 
 bool fc_heir_is_free(const struct fc_session *s)
@@ -185,8 +189,6 @@ bool fc_heir_is_free(const struct fc_session *s)
 
 void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s)
 {
-	struct fc_msg m = { .type = FC_LINK_FREE };
-
 	struct fc_session *parent = parent_of(v, s);
 	unsigned kept = 0;
 
@@ -204,8 +206,6 @@ void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s)
 	slot_of(v, s)->owner = parent->payer;
 	slot_of(v, s)->held[FC_TASKS] = FC_TASKS_HEIR;
 	rest(v, s);
-	if (fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
-		fc_session_kill(v, s);
 	fc_gone_tell(v);
 }
 
