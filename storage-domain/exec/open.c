@@ -176,7 +176,7 @@ int64_t fc_exec_dup(struct fc_exec *x)
 /* The process goes to directory `fd`. `own`: which is an open file of ours, to be kept for heirs (heir.c); a client's may have a lock. */
 static int64_t go_to(struct fc_shadow *s, int fd, bool own)
 {
-	static const struct open_how here = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH };
+	struct open_how here = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
 	int64_t r, keep = fd;
 
 	pthread_mutex_lock(&s->place_lock);

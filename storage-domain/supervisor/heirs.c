@@ -10,13 +10,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/atomic.h"
 #include "common/doorbell.h"
+#include "common/rawcall.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/shadow/transport.h"
 #include "storage-domain/supervisor/supervisor.h"
+
+#define FC_WAY_MOST 64 /* messages at once, whoever goes on sending */
 
 static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_session *s)
 {
@@ -157,12 +161,21 @@ bool fc_heirs_withdraw(struct fc_supervisor *v, uid_t payer)
 	return any;
 }
 
+/* The beginning of the next message; descriptors that it brings are left out. */
+static long head_of(int sock, void *at, size_t size, int flags)
+{
+	struct iovec iov = { at, size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return fc_call(SYS_recvmsg, sock, &m, flags | MSG_DONTWAIT);
+}
+
 /* What nobody will take any more keeps files open. */
 static void clear_way(const struct fc_session *parent)
 {
 	char byte;
 
-	while (recv(parent->way, &byte, sizeof byte, MSG_DONTWAIT) > 0)
+	for (int i = 0; i < FC_WAY_MOST && head_of(parent->way, &byte, sizeof byte, 0) > 0; i++)
 		;
 }
 
@@ -184,7 +197,7 @@ bool fc_heir_is_free(const struct fc_session *s)
 	struct fc_msg m;
 
 	/* a shadow that says it has said nothing else before: its client has not asked for anything */
-	return s->link.fd >= 0 && recv(s->link.fd, &m, sizeof m, MSG_PEEK | MSG_DONTWAIT) == sizeof m && m.type == FC_LINK_FREE;
+	return s->link.fd >= 0 && head_of(s->link.fd, &m, sizeof m, MSG_PEEK) == sizeof m && m.type == FC_LINK_FREE;
 }
 
 void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s)

@@ -21,14 +21,14 @@ fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/q
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
-fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
+fuzz_product_supervisor="common/control.c common/futex.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
 	storage-domain/licence.c storage-domain/log.c
-	storage-domain/supervisor/other.c storage-domain/supervisor/pass.c storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/counters.c storage-domain/roster.c storage-domain/supervisor/session.c
+	storage-domain/supervisor/other.c storage-domain/supervisor/pass.c storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/counters.c storage-domain/roster.c storage-domain/supervisor/heirs.c storage-domain/supervisor/session.c
 	storage-domain/supervisor/stat.c storage-domain/supervisor/stranger.c storage-domain/supervisor/supervisor.c storage-domain/table.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
 
-fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/futex.c common/queue.c storage-domain/xen/control.c storage-domain/xen/front.c
+fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/queue.c storage-domain/xen/control.c storage-domain/xen/front.c
 	storage-domain/xen/check.c"
 fuzz_own_front="$fuzz_own_supervisor front.c"
 fuzz_link_front=()
