@@ -226,6 +226,19 @@ bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun)
 	return true;
 }
 
+bool fc_workers_bar(struct fc_shadow *s)
+{
+	uint64_t begun;
+	bool still;
+
+	/* before the look at who has a call; partner: the look at it when one has been taken */
+	(void)fc_xchg(&s->cut_off, true);
+	fc_workers_hold(s);
+	still = fc_workers_still(s, &begun);
+	fc_workers_release(s);
+	return still;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;

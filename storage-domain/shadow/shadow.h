@@ -126,7 +126,7 @@ struct fc_shadow {
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
-	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
+	bool cut_off;             /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
 
 	struct fc_workers *workers; /* workers.c's own; null while none run */
 
@@ -156,6 +156,9 @@ void fc_workers_release(struct fc_shadow *s);
 
 /* In between: does nobody run a call? *begun says how many have been begun. If it is the same at two times when nobody does, none has run in between. */
 bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun);
+
+/* The session ends: no further request is run. True: none is running, either, and the workers need not be stopped. */
+bool fc_workers_bar(struct fc_shadow *s);
 
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
 void fc_workers_forget(struct fc_shadow *s);

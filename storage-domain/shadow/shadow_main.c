@@ -140,7 +140,7 @@ static void shrink(struct fc_shadow *s, const struct fc_packet *p)
 
 static void bye(struct fc_shadow *s, const struct fc_packet *p)
 {
-	if (s->workers && fc_workers_stop(s) < 0)
+	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
 	fc_leases_void(s);

@@ -846,6 +846,12 @@ int fc_workers_stop(struct fc_shadow *s)
 	return 0;
 }
 
+bool fc_workers_bar(struct fc_shadow *s)
+{
+	(void)s;
+	return fuzz_back(1) & 1;
+}
+
 bool fc_workers_hold(struct fc_shadow *s)
 {
 	return s->workers && fuzz_back(1) & 1;
