@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_heirs.c - what a child has is what its parent had when it called fork, whatever the parent does right afterwards; of the second fork on
- * the domain has somebody ready for it (storage-domain/shadow/heir.c). With "hold": children that do nothing until the input ends.
+ * the domain has somebody ready for it (storage-domain/shadow/heir.c). With "hold": children that do nothing until the input ends; with "storm":
+ * many that do nothing at all, until the file "enough" is there.
  */
 #include "e2e.h"
 
@@ -316,13 +317,33 @@ static void hold(int count)
 		EQUAL(wait_status(pid[i]), 0);
 }
 
+/* Whoever kills those that are ready for them: there are children all the same. */
+static void storm(void)
+{
+	int f = open(in_dir("other"), O_RDONLY | O_CREAT, 0644), count = 0;
+	pid_t pid;
+
+	while (access(in_dir("enough"), F_OK) && !e2e_failures && count < 20000) {
+		pid = fork_one();
+		if (pid == 0)
+			_exit(0);
+		EQUAL(wait_status(pid), 0);
+		count++;
+	}
+	CHECK(is_file(f, "other"));
+	CHECK(count > 20);
+}
+
 int main(int argc, char **argv)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
 
 	e2e_init(argc, argv);
 	if (argc > 3) {
-		hold(4);
+		if (!strcmp(argv[3], "hold"))
+			hold(4);
+		else
+			storm();
 		return e2e_status();
 	}
 	make("other", "other");

@@ -28,5 +28,25 @@ done
 check "the first of four forks is one of a shadow" test "$(forked_by_shadows "$far_pid")" = 1
 exec 9>&-
 check "children of heirs end well" wait "$held"
+
+# those that have no workers: heirs, children that make no calls, the reserve
+kill_heirs()
+{
+	local shadow
+
+	for shadow in $(pgrep -P "$1" -x farcall-shadow); do
+		[[ $(find "/proc/$shadow/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) = 1 ]] && kill -KILL "$shadow" 2>/dev/null
+	done
+}
+
+timeout 60 "$FARCALL" run --domain "$far_domain" -- "$(helper e2e/h_heirs)" "$far" remote storm &
+storm=$!
+sleep 0.5
+for _ in $(seq 40); do
+	kill_heirs "$far_pid"
+	sleep 0.05
+done
+touch "$TESTDIR/far/enough"
+check "heirs are killed, children are not" wait "$storm"
 far_end
 finish
