@@ -62,7 +62,8 @@ static inline int fc_call_take(struct fc_member *m, struct fc_queue *q)
 static inline void fc_call_begin(struct fc_member *m, struct fc_run *run, uint64_t name, uint32_t tid, uint64_t now)
 {
 	fc_store_release(&run->key, (name & ~(uint64_t)UINT32_MAX) | tid);
-	fc_store(&m->begun, m->begun + 1); /* before it says that it runs, and so before it has ended; partner: fc_workers_still */
+	fc_store(&m->begun,
+		 m->begun + 1); /* before it says that it runs, and so before it has ended; partner: fc_workers_still */
 	fc_store_release(&m->call, name);
 	fc_store(&m->busy_since, now);
 }

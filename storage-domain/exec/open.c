@@ -176,7 +176,8 @@ int64_t fc_exec_dup(struct fc_exec *x)
 /* The process goes to directory `fd`. `own`: which is an open file of ours, to be kept for heirs (heir.c); a client's may have a lock. */
 static int64_t go_to(struct fc_shadow *s, int fd, bool own)
 {
-	struct open_how here = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	struct open_how here = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
 	int64_t r, keep = fd;
 
 	pthread_mutex_lock(&s->place_lock);
@@ -184,7 +185,8 @@ static int64_t go_to(struct fc_shadow *s, int fd, bool own)
 	if (r == 0 && !own)
 		keep = fc_call(SYS_openat2, fd, ".", &here, sizeof here);
 	if (r == 0)
-		s->place = keep >= 0 && fc_call(SYS_dup3, keep, FC_FD_CWD, O_CLOEXEC) >= 0 ? FC_PLACE_KEPT : FC_PLACE_LOST;
+		s->place =
+			keep >= 0 && fc_call(SYS_dup3, keep, FC_FD_CWD, O_CLOEXEC) >= 0 ? FC_PLACE_KEPT : FC_PLACE_LOST;
 	if (r == 0 && !own && keep >= 0)
 		fc_call(SYS_close, keep);
 	pthread_mutex_unlock(&s->place_lock);

@@ -37,15 +37,15 @@
 #include "storage-domain/shadow/transport.h"
 #include "storage-domain/table.h"
 
-#define FC_ESTATE_FILES 248 /* a message carries 253 descriptors */
-#define FC_ESTATE_EXTRA 2   /* the client's connection, the directory */
-#define FC_COMING_NS 100000000ull  /* how long an heir is waited for that is being made */
+#define FC_ESTATE_FILES 248       /* a message carries 253 descriptors */
+#define FC_ESTATE_EXTRA 2         /* the client's connection, the directory */
+#define FC_COMING_NS 100000000ull /* how long an heir is waited for that is being made */
 #define FC_ESTATE_TRIES 4
 
 struct estate {
-	uint32_t id; /* the heir's session: others' messages may be left in the way */
-	bool sealed; /* no second message follows */
-	bool keeps;  /* a directory comes along */
+	uint32_t id;     /* the heir's session: others' messages may be left in the way */
+	bool sealed;     /* no second message follows */
+	bool keeps;      /* a directory comes along */
 	uint32_t serial; /* of the client's FORK */
 	uint32_t umask, descriptors_end, descriptors_top;
 	uint32_t count;
@@ -116,7 +116,9 @@ static int send_on(const void *bytes, size_t size, const int *fds, unsigned coun
 	if (count) {
 		m.msg_control = &c;
 		m.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-		c.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * count) };
+		c.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+					    .cmsg_type = SCM_RIGHTS,
+					    .cmsg_len = CMSG_LEN(sizeof(int) * count) };
 		memcpy(CMSG_DATA(&c.align), fds, sizeof(int) * count);
 	}
 	return (int)fc_call(SYS_sendmsg, FC_FD_WAY, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -152,7 +154,8 @@ static int bequeath(struct fc_shadow *s, struct estate *e)
 		}
 		r = list(s, e) ? send_estate(e) : -E2BIG;
 		if (r >= 0 && awake)
-			r = fc_workers_still(s, &after) && before == after ? send_on(&seal, sizeof seal, NULL, 0) : -EAGAIN;
+			r = fc_workers_still(s, &after) && before == after ? send_on(&seal, sizeof seal, NULL, 0)
+									   : -EAGAIN;
 	}
 	fc_workers_release(s);
 	return r < 0 ? r : 0;
@@ -176,7 +179,8 @@ static uint64_t find(const struct fc_shadow *s)
 		next = fc_load_acquire(&s->slot->next);
 	}
 	slot = (uint32_t)next - 2;
-	if (next <= FC_NEXT_COMING || slot >= FC_SESSIONS_MAX || fc_load(&s->shared->slot[slot].heir) != FC_HEIR_WAITS(next >> 32))
+	if (next <= FC_NEXT_COMING || slot >= FC_SESSIONS_MAX ||
+	    fc_load(&s->shared->slot[slot].heir) != FC_HEIR_WAITS(next >> 32))
 		return FC_NEXT_NONE;
 	return next;
 }
@@ -196,7 +200,8 @@ bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 	e.files = fc_load(&s->slot->held[FC_FILES]);
 	e.pipe_bytes = s->slot->pipe_bytes;
 	fc_cred_get(s, &e.cred);
-	fc_store(&s->slot->next, (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
+	fc_store(&s->slot->next,
+		 (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
 	if (bequeath(s, &e) < 0) {
 		fc_store(&s->slot->next, next);
 		return false;

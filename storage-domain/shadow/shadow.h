@@ -119,23 +119,27 @@ struct fc_shadow {
 	/* for each descriptor of the client's one more than what it has said that it calls it, 0 = not known; FC_DOMAIN_FD_MAX of them, which
 	 * the workers change. Null: nobody asks. */
 	uint32_t *numbers;
-	pthread_mutex_t pipe_lock;                  /* of closes, while the client has pipes */
-	pthread_mutex_t place_lock;                 /* of the process' directory and umask, and of what is known of them: */
+	pthread_mutex_t pipe_lock;  /* of closes, while the client has pipes */
+	pthread_mutex_t place_lock; /* of the process' directory and umask, and of what is known of them: */
 	uint32_t umask;
-	enum fc_place { FC_PLACE_FIRST, FC_PLACE_KEPT, FC_PLACE_LOST } place; /* where it has always been; FC_FD_CWD; not known */
+	enum fc_place {
+		FC_PLACE_FIRST,
+		FC_PLACE_KEPT,
+		FC_PLACE_LOST
+	} place;                                    /* where it has always been; FC_FD_CWD; not known */
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
-	bool cut_off;             /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
+	bool cut_off; /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
 
 	struct fc_workers *workers; /* workers.c's own; null while none run */
 
 	/* the control thread's (heir.c) */
 	struct {
-		bool told;            /* the supervisor has the end of the way */
-		uint32_t given;       /* the one that is to answer */
-		bool lost;            /* it will not */
-		uint32_t asked;       /* the serial of what it is to answer */
+		bool told;      /* the supervisor has the end of the way */
+		uint32_t given; /* the one that is to answer */
+		bool lost;      /* it will not */
+		uint32_t asked; /* the serial of what it is to answer */
 	} heir;
 	bool untouched; /* its client has asked for nothing */
 	bool over;      /* the session has ended, the process is one in the reserve again */

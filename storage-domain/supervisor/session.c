@@ -326,7 +326,8 @@ static void fill_slot_of_newcomer(struct fc_supervisor *v, struct fc_session *s,
 }
 
 /* What may become of its descriptors, is as for its parent's. */
-static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent, uint64_t tasks)
+static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			       uint64_t tasks)
 {
 	struct fc_roster_slot *slot = slot_of(v, s), *from = slot_of(v, parent);
 
@@ -386,7 +387,8 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 
 /* ---- what a shadow says ---- */
 
-int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent, uint64_t tasks)
+int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			  uint64_t tasks)
 {
 	int r = name_session(v, s, parent->uid, parent->payer);
 
@@ -592,8 +594,7 @@ int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_
 	int on = 1, r;
 
 	/* a link is made by a shadow when it forks: that it is one is not taken for granted */
-	if (!fc_session_is_way(link) ||
-	    setsockopt(link, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
+	if (!fc_session_is_way(link) || setsockopt(link, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
 		close(link);
 		close(pidfd);
 		return -EPROTO;

@@ -90,11 +90,11 @@ struct fc_session {
 	struct fc_watch shadow; /* pidfd */
 	struct fc_watch client; /* pidfd; none until the client is known */
 	struct fc_watch link;
-	uint32_t parent;            /* id of the session this was forked from */
-	bool heir;                  /* of `parent`, whose client it has not answered yet (heirs.c) */
-	bool unused;                /* the same, or kept by it */
+	uint32_t parent; /* id of the session this was forked from */
+	bool heir;       /* of `parent`, whose client it has not answered yet (heirs.c) */
+	bool unused;     /* the same, or kept by it */
 	uint64_t unused_since_ms;
-	int way; /* to its own heirs; -1: it has not forked */
+	int way;                    /* to its own heirs; -1: it has not forked */
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
 	bool sampling;              /* has not answered SAMPLE yet */
@@ -160,7 +160,7 @@ struct fc_supervisor {
 	void (*stat_ready)(struct fc_supervisor *v); /* tell those who have no connection */
 	uint64_t sample_deadline_ms;
 	unsigned reserved;
-	unsigned heirs; /* that wait or are kept */
+	unsigned heirs;            /* that wait or are kept */
 	uint64_t reserve_retry_ms; /* after a failure: not before then */
 	unsigned connections;
 	uint64_t connected; /* ever */
@@ -249,7 +249,8 @@ struct fc_asker {
 int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid);
 
 /* Set up a place that a child of `parent` is to have: name, roster slot, identity. 0 or -errno. */
-int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent, uint64_t tasks);
+int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			  uint64_t tasks);
 
 /* Whatever waits for the end of a session, or for something of it, is told that there will be nothing; *s loses all but its shadow. */
 void fc_session_clear(struct fc_supervisor *v, struct fc_session *s);

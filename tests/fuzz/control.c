@@ -594,7 +594,8 @@ static long deliver_answer(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		if ((!fake_has(fd[i]) && !(fd[i] == FC_FD_WAY_END && sock == FC_FD_LINK)) || (is_hander(head.type) && !hander.may_go))
+		if ((!fake_has(fd[i]) && !(fd[i] == FC_FD_WAY_END && sock == FC_FD_LINK)) ||
+		    (is_hander(head.type) && !hander.may_go))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
 	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER && head.type != FC_MSG_PASS &&
 	    head.type != FC_MSG_CLAIM && head.type != FC_MSG_ATTACH) {
@@ -715,9 +716,9 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_recvmsg:
 		return receive(a, (void *)b, c);
 	case SYS_sendmsg:
-		return a == FC_FD_HAND  ? send_to_hander((void *)b) :
-		       a == FC_FD_WAY ? send_to_heir((void *)b) :
-					deliver_answer(a, (void *)b);
+		return a == FC_FD_HAND  ? send_to_hander((void *)b)
+		       : a == FC_FD_WAY ? send_to_heir((void *)b)
+					: deliver_answer(a, (void *)b);
 	case SYS_fstat:
 		return look_at_handed(a, (void *)b);
 	case SYS_bind:
