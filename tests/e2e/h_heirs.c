@@ -242,13 +242,18 @@ static void many(int count)
 
 /* ---- with threads that make calls meanwhile ---- */
 
-static volatile bool stop;
+static bool stop;
+
+static bool goes_on(void)
+{
+	return !__atomic_load_n(&stop, __ATOMIC_RELAXED);
+}
 
 /* A file is always in one of two places. */
 static void *mover(void *unused)
 {
 	(void)unused;
-	while (!stop) {
+	while (goes_on()) {
 		EQUAL(dup2(60, 61), 61);
 		EQUAL(close(60), 0);
 		EQUAL(dup2(61, 60), 60);
@@ -261,7 +266,7 @@ static void *reader(void *at)
 {
 	char byte;
 
-	while (!stop)
+	while (goes_on())
 		EQUAL(pread(fd[(long)at], &byte, 1, 0), 1);
 	return NULL;
 }
@@ -274,7 +279,7 @@ static void with_threads(int rounds)
 	open_all(1);
 	EQUAL(dup2(f, 60), 60);
 	close(f);
-	stop = false;
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	pthread_create(&thread[0], NULL, mover, NULL);
 	pthread_create(&thread[1], NULL, reader, (void *)2);
 	for (int i = 0; i < rounds; i++) {
@@ -289,7 +294,7 @@ static void with_threads(int rounds)
 		}
 		EQUAL(wait_status(pid), 0);
 	}
-	stop = true;
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	close(60);
