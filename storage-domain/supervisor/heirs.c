@@ -173,7 +173,7 @@ static long head_of(int sock, void *at, size_t size, int flags)
 /* What nobody will take any more keeps files open. */
 static void clear_way(const struct fc_session *parent)
 {
-	char byte;
+	char byte = 0;
 
 	for (int i = 0; i < FC_WAY_MOST && head_of(parent->way, &byte, sizeof byte, 0) > 0; i++)
 		;
@@ -194,7 +194,7 @@ void fc_heir_buried(struct fc_supervisor *v, const struct fc_session *s)
 
 bool fc_heir_is_free(const struct fc_session *s)
 {
-	struct fc_msg m;
+	struct fc_msg m = { .type = 0 };
 
 	/* a shadow that says it has said nothing else before: its client has not asked for anything */
 	return s->link.fd >= 0 && head_of(s->link.fd, &m, sizeof m, MSG_PEEK) == sizeof m && m.type == FC_LINK_FREE;
