@@ -435,7 +435,9 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 		fc_session_kill(v, s);
 	else
 		v->attached++;
-	fc_heir_offer(v, parent);
+	if (parent->forked)
+		fc_heir_offer(v, parent);
+	parent->forked = true; /* most fork once, and an heir costs as much as a fork */
 	return 0;
 }
 

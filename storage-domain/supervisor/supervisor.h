@@ -94,7 +94,8 @@ struct fc_session {
 	bool heir;       /* of `parent`, whose client it has not answered yet (heirs.c) */
 	bool unused;     /* the same, or kept by it */
 	uint64_t unused_since_ms;
-	int way;                    /* to its own heirs; -1: it has not forked */
+	int way; /* to its own heirs; -1: it has not forked */
+	bool forked;
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
 	bool sampling;              /* has not answered SAMPLE yet */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * h_heirs.c - what a child has is what its parent had when it called fork, whatever the parent does right afterwards; of the second fork on
+ * h_heirs.c - what a child has is what its parent had when it called fork, whatever the parent does right afterwards; of the third fork on
  * the domain has somebody ready for it (storage-domain/shadow/heir.c). With "hold": children that do nothing until the input ends; with "storm":
  * many that do nothing at all, until the file "enough" is there.
  */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a child has is what its parent had when it forked: see h_heirs.c; and from the second fork on no shadow forks for it.
+# What a child has is what its parent had when it forked: see h_heirs.c; and from the third fork on no shadow forks for it.
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 both_sides h_heirs
@@ -25,7 +25,7 @@ for _ in $(seq 100); do
 	grep -q ready "$TESTDIR/ready" && break
 	sleep 0.1
 done
-check "the first of four forks is one of a shadow" test "$(forked_by_shadows "$far_pid")" = 1
+check "the first two of four forks are of a shadow" test "$(forked_by_shadows "$far_pid")" = 2
 exec 9>&-
 check "children of heirs end well" wait "$held"
 
