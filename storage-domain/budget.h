@@ -21,6 +21,7 @@ enum fc_good {
 };
 
 #define FC_TASKS_BASE 3  /* of any session: control, the first worker, the spare */
+#define FC_TASKS_HEIR 1  /* of one that has no client yet (heir.c) */
 #define FC_FILES_STEP 32 /* descriptors are taken by so many: a session that has opened nothing holds so many, too */
 
 struct fc_capacity {

@@ -20,10 +20,16 @@
 #define FC_FD_HANDED 13  /* that */
 #define FC_FD_NULL 7     /* the placeholder: good for nothing (O_PATH) */
 #define FC_FD_PROC_OWN 8 /* supervisor only: what becomes FC_FD_PROC in its shadows */
+#define FC_FD_CWD 8      /* shadow: the session's directory, once it has changed it (O_PATH) */
 #define FC_FD_GNTTAB 9   /* Xen: this process' own /dev/xen/gntdev, libxengnttab's */
 #define FC_FD_EVTCHN 10  /* Xen: /dev/xen/evtchn, one for all, libxenevtchn's; only the supervisor reads */
 #define FC_FD_GNTDEV 11  /* Xen: the device behind FC_FD_GNTTAB (O_PATH), for shadows to open it for themselves */
 #define FC_FD_RINGS 12   /* Xen: eventfd: a shadow has set `rings` in its roster slot */
+#define FC_FD_WAY 9      /* shadow of a client on this machine: to its heir (heir.c), and: */
+#define FC_FD_WAY_END 10 /* the heir's end of that */
+#define FC_FD_PARENT 11  /* heir: that of its parent */
+#define FC_FD_ASKER 12   /* heir: the connection of its parent's client, which is to be answered */
+#define FC_FD_CHILD 14   /* heir: the end of its connection that is for its client */
 #define FC_FD_LOOKOUT 13 /* supervisor and lookout: the way from one to the other */
 #define FC_FD_OOM 14     /* supervisor only: its /proc/self/oom_score_adj */
 #define FC_FD_CLERK 15   /* the way to and from the clerk (clerk.h), if there is one */

@@ -23,6 +23,7 @@
 /* One worker as the others see it. */
 struct fc_member {
 	uint64_t busy_since; /* TSC when the running call began, 0: none runs */
+	uint64_t begun;      /* how many calls it has begun */
 	uint64_t call;       /* what it runs: FC_CALL_*, else nonce << 32 | index */
 	uint32_t stuck;      /* counted in fc_crew; set under the lock, by anyone */
 	bool asleep, live;   /* under the lock */
@@ -61,6 +62,8 @@ static inline int fc_call_take(struct fc_member *m, struct fc_queue *q)
 static inline void fc_call_begin(struct fc_member *m, struct fc_run *run, uint64_t name, uint32_t tid, uint64_t now)
 {
 	fc_store_release(&run->key, (name & ~(uint64_t)UINT32_MAX) | tid);
+	fc_store(&m->begun,
+		 m->begun + 1); /* before it says that it runs, and so before it has ended; partner: fc_workers_still */
 	fc_store_release(&m->call, name);
 	fc_store(&m->busy_since, now);
 }

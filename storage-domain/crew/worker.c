@@ -123,11 +123,11 @@ static int64_t execute(struct fc_worker *w)
 	return r;
 }
 
-/* The process is about to end; nothing more is done for its client. */
-static void stand_still(void) __attribute__((noreturn, cold));
-static void stand_still(void)
+/* The process is about to end; nothing more is done for its client. At most the workers are waited for. */
+static void stand_still(const struct fc_worker *w) __attribute__((cold));
+static void stand_still(const struct fc_worker *w)
 {
-	for (;;)
+	while (!fc_load_acquire(&w->pool->crew.stop))
 		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
 }
 
@@ -198,8 +198,10 @@ static void serve(struct fc_worker *w)
 		if (slept)
 			fc_spin_slept(&w->spin, fc_tsc_to_ns(fc_tsc() - w->idle_since));
 		slept = false;
-		if (fc_load_acquire(&s->cut_off))
-			stand_still();
+		if (fc_load_acquire(&s->cut_off)) { /* partner: fc_workers_bar */
+			stand_still(w);
+			return;
+		}
 		run(w, index);
 	}
 }

@@ -194,6 +194,51 @@ void fc_workers_forget(struct fc_shadow *s)
 	s->workers = NULL;
 }
 
+bool fc_workers_hold(struct fc_shadow *s)
+{
+	struct fc_workers *p = s->workers;
+
+	if (!p)
+		return false;
+	pthread_mutex_lock(&p->lock); /* whoever wakes up takes it before it looks at the queue */
+	return p->crew.count.awake > 0;
+}
+
+void fc_workers_release(struct fc_shadow *s)
+{
+	if (s->workers)
+		pthread_mutex_unlock(&s->workers->lock);
+}
+
+bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun)
+{
+	const struct fc_workers *p = s->workers;
+	const struct fc_worker *w;
+
+	*begun = 0;
+	fc_fence(); /* what was looked at before; partner: fc_call_take's fence, after it has said that it may have a call */
+	for (unsigned i = 0; p && (w = worker(p, i)); i++) {
+		if (w->member.live && fc_load_acquire(&w->member.call) != FC_CALL_NONE)
+			return false;
+		*begun += fc_load_acquire(&w->member.begun);
+	}
+	fc_fence(); /* before what is looked at next */
+	return true;
+}
+
+bool fc_workers_bar(struct fc_shadow *s)
+{
+	uint64_t begun;
+	bool still;
+
+	/* before the look at who has a call; partner: the look at it when one has been taken */
+	(void)fc_xchg(&s->cut_off, true);
+	fc_workers_hold(s);
+	still = fc_workers_still(s, &begun);
+	fc_workers_release(s);
+	return still;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;

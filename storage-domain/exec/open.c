@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/rawcall.h"
+#include "storage-domain/fds.h"
 
 #define KERNEL_O_LARGEFILE 0100000 /* glibc's is 0 here */
 #define KERNEL_O_TMPFILE 020000000 /* without O_DIRECTORY */
@@ -172,12 +173,49 @@ int64_t fc_exec_dup(struct fc_exec *x)
 	return fc_exec_new_fd(x, fc_call(SYS_fcntl, fc_exec_fd(x->e.arg[0]), F_DUPFD_CLOEXEC, FC_DOMAIN_FD_FIRST));
 }
 
+/* The process goes to directory `fd`. `own`: which is an open file of ours, to be kept for heirs (heir.c); a client's may have a lock. */
+static int64_t go_to(struct fc_shadow *s, int fd, bool own)
+{
+	struct open_how here = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+	int64_t r, keep = fd;
+
+	pthread_mutex_lock(&s->place_lock);
+	r = fc_call(SYS_fchdir, fd);
+	if (r == 0 && !own)
+		keep = fc_call(SYS_openat2, fd, ".", &here, sizeof here);
+	if (r == 0)
+		s->place =
+			keep >= 0 && fc_call(SYS_dup3, keep, FC_FD_CWD, O_CLOEXEC) >= 0 ? FC_PLACE_KEPT : FC_PLACE_LOST;
+	if (r == 0 && !own && keep >= 0)
+		fc_call(SYS_close, keep);
+	pthread_mutex_unlock(&s->place_lock);
+	return r;
+}
+
+int64_t fc_exec_fchdir(struct fc_exec *x)
+{
+	return go_to(x->s, fc_exec_fd(x->e.arg[0]), false);
+}
+
+int64_t fc_exec_umask(struct fc_exec *x)
+{
+	struct fc_shadow *s = x->s;
+	int64_t r;
+
+	pthread_mutex_lock(&s->place_lock);
+	s->umask = x->e.arg[0] & 0777;
+	r = fc_call(SYS_umask, s->umask);
+	pthread_mutex_unlock(&s->place_lock);
+	return r;
+}
+
 int64_t fc_exec_chdir(struct fc_exec *x)
 {
 	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC };
 	int r = fc_exec_path(x, x->e.arg[0], 0), start;
 	const char *rest;
-	int64_t fd;
+	int64_t fd, result;
 
 	if (!r)
 		r = fc_path_start(x->s->exports, AT_FDCWD, x->path[0], &start, &rest);
@@ -196,9 +234,9 @@ int64_t fc_exec_chdir(struct fc_exec *x)
 	}
 	if (fd < 0)
 		return fd;
-	r = fc_call(SYS_fchdir, fd);
+	result = go_to(x->s, (int)fd, true);
 	fc_call(SYS_close, fd);
-	return r;
+	return result;
 }
 
 int64_t fc_exec_getcwd(struct fc_exec *x)

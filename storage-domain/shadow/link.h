@@ -15,6 +15,8 @@
  *     OTHER    the answer to an OTHER of the shadow's: as SHOWN; serial as in the question.
  *     PASS     the answer to a PASS of the shadow's: status, 1 fd = the ticket if it is 0; serial as in the question.
  *     CLAIM    the answer to a CLAIM of the shadow's: status, arg0 = flags, 1 fd = the file if it is 0; serial as in the question.
+ *     HEIR     to one in the reserve, in place of CRED and SESSION: be the heir of a session (heir.c): 1 fd = the end of its way; arg0, arg1 =
+ *              token, arg2 = session id. To the shadow of that session: its heir arg0 is dead, and has not answered.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
@@ -25,7 +27,9 @@
  *     SHOWN    the answer to SHOW: status; serial as in the question; arg0 = position, arg1 = flags; if status is 0, 1 fd (O_PATH).
  *     PASS     1 fd = a file; arg0 = the process that it is sent to.
  *     CLAIM    arg0, arg1 = cookie and inode of a ticket, by the kernel's word.
- * CLIENT, FORKED, GONE, OTHER, SHOWN, PASS and CLAIM are for clients on this machine: those elsewhere are their kernel's to vouch for.
+ *     WAY      1 fd = the end of the way to its heirs. Before its first FORK.
+ *     FREE     the session is over, and nothing of it is left here: the shadow has never done anything for its client.
+ * CLIENT, FORKED, GONE, OTHER, SHOWN, PASS, CLAIM, WAY and FREE are for clients on this machine: those elsewhere are their kernel's to vouch for.
  *
  * With a client elsewhere, the supervisor holds the other end of the session's connection and translates (front.c): there AREAS and
  * GROW bring no descriptors but, as text, the grants of the pages with the list of grants; FORK's arg0 is the child's number;
@@ -50,7 +54,10 @@ enum fc_link_type {
 	FC_LINK_SHOW,
 	FC_LINK_SHOWN,
 	FC_LINK_PASS,
-	FC_LINK_CLAIM
+	FC_LINK_CLAIM,
+	FC_LINK_HEIR,
+	FC_LINK_WAY,
+	FC_LINK_FREE
 };
 
 /* Which socket it is. */

@@ -58,6 +58,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	/* its threads and their areas did not come along, and one of them may have held the lock */
 	pthread_mutex_init(&s->cred_lock, NULL);
 	pthread_mutex_init(&s->pipe_lock, NULL);
+	pthread_mutex_init(&s->place_lock, NULL);
 	for (int i = 0; i < FC_CLERK_BOXES; i++)
 		if (s->clerk_fd[i] >= 0)
 			close(s->clerk_fd[i]);
@@ -117,7 +118,8 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 		_exit(1);
 	wake_parent(parent);
 	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
-	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0 || (!s->foreign && fc_hand_begin() < 0))
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0 ||
+	    (!s->foreign && (fc_hand_begin() < 0 || fc_heir_begin(s) < 0)))
 		_exit(1);
 	return 0;
 }

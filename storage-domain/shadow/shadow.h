@@ -74,8 +74,19 @@ struct fc_roster_slot {
 	char comm[16];
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
 	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
+	uint64_t heir;           /* FC_HEIR_*: of the session that it is to be, while there is no client */
+	uint64_t next;           /* FC_NEXT_*: its own heir; the lower half is a futex word */
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
+
+/* An heir until it has got its client; 0: it is none (any more), or was withdrawn. The heir itself, or the supervisor, changes it, once. */
+#define FC_HEIR_WAITS(id) ((uint64_t)(id) << 1)
+#define FC_HEIR_ANSWERED(id) ((uint64_t)(id) << 1 | 1)
+
+/* Whom a session's next child will have: nobody; the supervisor is about to say; the heir in that slot, with that id. */
+#define FC_NEXT_NONE 0u
+#define FC_NEXT_COMING 1u
+#define FC_NEXT(id, slot) ((uint64_t)(id) << 32 | ((slot) + 2))
 
 struct fc_domain_shared; /* roster.h: the roster, the spinner count, the generation */
 
@@ -108,13 +119,30 @@ struct fc_shadow {
 	/* for each descriptor of the client's one more than what it has said that it calls it, 0 = not known; FC_DOMAIN_FD_MAX of them, which
 	 * the workers change. Null: nobody asks. */
 	uint32_t *numbers;
-	pthread_mutex_t pipe_lock;                  /* of closes, while the client has pipes */
+	pthread_mutex_t pipe_lock;  /* of closes, while the client has pipes */
+	pthread_mutex_t place_lock; /* of the process' directory and umask, and of what is known of them: */
+	uint32_t umask;
+	enum fc_place {
+		FC_PLACE_FIRST,
+		FC_PLACE_KEPT,
+		FC_PLACE_LOST
+	} place;                                    /* where it has always been; FC_FD_CWD; not known */
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
-	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
+	bool cut_off; /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
 
 	struct fc_workers *workers; /* workers.c's own; null while none run */
+
+	/* the control thread's (heir.c) */
+	struct {
+		bool told;      /* the supervisor has the end of the way */
+		uint32_t given; /* the one that is to answer */
+		bool lost;      /* it will not */
+		uint32_t asked; /* the serial of what it is to answer */
+	} heir;
+	bool untouched; /* its client has asked for nothing */
+	bool over;      /* the session has ended, the process is one in the reserve again */
 };
 
 /* ---- offered by the execution side (workers.c) ---- */
@@ -125,6 +153,16 @@ int fc_workers_start(struct fc_shadow *s);
 /* Interrupt whatever runs, wait until no worker touches the areas any more, free all worker state. Only the shadow's
  * control thread calls it. Bounded: after 5 s it gives up and returns -ETIMEDOUT (the caller then ends the process). */
 int fc_workers_stop(struct fc_shadow *s);
+
+/* Those that sleep go on sleeping until fc_workers_release. Returns whether others are awake. Only the control thread calls these. */
+bool fc_workers_hold(struct fc_shadow *s);
+void fc_workers_release(struct fc_shadow *s);
+
+/* In between: does nobody run a call? *begun says how many have been begun. If it is the same at two times when nobody does, none has run in between. */
+bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun);
+
+/* The session ends: no further request is run. True: none is running, either, and the workers need not be stopped. */
+bool fc_workers_bar(struct fc_shadow *s);
 
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
 void fc_workers_forget(struct fc_shadow *s);

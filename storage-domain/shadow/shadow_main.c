@@ -140,20 +140,37 @@ static void shrink(struct fc_shadow *s, const struct fc_packet *p)
 
 static void bye(struct fc_shadow *s, const struct fc_packet *p)
 {
-	if (s->workers && fc_workers_stop(s) < 0)
+	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
 	fc_leases_void(s);
+	s->over = s->untouched;
+	if (s->over) { /* said before the client can end, which the supervisor would see */
+		fc_heir_return(s);
+		tell((struct fc_msg){ .type = FC_LINK_FREE });
+	}
 	fc_shadow_answer(s, p, 0, NULL, -1);
-	end(0);
+	if (!s->over)
+		end(0);
+	if (dup3(FC_FD_NULL, FC_FD_CLIENT, O_CLOEXEC) < 0)
+		end(0);
+}
+
+void fc_shadow_fork(struct fc_shadow *s, const struct fc_packet *p)
+{
+	int r;
+
+	if (!s->foreign)
+		fc_heir_before_fork(s);
+	r = fc_offspring_make(s, p);
+	if (r < 0)
+		fc_shadow_answer(s, p, r, NULL, -1);
 }
 
 static void fork_client(struct fc_shadow *s, const struct fc_packet *p)
 {
-	int r = fc_offspring_make(s, p);
-
-	if (r < 0)
-		fc_shadow_answer(s, p, r, NULL, -1);
+	if (s->foreign || !fc_heir_give(s, p))
+		fc_shadow_fork(s, p);
 }
 
 bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p)
@@ -167,6 +184,8 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	const uint64_t *arg = p->head.arg;
 	unsigned n = p->head.type < FC_MSG_TYPES ? parts[p->head.type] : 0;
 
+	if (p->head.type != FC_MSG_BYE)
+		s->untouched = false;
 	if (!s->foreign && fc_errand_is(p)) {
 		fc_errand_answer(p);
 		return;
@@ -293,6 +312,9 @@ static void link_message(struct fc_shadow *s, struct fc_packet *p)
 	case FC_LINK_PASS:
 		fc_pass_answer(s, p);
 		break;
+	case FC_LINK_HEIR:
+		fc_heir_news(s, p);
+		break;
 	case FC_LINK_SHOW:
 		fc_other_show(s, p);
 		break;
@@ -303,8 +325,7 @@ static void link_message(struct fc_shadow *s, struct fc_packet *p)
 
 /* ---- life ---- */
 
-/* Everything the supervisor has said so far. */
-static void serve_link(struct fc_shadow *s)
+void fc_shadow_serve_link(struct fc_shadow *s)
 {
 	struct fc_packet p;
 	int r;
@@ -315,19 +336,21 @@ static void serve_link(struct fc_shadow *s)
 		end(0); /* without a supervisor there is no domain */
 }
 
-static void serve(struct fc_shadow *s) __attribute__((noreturn));
+/* Until the session is over, and the process has not ended with it. */
 static void serve(struct fc_shadow *s)
 {
 	struct pollfd fds[2] = { { .fd = FC_FD_LINK, .events = POLLIN }, { .fd = FC_FD_CLIENT, .events = POLLIN } };
 	struct fc_packet p;
 
-	for (;;) {
+	s->over = false;
+	while (!s->over) {
 		int r;
 
 		if (poll(fds, 2, -1) < 0)
 			continue;
 		/* what was said before the client's message counts for it */
-		serve_link(s);
+		fc_shadow_serve_link(s);
+		fc_heir_instead(s);
 		if (fds[1].revents) {
 			r = s->memory->receive(&p);
 			if (r == -EPROTO)
@@ -348,7 +371,13 @@ static void await_session(struct fc_shadow *s)
 	struct fc_packet p, attach = { .head = { .type = FC_MSG_ATTACH } };
 	int on = 1, r;
 
-	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_CRED || take_cred(s, &p) < 0)
+	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0)
+		end(0);
+	if (p.head.type == FC_LINK_HEIR && p.nfds == 1 && !s->foreign) {
+		fc_heir_be(s, &p);
+		return;
+	}
+	if (p.head.type != FC_LINK_CRED || take_cred(s, &p) < 0)
 		end(0);
 	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_SESSION || p.nfds != 1)
 		end(0);
@@ -363,12 +392,28 @@ static void await_session(struct fc_shadow *s)
 	if (s->descriptors_end > s->slot->descriptors_max)
 		s->descriptors_end = s->slot->descriptors_max;
 	s->descriptors_top = FC_DOMAIN_FD_FIRST;
-	umask(p.head.arg[3] & 0777);
+	s->umask = p.head.arg[3] & 0777;
+	umask(s->umask);
 	attach.head.serial = p.head.serial;
 	r = s->transport->begin(s, &p);
 	fc_shadow_answer(s, &attach, r, p.head.arg, -1);
 	if (r < 0)
 		end(1);
+}
+
+/* The session is over, and the next will be one that this one is the heir of. What the supervisor has said before is of no interest any more. */
+static void await_parent(struct fc_shadow *s)
+{
+	struct fc_packet p;
+
+	for (;;) {
+		if (fc_control_recv(FC_FD_LINK, &p, 0) < 0)
+			end(0);
+		if (p.head.type == FC_LINK_HEIR && p.nfds == 1)
+			break;
+		fc_packet_drop(&p);
+	}
+	fc_heir_be(s, &p);
 }
 
 /* Every number below FC_DOMAIN_FD_FIRST is in use from here on, and nothing else is open. */
@@ -416,6 +461,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 
 	pthread_mutex_init(&s.cred_lock, NULL);
 	pthread_mutex_init(&s.pipe_lock, NULL);
+	pthread_mutex_init(&s.place_lock, NULL);
 	s.exports = exports;
 	s.shared = shared;
 	s.slot = &shared->slot[index];
@@ -439,6 +485,8 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	fc_table_begin(&s);
 	if (r == 0 && !s.foreign)
 		r = fc_hand_begin();
+	if (r == 0 && !s.foreign)
+		r = fc_heir_begin(&s);
 	if (r == 0)
 		r = fc_seccomp_enter();
 	if (r < 0) {
@@ -446,5 +494,8 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 		end(1);
 	}
 	await_session(&s);
-	serve(&s);
+	for (;;) {
+		serve(&s);
+		await_parent(&s);
+	}
 }

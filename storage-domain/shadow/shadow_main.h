@@ -22,6 +22,11 @@ bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p);
 /* Say something to the supervisor. Without it the session ends. */
 void fc_shadow_tell(struct fc_msg m, int fd);
 
+/* Everything that the supervisor has said so far. */
+void fc_shadow_serve_link(struct fc_shadow *s);
+/* FORK, by a fork: make the child's shadow, and answer. */
+void fc_shadow_fork(struct fc_shadow *s, const struct fc_packet *request);
+
 /* ---- areas.c ---- */
 
 /* AREAS: check and map the two parts that the message brings, in place of those there were, and start workers. Returns 0
@@ -106,5 +111,28 @@ void fc_pass_claim(struct fc_shadow *s, const struct fc_packet *request, const s
 /* FORK: make a shadow for the client's child, and answer. Returns 0 in both, in the new process with *s being the child's;
  * -errno if the client is still to be told. */
 int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request);
+
+/* ---- heir.c; for clients on this machine ---- */
+
+/* A shadow that has no workers (any more), and no heir: make the way. 0 or -errno. */
+int fc_heir_begin(struct fc_shadow *s);
+
+/* FORK: leave it to the heir. False: there is none for this, and nobody has been told anything. */
+bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request);
+
+/* The shadow is about to fork: next time there may be an heir. */
+void fc_heir_before_fork(struct fc_shadow *s);
+
+/* HEIR, from the supervisor to a session's shadow. */
+void fc_heir_news(struct fc_shadow *s, const struct fc_packet *p);
+
+/* If the heir that was to answer is dead: do so, by a fork. */
+void fc_heir_instead(struct fc_shadow *s);
+
+/* HEIR, to one in the reserve. Returns when it is the shadow of a session, whose client has been answered. */
+void fc_heir_be(struct fc_shadow *s, const struct fc_packet *p);
+
+/* The session is over, nothing of it is open any more: forget the rest. */
+void fc_heir_return(struct fc_shadow *s);
 
 #endif

@@ -19,6 +19,8 @@
 #include "storage-domain/log.h"
 #include "storage-domain/supervisor/supervisor.h"
 
+static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events);
+
 static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_session *s)
 {
 	return &v->shared->slot[s - v->session];
@@ -40,18 +42,28 @@ uint32_t fc_tasks_max(uint64_t threads)
 	return threads < UINT32_MAX / 8 ? (uint32_t)(4 * threads + 16) : UINT32_MAX;
 }
 
-bool fc_session_fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks)
+static bool fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks)
 {
-	unsigned all = 0, mine = 0;
+	unsigned all = 0, mine = 0, heirs = 0;
 
 	for (unsigned i = 0; i < v->used; i++) {
-		all += v->session[i].state != FC_SESSION_NONE;
-		mine += v->session[i].state >= FC_SESSION_LIVE && v->session[i].payer == payer;
+		const struct fc_session *s = &v->session[i];
+		bool withdrawn = s->unused && s->state == FC_SESSION_DYING;
+
+		all += s->state != FC_SESSION_NONE && !withdrawn;
+		mine += s->state >= FC_SESSION_LIVE && s->payer == payer && !withdrawn;
+		heirs += (s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT) && s->payer == payer;
 	}
 	if ((uint64_t)(mine + 1) * FC_TASKS_BASE > tasks)
 		return false;
-	return mine < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, payer, FC_TASKS, FC_TASKS_BASE) &&
+	return mine + heirs < FC_SESSIONS_MAX - all && fc_budget_fits(v->shared, payer, FC_TASKS, FC_TASKS_BASE) &&
 	       fc_budget_fits(v->shared, payer, FC_FILES, files + FC_FILES_STEP);
+}
+
+/* Heirs give way to sessions. */
+bool fc_session_fits(struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks)
+{
+	return fits(v, payer, files, tasks) || (fc_heirs_withdraw(v, payer) && fits(v, payer, files, tasks));
 }
 
 struct fc_session *fc_session_claim(struct fc_supervisor *v)
@@ -68,10 +80,15 @@ struct fc_session *fc_session_claim(struct fc_supervisor *v)
 	return NULL;
 }
 
+static void leave_state(struct fc_supervisor *v, const struct fc_session *s)
+{
+	v->reserved -= s->state == FC_SESSION_POOLED;
+	v->heirs -= s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT;
+}
+
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 {
-	if (s->state == FC_SESSION_POOLED)
-		v->reserved--;
+	leave_state(v, s);
 	s->state = FC_SESSION_DYING;
 	if (s->shadow.fd >= 0)
 		pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
@@ -130,7 +147,7 @@ static void gone_answer_session(struct fc_supervisor *v, struct fc_session *s, i
 }
 
 /* A session has been buried: tell whoever waited for it and for no other. */
-static void gone_tell(struct fc_supervisor *v)
+void fc_gone_tell(struct fc_supervisor *v)
 {
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++) {
 		struct fc_connection *c = &v->connection[i];
@@ -165,6 +182,26 @@ static void cred_answer(struct fc_supervisor *v, struct fc_session *s, int statu
 	fc_connection_answer(v, c, &m, NULL, NULL, 0);
 }
 
+void fc_session_clear(struct fc_supervisor *v, struct fc_session *s)
+{
+	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, s->client_pid);
+	if (!s->owner)
+		cred_answer(v, s, -ESRCH);
+	v->sampling -= s->sampling;
+	fc_other_gone(v, s);
+	fc_heir_buried(v, s);
+	fc_heir_withdraw(v, s);
+	if (s->way >= 0)
+		close(s->way);
+	fc_watch_close(v, &s->client);
+	fc_roster_clear(v->shared, s - v->session, &v->total);
+	if (s->owner)
+		s->owner->over(v, s);
+	*s = (struct fc_session){
+		.shadow = s->shadow, .link = s->link, .shadow_pid = s->shadow_pid, .client.fd = -1, .way = -1
+	};
+}
+
 /*
  * A session is over when its shadow is dead and nobody holds the other end of the link any more: a child that the shadow was just
  * forking, and of which we have not heard yet, has copies of its descriptors, and of the link.
@@ -173,17 +210,8 @@ static void bury(struct fc_supervisor *v, struct fc_session *s)
 {
 	if (s->shadow.fd >= 0 || s->link.fd >= 0)
 		return;
-	fc_log(FC_LOG_DEBUG, "session %u of process %d is over", s->id, s->client_pid);
-	if (!s->owner)
-		cred_answer(v, s, -ESRCH);
-	v->sampling -= s->sampling;
-	fc_other_gone(v, s);
-	fc_watch_close(v, &s->client);
-	fc_roster_clear(v->shared, s - v->session, &v->total);
-	if (s->owner)
-		s->owner->over(v, s);
-	*s = (struct fc_session){ .shadow.fd = -1, .client.fd = -1, .link.fd = -1 };
-	gone_tell(v);
+	fc_session_clear(v, s);
+	fc_gone_tell(v);
 }
 
 static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
@@ -193,12 +221,21 @@ static void shadow_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 	(void)events;
 	if (s->state == FC_SESSION_POOLED) {
 		fc_log(FC_LOG_ERROR, "a shadow process ended before it had a client");
-		v->reserved--;
 		v->reserve_retry_ms = fc_now_ms() + 1000;
 	}
+	leave_state(v, s);
 	s->state = FC_SESSION_DYING;
 	fc_watch_close(v, w);
 	bury(v, s);
+}
+
+/* The client is dead. If it has taken its leave before, its shadow need not die, and has said so before that. */
+static void client_died(struct fc_supervisor *v, struct fc_session *s)
+{
+	if (fc_heir_is_free(s))
+		link_ready(v, &s->link, EPOLLIN);
+	else
+		fc_session_kill(v, s);
 }
 
 static void client_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
@@ -207,7 +244,7 @@ static void client_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 
 	(void)events;
 	fc_watch_close(v, w);
-	fc_session_kill(v, s);
+	client_died(v, s);
 }
 
 int fc_session_watch_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid, int pidfd)
@@ -263,7 +300,7 @@ void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint6
 }
 
 /* The session's line in the roster, as far as it is not the same for its parent's. */
-static void fill_slot(struct fc_supervisor *v, struct fc_session *s)
+static void fill_slot(struct fc_supervisor *v, struct fc_session *s, uint64_t tasks)
 {
 	struct fc_roster_slot *slot = slot_of(v, s);
 	struct timespec ts;
@@ -273,7 +310,7 @@ static void fill_slot(struct fc_supervisor *v, struct fc_session *s)
 	slot->shadow_pid = s->shadow_pid;
 	slot->client_pid = s->client_pid;
 	slot->started_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
-	slot->held[FC_TASKS] = FC_TASKS_BASE;
+	slot->held[FC_TASKS] = tasks;
 	slot->id = s->id;
 }
 
@@ -285,21 +322,20 @@ static void fill_slot_of_newcomer(struct fc_supervisor *v, struct fc_session *s,
 	fc_session_limit(v, s, n->files, n->threads);
 	slot->held[FC_FILES] = FC_FILES_STEP;
 	strncpy(slot->comm, n->comm, sizeof slot->comm - 1);
-	fill_slot(v, s);
+	fill_slot(v, s, FC_TASKS_BASE);
 }
 
-/* Its descriptors, and what may become of them, are its parent's. */
-static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent)
+/* What may become of its descriptors, is as for its parent's. */
+static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			       uint64_t tasks)
 {
 	struct fc_roster_slot *slot = slot_of(v, s), *from = slot_of(v, parent);
 
 	slot->uid = from->uid;
 	slot->tasks_max = from->tasks_max;
 	slot->descriptors_max = from->descriptors_max;
-	slot->held[FC_FILES] = from->held[FC_FILES];
-	slot->held[FC_BYTES] = slot->pipe_bytes = from->pipe_bytes;
 	memcpy(slot->comm, from->comm, sizeof slot->comm);
-	fill_slot(v, s);
+	fill_slot(v, s, tasks);
 }
 
 static void set_ids(struct fc_session *s, const struct fc_cred *c)
@@ -336,6 +372,7 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 	struct fc_msg m = fc_cred_pack(cred);
 	int r;
 
+	fc_heir_withdraw(v, s); /* which is somebody else */
 	m.serial = ++s->cred_serial;
 	r = fc_control_send(s->link.fd, &m, (const char *)cred->group, NULL, 0, MSG_DONTWAIT);
 	if (r < 0)
@@ -350,6 +387,18 @@ int fc_session_cred(struct fc_supervisor *v, struct fc_session *s, const struct 
 
 /* ---- what a shadow says ---- */
 
+int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			  uint64_t tasks)
+{
+	int r = name_session(v, s, parent->uid, parent->payer);
+
+	fill_slot_of_child(v, s, parent, tasks);
+	s->parent = parent->id;
+	s->ids = parent->ids;
+	s->owner = parent->owner;
+	return r;
+}
+
 /* A process that the sender's own shadow has forked introduces itself: the shadow of a client's child. */
 static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_packet *p)
 {
@@ -358,6 +407,7 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 		fc_session_fits(v, parent->payer, files, slot_of(v, parent)->tasks_max) ? fc_session_claim(v) : NULL;
 	struct fc_msg m = { .type = FC_LINK_FORK, .status = -EAGAIN };
 	int link = p->fd[0], pidfd = -1, r;
+	struct fc_roster_slot *slot;
 
 	p->fd[0] = -1;
 	if (s && p->has_sender)
@@ -370,11 +420,10 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 	r = fc_session_open(v, s, p->sender.pid, pidfd, link);
 	if (r < 0)
 		return r == -EPROTO ? r : 0;
-	r = name_session(v, s, parent->uid, parent->payer);
-	fill_slot_of_child(v, s, parent);
-	s->parent = parent->id;
-	s->ids = parent->ids;
-	s->owner = parent->owner;
+	r = fc_session_name_child(v, s, parent, FC_TASKS_BASE);
+	slot = slot_of(v, s);
+	slot->held[FC_FILES] = files; /* its descriptors are its parent's */
+	slot->held[FC_BYTES] = slot->pipe_bytes = slot_of(v, parent)->pipe_bytes;
 	m = (struct fc_msg){
 		.type = FC_LINK_FORK,
 		.status = r,
@@ -386,6 +435,9 @@ static int adopt(struct fc_supervisor *v, struct fc_session *parent, struct fc_p
 		fc_session_kill(v, s);
 	else
 		v->attached++;
+	if (parent->forked)
+		fc_heir_offer(v, parent);
+	parent->forked = true; /* most fork once, and an heir costs as much as a fork */
 	return 0;
 }
 
@@ -402,7 +454,7 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
 	/* already dead, and reaped; a GONE for it is to find this session all the same, and wait for its end */
 	s->client_pid = pid > 0 ? pid : 0;
 	slot_of(v, s)->client_pid = s->client_pid;
-	fc_session_kill(v, s);
+	client_died(v, s);
 }
 
 /* The client of `parent` says that it has forked process `pid`, which is the client of its child `s`. That is so if it is a child of that
@@ -410,8 +462,13 @@ static void set_client(struct fc_supervisor *v, struct fc_session *s, pid_t pid)
  * parent alone. */
 static void claim_client(struct fc_supervisor *v, const struct fc_session *parent, struct fc_session *s, pid_t pid)
 {
-	int r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
+	int r;
 
+	if (fc_heir_is_free(s)) {
+		link_ready(v, &s->link, EPOLLIN);
+		return;
+	}
+	r = pid > 0 ? fc_peer_is_child(pid, parent->client_pid, parent->uid) : -EINVAL;
 	if (r == 1) {
 		set_client(v, s, pid);
 		return;
@@ -419,7 +476,7 @@ static void claim_client(struct fc_supervisor *v, const struct fc_session *paren
 	if (r == -ESRCH || !parent->client_pid)
 		s->claimed_pid = pid;
 	if (r == -ESRCH)
-		fc_session_kill(v, s);
+		client_died(v, s);
 	if (r == 0)
 		fc_log(FC_LOG_INFO, "session %u: process %d is no child of its client", parent->id, pid);
 }
@@ -449,12 +506,12 @@ static void session_gone(struct fc_supervisor *v, struct fc_session *s, const st
 
 static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc_packet *p)
 {
-	int fds = p->head.type == FC_LINK_FORK || p->head.type == FC_LINK_PASS ||
+	int fds = p->head.type == FC_LINK_FORK || p->head.type == FC_LINK_PASS || p->head.type == FC_LINK_WAY ||
 				  (p->head.type == FC_LINK_SHOWN && !p->head.status)
 			  ? 1
 			  : 0;
 
-	if (p->nfds != fds || s->state == FC_SESSION_POOLED)
+	if (p->nfds != fds || s->state < FC_SESSION_LIVE)
 		return -EPROTO;
 	if (s->owner && p->head.type >= FC_LINK_CLIENT)
 		return -EPROTO; /* whose client is who is not for a shadow to say */
@@ -493,6 +550,11 @@ static int link_message(struct fc_supervisor *v, struct fc_session *s, struct fc
 	case FC_LINK_CLAIM:
 		fc_pass_claimed(v, s, p);
 		return 0;
+	case FC_LINK_WAY:
+		return fc_heir_way(s, p);
+	case FC_LINK_FREE:
+		fc_heir_returned(v, s);
+		return 0;
 	default:
 		return -EPROTO;
 	}
@@ -520,15 +582,21 @@ static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t eve
 	bury(v, s);
 }
 
+bool fc_session_is_way(int sock)
+{
+	int domain = 0, type = 0;
+	socklen_t size = sizeof domain;
+
+	return !getsockopt(sock, SOL_SOCKET, SO_DOMAIN, &domain, &size) && domain == AF_UNIX &&
+	       !getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_SEQPACKET;
+}
+
 int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_pid, int pidfd, int link)
 {
-	int on = 1, domain = 0, type = 0, r;
-	socklen_t size = sizeof on;
+	int on = 1, r;
 
 	/* a link is made by a shadow when it forks: that it is one is not taken for granted */
-	if (getsockopt(link, SOL_SOCKET, SO_DOMAIN, &domain, &size) || domain != AF_UNIX ||
-	    getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &size) || type != SOCK_SEQPACKET ||
-	    setsockopt(link, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
+	if (!fc_session_is_way(link) || setsockopt(link, SOL_SOCKET, SO_PASSCRED, &on, sizeof on)) {
 		close(link);
 		close(pidfd);
 		return -EPROTO;
@@ -546,6 +614,7 @@ int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_
 		return r;
 	}
 	s->shadow_pid = shadow_pid;
+	s->way = -1;
 	s->state = FC_SESSION_LIVE;
 	return 0;
 }

@@ -77,7 +77,7 @@ size_t fc_stat_fill(struct fc_supervisor *v, uid_t uid, struct fc_stat_domain *d
 		.total = v->total,
 	};
 	for (unsigned i = 0; i < v->used; i++) {
-		if (v->session[i].state < FC_SESSION_LIVE || !v->session[i].id)
+		if (v->session[i].state < FC_SESSION_LIVE || !v->session[i].id || v->session[i].unused)
 			continue;
 		if (v->privileged && uid != 0 && uid != v->session[i].uid)
 			continue;

@@ -153,7 +153,7 @@ static int sessions_create(struct fc_supervisor *v)
 	for (unsigned i = 0; i < FC_SESSIONS_MAX; i++) {
 		struct fc_session *s = &v->session[i];
 
-		s->shadow.fd = s->client.fd = s->link.fd = -1;
+		s->shadow.fd = s->client.fd = s->link.fd = s->way = -1;
 	}
 	for (unsigned i = 0; i < FC_CONNECTIONS_MAX; i++)
 		v->connection[i].watch.fd = -1;
@@ -204,7 +204,7 @@ static int sooner(int a, int b)
 
 static int next_timeout(struct fc_supervisor *v)
 {
-	int ms = sooner(fc_connections_expire(v), fc_stat_due_ms(v));
+	int ms = sooner(sooner(fc_connections_expire(v), fc_stat_due_ms(v)), fc_heirs_due_ms(v));
 
 	/* it may have been others who used the descriptors up, and who let go of them: nobody will tell us */
 	return v->listening ? ms : sooner(ms, FC_RETRY_MS);
@@ -217,6 +217,7 @@ void fc_supervisor_run(struct fc_supervisor *v)
 		struct epoll_event e;
 		int n = epoll_wait(v->epoll, &e, 1, next_timeout(v));
 
+		fc_heirs_look(v);
 		if (n == 1) {
 			struct fc_watch *w = e.data.ptr;
 

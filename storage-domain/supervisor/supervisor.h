@@ -23,6 +23,8 @@
 #define FC_CONNECTION_MS 5000 /* how long a connection may exist without becoming a session */
 #define FC_SAMPLE_MS 200      /* how long shadows may take to answer before the figures go out without them */
 #define FC_RESERVE 3
+#define FC_KEPT_MOST 4        /* of one session */
+#define FC_HEIR_IDLE_MS 10000 /* after which one that waits, or is kept, is given up */
 
 struct fc_supervisor;
 struct fc_transport;
@@ -49,7 +51,15 @@ struct fc_connection {
 	pid_t pid; /* GONE: whose sessions; CRED: the client */
 };
 
-enum fc_session_state { FC_SESSION_NONE, FC_SESSION_POOLED, FC_SESSION_LIVE, FC_SESSION_DYING };
+/* KEPT: it has been an heir, and will be one again, of the same session only. HEIR: it waits for its client. */
+enum fc_session_state {
+	FC_SESSION_NONE,
+	FC_SESSION_POOLED,
+	FC_SESSION_KEPT,
+	FC_SESSION_HEIR,
+	FC_SESSION_LIVE,
+	FC_SESSION_DYING
+};
 
 struct fc_session;
 
@@ -80,7 +90,12 @@ struct fc_session {
 	struct fc_watch shadow; /* pidfd */
 	struct fc_watch client; /* pidfd; none until the client is known */
 	struct fc_watch link;
-	uint32_t parent;            /* id of the session this was forked from */
+	uint32_t parent; /* id of the session this was forked from */
+	bool heir;       /* of `parent`, whose client it has not answered yet (heirs.c) */
+	bool unused;     /* the same, or kept by it */
+	uint64_t unused_since_ms;
+	int way; /* to its own heirs; -1: it has not forked */
+	bool forked;
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
 	bool sampling;              /* has not answered SAMPLE yet */
@@ -146,6 +161,7 @@ struct fc_supervisor {
 	void (*stat_ready)(struct fc_supervisor *v); /* tell those who have no connection */
 	uint64_t sample_deadline_ms;
 	unsigned reserved;
+	unsigned heirs;            /* that wait or are kept */
 	uint64_t reserve_retry_ms; /* after a failure: not before then */
 	unsigned connections;
 	uint64_t connected; /* ever */
@@ -194,7 +210,7 @@ int fc_connections_expire(struct fc_supervisor *v);
 struct fc_session *fc_session_by_token(struct fc_supervisor *v, const uint64_t token[2]);
 
 /* May `payer` have one more session, with as many files open, and no more threads here than `tasks`? See budget.h. */
-bool fc_session_fits(const struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks);
+bool fc_session_fits(struct fc_supervisor *v, uid_t payer, uint64_t files, uint64_t tasks);
 
 /* What its RLIMIT_NPROC allows a user of threads here: each session costs a few besides those that serve, and those that end linger. */
 uint32_t fc_tasks_max(uint64_t threads);
@@ -232,6 +248,43 @@ struct fc_asker {
  * root. Returns 0 (none is left), 1 (whoever waits for FC_WAIT_GONE or has `gone_wanted` is answered when the last one is), -EBUSY
  * (that process lives). */
 int fc_gone(struct fc_supervisor *v, const struct fc_asker *asker, pid_t pid);
+
+/* Set up a place that a child of `parent` is to have: name, roster slot, identity. 0 or -errno. */
+int fc_session_name_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
+			  uint64_t tasks);
+
+/* Whatever waits for the end of a session, or for something of it, is told that there will be nothing; *s loses all but its shadow. */
+void fc_session_clear(struct fc_supervisor *v, struct fc_session *s);
+/* Is it a socket on which messages come with who has sent them? */
+bool fc_session_is_way(int sock);
+/* GONE: answer those that wait for what is over now. */
+void fc_gone_tell(struct fc_supervisor *v);
+
+/* ---- heirs.c ---- */
+
+/* WAY: where the session's heirs are to be reached. 0, or -EPROTO. */
+int fc_heir_way(struct fc_session *s, struct fc_packet *p);
+
+/* The session has forked: give it an heir, if it has none, and may have one. */
+void fc_heir_offer(struct fc_supervisor *v, struct fc_session *parent);
+
+/* Before anything else is looked at: those that have answered are live, and their parents get others; who has waited for too long ends. */
+void fc_heirs_look(struct fc_supervisor *v);
+
+/* End those that wait or are kept: of a session; of a user. The latter returns whether there were any. */
+void fc_heir_withdraw(struct fc_supervisor *v, const struct fc_session *parent);
+bool fc_heirs_withdraw(struct fc_supervisor *v, uid_t payer);
+
+/* An heir is dead: its parent is told, if it has not answered. */
+void fc_heir_buried(struct fc_supervisor *v, const struct fc_session *s);
+
+/* Is FREE what its shadow has said last? */
+bool fc_heir_is_free(const struct fc_session *s);
+/* FREE: a session that has never been used is over, and its shadow may be kept. */
+void fc_heir_returned(struct fc_supervisor *v, struct fc_session *s);
+
+/* Milliseconds until fc_heirs_look is due, or -1. */
+int fc_heirs_due_ms(const struct fc_supervisor *v);
 
 /* ---- other.c ---- */
 

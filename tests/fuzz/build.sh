@@ -16,19 +16,19 @@ fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")
 
 fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/shadow/areas.c storage-domain/budget.c
-	storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
+	storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/heir.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
 	storage-domain/shadow/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()
 
-fuzz_product_supervisor="common/control.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
+fuzz_product_supervisor="common/control.c common/futex.c storage-domain/budget.c storage-domain/supervisor/connection.c storage-domain/supervisor/exports.c
 	storage-domain/licence.c storage-domain/log.c
-	storage-domain/supervisor/other.c storage-domain/supervisor/pass.c storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/counters.c storage-domain/roster.c storage-domain/supervisor/session.c
+	storage-domain/supervisor/other.c storage-domain/supervisor/pass.c storage-domain/supervisor/page.c storage-domain/supervisor/peer.c storage-domain/supervisor/reserve.c storage-domain/counters.c storage-domain/roster.c storage-domain/supervisor/heirs.c storage-domain/supervisor/session.c
 	storage-domain/supervisor/stat.c storage-domain/supervisor/stranger.c storage-domain/supervisor/supervisor.c storage-domain/table.c"
 fuzz_own_supervisor="message.c supervisor.c"
 fuzz_link_supervisor=()
 
-fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/futex.c common/queue.c storage-domain/xen/control.c storage-domain/xen/front.c
+fuzz_product_front="$fuzz_product_supervisor common/doorbell.c common/queue.c storage-domain/xen/control.c storage-domain/xen/front.c
 	storage-domain/xen/check.c"
 fuzz_own_front="$fuzz_own_supervisor front.c"
 fuzz_link_front=()

@@ -43,6 +43,8 @@
 #endif
 #define SLOT 5
 #define SUPERVISOR 77
+#define HEIR 6 /* its slot */
+#define HEIR_ID 9
 #define LINK 40        /* as fc_shadow_main gets it */
 #define CONNECTION 900 /* as SESSION brings it */
 #define FAKES (64 + FC_LEASES)
@@ -501,6 +503,8 @@ static void start(struct message *m)
 	m->fd_count = greeted;
 }
 
+static void offer_heir(void);
+
 static void next_link(void)
 {
 	if (greeted < 2 && !(options & OPTION_OWN_START))
@@ -512,6 +516,13 @@ static void next_link(void)
 		link_.fd_count = 0;
 	link_.head.status = -(link_.head.status & 1023);
 	greeted++;
+	if (greeted > 2 && link_.head.type == FC_LINK_HEIR) {
+		if (shadow && shadow->heir.given && link_.head.arg[0] & 1) { /* it is dead, and has not answered */
+			link_.head.arg[0] = shadow->heir.given;
+			expected++;
+		}
+		offer_heir();
+	}
 }
 
 /* Which answers the client is owed for what it says, if its session goes on. */
@@ -526,6 +537,8 @@ static long receive(int sock, struct msghdr *to, int flags)
 	struct message *m = sock == FC_FD_CLIENT ? &client : sock == FC_FD_HANDED ? &hander.message : &link_;
 	long r;
 
+	if (sock == FC_FD_PARENT) /* who is of the domain, and not of this input: it ends */
+		return 0;
 	if (sock == FC_FD_HANDED && !apart)
 		fuzz_fail("a file is taken in the workers' table, where its locks go when it is closed");
 	if (sock != FC_FD_CLIENT && sock != FC_FD_LINK && sock != FC_FD_HANDED && !fake_has(sock))
@@ -545,6 +558,35 @@ static long receive(int sock, struct msghdr *to, int flags)
 	return r;
 }
 
+/* What an heir gets: nothing that is not the client's, but what it is to answer on and where it is to be. It answers in its parent's stead. */
+static long send_to_heir(const struct msghdr *from)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(from);
+	size_t n = c ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+	int fd;
+
+	if (*(const uint32_t *)from->msg_iov[0].iov_base != HEIR_ID)
+		fuzz_fail("somebody else's heir is to be one");
+	if (!from->msg_iov[0].iov_len || from->msg_iovlen != 1)
+		fuzz_fail("an estate of %zu parts", from->msg_iovlen);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+		if (fd != FC_FD_CLIENT && fd != FC_FD_CWD && !fake_has(fd))
+			fuzz_fail("an heir gets descriptor %d", fd);
+	}
+	if (unlucky())
+		return -EAGAIN;
+	roster.slot[HEIR].heir = 0;
+	answers++;
+	return (long)from->msg_iov[0].iov_len;
+}
+
+static void offer_heir(void)
+{
+	roster.slot[HEIR].heir = FC_HEIR_WAITS(HEIR_ID);
+	roster.slot[SLOT].next = fuzz_back(1) & 1 ? FC_NEXT(HEIR_ID, HEIR) : FC_NEXT_COMING;
+}
+
 static long deliver_answer(int sock, const struct msghdr *from)
 {
 	int fd[FC_MSG_FDS], fds;
@@ -552,7 +594,8 @@ static long deliver_answer(int sock, const struct msghdr *from)
 
 	message_sent(from, &head, fd, &fds);
 	for (int i = 0; i < fds; i++)
-		if (!fake_has(fd[i]) || (is_hander(head.type) && !hander.may_go))
+		if ((!fake_has(fd[i]) && !(fd[i] == FC_FD_WAY_END && sock == FC_FD_LINK)) ||
+		    (is_hander(head.type) && !hander.may_go))
 			fuzz_fail("passes descriptor %d to %d", fd[i], sock);
 	if (sock == FC_FD_CLIENT && head.type != FC_MSG_GONE && head.type != FC_MSG_OTHER && head.type != FC_MSG_PASS &&
 	    head.type != FC_MSG_CLAIM && head.type != FC_MSG_ATTACH) {
@@ -673,7 +716,9 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_recvmsg:
 		return receive(a, (void *)b, c);
 	case SYS_sendmsg:
-		return a == FC_FD_HAND ? send_to_hander((void *)b) : deliver_answer(a, (void *)b);
+		return a == FC_FD_HAND  ? send_to_hander((void *)b)
+		       : a == FC_FD_WAY ? send_to_heir((void *)b)
+					: deliver_answer(a, (void *)b);
 	case SYS_fstat:
 		return look_at_handed(a, (void *)b);
 	case SYS_bind:
@@ -700,7 +745,11 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	case SYS_openat:
 		r = fuzz_openat(a, (const char *)b, c);
 		return r < 0 ? -errno : r;
+	case SYS_nanosleep:
+		return 0;
 	case SYS_fcntl:
+		if (!apart && b == F_GETFD)
+			return fake_has((int)a) ? 0 : -EBADF;
 		if (apart && b != F_DUPFD_CLOEXEC)
 			return lease(a, b, c);
 		/* a number far up, to make the table of descriptors longer: there is none */
@@ -798,6 +847,29 @@ int fc_workers_stop(struct fc_shadow *s)
 	return 0;
 }
 
+bool fc_workers_bar(struct fc_shadow *s)
+{
+	(void)s;
+	return fuzz_back(1) & 1;
+}
+
+bool fc_workers_hold(struct fc_shadow *s)
+{
+	return s->workers && fuzz_back(1) & 1;
+}
+
+void fc_workers_release(struct fc_shadow *s)
+{
+	(void)s;
+}
+
+bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun)
+{
+	(void)s;
+	*begun = 0;
+	return true;
+}
+
 void fc_workers_forget(struct fc_shadow *s)
 {
 	s->workers = NULL;
@@ -826,7 +898,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	roster.used = SLOT + 1;
 	for (int i = 0; i < FC_GOODS; i++)
 		roster.capacity.of[i] = 4 << 20;
-	memset(&roster.slot[SLOT], 0, sizeof roster.slot[SLOT]);
+	memset(&roster.slot[SLOT], 0, 2 * sizeof roster.slot[SLOT]);
 	roster.slot[SLOT].client_pid = 500;
 	roster.slot[SLOT].tasks_max = UINT32_MAX;
 	if (!setjmp(fuzz_over))

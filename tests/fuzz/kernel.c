@@ -56,6 +56,14 @@ static long do_close(int fd)
 	return kernel_weather();
 }
 
+/* The session's directory is kept, as nothing that the client has open. */
+static long do_dup3(int from, int to, int flags)
+{
+	if (to != FC_FD_CWD || flags != O_CLOEXEC || kernel_own(from) < 0)
+		fuzz_fail("dup3(%d, %d, %#x)", from, to, flags);
+	return to;
+}
+
 static long do_openat(int dirfd, const char *path, unsigned flags)
 {
 	long r;
@@ -293,6 +301,8 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 	switch (nr) {
 	case SYS_close:
 		return do_close(a);
+	case SYS_dup3:
+		return do_dup3(a, b, c);
 	case SYS_openat:
 		return do_openat(a, (void *)b, c);
 	case SYS_openat2:
