@@ -15,6 +15,7 @@
  *     OTHER    the answer to an OTHER of the shadow's: as SHOWN; serial as in the question.
  *     PASS     the answer to a PASS of the shadow's: status, 1 fd = the ticket if it is 0; serial as in the question.
  *     CLAIM    the answer to a CLAIM of the shadow's: status, arg0 = flags, 1 fd = the file if it is 0; serial as in the question.
+ *     END      write back what is mapped, and end. Its client is dead, or is to be taken for it.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
@@ -50,7 +51,8 @@ enum fc_link_type {
 	FC_LINK_SHOW,
 	FC_LINK_SHOWN,
 	FC_LINK_PASS,
-	FC_LINK_CLAIM
+	FC_LINK_CLAIM,
+	FC_LINK_END
 };
 
 /* Which socket it is. */

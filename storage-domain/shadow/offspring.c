@@ -64,6 +64,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	fc_shadow_clerk_init(s);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
+	fc_maps_adopt(s);
 	fc_table_begin(s);
 }
 
@@ -153,9 +154,15 @@ int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request)
 	int r;
 
 	settle();
+	fc_maps_fork();
 	pid = fork();
+	r = -errno;
+	if (pid)
+		fc_maps_forked_parent();
+	else
+		fc_maps_forked_child();
 	if (pid < 0)
-		return -errno;
+		return r;
 	if (pid > 0)
 		return await(pid, &parent->forked, before);
 	r = child(s, request, parent);

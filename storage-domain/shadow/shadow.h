@@ -73,6 +73,7 @@ struct fc_roster_slot {
 	uint64_t started_ns;
 	char comm[16];
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
+	uint32_t mapped;         /* it has mappings to write back, and is not simply killed */
 	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
@@ -112,6 +113,7 @@ struct fc_shadow {
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
+	uint32_t mapped;          /* shared mappings of its client, and files that they are of (exec/map.c) */
 	bool cut_off;             /* the peer has broken the protocol: no request of its runs any more */
 
 	struct fc_workers *workers; /* workers.c's own; null while none run */
@@ -128,6 +130,20 @@ int fc_workers_stop(struct fc_shadow *s);
 
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
 void fc_workers_forget(struct fc_shadow *s);
+
+/* ---- offered by the execution side (exec/map.c): shared mappings ---- */
+
+/* Memory of the client's for one, mapped here. Its number, or -ENOMEM: it is still the caller's then. */
+int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size);
+
+/* All are written back, and no more. */
+void fc_maps_end(void);
+
+/* Around a fork, which they survive on both sides: the child has them when it has its slot. */
+void fc_maps_fork(void);
+void fc_maps_forked_parent(void);
+void fc_maps_forked_child(void);
+void fc_maps_adopt(struct fc_shadow *s);
 
 /* ---- offered by the process side ---- */
 

@@ -70,8 +70,16 @@ struct fc_session *fc_session_claim(struct fc_supervisor *v)
 
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 {
+	struct fc_msg m = { .type = FC_LINK_END };
+
 	if (s->state == FC_SESSION_POOLED)
 		v->reserved--;
+	/* once: whoever does not follow is killed the second time */
+	if (s->state == FC_SESSION_LIVE && fc_load(&v->shared->slot[s - v->session].mapped)) {
+		s->state = FC_SESSION_DYING;
+		if (fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) == 0)
+			return;
+	}
 	s->state = FC_SESSION_DYING;
 	if (s->shadow.fd >= 0)
 		pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
