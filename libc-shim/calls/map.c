@@ -22,6 +22,7 @@
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 
 #define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1))
@@ -124,7 +125,10 @@ static long map_file(struct shim_process *p, uint64_t w, const long a[6])
 
 	if (r < 0)
 		return r;
-	return is_shared(a) ? shim_map_shared(p, w, a, &st, (r & O_ACCMODE) == O_RDWR) : map_copy(a[4], a, &st);
+	if (!is_shared(a))
+		return map_copy(a[4], a, &st);
+	shim_lease_bar(p, w); /* of one lease there is one owner */
+	return shim_map_shared(p, w, a, &st, (r & O_ACCMODE) == O_RDWR);
 }
 
 long shim_do_mmap(long nr, long a[6])

@@ -51,7 +51,7 @@ static int introduce(int pair[2], struct fc_packet *answer)
 	return r < 0 ? r : answer->head.status;
 }
 
-static void become(struct fc_shadow *s, uint32_t index)
+static int become(struct fc_shadow *s, uint32_t index)
 {
 	s->slot = &s->shared->slot[index];
 	fc_roster_adopt(index);
@@ -64,8 +64,8 @@ static void become(struct fc_shadow *s, uint32_t index)
 	fc_shadow_clerk_init(s);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
-	fc_maps_adopt(s);
 	fc_table_begin(s);
+	return fc_maps_adopt(s);
 }
 
 static void wake_parent(struct fc_roster_slot *parent)
@@ -109,8 +109,9 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	r = introduce(link, &answer);
 	if (r < 0)
 		return r;
-	become(s, answer.head.arg[3]);
-	r = s->transport->forked(s, request);
+	r = become(s, answer.head.arg[3]);
+	if (r == 0)
+		r = s->transport->forked(s, request);
 	if (r < 0)
 		return r;
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);

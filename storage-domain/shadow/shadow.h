@@ -50,6 +50,10 @@ struct fc_exports {
 	struct fc_export export[FC_EXPORTS_MAX];
 };
 
+/* The one signal that a shadow may send: to make a worker's blocking call return, or its own lease_watch.h look. Not a real-time signal: those queue
+ * up, and a burst of them would reach into later calls. Ignored by default, so that a stray one does nothing. */
+#define FC_WORKER_SIGNAL SIGURG
+
 /* A session's line in the roster: shared by all processes of the domain, seen by no client. The supervisor writes who it is
  * before the shadow gets the session; the shadow writes the rest. Read for statistics and for F_GETLK's pids. */
 struct fc_roster_slot {
@@ -143,9 +147,12 @@ void fc_maps_end(void);
 void fc_maps_fork(void);
 void fc_maps_forked_parent(void);
 void fc_maps_forked_child(void);
-void fc_maps_adopt(struct fc_shadow *s);
+int fc_maps_adopt(struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain */
 
 /* ---- offered by the process side ---- */
+
+/* No delegation holds any more, and nothing is open for one. Any thread of the workers' table. */
+void fc_leases_void(struct fc_shadow *s);
 
 /* No question is under way. */
 static inline void fc_shadow_clerk_init(struct fc_shadow *s)
