@@ -5,6 +5,8 @@
  */
 #include "e2e.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define SIZE 20000
@@ -179,6 +181,102 @@ static int twice(void)
 	return 0;
 }
 
+/* What the open file and the process are limited to is not what is stored in a mapping is. */
+static int flagged(void)
+{
+	const struct rlimit limit = { 1000, RLIM_INFINITY };
+	int fd;
+	char *p = map(PROT_READ | PROT_WRITE, &fd);
+
+	EQUAL(fcntl(fd, F_SETFL, O_APPEND), 0);
+	memcpy(p + 100, "append", 6);
+	EQUAL(msync(p, SIZE, MS_SYNC), 0);
+	EQUAL(lseek(fd, 0, SEEK_END), SIZE);
+	if (fcntl(fd, F_SETFL, O_APPEND | O_DIRECT) == 0) { /* not on every file system */
+		memcpy(p + 201, "direct", 6);
+		EQUAL(msync(p, SIZE, MS_SYNC), 0);
+		EQUAL(fcntl(fd, F_GETFL) & (O_APPEND | O_DIRECT), O_APPEND | O_DIRECT);
+		EQUAL(fcntl(fd, F_SETFL, 0), 0);
+	}
+	EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	memcpy(p + 6001, "limit", 5);
+	memcpy(p + 998, "across", 6);
+	EQUAL(msync(p, SIZE, MS_SYNC), 0);
+	EQUAL(lseek(fd, 0, SEEK_END), SIZE);
+	return close(fd);
+}
+
+/* Somebody makes the file shorter, then longer again. */
+static int cut(void)
+{
+	int fd;
+	char *p = map(PROT_READ | PROT_WRITE, &fd);
+
+	memcpy(p + 6000, "gone", 4);
+	ready();
+	if (e2e_remote)
+		memcpy(p + 10000, "nowhere", 7);
+	memcpy(p + 4990, "inside", 6);
+	p[5001] = 'x';
+	usleep(200000);
+	EQUAL(msync(p, 8192, MS_SYNC), 0);
+	EQUAL(lseek(fd, 0, SEEK_END), 5000);
+	ready();
+	CHECK(comes(p + 10000, "back"));
+	EQUAL(p[6000], 0);
+	EQUAL(p[5001], 0);
+	CHECK(!memcmp(p + 4990, "inside", 6));
+	return close(fd);
+}
+
+/* Bytes of one page, stored by one thread and written by another. */
+static void *storing(void *at)
+{
+	for (unsigned i = 0; i < 3000; i++)
+		for (int k = 0; k < 64; k += 2)
+			((volatile unsigned char *)at)[k] = (unsigned char)i;
+	return NULL;
+}
+
+static int beside(void)
+{
+	pthread_t thread;
+	int fd;
+	char *p = map(PROT_READ | PROT_WRITE, &fd), byte;
+
+	EQUAL(pthread_create(&thread, NULL, storing, p), 0);
+	for (int i = 0; i < 2000; i++) {
+		byte = (char)i;
+		if (pwrite(fd, &byte, 1, 1 + 2 * (i % 32)) != 1 || p[1 + 2 * (i % 32)] != byte) {
+			fprintf(stderr, "write %d is lost\n", i);
+			return 1;
+		}
+	}
+	pthread_join(thread, NULL);
+	return close(fd);
+}
+
+/* A file that is delegated is moved to where nothing is handed over, and mapped. */
+static int moved(void)
+{
+	int fd = open(in_dir("file"), O_RDWR);
+	char back[8] = { 0 }, *p;
+
+	for (int i = 0; i < 1000; i++)
+		if (pread(fd, back, 4, 40) != 4)
+			return 1;
+	ready();
+	p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	for (int i = 0; i < 1000 && p != MAP_FAILED; i++) {
+		snprintf(p + 40, 8, "%04d", i);
+		if (pread(fd, back, 4, 40) != 4 || memcmp(back, p + 40, 4))
+			return 1;
+	}
+	ready(); /* somebody else looks: he need not wait for long */
+	return close(fd);
+}
+
 static int refused(void)
 {
 	int fd = open(in_dir("file"), O_RDWR);
@@ -194,7 +292,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} mode[] = { { "killed", killed },     { "shared", shared }, { "reader", reader }, { "orphan", orphan },
-		     { "executed", executed }, { "locks", locks },   { "twice", twice },   { "refused", refused } };
+		     { "executed", executed }, { "locks", locks },   { "twice", twice },   { "refused", refused },
+		     { "flagged", flagged },   { "cut", cut },     { "beside", beside }, { "moved", moved } };
 
 	e2e_init(argc, argv);
 	for (size_t i = 0; i < sizeof mode / sizeof *mode; i++)

@@ -48,6 +48,12 @@ put()
 	printf %s "$2" | timeout 5 dd of="$dir/file" bs=1 seek="$1" conv=notrunc status=none
 }
 
+# becomes BYTES: somebody else cuts the file, or makes it longer; he waits (truncate(1) would not)
+becomes()
+{
+	timeout 5 dd of="$dir/file" bs=1 seek="$1" count=0 status=none
+}
+
 ends_with()
 {
 	local status
@@ -93,7 +99,17 @@ modes()
 	check "$1: exec" ends_with 0
 	check "$1: after exec" has 20 exec
 
-	for mode in locks twice; do
+	begin cut || wrong "$1: cut does not begin"
+	check "$1: a file is cut" becomes 5000
+	go_on
+	check "$1: what is stored does not make it longer" is_ready
+	check "$1: and what was cut off" test "$(stat -c %s "$dir/file")" = 5000
+	becomes 20000
+	put 10000 back
+	go_on
+	check "$1: cut" ends_with 0
+
+	for mode in locks twice flagged beside; do
 		head -c 20000 /dev/zero | tr '\0' . >"$dir/file"
 		check "$1: $mode" timeout -k 5 60 "${run[@]}" "$program" "${where[@]}" "$mode"
 	done
@@ -108,6 +124,20 @@ modes native
 far_begin
 dir=$TESTDIR/far run=("$FARCALL" run --domain "$far_domain" --) where=("$far" remote)
 modes remote
+far_end
+mkdir -p "$TESTDIR/two/sub"
+start_domain two "$TESTDIR/two:$TESTDIR/mnt" "$TESTDIR/two/sub:$TESTDIR/mnt/sub:nomap"
+dir=$TESTDIR/two run=("$FARCALL" run --domain "$two_socket" --) where=("$TESTDIR/mnt" remote)
+begin moved || wrong "moved does not begin"
+mv "$dir/file" "$dir/sub/file"
+go_on
+check "moved: it is mapped" is_ready
+dir=$dir/sub
+check "moved: what others see" has 40 0999
+go_on
+check moved ends_with 0
+stop_domain two
+far_begin
 if python3 -c 'import sqlite3, mmap' 2>"$TESTDIR/err"; then
 	check "sqlite: WAL" far timeout 60 python3 - "$far/data.db" <<-'END'
 		import sqlite3, sys
