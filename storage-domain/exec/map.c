@@ -74,10 +74,11 @@ static void leave(struct fc_map_common *c)
 
 /* ---- merging, with a lease if there can be one ---- */
 
-/* All mappings of a file. The lock of what is common is held. */
+/* All mappings of a file. The lock of what is common is held. If not `pulls`, nothing has been written since the last time, nor is it just now, unless by calls
+ * that are under way. */
 static int merge_held(struct fc_map_file *f, bool pulls)
 {
-	const bool alone = f->common->leaser && !f->common->calls;
+	const bool alone = f->common->leaser && !f->common->calls && !pulls;
 	struct stat st;
 	int r = (int)fc_call(SYS_fstat, f->fd, &st);
 

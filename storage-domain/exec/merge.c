@@ -23,7 +23,7 @@
 #ifndef RWF_NOAPPEND
 #define RWF_NOAPPEND 0x20
 #endif
-#define RUNS_MAX 8 /* of changes, that are written one by one in a page */
+#define RUNS_MAX 4096 /* of changes in a mapping, that are written one by one */
 
 static char buffer[FC_CHUNK];
 
@@ -120,7 +120,7 @@ static int push_run(struct fc_map *m, uint64_t at, uint64_t end)
 	return r;
 }
 
-/* As one run, with what is in the file between the changes. */
+/* As one run, with what is in the file between the changes: who writes there at this very moment loses. */
 static int push_mixed(struct fc_map *m, uint64_t at, uint64_t end)
 {
 	char now[FC_PAGE_SIZE], mixed[FC_PAGE_SIZE];
@@ -141,17 +141,16 @@ static int push_mixed(struct fc_map *m, uint64_t at, uint64_t end)
 }
 
 /* Others' bytes beside what the client has changed stay as they are; but who waits for the file must not wait for any number of calls. */
-static int push_page(struct fc_map *m, uint64_t at, uint64_t end, bool alone)
+static int push_runs(struct fc_map *m, uint64_t at, uint64_t end, int *runs)
 {
 	const volatile char *now = m->memory;
-	const uint64_t begin = at;
-	int r = alone ? push_run(m, at, end) : 0;
+	int r = 0;
 
-	for (int runs = 0; !alone && at < end && r == 0; runs++) {
+	while (at < end && r == 0) {
 		while (at < end && now[at] == m->base[at])
 			at++;
-		if (at < end && runs == RUNS_MAX)
-			return push_mixed(m, begin, end);
+		if (at < end && --*runs < 0)
+			return push_mixed(m, at, end);
 		uint64_t from = at;
 		while (at < end && now[at] != m->base[at])
 			at++;
@@ -164,9 +163,17 @@ static int push_page(struct fc_map *m, uint64_t at, uint64_t end, bool alone)
 struct push {
 	struct fc_map *m;
 	uint64_t end;
+	int runs; /* that may be written one by one */
 	bool alone, unlimited;
 	int r;
 };
+
+static int push_page(struct push *p, uint64_t at, uint64_t end)
+{
+	if (!memcmp(p->m->memory + at, p->m->base + at, end - at))
+		return 0;
+	return p->alone ? push_run(p->m, at, end) : push_runs(p->m, at, end, &p->runs);
+}
 
 static void push(void *arg)
 {
@@ -180,8 +187,7 @@ static void push(void *arg)
 	}
 	p->r = 0;
 	for (uint64_t at = 0; m->file->writable && at < p->end; at += FC_PAGE_SIZE) {
-		uint64_t end = least(at + FC_PAGE_SIZE, p->end);
-		int one = memcmp(m->memory + at, m->base + at, end - at) ? push_page(m, at, end, p->alone) : 0;
+		int one = push_page(p, at, least(at + FC_PAGE_SIZE, p->end));
 
 		if (one < 0)
 			p->r = one;
@@ -191,7 +197,7 @@ static void push(void *arg)
 /* What the client has changed goes into the file, up to `end` of the mapping. A limit of the client's on the size of files is none on what is stored in them. */
 static int push_all(struct fc_map *m, uint64_t end, bool alone)
 {
-	struct push p = { .m = m, .end = end, .alone = alone };
+	struct push p = { .m = m, .end = end, .alone = alone, .runs = RUNS_MAX };
 
 	push(&p);
 	if (p.r != -EFBIG)

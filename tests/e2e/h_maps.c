@@ -229,12 +229,19 @@ static int cut(void)
 	return close(fd);
 }
 
+static int stored_in;
+
 /* Bytes of one page, stored by one thread and written by another. */
 static void *storing(void *at)
 {
-	for (unsigned i = 0; i < 3000; i++)
+	char back;
+
+	for (unsigned i = 0; i < 3000; i++) {
 		for (int k = 0; k < 64; k += 2)
 			((volatile unsigned char *)at)[k] = (unsigned char)i;
+		if (pread(stored_in, &back, 1, 0) != 1)
+			_exit(1);
+	}
 	return NULL;
 }
 
@@ -244,8 +251,9 @@ static int beside(void)
 	int fd;
 	char *p = map(PROT_READ | PROT_WRITE, &fd), byte;
 
+	stored_in = fd;
 	EQUAL(pthread_create(&thread, NULL, storing, p), 0);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 3000; i++) {
 		byte = (char)i;
 		if (pwrite(fd, &byte, 1, 1 + 2 * (i % 32)) != 1 || p[1 + 2 * (i % 32)] != byte) {
 			fprintf(stderr, "write %d is lost\n", i);
@@ -293,7 +301,7 @@ int main(int argc, char **argv)
 		int (*run)(void);
 	} mode[] = { { "killed", killed },     { "shared", shared }, { "reader", reader }, { "orphan", orphan },
 		     { "executed", executed }, { "locks", locks },   { "twice", twice },   { "refused", refused },
-		     { "flagged", flagged },   { "cut", cut },     { "beside", beside }, { "moved", moved } };
+		     { "flagged", flagged },   { "cut", cut },       { "beside", beside }, { "moved", moved } };
 
 	e2e_init(argc, argv);
 	for (size_t i = 0; i < sizeof mode / sizeof *mode; i++)
