@@ -22,6 +22,7 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/region.h"
+#include "storage-domain/fds.h"
 #include "storage-domain/roster.h"
 
 #define FIRST_LOOKS 100 /* without a clock */
@@ -139,7 +140,7 @@ static void add_export(const char *prefix)
 
 	fd = open(prefix, O_PATH | O_DIRECTORY);
 	must(fd < 0, prefix);
-	x->root_fd = dup2(fd, 16 + exports.count);
+	x->root_fd = dup2(fd, FC_FD_EXPORT - 1 + (int)exports.count);
 	close(fd);
 	x->prefix = strdup(prefix);
 	must(statx(x->root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st), "statx");
