@@ -70,7 +70,7 @@
 #define FC_LEASES_ALL (~0ull)
 #define FC_MAPS_MAX 64                    /* shared mappings of one process that the domain keeps (FC_NR_MAP) */
 #define FC_MAP_MAX (256u * 1024u * 1024u) /* bytes of each, */
-#define FC_MAPS_BYTES (1ull << 30)         /* and of all */
+#define FC_MAPS_BYTES (1ull << 30)        /* and of all */
 
 /* ---- Requests ---- */
 
