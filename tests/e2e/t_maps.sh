@@ -137,6 +137,14 @@ check "moved: what others see" has 40 0999
 go_on
 check moved ends_with 0
 stop_domain two
+mkdir "$TESTDIR/three"
+start_domain three "$TESTDIR/three:$TESTDIR/third:nomap"
+dir=$TESTDIR/three run=("$FARCALL" run --domain "$three_socket" --) where=("$TESTDIR/third" remote)
+begin killed || wrong "killed does not begin"
+stop_domain three
+check "a domain that is stopped has written back" has 4096 dirty
+go_on
+ends_with 137
 far_begin
 if python3 -c 'import sqlite3, mmap' 2>"$TESTDIR/err"; then
 	check "sqlite: WAL" far timeout 60 python3 - "$far/data.db" <<-'END'
