@@ -241,9 +241,9 @@ static bool same(const struct fc_map_file *f, int fd)
 static bool costs_locks(const struct fc_map_file *f)
 {
 	const int top = (int)fc_load(&owner->descriptors_top);
-	struct flock any = { .l_type = f->writable ? F_WRLCK : F_RDLCK };
+	struct flock any = { .l_type = F_WRLCK };
 
-	if (f->writable && fc_call(SYS_fcntl, f->fd, F_OFD_GETLK, &any) == 0 && any.l_type == F_UNLCK)
+	if (fc_call(SYS_fcntl, f->fd, F_OFD_GETLK, &any) == 0 && any.l_type == F_UNLCK)
 		return false;
 	for (int fd = FC_DOMAIN_FD_FIRST; fd < top; fd++)
 		if (same(f, fd))
