@@ -91,7 +91,7 @@ static unsigned likely_nr(uint64_t *seed)
 	unsigned nr;
 
 	if (random64(seed) % 16 == 0)
-		return FC_NR_PRIVATE + random64(seed) % 7;
+		return FC_NR_PRIVATE + random64(seed) % 8;
 	do
 		nr = random64(seed) % 512;
 	while (!fc_row_by_nr(nr));
