@@ -19,7 +19,8 @@
 /* Set the calling thread's effective and permitted capabilities (inheritable: none). Returns 0 or -errno. */
 int fc_caps_set(uint64_t effective, uint64_t permitted);
 
-/* The calling thread's permitted capabilities. */
+/* The calling thread's. */
 uint64_t fc_caps_permitted(void);
+uint64_t fc_caps_effective(void);
 
 #endif

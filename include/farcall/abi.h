@@ -20,6 +20,7 @@
  *   2.4  delegations: `lease`; control.h, LEASE and RETURN.
  *   2.5  files on their way from one client to another (control.h, PASS, CLAIM). A client asks no older domain.
  *   2.6  FC_NR_SOCKET_KEY.
+ *   2.7  shared mappings of what is not handed over: FC_NR_MAP, FC_NR_UNMAP, FC_NR_MAP_SYNC; MAP, and AREAS of a new image (control.h).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -39,7 +40,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 6
+#define FC_ABI_MINOR 7
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -67,6 +68,9 @@
 #define FC_EXPORTS_MAX 16
 #define FC_LEASES 480 /* files that one session may hold delegations of */
 #define FC_LEASES_ALL (~0ull)
+#define FC_MAPS_MAX 64                    /* shared mappings of one process that the domain keeps (FC_NR_MAP) */
+#define FC_MAP_MAX (256u * 1024u * 1024u) /* bytes of each, */
+#define FC_MAPS_BYTES (1ull << 30)        /* and of all */
 
 /* ---- Requests ---- */
 
@@ -112,6 +116,14 @@
  * inode itself: 63 bits, the same for whoever asks, another one for an inode that takes its place, and not to be guessed. As connect(2): EACCES
  * without write permission (but for its owner with `own`, who has just made it), ECONNREFUSED if it is no socket. */
 #define FC_NR_SOCKET_KEY (FC_NR_PRIVATE + 4)
+/* map(fd, number, offset, other): memory that MAP (control.h) has brought is the file's from `offset` (of a page) on, and kept the same as the file (map.c in
+ * storage-domain/exec). On an error, the memory is forgotten. ENODEV: others have it open, or there are no leases; or another mapping has a
+ * part of it. If `other` is not 0: of the file of mapping `other` - 1, whatever fd is, and that one is no more.
+ * unmap(number): it is no more; what has changed in it is in the file before.
+ * map_sync(number, disk): what has changed is in the file; if `disk` is not 0, on the disk. */
+#define FC_NR_MAP (FC_NR_PRIVATE + 5)
+#define FC_NR_UNMAP (FC_NR_PRIVATE + 6)
+#define FC_NR_MAP_SYNC (FC_NR_PRIVATE + 7)
 
 /*
  * Results: 0 or positive, or -errno (-1..-4095), as from the kernel. Below that range:

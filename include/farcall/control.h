@@ -43,7 +43,8 @@ enum fc_msg_type {
 			     the session's 128-bit token, arg2 = session id. -EPERM: not this user; -EXDEV: not a process
 			     of another mount namespace or root; -EAGAIN: this user has all that it may. */
 	FC_MSG_AREAS,     /* 2 fds: request area, data segment 0. arg0 = size of the segment; SCM_CREDENTIALS carries
-			     the pid, which may have changed since FORK. Each must be a memfd of exactly the size
+			     the pid, which may have changed since FORK; arg1 = 1: from another image of the process,
+			     which has none of the mappings of the one before (since ABI 2.7). Each must be a memfd of exactly the size
 			     promised, sealed against shrinking and growing. */
 	FC_MSG_GROW,      /* 1 fd: the next data segment, arg0 = its size (as FC_SEGMENTS_MAX says). The data area is
 			     one linear range of offsets; the new segment follows the last. A memfd as in AREAS, every
@@ -93,6 +94,9 @@ enum fc_msg_type {
 			that process is no client of this domain; -ETOOMANYREFS: too many are under way. Not on Xen. Since ABI 2.5. */
 	FC_MSG_CLAIM, /* 1 fd = a ticket. Answer: arg0 = a new domain descriptor of the caller's, which refers to the same open file; arg1 = its
 			 flags. -ENOENT: it is none. Not on Xen. Since ABI 2.5. */
+	FC_MSG_MAP, /* 1 fd = memory of the client's as with GROW, arg0 = its size (whole pages, FC_MAP_MAX at most), for FC_NR_MAP. Children of
+		       the client have it too. Answer: arg0 = its number, for FC_NR_MAP and the like. -ENOMEM: not now. Not on
+		       Xen. Since ABI 2.7. */
 	FC_MSG_TYPES
 };
 

@@ -2,8 +2,8 @@
 /*
  * map.c - mmap of a remote file. On this machine the domain hands the file over (session/hand.c), and the mapping is the kernel's own:
  * coherent with everybody's, for it is the same page cache, and allowed what the descriptor is. Where it does not, a private mapping
- * is a copy, made now: what POSIX leaves open anyway is whether later changes of the file show through, and there they do not. A shared
- * one cannot be kept coherent with other users of the file then: ENODEV, as from any file that cannot be mapped.
+ * is a copy, made now: what POSIX leaves open anyway is whether later changes of the file show through, and there they do not. For a shared
+ * one see map_shared.h; or ENODEV, as from any file that cannot be mapped.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,33 +17,50 @@
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/map_shared.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 
 #define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(size_t)(FC_PAGE_SIZE - 1))
 
-/* What mmap says of how the file is open, in its order; the last is that this one cannot be shared. */
+static long native(long nr, const long a[6])
+{
+	return unlikely(shim_maps_any()) && a[3] & MAP_FIXED ? shim_map_over(nr, a) : shim_native(nr, a);
+}
+
+/* As the kernel has them for a file that knows of none: MAP_SHARED_VALIDATE asks what there is, MAP_SHARED does not. */
+#define FLAGS_OLD                                                                                           \
+	(MAP_SHARED_VALIDATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | \
+	 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT |   \
+	 MAP_FIXED_NOREPLACE | 63 << MAP_HUGE_SHIFT)
+
+static bool is_shared(const long a[6])
+{
+	return (a[3] & MAP_TYPE) == MAP_SHARED || (a[3] & MAP_TYPE) == MAP_SHARED_VALIDATE;
+}
+
+/* What mmap says of how the file is open, in its order. */
 static long check_rights(long open_flags, mode_t mode, const long a[6])
 {
-	const long type = a[3] & MAP_TYPE;
-	const bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
-
-	if (!shared && type != MAP_PRIVATE)
+	if (!is_shared(a) && (a[3] & MAP_TYPE) != MAP_PRIVATE)
 		return -EINVAL;
-	if (shared && (a[2] & PROT_WRITE) && (open_flags & O_ACCMODE) != O_RDWR)
+	if ((a[3] & MAP_TYPE) == MAP_SHARED_VALIDATE && a[3] & ~(long)FLAGS_OLD)
+		return -EOPNOTSUPP;
+	if (is_shared(a) && (a[2] & PROT_WRITE) && (open_flags & O_ACCMODE) != O_RDWR)
 		return -EACCES;
 	if ((open_flags & O_ACCMODE) == O_WRONLY)
 		return -EACCES;
-	return shared || !S_ISREG(mode) ? -ENODEV : 0;
+	return S_ISREG(mode) ? 0 : -ENODEV;
 }
 
-static long check(long fd, const long a[6], size_t *bytes)
+/* Flags of the descriptor, or -errno. */
+static long check(long fd, const long a[6], struct stat *st)
 {
-	struct stat st;
-	long get[6] = { fd, F_GETFL }, stat[6] = { fd, (long)&st };
+	long get[6] = { fd, F_GETFL }, stat[6] = { fd, (long)st };
 	long flags = shim_dispatch(SYS_fcntl, get);
 	long r = flags < 0 ? flags : shim_dispatch(SYS_fstat, stat);
 
@@ -55,13 +72,8 @@ static long check(long fd, const long a[6], size_t *bytes)
 		return -EINVAL;
 	if ((size_t)a[1] > SIZE_MAX - FC_PAGE_SIZE)
 		return -ENOMEM;
-	r = check_rights(flags, st.st_mode, a);
-	if (r < 0)
-		return r;
-	*bytes = st.st_size <= a[5] ? 0 : (size_t)(st.st_size - a[5]);
-	if (*bytes > (size_t)a[1])
-		*bytes = (size_t)a[1];
-	return 0;
+	r = check_rights(flags, st->st_mode, a);
+	return r < 0 ? r : flags;
 }
 
 static long fill(long fd, char *to, size_t bytes, int64_t pos)
@@ -81,15 +93,15 @@ static long fill(long fd, char *to, size_t bytes, int64_t pos)
 	return 0;
 }
 
-static long map_copy(long fd, const long a[6])
+static long map_copy(long fd, const long a[6], const struct stat *st)
 {
-	size_t bytes;
-	long r = check(fd, a, &bytes);
+	size_t bytes = st->st_size <= a[5] ? 0 : (size_t)(st->st_size - a[5]);
+	long r;
 
-	if (r < 0)
-		return r;
+	if (bytes > (size_t)a[1])
+		bytes = (size_t)a[1];
 	long b[6] = { a[0], a[1], PROT_READ | PROT_WRITE, a[3] | MAP_ANONYMOUS, -1, 0 };
-	long at = shim_native(SYS_mmap, b);
+	long at = native(SYS_mmap, b);
 	if (shim_is_error(at))
 		return at;
 	r = fill(fd, (char *)at, bytes, a[5]);
@@ -106,24 +118,37 @@ static long map_copy(long fd, const long a[6])
 	return at;
 }
 
+static long map_file(struct shim_process *p, uint64_t w, const long a[6])
+{
+	struct stat st = { 0 };
+	long r = check(a[4], a, &st);
+
+	if (r < 0)
+		return r;
+	if (!is_shared(a))
+		return map_copy(a[4], a, &st);
+	shim_lease_bar(p, w); /* of one lease there is one owner */
+	return shim_map_shared(p, w, a, &st, (r & O_ACCMODE) == O_RDWR);
+}
+
 long shim_do_mmap(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 	uint64_t w;
 
 	if (likely((a[3] & MAP_ANONYMOUS) || !shim_fd_get(p, a[4])))
-		return shim_native(nr, a);
+		return native(nr, a);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	if (!(w = shim_fd_get(p, a[4])))
 		return -EBADF;
 	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (handed == -EOPNOTSUPP)
-		return map_copy(a[4], a);
+		return map_file(p, w, a);
 	if (handed < 0)
 		return handed;
 	long b[6] = { a[0], a[1], a[2], a[3], handed, a[5] };
-	long r = shim_native(nr, b);
+	long r = native(nr, b);
 	shim_done_with(p, handed);
 	return r;
 }

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define FC_SITES_MAGIC 0x3153455449534346ull /* "FCSITES1", read as bytes */
-#define FC_SITES_VERSION 1
+#define FC_SITES_VERSION 2                   /* one more whenever other calls are hooked, for tables are kept */
 #define FC_SITES_SUFFIX ".sites"
 #define FC_SITES_MAX 4096
 

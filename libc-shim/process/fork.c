@@ -22,6 +22,7 @@
 #include "common/queue.h"
 #include "common/rawcall.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/map_shared.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/lock.h"
@@ -41,7 +42,7 @@
 /* Does the domain hold anything of ours that a child shares? */
 bool shim_holds_state(const struct shim_process *p, unsigned domain)
 {
-	if (p->cwd_domain == (int)domain)
+	if (p->cwd_domain == (int)domain || shim_maps_in(domain))
 		return true;
 	if (!fc_load(&p->fd_count))
 		return false;
@@ -215,6 +216,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	p->parted = false;
 	if (shim.aio_lock.word)
 		shim.aio_lock.word = 0;
+	shim_maps_forked();
 	shim_files_forked(&p->files);
 	shim_offsets_forget(p);
 	shim_sandbox_forked();

@@ -469,6 +469,7 @@ void shim_inherit_restore(const char *value)
 		s->owed = st.session[d].owed;
 		shim.minor[d] = st.session[d].minor;
 		s->told = true; /* for all we know */
+		s->fresh = true;
 		s->token[0] = st.session[d].token[0];
 		s->token[1] = st.session[d].token[1];
 		s->keep = st.session[d].kept > 0;

@@ -11,6 +11,7 @@
 
 #define SINCE_MINOR 2
 #define PASS_SINCE_MINOR 5
+#define MAPS_SINCE_MINOR 7
 
 /* Lock the session of a domain that knows these messages, or -errno: -EOPNOTSUPP if it does not. */
 static int begin(struct shim_process *p, unsigned domain, struct shim_lock_state *saved)
@@ -84,5 +85,18 @@ int shim_hand_claim(struct shim_process *p, unsigned domain, int ticket, struct 
 	if (r < 0)
 		return r;
 	r = fc_load(&shim.minor[domain]) < PASS_SINCE_MINOR ? -EOPNOTSUPP : shim_transport(s)->claim(s, ticket, o);
+	return end(s, &saved, r);
+}
+
+int shim_hand_memory(struct shim_process *p, unsigned domain, size_t size, bool writable, long *at)
+{
+	struct shim_session *s = &p->session[domain];
+	struct shim_lock_state saved;
+	int r = begin(p, domain, &saved);
+
+	if (r < 0)
+		return r;
+	r = fc_load(&shim.minor[domain]) < MAPS_SINCE_MINOR ? -EOPNOTSUPP
+							    : shim_transport(s)->map(s, size, writable, at);
 	return end(s, &saved, r);
 }

@@ -51,8 +51,9 @@ struct shim_session {
 	uint32_t chunks; /* usable data chunks */
 	uint32_t peak;   /* the highest chunk in use since the last look at shrinking */
 	uint32_t naps;   /* sleeps since then */
-	bool keep;       /* what the memory is made of is kept, for a next image that can make none: */
-	uint32_t kept;   /* parts, the request area first */
+	bool fresh; /* inherited by exec, and the domain has not been told so: what the image before had mapped is gone */
+	bool keep;     /* what the memory is made of is kept, for a next image that can make none: */
+	uint32_t kept; /* parts, the request area first */
 	struct shim_part part[SHIM_PARTS]; /* hidden descriptors */
 	bool divided;                      /* into rooms, of which this one is ours: */
 	bool deaf;                         /* its connection is only there to end */
@@ -125,5 +126,9 @@ int shim_hand_watch(struct shim_process *p, unsigned domain, int inotify, int de
 int shim_hand_pass(struct shim_process *p, unsigned domain, int descriptor, int to, int self);
 struct shim_other;
 int shim_hand_claim(struct shim_process *p, unsigned domain, int ticket, struct shim_other *o);
+
+/* Memory for a shared mapping, which the domain has too: mapped at *at, writable or never to be made so. Returns its number (FC_NR_MAP), or -errno;
+ * -EOPNOTSUPP: not with this domain. */
+int shim_hand_memory(struct shim_process *p, unsigned domain, size_t size, bool writable, long *at);
 
 #endif

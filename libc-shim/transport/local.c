@@ -535,8 +535,11 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
 	if (!shim_is_error(r)) {
 		init(s->requests.area);
-		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, 0, fd, 2); /* the next replace those that it takes too late */
+		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, s->fresh, fd,
+			2); /* the next replace those that it takes too late */
 	}
+	if (r == 0)
+		s->fresh = false;
 	s->keep = s->keep && r == 0;
 	shim_part_keep(s, fd[0], sizeof(struct fc_request_area));
 	shim_part_keep(s, fd[1], FC_DATA_MIN);
@@ -562,6 +565,47 @@ static int grow(struct shim_session *s, size_t length)
 	    0) /* whether it has grown or not, or still will: this comes after that */
 		shim_session_fail(s, "it takes no messages any more");
 	return -EIO;
+}
+
+/* The same memory, open for reading: no mprotect makes it writable then. Returns the address or -errno; what is at `at` is gone. */
+static long map_for_reading(int fd, long at, size_t size)
+{
+	char path[40] = "/proc/self/fd/", digits[24] = { 0 };
+	const char *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
+
+	memcpy(path + strlen(path), number, strlen(number) + 1);
+	long again = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0), r = again;
+
+	if (again >= 0) {
+		r = fc_call(SYS_mmap, 0, size, PROT_READ, MAP_SHARED, again, 0);
+		shim_done_with(shim_process(), (int)again);
+	}
+	fc_call(SYS_munmap, at, size);
+	return r;
+}
+
+static int map_memory(struct shim_session *s, size_t size, bool writable, long *at)
+{
+	int fd;
+	long address = area_make(s, "farcall-map", size, NULL, &fd);
+
+	if (shim_is_error(address))
+		return (int)address;
+	populate(address, size);
+	fc_call(SYS_madvise, address, size, MADV_DOFORK);
+	if (!writable)
+		address = map_for_reading(fd, address, size);
+	int r = shim_is_error(address) ? (int)address : ask(s, FC_MSG_MAP, size, 0, &fd, 1);
+	shim_done_with(shim_process(), fd);
+	uint64_t number = s->packet.head.arg[0];
+	if (r == 0 && number >= FC_MAPS_MAX) {
+		shim_session_fail(s, "it sent the number of a mapping that cannot be");
+		r = -EIO;
+	}
+	if (r < 0 && !shim_is_error(address))
+		fc_call(SYS_munmap, address, size);
+	*at = address;
+	return r < 0 ? r : (int)number;
 }
 
 static int shrink(struct shim_session *s, size_t length)
@@ -694,6 +738,7 @@ const struct shim_transport shim_transport_local = {
 	.claim = claim,
 	.bind = bind_socket,
 	.watch = watch,
+	.map = map_memory,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

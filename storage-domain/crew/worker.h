@@ -17,10 +17,6 @@
 #include "storage-domain/licence.h"
 #include "storage-domain/shadow/shadow.h"
 
-/* Sent to a worker to make a blocking call return. Not a real-time signal: those queue up, and a burst of them would
- * reach into later calls. Ignored by default, so that a stray one does nothing. */
-#define FC_WORKER_SIGNAL SIGURG
-
 /* Clients are woken together, but none later than this, and one call, after its result is there. */
 #define FC_WAKES_MAX 16
 #define FC_WAKE_NS 20000u

@@ -332,6 +332,12 @@ static int64_t by_number(struct fc_exec *x)
 #include "farcall/syscalls.def"
 	case FC_NR_INTERRUPT:
 		return fc_interrupt(x->worker, x->e.arg[0], x->e.arg[1]);
+	case FC_NR_MAP:
+		return fc_exec_map(x);
+	case FC_NR_UNMAP:
+		return fc_exec_unmap(x);
+	case FC_NR_MAP_SYNC:
+		return fc_exec_map_sync(x);
 	case FC_NR_STREAM_READ:
 		return fc_exec_stream(x, false);
 	case FC_NR_STREAM_WRITE:
@@ -357,7 +363,7 @@ static int64_t count_in(struct fc_exec *x, int64_t r)
 	return r;
 }
 
-int64_t fc_execute(struct fc_exec *x)
+static int64_t execute(struct fc_exec *x)
 {
 	const uint64_t *arg = x->e.arg;
 	const int fd = fc_exec_fd(arg[0]);
@@ -396,4 +402,17 @@ int64_t fc_execute(struct fc_exec *x)
 	default:
 		return by_number(x);
 	}
+}
+
+int64_t fc_execute(struct fc_exec *x)
+{
+	uint32_t files;
+	int64_t r;
+
+	if (__builtin_expect(!fc_load(&x->s->mapped), 1))
+		return execute(x);
+	files = fc_exec_maps_before(x);
+	r = execute(x);
+	fc_exec_maps_after(x, files);
+	return r;
 }

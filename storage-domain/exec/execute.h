@@ -54,6 +54,14 @@ int64_t fc_exec_socket_key(struct fc_exec *x);
 /* A keyed hash of 64 bits (socket.c). */
 uint64_t fc_hash_words(const uint64_t secret[2], const uint64_t *word, unsigned words);
 
+/* map.c: FC_NR_MAP and its kin; and what must be done before and after any other request of a client that has mappings, which files it is about
+ * being passed from one to the other. */
+int64_t fc_exec_map(struct fc_exec *x);
+int64_t fc_exec_unmap(struct fc_exec *x);
+int64_t fc_exec_map_sync(struct fc_exec *x);
+uint32_t fc_exec_maps_before(struct fc_exec *x);
+void fc_exec_maps_after(struct fc_exec *x, uint32_t files);
+
 /* The peer sent what no correct client sends. Does not return. */
 static inline __attribute__((noreturn, cold)) void fc_exec_refuse(struct fc_exec *x, const char *why)
 {

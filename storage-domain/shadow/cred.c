@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -23,14 +24,28 @@ int fc_caps_set(uint64_t effective, uint64_t permitted)
 	return fc_call(SYS_capset, &h, d);
 }
 
-uint64_t fc_caps_permitted(void)
+static void caps_get(struct __user_cap_data_struct d[2])
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { 0 };
 
-	if (fc_call(SYS_capget, &h, d) < 0)
-		return 0;
+	memset(d, 0, 2 * sizeof *d);
+	fc_call(SYS_capget, &h, d);
+}
+
+uint64_t fc_caps_permitted(void)
+{
+	struct __user_cap_data_struct d[2];
+
+	caps_get(d);
 	return d[0].permitted | (uint64_t)d[1].permitted << 32;
+}
+
+uint64_t fc_caps_effective(void)
+{
+	struct __user_cap_data_struct d[2];
+
+	caps_get(d);
+	return d[0].effective | (uint64_t)d[1].effective << 32;
 }
 
 /* setfsuid and setfsgid have no error return: they tell the id that was in force before. */

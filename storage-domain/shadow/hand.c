@@ -123,6 +123,8 @@ static void *hand_over(void *arg)
 
 	while (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) < 0)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL); /* until there is memory for a table */
+	/* files that are mapped are closed when the workers close them */
+	fc_call(SYS_close_range, FC_FD_EXPORT, FC_DOMAIN_FD_FIRST - 1, 0);
 	while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0) {
 		if (p.head.type == FC_MSG_LEASE)
 			fc_lease(s, &p);

@@ -6,7 +6,7 @@
  *
  * The estate is of one instant. While it is put together no call of the client's may run: workers that sleep are kept asleep; where some are awake,
  * the heir waits for a second message, the seal, that says that none of them has run anything meanwhile. If they have, another estate
- * replaces the first. Where that does not help, or there is more than one message carries, or no heir, the shadow forks (offspring.c).
+ * replaces the first. Where that does not help, or there is more than one message carries, or something mapped, or no heir, the shadow forks (offspring.c).
  *
  * The two have a way to each other, a socket pair under numbers that are not the client's: a descriptor that came later would be under
  * one of them for a moment, and what is written to the way decides who the child is. The supervisor gives the end to one heir after the other.
@@ -88,8 +88,8 @@ static bool list(const struct fc_shadow *s, struct estate *e)
 {
 	uint32_t top = fc_load(&s->descriptors_top);
 
-	if (s->place == FC_PLACE_LOST || top > FC_TABLE_FIRST)
-		return false;
+	if (s->place == FC_PLACE_LOST || top > FC_TABLE_FIRST || fc_load(&s->mapped))
+		return false; /* what is mapped a fork takes along */
 	e->count = 0;
 	for (uint32_t fd = FC_DOMAIN_FD_FIRST; fd < top; fd++) {
 		if (fc_call(SYS_fcntl, fd, F_GETFD) < 0)

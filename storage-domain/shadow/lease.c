@@ -6,7 +6,7 @@
  *
  * A descriptor that is open for reading alone has a read lease, on an open file of the domain's own, for what is handed over is the client's to do with as
  * it likes; one that writes has a write lease on itself, and only if the client could have one natively. All this is in the descriptor table of
- * the thread that hands over (hand.c), which another thread shares that waits for leases to be broken.
+ * the thread that hands over (hand.c), which their watch (lease_watch.h) shares.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,9 +23,9 @@
 #include "common/rawcall.h"
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/lease_watch.h"
 #include "storage-domain/shadow/shadow_main.h"
 
-#define STACK_SIZE (64u * 1024u)
 #define PATIENCE_S 1 /* for the thread that closes files */
 #define LINK 32      /* bytes of a name in /proc */
 #define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
@@ -39,14 +39,20 @@ static struct {
 	uint64_t word; /* 0 = it does not hold any more */
 } held[FC_LEASES];
 static uint64_t serial;
-static bool watching;
+static uint64_t look(void *s)
+{
+	fc_leases_look(s);
+	return FC_LOOK_WHEN_TOLD;
+}
+
+static struct fc_lease_watch watch = { .look = look };
 
 void fc_leases_begin(void)
 {
 	pthread_mutex_init(&lock, NULL);
 	pthread_cond_init(&looked, NULL);
 	memset(held, 0, sizeof held);
-	watching = false;
+	watch.thread = 0;
 }
 
 /* The client must see that it is over before anybody else's open goes on. */
@@ -61,7 +67,7 @@ static void take_back(struct fc_shadow *s, unsigned i)
 static void end(struct fc_shadow *s, unsigned i)
 {
 	take_back(s, i);
-	fc_call(SYS_fcntl, held[i].fd, F_SETLEASE, F_UNLCK);
+	fc_lease_give(held[i].fd);
 	fc_call(SYS_close, held[i].fd);
 	held[i].fd = 0;
 	fc_budget_give(s->slot, FC_FILES, 1);
@@ -104,42 +110,22 @@ void fc_leases_look(struct fc_shadow *s)
 {
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < FC_LEASES; i++)
-		if (held[i].fd && (!held[i].word || fc_call(SYS_fcntl, held[i].fd, F_GETLEASE) != held[i].type))
+		if (held[i].fd && (!held[i].word || !fc_lease_stands(held[i].fd, held[i].type)))
 			end(s, i);
 	pthread_cond_broadcast(&looked);
 	pthread_mutex_unlock(&lock);
-}
-
-static void *watch(void *arg)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGIO);
-	for (;;)
-		if (sigwaitinfo(&set, NULL) == SIGIO)
-			fc_leases_look(arg);
-	return NULL;
 }
 
 /* Before the first lease: whoever the file belongs to, and may read it that the client has open. */
 static int watch_begin(struct fc_shadow *s)
 {
 	const uint64_t may = fc_caps_permitted();
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
 
-	if (watching)
+	if (fc_load(&watch.thread))
 		return 0;
 	fc_caps_set(may & (FC_CAP(LEASE) | FC_CAP(DAC_READ_SEARCH)), may);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, watch, s);
-	pthread_attr_destroy(&attr);
-	watching = r == 0;
-	return -r;
+	watch.arg = s;
+	return fc_lease_watch_begin(&watch);
 }
 
 /* Could the client have a lease on what belongs to `owner`? */
@@ -204,7 +190,7 @@ static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
 		r = own < 0 ? -EOPNOTSUPP : 0;
 	}
 	if (r == 0)
-		r = (int)fc_call(SYS_fcntl, own, F_SETLEASE, *type);
+		r = (int)fc_lease_take(&watch, own, *type);
 	if (r == 0 && (fc_call(SYS_fstat, own, &st) < 0 || !is_whole(&st)))
 		r = -EOPNOTSUPP;
 	*bytes = (uint64_t)st.st_size;

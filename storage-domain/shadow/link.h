@@ -17,6 +17,7 @@
  *     CLAIM    the answer to a CLAIM of the shadow's: status, arg0 = flags, 1 fd = the file if it is 0; serial as in the question.
  *     HEIR     to one in the reserve, in place of CRED and SESSION: be the heir of a session (heir.c): 1 fd = the end of its way; arg0, arg1 =
  *              token, arg2 = session id. To the shadow of that session: its heir arg0 is dead, and has not answered.
+ *     END      write back what is mapped, and end. Its client is dead, or is to be taken for it.
  *   shadow -> supervisor
  *     FORK     sent by the forked child, over its parent's link: 1 fd = the supervisor's end of the child's own link. Answer on
  *              that new link: status; arg0, arg1 = token, arg2 = session id, arg3 = roster slot.
@@ -57,7 +58,8 @@ enum fc_link_type {
 	FC_LINK_CLAIM,
 	FC_LINK_HEIR,
 	FC_LINK_WAY,
-	FC_LINK_FREE
+	FC_LINK_FREE,
+	FC_LINK_END
 };
 
 /* Which socket it is. */

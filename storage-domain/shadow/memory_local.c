@@ -43,14 +43,14 @@ static char *reserved;
 /* ---- judging ---- */
 
 /* Is `fd` memory that stays what it is? Returns its size or -EPROTO. */
-static int64_t check(int fd)
+static int64_t check(int fd, int64_t most)
 {
 	struct statfs fs;
 	struct stat st;
 	int seals = fcntl(fd, F_GET_SEALS);
 
 	if (seals < 0 || (seals & SEALS_WANTED) != SEALS_WANTED || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC ||
-	    fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > FC_DATA_MAX)
+	    fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > most)
 		return -EPROTO;
 	return st.st_size;
 }
@@ -64,9 +64,9 @@ static int seal(int fd, int64_t size)
 }
 
 /* Map a memfd that is what it must be, with all its pages if it is to be `whole`. Returns 0 and its size, or -errno. */
-static int map(int fd, bool whole, void **at, uint64_t *size)
+static int map(int fd, int64_t most, bool whole, void **at, uint64_t *size)
 {
-	int64_t bytes = check(fd);
+	int64_t bytes = check(fd, most);
 	void *m;
 	int r;
 
@@ -105,8 +105,8 @@ static void judge(const struct fc_packet *p)
 		return;
 	}
 	for (unsigned i = 0; i < PARTS_MAX && (int)i < p->nfds; i++)
-		part[i].error =
-			map(p->fd[i], p->head.type != FC_MSG_AREAS && !p->head.arg[1], &part[i].at, &part[i].size);
+		part[i].error = map(p->fd[i], p->head.type == FC_MSG_MAP ? FC_MAP_MAX : FC_DATA_MAX,
+				    p->head.type != FC_MSG_AREAS && !p->head.arg[1], &part[i].at, &part[i].size);
 }
 
 static int receive(struct fc_packet *p)
@@ -159,6 +159,18 @@ static int map_segment(const struct fc_packet *p, unsigned n, uint64_t offset, u
 	return r < 0 ? r : take(n, size, reserved + offset, at);
 }
 
+static int map_shared(const struct fc_packet *p, uint64_t size, void **at)
+{
+	int r = take(0, size, NULL, at);
+
+	(void)p;
+	if (r == 0 && madvise(*at, size, MADV_DOFORK)) {
+		r = -errno;
+		munmap(*at, size);
+	}
+	return r;
+}
+
 static int unmap_segment(void *at, uint64_t offset, uint64_t size)
 {
 	(void)offset;
@@ -191,6 +203,7 @@ const struct fc_memory fc_memory_local = {
 	.complete = complete,
 	.map_area = map_area,
 	.map_segment = map_segment,
+	.map_shared = map_shared,
 	.unmap_segment = unmap_segment,
 	.unmap_all = unmap_all,
 	.forget = forget,

@@ -51,7 +51,7 @@ static int introduce(int pair[2], struct fc_packet *answer)
 	return r < 0 ? r : answer->head.status;
 }
 
-static void become(struct fc_shadow *s, uint32_t index)
+static int become(struct fc_shadow *s, uint32_t index)
 {
 	s->slot = &s->shared->slot[index];
 	fc_roster_adopt(index);
@@ -66,6 +66,7 @@ static void become(struct fc_shadow *s, uint32_t index)
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 	fc_table_begin(s);
+	return fc_maps_adopt(s);
 }
 
 static void wake_parent(struct fc_roster_slot *parent)
@@ -109,8 +110,9 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	r = introduce(link, &answer);
 	if (r < 0)
 		return r;
-	become(s, answer.head.arg[3]);
-	r = s->transport->forked(s, request);
+	r = become(s, answer.head.arg[3]);
+	if (r == 0)
+		r = s->transport->forked(s, request);
 	if (r < 0)
 		return r;
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);
@@ -155,9 +157,15 @@ int fc_offspring_make(struct fc_shadow *s, const struct fc_packet *request)
 	int r;
 
 	settle();
+	fc_maps_fork();
 	pid = fork();
+	r = -errno;
+	if (pid)
+		fc_maps_forked_parent();
+	else
+		fc_maps_forked_child();
 	if (pid < 0)
-		return -errno;
+		return r;
 	if (pid > 0)
 		return await(pid, &parent->forked, before);
 	r = child(s, request, parent);

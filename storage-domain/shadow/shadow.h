@@ -50,6 +50,10 @@ struct fc_exports {
 	struct fc_export export[FC_EXPORTS_MAX];
 };
 
+/* The one signal that a shadow may send: to make a worker's blocking call return, or its own lease_watch.h look. Not a real-time signal: those queue
+ * up, and a burst of them would reach into later calls. Ignored by default, so that a stray one does nothing. */
+#define FC_WORKER_SIGNAL SIGURG
+
 /* A session's line in the roster: shared by all processes of the domain, seen by no client. The supervisor writes who it is
  * before the shadow gets the session; the shadow writes the rest. Read for statistics and for F_GETLK's pids. */
 struct fc_roster_slot {
@@ -73,6 +77,7 @@ struct fc_roster_slot {
 	uint64_t started_ns;
 	char comm[16];
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
+	uint32_t mapped;         /* it has mappings to write back, and is not simply killed */
 	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
 	uint64_t heir;           /* FC_HEIR_*: of the session that it is to be, while there is no client */
 	uint64_t next;           /* FC_NEXT_*: its own heir; the lower half is a futex word */
@@ -130,6 +135,7 @@ struct fc_shadow {
 	pthread_mutex_t clerk_lock[FC_CLERK_BOXES]; /* of the session's boxes (clerk.h), and of: */
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
+	uint32_t mapped;          /* shared mappings of its client, and files that they are of (exec/map.c) */
 	bool cut_off; /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
 
 	struct fc_workers *workers; /* workers.c's own; null while none run */
@@ -167,7 +173,24 @@ bool fc_workers_bar(struct fc_shadow *s);
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
 void fc_workers_forget(struct fc_shadow *s);
 
+/* ---- offered by the execution side (exec/map.c): shared mappings ---- */
+
+/* Memory of the client's for one, mapped here. Its number, or -ENOMEM: it is still the caller's then. */
+int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size);
+
+/* All are written back, and no more. */
+void fc_maps_end(void);
+
+/* Around a fork, which they survive on both sides: the child has them when it has its slot. */
+void fc_maps_fork(void);
+void fc_maps_forked_parent(void);
+void fc_maps_forked_child(void);
+int fc_maps_adopt(struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain */
+
 /* ---- offered by the process side ---- */
+
+/* No delegation holds any more, and nothing is open for one. Any thread of the workers' table. */
+void fc_leases_void(struct fc_shadow *s);
 
 /* No question is under way. */
 static inline void fc_shadow_clerk_init(struct fc_shadow *s)

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -38,10 +39,11 @@
 
 /* ---- ends ---- */
 
-/* At once and without destructors: descriptors and locks go with the process. */
+/* Without destructors: what is mapped is written back, descriptors and locks go with the process. */
 static void end(int status) __attribute__((noreturn));
 static void end(int status)
 {
+	fc_maps_end();
 	_exit(status);
 }
 
@@ -102,12 +104,38 @@ static void areas(struct fc_shadow *s, struct fc_packet *p)
 		s->slot->client_pid = p->sender.pid;
 		tell((struct fc_msg){ .type = FC_LINK_CLIENT, .arg = { p->sender.pid } });
 	}
+	if (p->head.arg[1])
+		fc_maps_end();
 	r = fc_areas_set(s, p);
 	if (r == -EPROTO)
 		fc_shadow_poison(s, "its areas are not what they must be");
 	if (r == -ETIMEDOUT)
 		end(1);
 	fc_shadow_answer(s, p, r, NULL, -1);
+}
+
+static void map(struct fc_shadow *s, struct fc_packet *p)
+{
+	const uint64_t size = p->head.arg[0];
+	uint64_t arg[3] = { 0 };
+	void *at;
+	int r;
+
+	if (!s->memory->map_shared)
+		fc_shadow_poison(s, "it wants a mapping, and is elsewhere");
+	if (!size || size > FC_MAP_MAX || size % FC_PAGE_SIZE)
+		fc_shadow_poison(s, "a mapping is not what it must be");
+	r = s->memory->map_shared(p, size, &at);
+	if (r == -EPROTO)
+		fc_shadow_poison(s, "a mapping is not what it must be");
+	if (r == 0) {
+		r = fc_maps_offer(s, at, size);
+		if (r < 0)
+			munmap(at, size);
+		else
+			arg[0] = (uint64_t)r;
+	}
+	fc_shadow_answer(s, p, r < 0 ? r : 0, arg, -1);
 }
 
 static void grow(struct fc_shadow *s, struct fc_packet *p)
@@ -140,6 +168,7 @@ static void shrink(struct fc_shadow *s, const struct fc_packet *p)
 
 static void bye(struct fc_shadow *s, const struct fc_packet *p)
 {
+	fc_maps_end();
 	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
@@ -180,7 +209,7 @@ bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p)
 
 static void client_message(struct fc_shadow *s, struct fc_packet *p)
 {
-	static const uint8_t parts[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1 };
+	static const uint8_t parts[FC_MSG_TYPES] = { [FC_MSG_AREAS] = 2, [FC_MSG_GROW] = 1, [FC_MSG_MAP] = 1 };
 	const uint64_t *arg = p->head.arg;
 	unsigned n = p->head.type < FC_MSG_TYPES ? parts[p->head.type] : 0;
 
@@ -197,6 +226,9 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 	switch (p->head.type) {
 	case FC_MSG_AREAS:
 		areas(s, p);
+		break;
+	case FC_MSG_MAP:
+		map(s, p);
 		break;
 	case FC_MSG_GROW:
 		grow(s, p);
@@ -315,6 +347,8 @@ static void link_message(struct fc_shadow *s, struct fc_packet *p)
 	case FC_LINK_HEIR:
 		fc_heir_news(s, p);
 		break;
+	case FC_LINK_END:
+		end(0);
 	case FC_LINK_SHOW:
 		fc_other_show(s, p);
 		break;

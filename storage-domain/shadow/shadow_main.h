@@ -84,9 +84,6 @@ void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request);
 
 void fc_leases_look(struct fc_shadow *s); /* end those that somebody waits for, or that do not hold any more */
 
-/* No delegation holds any more, and nothing is open for one: the request area is about to go, or the session. The control thread. */
-void fc_leases_void(struct fc_shadow *s);
-
 /* ---- other.c ---- */
 
 /* OTHER, from the client: ask the supervisor; and its answer, with the descriptor: hand it on. */

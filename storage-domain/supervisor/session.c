@@ -19,6 +19,8 @@
 #include "storage-domain/log.h"
 #include "storage-domain/supervisor/supervisor.h"
 
+#define WRITE_BACK_MS 10000 /* how long a session may take for it at its end */
+
 static void link_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events);
 
 static struct fc_roster_slot *slot_of(struct fc_supervisor *v, const struct fc_session *s)
@@ -86,12 +88,49 @@ static void leave_state(struct fc_supervisor *v, const struct fc_session *s)
 	v->heirs -= s->state == FC_SESSION_HEIR || s->state == FC_SESSION_KEPT;
 }
 
+/* One that has something to write back. */
+static bool tell_to_end(struct fc_supervisor *v, struct fc_session *s)
+{
+	struct fc_msg m = { .type = FC_LINK_END };
+
+	if (!fc_load(&v->shared->slot[s - v->session].mapped) ||
+	    fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
+		return false;
+	s->state = FC_SESSION_DYING;
+	s->end_ms = fc_now_ms() + WRITE_BACK_MS;
+	v->ending++;
+	return true;
+}
+
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 {
+	if (s->state == FC_SESSION_LIVE && tell_to_end(v, s))
+		return;
 	leave_state(v, s);
 	s->state = FC_SESSION_DYING;
 	if (s->shadow.fd >= 0)
 		pidfd_send_signal(s->shadow.fd, SIGKILL, NULL, 0);
+}
+
+int fc_sessions_expire(struct fc_supervisor *v)
+{
+	const uint64_t now = fc_now_ms();
+	int next = -1;
+
+	for (unsigned i = 0; i < v->used && v->ending; i++) {
+		struct fc_session *s = &v->session[i];
+
+		if (s->end_ms && s->end_ms <= now) {
+			fc_log(FC_LOG_WARNING,
+			       "session %u does not end: what was mapped there may not have been written", s->id);
+			v->ending--;
+			s->end_ms = 0;
+			fc_session_kill(v, s);
+		} else if (s->end_ms && (next < 0 || (int)(s->end_ms - now) < next)) {
+			next = (int)(s->end_ms - now);
+		}
+	}
+	return next;
 }
 
 /* ---- GONE ---- */
@@ -188,6 +227,7 @@ void fc_session_clear(struct fc_supervisor *v, struct fc_session *s)
 	if (!s->owner)
 		cred_answer(v, s, -ESRCH);
 	v->sampling -= s->sampling;
+	v->ending -= s->end_ms != 0;
 	fc_other_gone(v, s);
 	fc_heir_buried(v, s);
 	fc_heir_withdraw(v, s);

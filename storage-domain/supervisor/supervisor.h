@@ -98,6 +98,7 @@ struct fc_session {
 	bool forked;
 	struct fc_connection *cred; /* whose CRED the shadow is carrying out */
 	uint32_t cred_serial;       /* of the last CRED sent to the shadow */
+	uint64_t end_ms;            /* it has been told to END, and is killed then; 0: it has not */
 	bool sampling;              /* has not answered SAMPLE yet */
 	bool gone_wanted;           /* the shadow waits for the answer to GONE */
 	pid_t gone_pid;
@@ -157,6 +158,7 @@ struct fc_supervisor {
 	uint64_t attached;
 	struct fc_stat_counters total;               /* of sessions that have ended */
 	unsigned sampling;                           /* sessions whose SAMPLE is outstanding */
+	unsigned ending;                             /* sessions that have been told to end */
 	bool stat_wanted;                            /* somebody waits for the figures */
 	void (*stat_ready)(struct fc_supervisor *v); /* tell those who have no connection */
 	uint64_t sample_deadline_ms;
@@ -232,8 +234,12 @@ void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint6
 /* The client of a session on another machine is process `pid` there, which is for show. */
 void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t pid);
 
-/* Kill the shadow. What was its client's is gone when the loop sees it dead. */
+/* Kill the shadow; one that has something to write back is told to end, and killed if it does not in time, or the next time. What was its client's is
+ * gone when the loop sees it dead. */
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s);
+
+/* Kill those whose time is over. Returns in how many milliseconds the next one's is, -1: there is none. */
+int fc_sessions_expire(struct fc_supervisor *v);
 
 /* Start watching a shadow. Takes over both descriptors also on error. Returns 0 or -errno (-EPROTO: `link` is no link). */
 int fc_session_open(struct fc_supervisor *v, struct fc_session *s, pid_t shadow_pid, int pidfd, int link);

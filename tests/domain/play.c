@@ -22,6 +22,7 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "common/region.h"
+#include "storage-domain/fds.h"
 #include "storage-domain/roster.h"
 
 #define FIRST_LOOKS 100 /* without a clock */
@@ -40,6 +41,28 @@ int fc_cred_apply(const struct fc_cred *cred)
 {
 	(void)cred;
 	return 0;
+}
+
+int fc_caps_set(uint64_t effective, uint64_t permitted)
+{
+	(void)effective;
+	(void)permitted;
+	return 0;
+}
+
+uint64_t fc_caps_permitted(void)
+{
+	return 0;
+}
+
+uint64_t fc_caps_effective(void)
+{
+	return 0;
+}
+
+void fc_leases_void(struct fc_shadow *s)
+{
+	(void)s;
 }
 
 void fc_shadow_poison(struct fc_shadow *s, const char *why)
@@ -117,7 +140,7 @@ static void add_export(const char *prefix)
 
 	fd = open(prefix, O_PATH | O_DIRECTORY);
 	must(fd < 0, prefix);
-	x->root_fd = dup2(fd, 16 + exports.count);
+	x->root_fd = dup2(fd, FC_FD_EXPORT - 1 + (int)exports.count);
 	close(fd);
 	x->prefix = strdup(prefix);
 	must(statx(x->root_fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &st), "statx");

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/domain/suite.h"
@@ -154,6 +156,165 @@ static void hands(void)
 	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, 999, 0, NULL), -EBADF);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_HAND, FC_DOMAIN_FD_MAX, 0, NULL), -EBADF);
 	session_close(&s);
+}
+
+/* ---- mappings of what is not handed over ---- */
+
+#define MAP_BYTES (4ull * FC_PAGE_SIZE)
+
+/* Memory for one, also mapped here. Its number or -errno; may be made differently from how it must be. */
+static int64_t offered(const struct session *s, uint64_t said, int fd, char **at)
+{
+	struct fc_packet p;
+	int r;
+
+	if (at) {
+		*at = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(*at != MAP_FAILED);
+	}
+	r = peer_ask_fds(s->sock, FC_MSG_MAP, said, &fd, 1, &p);
+	CHECK(r < 0 || fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, FC_PAGE_SIZE) < 0);
+	CHECK(ftruncate(fd, 0) < 0 || r < 0);
+	close(fd);
+	return r < 0 ? r : (int64_t)p.head.arg[0];
+}
+
+static char *stored_as(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", suite_domain.export, name);
+	return path;
+}
+
+static void maps_refused(void)
+{
+	const uint64_t wrong[][2] = { { MAP_BYTES, 0 },
+				      { MAP_BYTES, MAP_BYTES - 1 },
+				      { MAP_BYTES, FC_PAGE_SIZE },
+				      { MAP_BYTES, 2 * MAP_BYTES },
+				      { MAP_BYTES, FC_MAP_MAX + FC_PAGE_SIZE },
+				      { MAP_BYTES, ~0ull } };
+	struct session s;
+	int fd;
+
+	for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		session_open(&s, &suite_domain);
+		fd = peer_memfd(wrong[i][0]);
+		CHECK(peer_ask_fds(s.sock, FC_MSG_MAP, wrong[i][1], &fd, 1, NULL) < 0 && peer_hangs_up(s.sock, 2000));
+		close(fd);
+		session_close(&s);
+	}
+	for (int kind = 0; kind < 3; kind++) { /* not sealed; not memory; not there */
+		session_open(&s, &suite_domain);
+		fd = kind == 0 ? memfd_create("loose", MFD_ALLOW_SEALING)
+			       : open(stored_as("loose"), O_CREAT | O_RDWR, 0600);
+		CHECK(fd >= 0 && !ftruncate(fd, MAP_BYTES));
+		CHECK(peer_ask_fds(s.sock, FC_MSG_MAP, MAP_BYTES, &fd, kind < 2, NULL) < 0 &&
+		      peer_hangs_up(s.sock, 2000));
+		close(fd);
+		session_close(&s);
+	}
+}
+
+static void maps(void)
+{
+	struct session s;
+	struct stat st;
+	char *at, text[8] = { 0 };
+	int fd;
+
+	session_open(&s, &suite_domain);
+	int64_t file = suite_open(&s, "/data/mapped", O_CREAT | O_RDWR), directory = suite_open(&s, "/data", O_RDONLY);
+	CHECK_IS(CALL(&s, SYS_ftruncate, file, 10000), 0);
+	int64_t n = offered(&s, MAP_BYTES, peer_memfd(MAP_BYTES), &at);
+	CHECK(n >= 0 && n < FC_MAPS_MAX);
+	CHECK_IS(CALL(&s, FC_NR_MAP, file, FC_MAPS_MAX, 0, 0), -EINVAL);
+	CHECK_IS(CALL(&s, FC_NR_MAP, file, (uint64_t)-1, 0, 0), -EINVAL);
+	CHECK_IS(CALL(&s, FC_NR_MAP, file, (uint64_t)n + 1, 0, 0), -EINVAL);
+	CHECK_IS(CALL(&s, FC_NR_MAP_SYNC, (uint64_t)n, 1), -EINVAL);
+	CHECK_IS(CALL(&s, FC_NR_UNMAP, FC_MAPS_MAX), -EINVAL);
+	CHECK_IS(CALL(&s, FC_NR_MAP, file, (uint64_t)n, 0, 0), 0);
+	CHECK_IS(CALL(&s, FC_NR_MAP, file, (uint64_t)n, 0, 0), -EINVAL);
+	memcpy(at + 9990, "0123456789abcdef", 16);
+	fd = open(stored_as("mapped"), O_RDWR);
+	CHECK(fd >= 0 && !fstat(fd, &st) && st.st_size == 10000 && pread(fd, text, 5, 9995) == 5);
+	CHECK(!memcmp(text, "56789", 5));
+	close(fd);
+	/* what does not go: the memory is forgotten */
+	const uint64_t bad[][3] = { { (uint64_t)directory, 0, 0 },
+				    { (uint64_t)file, 1, 0 },
+				    { (uint64_t)file, 1ull << 63, 0 },
+				    { 3, 0, 0 },
+				    { 999, 0, 0 },
+				    { (uint64_t)file, INT64_MAX & ~4095ull, 0 },
+				    { (uint64_t)file, FC_PAGE_SIZE, 0 },
+				    { (uint64_t)file, 0, FC_MAPS_MAX },
+				    { (uint64_t)file, 0, FC_MAPS_MAX + 1 } };
+	for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+		int64_t m = offered(&s, MAP_BYTES, peer_memfd(MAP_BYTES), NULL);
+
+		CHECK(m >= 0 && CALL(&s, FC_NR_MAP, bad[i][0], (uint64_t)m, bad[i][1], bad[i][2]) < 0);
+		CALL(&s, FC_NR_UNMAP, (uint64_t)m);
+	}
+	CHECK_IS(CALL(&s, FC_NR_UNMAP, (uint64_t)n), 0);
+	CHECK_IS(CALL(&s, FC_NR_UNMAP, (uint64_t)n), -EINVAL);
+	for (unsigned i = 0; i < FC_MAPS_MAX; i++)
+		CHECK(offered(&s, MAP_BYTES, peer_memfd(MAP_BYTES), NULL) >= 0);
+	CHECK_IS(offered(&s, MAP_BYTES, peer_memfd(MAP_BYTES), NULL), -ENOMEM);
+	munmap(at, MAP_BYTES);
+	session_close(&s);
+}
+
+static void *restless(void *at)
+{
+	for (unsigned i = 0;; i++)
+		((volatile char *)at)[i * 2 % MAP_BYTES] = (char)i;
+	return NULL;
+}
+
+/* Whoever opens a file that is mapped does not wait for long, whatever its client does meanwhile; and what he cuts off does not come back. */
+static void maps_in_the_way(void)
+{
+	struct timespec begun, got;
+	struct stat st;
+	pid_t pid;
+	int fd;
+
+	fd = open(stored_as("wanted"), O_CREAT | O_RDWR, 0666);
+	CHECK(fd >= 0 && !ftruncate(fd, MAP_BYTES) && !fchmod(fd, 0666));
+	close(fd);
+	pid = fork();
+	if (!pid) {
+		struct session s;
+		pthread_t thread;
+		char *at;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		session_open(&s, &suite_domain);
+		int64_t file = suite_open(&s, "/data/wanted", O_RDWR);
+		int64_t n = offered(&s, MAP_BYTES, peer_memfd(MAP_BYTES), &at);
+		CHECK_IS(CALL(&s, FC_NR_MAP, file, (uint64_t)n, 0, 0), 0);
+		CHECK(!pthread_create(&thread, NULL, restless, at));
+		for (;;)
+			CALL(&s, SYS_pread64, file, 8192, 1, 0);
+	}
+	suite_sleep_ms(300);
+	for (int i = 0; i < 5; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &begun);
+		fd = open(stored_as("wanted"), O_RDWR);
+		clock_gettime(CLOCK_MONOTONIC, &got);
+		CHECK(fd >= 0 && got.tv_sec - begun.tv_sec < 4);
+		CHECK(!ftruncate(fd, 5000 - i));
+		suite_sleep_ms(100);
+		CHECK(!fstat(fd, &st) && st.st_size == 5000 - i);
+		close(fd);
+		suite_sleep_ms(100);
+	}
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	suite_sleep_ms(200);
+	CHECK(!stat(stored_as("wanted"), &st) && st.st_size == 4996);
 }
 
 /* One number is a file and a directory in turn while it is asked for: never the directory is what comes. */
@@ -625,10 +786,24 @@ static void lives(void)
 int main(int argc, char **argv)
 {
 	static const struct suite_test test[] = {
-		{ hello, "hello" },           { session, "session" }, { memory, "memory" },   { hands, "hands" },
-		{ hands_race, "hands_race" }, { errands, "errands" }, { tickets, "tickets" }, { family, "family" },
-		{ chain, "chain" },           { bye, "bye" },         { figures, "figures" }, { deaths, "deaths" },
-		{ storm, "storm" },           { orphan, "orphan" },   { NULL, NULL },
+		{ hello, "hello" },
+		{ session, "session" },
+		{ memory, "memory" },
+		{ hands, "hands" },
+		{ hands_race, "hands_race" },
+		{ maps, "maps" },
+		{ maps_refused, "maps_refused" },
+		{ maps_in_the_way, "maps_in_the_way" },
+		{ errands, "errands" },
+		{ tickets, "tickets" },
+		{ family, "family" },
+		{ chain, "chain" },
+		{ bye, "bye" },
+		{ figures, "figures" },
+		{ deaths, "deaths" },
+		{ storm, "storm" },
+		{ orphan, "orphan" },
+		{ NULL, NULL },
 	};
 	static const struct suite suite = { .test = test, .last = lives };
 

@@ -245,15 +245,21 @@ static void scribble_once(struct session *s)
  * of nasty numbers. */
 static void random_request(struct session *s, unsigned index)
 {
-	static const unsigned own[] = {
-		FC_NR_INTERRUPT, FC_NR_STREAM_READ, FC_NR_STREAM_WRITE, FC_NR_NOP, 1500, 65535
-	};
+	static const unsigned own[] = { FC_NR_INTERRUPT,
+					FC_NR_STREAM_READ,
+					FC_NR_STREAM_WRITE,
+					FC_NR_NOP,
+					FC_NR_MAP,
+					FC_NR_UNMAP,
+					FC_NR_MAP_SYNC,
+					1500,
+					65535 };
 	struct fc_entry *e = &s->area->entry[index];
 
 	e->nr = (uint16_t)(any() % 5   ? known_call()
-			   : any() % 4 ? own[any() % 4]
+			   : any() % 4 ? own[any() % 7]
 			   : any() % 2 ? any() % 440
-				       : own[any() % 6]);
+				       : own[any() % 9]);
 	e->flags = (uint16_t)(any() % 3 ? 0 : any());
 	e->nonce++;
 	for (int i = 0; i < 6; i++)

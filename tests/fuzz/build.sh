@@ -10,7 +10,7 @@ fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
 fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
 	storage-domain/budget.c storage-domain/shadow/cred.c storage-domain/exec/access.c storage-domain/exec/copy.c storage-domain/exec/fcntl.c
-	storage-domain/exec/ioctl.c storage-domain/exec/open.c storage-domain/exec/socket.c storage-domain/exec/stream.c storage-domain/exec/execute.c
+	storage-domain/exec/ioctl.c storage-domain/exec/map.c storage-domain/exec/merge.c storage-domain/exec/open.c storage-domain/exec/socket.c storage-domain/exec/stream.c storage-domain/exec/execute.c
 	storage-domain/crew/interrupt.c storage-domain/crew/signal.c storage-domain/licence.c storage-domain/exec/path.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/crew/worker.c"
 fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")

@@ -29,6 +29,7 @@
 #include "storage-domain/supervisor/confine.h"
 #include "storage-domain/caps.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/lease_watch.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/roster.h"
 #include "storage-domain/shadow/shadow_main.h"
@@ -49,6 +50,7 @@
 #define CONNECTION 900 /* as SESSION brings it */
 #define FAKES (64 + FC_LEASES)
 #define MAPPINGS 16
+#define OFFERS 4
 
 static struct fc_domain_shared roster;
 static struct fc_exports exports = { .count = 1, .export = { { .prefix = "/data" } } };
@@ -152,6 +154,8 @@ int fuzz_close(int fd)
 int fuzz_close_range(unsigned first, unsigned last, int flags);
 int fuzz_close_range(unsigned first, unsigned last, int flags)
 {
+	if (first == FC_FD_EXPORT && last == FC_DOMAIN_FD_FIRST - 1 && !flags && apart)
+		return 0; /* files that are mapped: none are in the model */
 	if (first != FC_DOMAIN_FD_FIRST || last != ~0u)
 		fuzz_fail("close_range(%u, %u)", first, last);
 	if (flags & CLOSE_RANGE_UNSHARE) {
@@ -448,8 +452,6 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (unlucky())
 		return EAGAIN;
 	*thread = pthread_self();
-	if (apart) /* it waits for leases to be broken */
-		return 0;
 	if (is_hander(client.head.type) && !client.pending) { /* it waits for what is sent to it */
 		hander.run = run;
 		hander.arg = arg;
@@ -528,8 +530,9 @@ static void next_link(void)
 /* Which answers the client is owed for what it says, if its session goes on. */
 static unsigned owed(unsigned type)
 {
-	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_RLIMIT || type == FC_MSG_FORK ||
-	       type == FC_MSG_MEMORY || is_hander(type) || type == FC_MSG_BIND || type == FC_MSG_WATCH;
+	return type == FC_MSG_AREAS || type == FC_MSG_GROW || type == FC_MSG_MAP || type == FC_MSG_RLIMIT ||
+	       type == FC_MSG_FORK || type == FC_MSG_MEMORY || is_hander(type) || type == FC_MSG_BIND ||
+	       type == FC_MSG_WATCH;
 }
 
 static long receive(int sock, struct msghdr *to, int flags)
@@ -707,6 +710,83 @@ static long lease(int fd, int cmd, int type)
 	return 0;
 }
 
+int fc_lease_watch_begin(struct fc_lease_watch *w)
+{
+	if (!apart)
+		fuzz_fail("leases are watched in the workers' table");
+	w->thread = !unlucky();
+	return w->thread ? 0 : -EAGAIN;
+}
+
+int fc_lease_take(const struct fc_lease_watch *w, int fd, int type)
+{
+	return w->thread ? (int)lease(fd, F_SETLEASE, type) : -EINVAL;
+}
+
+int fc_lease_give(int fd)
+{
+	return (int)lease(fd, F_SETLEASE, F_UNLCK);
+}
+
+bool fc_lease_stands(int fd, int type)
+{
+	return lease(fd, F_GETLEASE, 0) == type;
+}
+
+/* ---- mappings: what they are made of is there, and stays there ---- */
+
+static struct {
+	char *at;
+	size_t size;
+} offered[OFFERS];
+static int offers;
+
+static void touch_offered(void)
+{
+	for (int i = 0; i < offers; i++)
+		for (size_t at = 0; at < offered[i].size; at += FC_PAGE_SIZE)
+			((volatile char *)offered[i].at)[at]++;
+}
+
+int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size)
+{
+	if (s != shadow || mapping_of(memory, size) < 0 || size % FC_PAGE_SIZE || size > FC_MAP_MAX)
+		fuzz_fail("%lu bytes at %p are to be mapped", size, memory);
+	if (offers == OFFERS || unlucky())
+		return -ENOMEM;
+	offered[offers].at = memory;
+	offered[offers].size = size;
+	touch_offered();
+	return offers++;
+}
+
+void fc_maps_end(void)
+{
+	touch_offered();
+	while (offers--)
+		fuzz_munmap(offered[offers].at, offered[offers].size);
+	offers = 0;
+}
+
+void fc_maps_fork(void)
+{
+}
+
+void fc_maps_forked_parent(void)
+{
+}
+
+void fc_maps_forked_child(void)
+{
+	offers = 0; /* the model's child has no memory */
+}
+
+int fc_maps_adopt(struct fc_shadow *s)
+{
+	(void)s;
+	return unlucky() ? -ENOMEM : 0;
+}
+
 long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 {
 	long r;
@@ -773,6 +853,7 @@ static void touch_memory(void)
 {
 	uint64_t length = shadow->data_length;
 
+	touch_offered();
 	if (shadow->area) {
 		shadow->area->header.credit++;
 		shadow->area->stream[FC_ENTRIES - 1].domain.pad[5]++;
@@ -895,6 +976,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vacant = 0;
 	workers = apart = forked = client.pending = link_.pending = hander.message.pending = false;
 	hander.run = NULL;
+	offers = 0;
 	roster.used = SLOT + 1;
 	for (int i = 0; i < FC_GOODS; i++)
 		roster.capacity.of[i] = 4 << 20;

@@ -18,6 +18,7 @@
 #include "storage-domain/crew/workers.h"
 #include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/lease_watch.h"
 #include "storage-domain/roster.h"
 #include "tests/fuzz/client.h"
 #include "tests/fuzz/fuzz.h"
@@ -301,6 +302,55 @@ int64_t fc_clerk_correct(struct fc_exec *x, const struct fc_row *row, const long
 void fc_worker_move_apart(struct fc_worker *w)
 {
 	(void)w;
+}
+
+/* ---- mappings: this client has never offered memory for one, so it has none, whatever it asks for (see tests/domain/t_scribble.c) ---- */
+
+int fc_lease_watch_begin(struct fc_lease_watch *w)
+{
+	(void)w;
+	fuzz_fail("leases are watched");
+}
+
+void fc_lease_watch_nudge(const struct fc_lease_watch *w)
+{
+	(void)w;
+	fuzz_fail("a watch is woken that is not there");
+}
+
+int fc_lease_take(const struct fc_lease_watch *w, int fd, int type)
+{
+	(void)w;
+	fuzz_fail("a lease of type %d on %d", type, fd);
+}
+
+int fc_lease_give(int fd)
+{
+	fuzz_fail("a lease on %d is given back", fd);
+}
+
+bool fc_lease_stands(int fd, int type)
+{
+	(void)type;
+	fuzz_fail("is there a lease on %d?", fd);
+}
+
+void fc_leases_void(struct fc_shadow *s)
+{
+	(void)s;
+	fuzz_fail("delegations are ended");
+}
+
+int fc_beside(void (*run)(void *), void *arg, bool files)
+{
+	(void)run, (void)arg, (void)files;
+	fuzz_fail("a process is made");
+}
+
+int fuzz_munmap(void *at, size_t size);
+int fuzz_munmap(void *at, size_t size)
+{
+	fuzz_fail("a worker unmaps %zu bytes at %p", size, at);
 }
 
 /* ---- around the shipped functions (--wrap) ---- */
