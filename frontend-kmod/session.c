@@ -248,15 +248,26 @@ static bool may_take_up(const struct fc_session *session, bool tells)
 	       (is_told(session, current_uid()) || (tells && is_child_of(current, session->parent)));
 }
 
-/* Whose the session becomes, to be put: a vfork child that is the first to use its parent's does so for the parent, and has one of its own later. */
+/*
+ * Whose the session becomes, to be put. A vfork child that is the first to use the session of whom it shares the memory with, or a vfork child of such
+ * a child, does so for them, and has one of its own later.
+ */
 static struct pid *taker(const struct fc_session *session)
 {
-	struct pid *parent = fc_parent_of(current);
+	struct task_struct *task = current;
+	struct pid *taker = task_tgid(current), *tgid;
 
-	if (parent && parent != session->parent && shares_our_memory(parent))
-		return parent;
-	put_pid(parent);
-	return get_pid(task_tgid(current));
+	rcu_read_lock();
+	for (;;) {
+		task = rcu_dereference(task->real_parent);
+		tgid = task_tgid(task);
+		if (!tgid || tgid == session->parent || READ_ONCE(task->mm) != current->mm)
+			break;
+		taker = tgid;
+	}
+	get_pid(taker);
+	rcu_read_unlock();
+	return taker;
 }
 
 static int take_up(struct fc_session *session, bool tells)

@@ -193,6 +193,8 @@ static void inherited(void)
 	}
 	ended(pid);
 	SAY(system("cat in | wc -l; exec ./script from system"));
+	CHILD(SAY(system("cat in | wc -l; exec ./script from a system in a child")));
+	CHILD(run("./script", (char *[]){ "script", "a grandchild", NULL }));
 	FILE *p = popen("./script popen >popened; cat >>popened", "w");
 	SAY(fputs("to a pipe\n", p) >= 0);
 	SAY(pclose(p));

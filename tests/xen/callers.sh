@@ -30,7 +30,7 @@ end_backend()
 
 insmod "$FC_BUILD/kmod/farcall.ko" || { fail "the module does not load"; exit 1; }
 begin_backend plain
-"$caller" evil token tree processes figures budgets change namespace limits || fail "h_caller"
+"$caller" evil token vfork tree processes figures budgets change namespace limits || fail "h_caller"
 for ((i = 0; i < 50; i++)); do
 	grep -q '^attach 1004 nofile 1234 nproc 567$' "$log" && break
 	sleep 0.1

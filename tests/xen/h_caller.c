@@ -194,6 +194,54 @@ static int tell_as_stranger(int fd)
 	return as_user(0, tell_and_use, fd);
 }
 
+/* The same in a child that shares this process' memory, and may be the first to use a session of this one's. */
+static int in_vfork(int (*what)(int), int argument)
+{
+	pid_t pid = vfork();
+	int status;
+
+	if (!pid)
+		_exit(-what(argument));
+	waitpid(pid, &status, 0);
+	return -WEXITSTATUS(status);
+}
+
+static int use_in_vfork(int fd)
+{
+	return in_vfork(use_areas, fd);
+}
+
+static int use_after_vfork(int fd)
+{
+	int r = use_in_vfork(fd);
+
+	return r ? r : use_areas(fd);
+}
+
+static int use_after_nested(int fd)
+{
+	int r = in_vfork(use_in_vfork, fd);
+
+	return r ? r : use_areas(fd);
+}
+
+static void test_vfork(void)
+{
+	uint32_t number;
+	int fd = session(), child = fork_file(fd, &number);
+
+	expect("a child's session that its vfork child has used first", as_user(0, use_after_vfork, child), 0);
+	close(child);
+	child = fork_file(fd, &number);
+	expect("and the vfork child of that one", as_user(0, use_after_nested, child), 0);
+	close(child);
+	child = fork_file(fd, &number);
+	expect("a vfork child of whom it was made by has it to itself", use_in_vfork(child), 0);
+	expect("and not for its parent", use_areas(child), -EPERM);
+	close(child);
+	close(fd);
+}
+
 static void test_token(void)
 {
 	uint32_t number;
@@ -552,9 +600,10 @@ static void test_requests(void)
 static const struct test {
 	const char *name;
 	void (*run)(void);
-} tests[] = { { "token", test_token },         { "tree", test_tree },       { "processes", test_processes },
-	      { "figures", test_figures },     { "budgets", test_budgets }, { "change", test_change },
-	      { "namespace", test_namespace }, { "limits", test_limits },   { "requests", test_requests } };
+} tests[] = { { "token", test_token },         { "vfork", test_vfork },         { "tree", test_tree },
+	      { "processes", test_processes }, { "figures", test_figures },     { "budgets", test_budgets },
+	      { "change", test_change },       { "namespace", test_namespace }, { "limits", test_limits },
+	      { "requests", test_requests } };
 
 int main(int argc, char **argv)
 {
