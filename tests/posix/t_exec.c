@@ -92,6 +92,8 @@ static void kinds(void)
 	run("none", one);
 	run("echo/x", one);
 	run("", one);
+	copy("/bin/readlink", "readlink", 0755);
+	CHILD(system("./readlink /proc/self/exe | sed 's,.*/,exe is ,'"));
 	CHILD(execlp("./no_head", "no_head", NULL));
 	CHILD(setenv("PATH", ".:/bin", 1); execlp("script", "script", "by PATH", NULL));
 }
