@@ -193,6 +193,13 @@ static bool unsure(const struct shim_path_call *pc)
 	       (pc->paths > 1 && pc->route[1].domain < 0 && pc->route[1].unsure);
 }
 
+/* Might it make, beside a mount at whose prefix it sees nothing, a directory or file of that name? */
+static bool makes_prefix(const struct shim_path_call *pc, int k)
+{
+	return (shim_path_is_named(pc, k) || pc->row->effect == FC_EFFECT_OPENS) &&
+	       shim_route_ends_as_prefix(pc->path[k]);
+}
+
 /* Would the local kernel do harm, or answer from what a mount covers, or of a placeholder, if the path led into one? */
 static bool must_walk_first(const struct shim_path_call *pc)
 {
@@ -200,7 +207,7 @@ static bool must_walk_first(const struct shim_path_call *pc)
 		return true;
 	for (int k = 0; k < pc->paths; k++)
 		if (pc->route[k].domain < 0 && pc->route[k].unsure &&
-		    shim_procfs_may(pc->path[k], pc->row->effect == FC_EFFECT_OPENS))
+		    (shim_procfs_may(pc->path[k], pc->row->effect == FC_EFFECT_OPENS) || makes_prefix(pc, k)))
 			return true;
 	if (pc->row->nr == SYS_openat)
 		return (pc->a[2] & O_CREAT) && pc->follow[0];

@@ -5,7 +5,7 @@
  *
  * A mount covers what the local file system has at its prefix. Normally nothing is there, so that a local call which goes
  * through a mount without the text saying so (a symbolic link, `..`, a relative path) fails with ENOENT: then, and only
- * then, the path is walked. Where something does exist at a prefix, every local path is walked first.
+ * then, the path is walked, but for one that would make the prefix itself. Where something does exist at a prefix, every local path is walked first.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,6 +31,20 @@ static bool same(const char *a, const char *b, size_t n)
 		if (*a++ != *b++)
 			return false;
 	return true;
+}
+
+bool shim_route_ends_as_prefix(const char *path)
+{
+	const char *last = shim_path_last(path);
+	size_t n = shim_path_component(last);
+
+	for (unsigned i = 0; i < shim.config.nmounts; i++) {
+		const char *name = shim_path_last(shim.config.mount[i].prefix);
+
+		if (n && n == shim_path_component(name) && same(name, last, n))
+			return true;
+	}
+	return false;
 }
 
 static int mount_by_text(const char *path)

@@ -17,6 +17,8 @@ struct shim_route {
 };
 /* By the text alone. `path` is a private copy, or null. dirfd as the application gave it. */
 void shim_route_text(const struct shim_process *p, int dirfd, const char *path, struct shim_route *r);
+/* Is the last name that of a mount, which a local call could make where the mount is? */
+bool shim_route_ends_as_prefix(const char *path);
 /* Follow local symbolic links. If the walk enters a mount, `path` (room FC_PATH_MAX) is replaced by the absolute path and r
  * by its route. If it comes to a link in /proc that leads to something remote, r->link is that, and `path` what follows it, if anything
  * does. `scratch` is three pages. 0 or -errno (-ELOOP, -ENAMETOOLONG). */
