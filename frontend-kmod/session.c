@@ -248,9 +248,8 @@ static bool may_take_up(const struct fc_session *session, bool tells)
 	       (is_told(session, current_uid()) || (tells && is_child_of(current, session->parent)));
 }
 
-/*
- * Whose the session becomes, to be put. A vfork child that is the first to use the session of whom it shares the memory with, or a vfork child of such
- * a child, does so for them, and has one of its own later.
+/* Whose the session becomes, to be put. A vfork child that is the first to use the session of whom it shares the memory with, or a vfork child of
+ * such a child, does so for them, and has one of its own later.
  */
 static struct pid *taker(const struct fc_session *session)
 {

@@ -204,7 +204,8 @@ static int sooner(int a, int b)
 
 static int next_timeout(struct fc_supervisor *v)
 {
-	int ms = sooner(sooner(fc_connections_expire(v), fc_stat_due_ms(v)), sooner(fc_heirs_due_ms(v), fc_sessions_expire(v)));
+	int ms = sooner(sooner(fc_connections_expire(v), fc_stat_due_ms(v)),
+			sooner(fc_heirs_due_ms(v), fc_sessions_expire(v)));
 
 	/* it may have been others who used the descriptors up, and who let go of them: nobody will tell us */
 	return v->listening ? ms : sooner(ms, FC_RETRY_MS);

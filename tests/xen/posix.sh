@@ -44,7 +44,7 @@ as_listed() # USER PROGRAM
 	cp "$out".{native,remote} "$LAB"
 	[[ $(<"$out.native.status") == 0 ]] || { say "natively: status $(<"$out.native.status")"; return 1; }
 	[[ $(<"$out.remote.status") == 0 ]] || { say "remotely: status $(<"$out.remote.status")"; tail -n 3 "$out.remote"; return 1; }
-	border_same "$2" "xen $1" "$out.native" "$out.remote"
+	border_same "$2" "xen $1 xen-$1" "$out.native" "$out.remote"
 }
 
 mkdir -p "$run" "$far" /run/home && chown 1000:1000 /run/home
