@@ -64,11 +64,17 @@ static void take_back(struct fc_shadow *s, unsigned i)
 	fc_fence();
 }
 
+/* The client may have the same open file, and with it the lease. */
+static void let_go(int fd)
+{
+	fc_lease_give(fd);
+	fc_call(SYS_close, fd);
+}
+
 static void end(struct fc_shadow *s, unsigned i)
 {
 	take_back(s, i);
-	fc_lease_give(held[i].fd);
-	fc_call(SYS_close, held[i].fd);
+	let_go(held[i].fd);
 	held[i].fd = 0;
 	fc_budget_give(s->slot, FC_FILES, 1);
 }
@@ -197,7 +203,7 @@ static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
 	if (r == 0)
 		return own;
 	if (own >= 0)
-		fc_call(SYS_close, own); /* and so the lease, if there is one */
+		let_go(own);
 	return r == -EAGAIN ? r : -EOPNOTSUPP;
 }
 
@@ -232,7 +238,7 @@ void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 	if (r >= 0)
 		r = note(s, fd, type, arg);
 	if (r == -ENFILE)
-		fc_call(SYS_close, fd);
+		let_go(fd);
 	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 ? -1 : fd);
 	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */

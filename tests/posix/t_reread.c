@@ -220,5 +220,12 @@ int main(int argc, char **argv)
 		snprintf(name, sizeof name, "./t%d", i);
 		SAY(system(name));
 	}
+	part("with holes");
+	rw = make("holes", "text");
+	SAY(ftruncate(rw, 100000));
+	often(rw);
+	other = (int)TRY(open("holes", O_RDONLY | O_NONBLOCK)); /* would wait for a delegation, and there is none */
+	close(other);
+	close(rw);
 	return 0;
 }
