@@ -116,17 +116,28 @@ static void answer(struct fc_shadow *s, const struct fc_packet *request)
 
 static bool running;
 
+/* Until there is memory. */
+static void a_moment(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+}
+
 static void *hand_over(void *arg)
 {
 	struct fc_packet p;
 	struct fc_shadow *s = arg;
+	int r;
 
 	while (fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE) < 0)
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL); /* until there is memory for a table */
+		a_moment();
 	/* files that are mapped are closed when the workers close them */
 	fc_call(SYS_close_range, FC_FD_EXPORT, FC_DOMAIN_FD_FIRST - 1, 0);
-	while (fc_control_recv(FC_FD_HANDED, &p, 0) == 0) {
-		if (p.head.type == FC_MSG_LEASE)
+	while ((r = fc_control_recv(FC_FD_HANDED, &p, 0)) != -EPIPE) {
+		if (r == -EPROTO) /* there was no number for the file */
+			fc_shadow_answer(s, &p, -ENFILE, NULL, -1);
+		else if (r < 0)
+			a_moment(); /* the message is still there, and somebody waits */
+		else if (p.head.type == FC_MSG_LEASE)
 			fc_lease(s, &p);
 		else if (p.head.type == FC_MSG_RETURN)
 			fc_lease_return(s, &p);
