@@ -233,8 +233,7 @@ bool fc_workers_bar(struct fc_shadow *s)
 
 	/* before the look at who has a call; partner: the look at it when one has been taken */
 	(void)fc_xchg(&s->cut_off, true);
-	fc_workers_hold(s);
-	still = fc_workers_still(s, &begun);
+	still = !fc_workers_hold(s) && fc_workers_still(s, &begun);
 	fc_workers_release(s);
 	return still;
 }

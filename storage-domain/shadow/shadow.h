@@ -167,7 +167,7 @@ void fc_workers_release(struct fc_shadow *s);
 /* In between: does nobody run a call? *begun says how many have been begun. If it is the same at two times when nobody does, none has run in between. */
 bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun);
 
-/* The session ends: no further request is run. True: none is running, either, and the workers need not be stopped. */
+/* The session ends: no further request is run. True: all workers sleep, have said what they have counted, and need not be stopped. */
 bool fc_workers_bar(struct fc_shadow *s);
 
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */

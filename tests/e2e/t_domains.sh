@@ -34,6 +34,13 @@ check "stat --json: calls were counted" jq -e '[.. | objects | .calls? // empty 
 check "stat" "$FARCALL" stat --domain "$two_socket" >"$TESTDIR/stat.text"
 check "stat: says something" test -s "$TESTDIR/stat.text"
 wait $!
+total_read() { "$FARCALL" stat --json --domain "$one_socket" | jq '[.. | objects | .total? // empty | .bytes_read] | max'; }
+head -c 200000 /dev/zero >"$TESTDIR/a/counted"
+before=$(total_read)
+for ((i = 0; i < 150; i++)); do
+	"$FARCALL" run --domain "$one_socket" -- cat /one/counted >/dev/null
+done
+check "stat --json: to the last byte, of sessions that are over" test $(($(total_read) - before)) = $((150 * 200000))
 
 # traces
 check "trace" "$FARCALL" trace -v "$TESTDIR/a:/one" -o "$TESTDIR/trace" -- sh -c 'echo hello > /one/traced; cat /one/traced' >/dev/null
