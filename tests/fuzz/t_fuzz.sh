@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Fuzzes what the domain does with what its clients send: builds the targets of tests/fuzz with clang's libFuzzer and address sanitizer,
-# and runs them from the corpus in the tree, two at a time, for FC_FUZZ_SECONDS in all (160; by hand 3600). Fails if the product
+# and runs them from the corpus in the tree, two at a time, for FC_FUZZ_SECONDS in all (120; by hand 3600). Fails if the product
 # does what it must not, leaks, or takes more than 5 s for one input; says then how to run that input again.
 # What has been found is added to $FC_BUILD/fuzz/found, and the next run goes on from there. usage: t_fuzz.sh [TARGET...]
 set -u
 
 src=$(cd "${FC_SOURCE:-.}" && pwd)
 out=${FC_BUILD:-$src/build}/fuzz
-seconds=${FC_FUZZ_SECONDS:-160}
+seconds=${FC_FUZZ_SECONDS:-120}
 # shellcheck source=tests/lib/packages.sh
 . "$src/tests/lib/packages.sh"
 # shellcheck source=tests/fuzz/build.sh
