@@ -52,6 +52,8 @@ int fc_beside(void (*run)(void *arg), void *arg, unsigned long flags)
 	const struct errand e = { run, arg };
 	long stack, pid;
 
+	if (flags & ~(unsigned long)(CLONE_FILES | CLONE_NEWUSER)) /* the lowest bits are a signal */
+		return -EINVAL;
 	flags |= CLONE_VM | CLONE_VFORK;
 	if (!fc_may(SYS_clone, (long)flags, 0))
 		return -EPERM;

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -203,7 +204,7 @@ static int push_all(struct fc_map *m, uint64_t end, bool alone)
 	if (p.r != -EFBIG)
 		return p.r;
 	p.unlimited = true;
-	return fc_beside(push, &p, true) < 0 ? -EFBIG : p.r;
+	return fc_beside(push, &p, CLONE_FILES) < 0 ? -EFBIG : p.r;
 }
 
 /* ---- from file to memory ---- */

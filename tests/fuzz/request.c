@@ -341,9 +341,9 @@ void fc_leases_void(struct fc_shadow *s)
 	fuzz_fail("delegations are ended");
 }
 
-int fc_beside(void (*run)(void *), void *arg, bool files)
+int fc_beside(void (*run)(void *), void *arg, unsigned long flags)
 {
-	(void)run, (void)arg, (void)files;
+	(void)run, (void)arg, (void)flags;
 	fuzz_fail("a process is made");
 }
 
