@@ -16,6 +16,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "libc-shim/calls/dirent.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/procfs.h"
 #include "libc-shim/native.h"
@@ -29,15 +30,6 @@
 #define LINK 10
 #define NUMBER_ROOM 32 /* for a name in /proc/self/fd, and what fills it up */
 #define FEW 16         /* entries that are looked at before a system call is cheaper */
-
-struct entry { /* getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-} __attribute__((packed));
-#define ENTRY_HEAD offsetof(struct entry, name)
 
 static struct {
 	uint64_t dev, ino; /* of the directory that mount i's name is in; 0: none */
@@ -80,25 +72,25 @@ static bool may_be_parent(uint64_t ino)
 }
 
 /* Read the head of the entry at `at`, and two bytes of its name. False: there is none. */
-static bool read_entry(const char *user, long at, long n, struct entry *e, char name[2])
+static bool read_entry(const char *user, long at, long n, struct shim_dirent *e, char name[2])
 {
-	char head[ENTRY_HEAD + 2];
+	char head[SHIM_DIRENT_HEAD + 2];
 
 	if (at + (long)sizeof head > n || fc_copy_from_user(head, user + at, sizeof head))
 		return false;
-	memcpy(e, head, ENTRY_HEAD);
-	memcpy(name, head + ENTRY_HEAD, 2);
+	memcpy(e, head, SHIM_DIRENT_HEAD);
+	memcpy(name, head + SHIM_DIRENT_HEAD, 2);
 	return e->length >= sizeof head && at + e->length <= n;
 }
 
 /* Look for the directory's own entry among the first `most`. Returns whether it is there, its number in *ino. */
 static bool find_own(const char *user, long n, unsigned most, uint64_t *ino)
 {
-	struct entry e;
+	struct shim_dirent e;
 	char name[2];
 
 	for (long at = 0; most-- && read_entry(user, at, n, &e, name); at += e.length) {
-		*ino = e.ino;
+		*ino = e.inode;
 		if (name[0] == '.' && !name[1])
 			return true;
 	}
@@ -118,7 +110,7 @@ static bool is_place(int fd, const char *user, long n)
 
 static size_t entry_length(unsigned mount)
 {
-	return (ENTRY_HEAD + strlen(name_of(mount)) + 1 + 7) & ~(size_t)7;
+	return (SHIM_DIRENT_HEAD + strlen(name_of(mount)) + 1 + 7) & ~(size_t)7;
 }
 
 /* Which mounts' names are missing in that directory, a bit each; *size: what they take. */
@@ -143,12 +135,12 @@ static uint32_t missing(int fd, size_t *size)
 /* Leave out entries at the end, for all to fit into `room`. Returns how many bytes are left, and in *off where the directory goes on. */
 static long cut(const char *user, long n, long room, int64_t *off)
 {
-	struct entry e;
+	struct shim_dirent e;
 	char name[2];
 	long at = 0;
 
 	while (read_entry(user, at, n, &e, name) && at + e.length <= room) {
-		*off = e.off;
+		*off = e.offset;
 		at += e.length;
 	}
 	return at;
@@ -158,15 +150,15 @@ static long cut(const char *user, long n, long room, int64_t *off)
 static long add(char *user, long n, uint32_t which, int64_t off)
 {
 	union {
-		struct entry e;
-		char bytes[ENTRY_HEAD + FC_PREFIX_MAX + 8];
+		struct shim_dirent e;
+		char bytes[SHIM_DIRENT_HEAD + FC_PREFIX_MAX + 8];
 	} u;
 
 	for (unsigned i = 0; i < shim.config.nmounts; i++) {
 		if (!(which >> i & 1))
 			continue;
 		memset(&u, 0, sizeof u);
-		u.e = (struct entry){ shim.placeholder_ino, off, (uint16_t)entry_length(i), DIRECTORY };
+		u.e = (struct shim_dirent){ shim.placeholder_ino, off, (uint16_t)entry_length(i), DIRECTORY };
 		memcpy(u.e.name, name_of(i), strlen(name_of(i)));
 		if (fc_copy_to_user(user + n, &u, u.e.length))
 			break;
@@ -193,7 +185,7 @@ static long with_mounts(const long a[6], long n)
 /* Does it look like a list of descriptors? They come behind the directory itself and the one above. */
 static bool has_numbers(const char *user, long n)
 {
-	struct entry e;
+	struct shim_dirent e;
 	char name[2];
 
 	for (long at = 0; read_entry(user, at, n, &e, name); at += e.length)
@@ -215,10 +207,10 @@ static bool is_ours(const char *name)
 static long without_ours(char *user, long n)
 {
 	union {
-		struct entry e;
-		char bytes[ENTRY_HEAD + NUMBER_ROOM];
+		struct shim_dirent e;
+		char bytes[SHIM_DIRENT_HEAD + NUMBER_ROOM];
 	} u;
-	struct entry e;
+	struct shim_dirent e;
 	char name[2];
 	long kept = 0;
 

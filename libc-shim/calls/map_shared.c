@@ -283,15 +283,7 @@ long shim_map_over(long nr, const long a[6])
 
 long shim_do_munmap(long nr, long a[6])
 {
-	struct shim_lock_state saved;
-	long r;
-
-	if (likely(!shim_maps_any()))
-		return shim_native(nr, a);
-	shim_lock(&lock, &saved);
-	r = replace(nr, a, (uint64_t)a[0], (uint64_t)a[1]);
-	shim_unlock(&lock, &saved);
-	return r;
+	return likely(!shim_maps_any()) ? shim_native(nr, a) : shim_map_over(nr, a);
 }
 
 long shim_do_msync(long nr, long a[6])

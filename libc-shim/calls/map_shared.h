@@ -13,7 +13,7 @@ struct shim_process;
  * is. Kernel results. */
 long shim_map_shared(struct shim_process *p, uint64_t w, const long a[6], const struct stat *st, bool writable);
 
-/* An mmap with MAP_FIXED of whatever it is, which may take a mapping's place. */
+/* An mmap with MAP_FIXED of whatever it is, or a munmap: which may take a mapping's place. */
 long shim_map_over(long nr, const long a[6]);
 
 bool shim_maps_any(void);

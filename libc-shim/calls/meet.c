@@ -10,6 +10,7 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "libc-shim/calls/dirent.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/process/beyond.h"
@@ -55,17 +56,9 @@ int shim_meet_open(struct shim_process *p, unsigned domain)
 	return -EPERM;
 }
 
-struct entry { /* getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 const char *shim_meet_entry(int fd, char *buffer, size_t size, uint32_t *at, uint32_t *end)
 {
-	const struct entry *e;
+	const struct shim_dirent *e;
 	long n;
 
 	if (*at == *end) {
@@ -75,7 +68,7 @@ const char *shim_meet_entry(int fd, char *buffer, size_t size, uint32_t *at, uin
 		*at = 0;
 		*end = (uint32_t)n;
 	}
-	e = (const struct entry *)(buffer + *at);
+	e = (const struct shim_dirent *)(buffer + *at);
 	*at += e->length;
 	return e->name;
 }

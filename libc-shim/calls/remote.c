@@ -17,6 +17,7 @@
 #include "common/atomic.h"
 #include "common/rawcall.h"
 #include "farcall/wire.h"
+#include "libc-shim/calls/dirent.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/fork.h"
@@ -28,14 +29,6 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
-
-struct linux_dirent { /* getdents64(2) */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
 
 /* Claim an entry, and let whoever forks in a handler find it (fork.c): after that has happened in between, begin anew. */
 static int claim(struct shim_call *c, struct shim_process *p, unsigned domain, struct shim_frame *f)
@@ -384,11 +377,11 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
 	size_t done = 0;
 	int64_t position = c->position;
 
-	while (done + offsetof(struct linux_dirent, name) <= n) {
-		struct linux_dirent e;
+	while (done + SHIM_DIRENT_HEAD <= n) {
+		struct shim_dirent e;
 
-		memcpy(&e, entries + done, offsetof(struct linux_dirent, name));
-		if (e.length < offsetof(struct linux_dirent, name) || done + e.length > n)
+		memcpy(&e, entries + done, SHIM_DIRENT_HEAD);
+		if (e.length < SHIM_DIRENT_HEAD || done + e.length > n)
 			break;
 		done += e.length;
 		position = e.offset;
@@ -404,8 +397,8 @@ static int64_t unread_entries(struct shim_call *c, int i, size_t n)
  */
 static bool entries_valid(struct shim_call *c, const char *user, size_t n)
 {
-	struct linux_dirent *e = (struct linux_dirent *)shim_scratch(c->frame);
-	const size_t head = offsetof(struct linux_dirent, name);
+	struct shim_dirent *e = (struct shim_dirent *)shim_scratch(c->frame);
+	const size_t head = SHIM_DIRENT_HEAD;
 	size_t length;
 
 	for (; n; user += e->length, n -= e->length) {

@@ -154,16 +154,9 @@ static void *hand_over(void *arg)
 
 int fc_hand_begin(void)
 {
-	int pair[2], r;
-
 	running = false;
 	fc_leases_begin();
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	r = dup3(pair[0], FC_FD_HAND, O_CLOEXEC) < 0 || dup3(pair[1], FC_FD_HANDED, O_CLOEXEC) < 0 ? -errno : 0;
-	close(pair[0]);
-	close(pair[1]);
-	return r;
+	return fc_shadow_pair(FC_FD_HAND, FC_FD_HANDED);
 }
 
 static int start(struct fc_shadow *s)

@@ -69,16 +69,9 @@ union control {
 
 int fc_heir_begin(struct fc_shadow *s)
 {
-	int pair[2], r;
-
 	s->heir.given = 0;
 	s->heir.told = s->heir.lost = false;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	r = dup3(pair[0], FC_FD_WAY, O_CLOEXEC) < 0 || dup3(pair[1], FC_FD_WAY_END, O_CLOEXEC) < 0 ? -errno : 0;
-	close(pair[0]);
-	close(pair[1]);
-	return r;
+	return fc_shadow_pair(FC_FD_WAY, FC_FD_WAY_END);
 }
 
 /* ---- the parent ---- */
@@ -324,16 +317,6 @@ static void forget_unsealed(struct estate *e)
 	e->id = 0;
 }
 
-static int limit_file_size(uint64_t bytes)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_FSIZE, &limit))
-		return -errno;
-	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-	return setrlimit(RLIMIT_FSIZE, &limit) ? -errno : 0;
-}
-
 /* What it holds of the domain from now on. False: that is too much. */
 static bool pay(const struct fc_shadow *s, const struct estate *e)
 {
@@ -357,7 +340,7 @@ static bool succeed(struct fc_shadow *s, const struct estate *e, const struct fc
 	s->umask = e->umask;
 	s->place = e->keeps ? FC_PLACE_KEPT : FC_PLACE_FIRST;
 	umask(s->umask);
-	return pay(s, e) && limit_file_size(e->file_size) == 0 && s->transport->begin(s, &session) == 0 &&
+	return pay(s, e) && fc_shadow_limit_file_size(e->file_size) == 0 && s->transport->begin(s, &session) == 0 &&
 	       (!e->keeps || fc_call(SYS_fchdir, FC_FD_CWD) == 0) &&
 	       fc_cas(&s->slot->heir, FC_HEIR_WAITS(p->head.arg[2]), FC_HEIR_ANSWERED(p->head.arg[2]));
 }

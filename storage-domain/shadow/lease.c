@@ -39,6 +39,7 @@ static struct {
 	uint64_t word; /* 0 = it does not hold any more */
 } held[FC_LEASES];
 static uint64_t serial;
+
 static uint64_t look(void *s)
 {
 	fc_leases_look(s);

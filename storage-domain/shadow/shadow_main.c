@@ -147,8 +147,19 @@ static void grow(struct fc_shadow *s, struct fc_packet *p)
 	fc_shadow_answer(s, p, r, NULL, -1);
 }
 
-/* Only the soft limit: the hard one is for the client's own kernel to hold it to, and could not be raised again. */
-static int limit_file_size(uint64_t bytes)
+int fc_shadow_pair(int one, int other)
+{
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	r = dup3(pair[0], one, O_CLOEXEC) < 0 || dup3(pair[1], other, O_CLOEXEC) < 0 ? -errno : 0;
+	close(pair[0]);
+	close(pair[1]);
+	return r;
+}
+
+int fc_shadow_limit_file_size(uint64_t bytes)
 {
 	struct rlimit limit;
 
@@ -243,7 +254,7 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 		tell((struct fc_msg){ .type = FC_LINK_FORKED, .arg = { arg[0], arg[1] } });
 		break;
 	case FC_MSG_RLIMIT:
-		fc_shadow_answer(s, p, limit_file_size(arg[0]), NULL, -1);
+		fc_shadow_answer(s, p, fc_shadow_limit_file_size(arg[0]), NULL, -1);
 		break;
 	case FC_MSG_GONE:
 		/* answered when the supervisor answers */
@@ -415,7 +426,7 @@ static void await_session(struct fc_shadow *s)
 		end(0);
 	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.head.type != FC_LINK_SESSION || p.nfds != 1)
 		end(0);
-	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 || limit_file_size(p.head.arg[4]) < 0)
+	if (dup3(p.fd[0], FC_FD_CLIENT, O_CLOEXEC) < 0 || fc_shadow_limit_file_size(p.head.arg[4]) < 0)
 		end(1);
 	if (!s->foreign && setsockopt(FC_FD_CLIENT, SOL_SOCKET, SO_PASSCRED, &on, sizeof on))
 		end(1);

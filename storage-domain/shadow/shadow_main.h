@@ -17,6 +17,13 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 /* shadow_main.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);
 
+/* The client's limit of file sizes. Only the soft limit: the hard one is for the client's own kernel to hold it to, and could not be raised
+ * again. 0 or -errno. */
+int fc_shadow_limit_file_size(uint64_t bytes);
+
+/* The two ends of a way, for messages, under two numbers of the domain's own. 0 or -errno. */
+int fc_shadow_pair(int one, int other);
+
 /* Is the message from the client? A connection can be inherited by, or passed to, somebody else. Root may be anybody. */
 bool fc_shadow_believes(const struct fc_shadow *s, const struct fc_packet *p);
 /* Say something to the supervisor. Without it the session ends. */

@@ -365,7 +365,7 @@ static void fill_slot_of_newcomer(struct fc_supervisor *v, struct fc_session *s,
 	fill_slot(v, s, FC_TASKS_BASE);
 }
 
-/* What may become of its descriptors, is as for its parent's. */
+/* What may become of its descriptors is as for its parent's. */
 static void fill_slot_of_child(struct fc_supervisor *v, struct fc_session *s, const struct fc_session *parent,
 			       uint64_t tasks)
 {
