@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "common/empty.h"
 #include "farcall/control.h"
 #include "libc-shim/config.h"
 
@@ -68,32 +69,6 @@ static int base_open(const char *base, bool create)
 	return fd;
 }
 
-/* Unlink everything in the directory `dir`, which is closed. */
-static void empty_directory(int dir, int depth)
-{
-	DIR *d = fdopendir(dir);
-	struct dirent *e;
-
-	if (!d) {
-		close(dir);
-		return;
-	}
-	while ((e = readdir(d))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (!unlinkat(dirfd(d), e->d_name, 0) || errno != EISDIR)
-			continue;
-		if (depth && unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR)) {
-			int sub = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-			if (sub >= 0)
-				empty_directory(sub, depth - 1);
-		}
-		unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
-	}
-	closedir(d);
-}
-
 /* Is BASE/name a runtime directory whose owner is gone? Call with the base locked. */
 static bool is_left_over(int base, const char *name)
 {
@@ -127,7 +102,7 @@ static void sweep(int base)
 		dir = openat(base, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir < 0)
 			continue;
-		empty_directory(dir, DEPTH);
+		fc_empty_directory(dir, DEPTH);
 		unlinkat(base, e->d_name, AT_REMOVEDIR);
 	}
 	closedir(d);
@@ -168,7 +143,7 @@ static void sweep_standing(int base, const char *name)
 			close(dir);
 			continue;
 		}
-		empty_directory(dir, DEPTH);
+		fc_empty_directory(dir, DEPTH);
 		unlinkat(base, e->d_name, AT_REMOVEDIR);
 	}
 	if (d)
@@ -290,7 +265,7 @@ int fc_runtime_make_standing(struct fc_runtime *rt, const char *name)
 void fc_runtime_remove(struct fc_runtime *rt)
 {
 	if (rt->dir >= 0) {
-		empty_directory(rt->dir, DEPTH);
+		fc_empty_directory(rt->dir, DEPTH);
 		rmdir(rt->path);
 	}
 	if (rt->lock >= 0)
@@ -363,6 +338,6 @@ void fc_runtime_sockets_remove(const char *name)
 		return;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd >= 0)
-		empty_directory(fd, DEPTH);
+		fc_empty_directory(fd, DEPTH);
 	rmdir(path);
 }

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "storage-domain/supervisor/listen.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/empty.h"
 #include "farcall/control.h"
 #include "storage-domain/log.h"
 
@@ -139,23 +139,16 @@ static void sockets_name(const struct fc_listen *l, char name[sizeof l->name + s
 }
 
 /* One directory of each user's in it, and in those nothing but sockets. */
-static void empty_directory(int parent, const char *name, int depth)
+static void sockets_remove(const struct fc_listen *l)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	char name[sizeof l->name + sizeof FC_SOCKETS_SUFFIX];
+	int fd;
 
-	if (!d && fd >= 0)
-		close(fd);
-	while (d && (e = readdir(d))) {
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		if (unlinkat(dirfd(d), e->d_name, 0) && errno == EISDIR && depth)
-			empty_directory(dirfd(d), e->d_name, depth - 1);
-	}
-	if (d)
-		closedir(d);
-	unlinkat(parent, name, AT_REMOVEDIR);
+	sockets_name(l, name);
+	fd = openat(l->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		fc_empty_directory(fd, SOCKETS_DEPTH);
+	unlinkat(l->directory, name, AT_REMOVEDIR);
 }
 
 int fc_listen_sockets(const struct fc_listen *l, bool everybody)
@@ -215,7 +208,6 @@ close_all:
 
 void fc_listen_close(struct fc_listen *l)
 {
-	char name[sizeof l->name + sizeof FC_SOCKETS_SUFFIX];
 	struct stat st;
 
 	if (l->directory < 0)
@@ -223,8 +215,7 @@ void fc_listen_close(struct fc_listen *l)
 	/* with the lock if it is to be had; without it, a socket that is ours is still ours, but for an instant */
 	flock(l->directory, LOCK_EX | LOCK_NB);
 	if (!fstatat(l->directory, l->name, &st, AT_SYMLINK_NOFOLLOW) && st.st_dev == l->dev && st.st_ino == l->ino) {
-		sockets_name(l, name);
-		empty_directory(l->directory, name, SOCKETS_DEPTH);
+		sockets_remove(l);
 		unlinkat(l->directory, l->name, 0);
 	}
 	close(l->directory);

@@ -4,33 +4,15 @@
  * credentials, pairs. tests/e2e/h_sockets.c has streams.
  */
 #include "posix.h"
+#include "unix.h"
 
 #include <stddef.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-static struct sockaddr_un un;
-
+/* With its NUL, as programs do. */
 static socklen_t at(const char *path)
 {
-	memset(&un, 0, sizeof un);
-	un.sun_family = AF_UNIX;
-	strncpy(un.sun_path, path, sizeof un.sun_path - 1);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
-}
-
-static long bind_(int s, const char *path)
-{
-	socklen_t n = at(path);
-
-	return bind(s, (void *)&un, n);
-}
-
-static long connect_(int s, const char *path)
-{
-	socklen_t n = at(path);
-
-	return connect(s, (void *)&un, n);
+	return address(path, 1);
 }
 
 static void name(int s)

@@ -4,34 +4,16 @@
  * rest.
  */
 #include "posix.h"
+#include "unix.h"
 
 #include <dirent.h>
 #include <stddef.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-static struct sockaddr_un un;
-
+/* Without a NUL: as the kernel counts. */
 static socklen_t at(const char *path)
 {
-	memset(&un, 0, sizeof un);
-	un.sun_family = AF_UNIX;
-	memcpy(un.sun_path, path, strnlen(path, sizeof un.sun_path));
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strnlen(path, sizeof un.sun_path));
-}
-
-static long bind_(int s, const char *path)
-{
-	socklen_t n = at(path);
-
-	return bind(s, (void *)&un, n);
-}
-
-static long connect_(int s, const char *path)
-{
-	socklen_t n = at(path);
-
-	return connect(s, (void *)&un, n);
+	return address(path, 0);
 }
 
 static void peer(int s)
