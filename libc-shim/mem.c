@@ -51,3 +51,15 @@ char *shim_append(char *to, const char *end, const char *s)
 	*to = 0;
 	return to;
 }
+
+const char *shim_fd_path(char to[SHIM_FD_PATH], int fd)
+{
+	static const char base[] = "/proc/self/fd/";
+	char digits[24], *number;
+
+	digits[sizeof digits - 1] = 0;
+	number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
+	memcpy(to, base, sizeof base - 1);
+	memcpy(to + sizeof base - 1, number, strlen(number) + 1);
+	return to;
+}

@@ -20,4 +20,8 @@ char *shim_append(char *to, const char *end, const char *s);
 void shim_say(const char *a, const char *b, const char *c);
 char *shim_format_number(char *end, uint64_t n); /* writes backwards, returns the start */
 
+/* The name of descriptor `fd` in /proc. Returns `to`. */
+#define SHIM_FD_PATH 40
+const char *shim_fd_path(char to[SHIM_FD_PATH], int fd);
+
 #endif

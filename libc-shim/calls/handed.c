@@ -43,15 +43,3 @@ int shim_obtain(const char *path)
 {
 	return shim_obtain_at(AT_FDCWD, path, 0);
 }
-
-const char *shim_fd_path(char to[SHIM_FD_PATH], int fd)
-{
-	static const char base[] = "/proc/self/fd/";
-	char digits[24], *number;
-
-	digits[sizeof digits - 1] = 0;
-	number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
-	memcpy(to, base, sizeof base - 1);
-	memcpy(to + sizeof base - 1, number, strlen(number) + 1);
-	return to;
-}

@@ -12,8 +12,4 @@ int shim_obtain(const char *path);
 /* The same from a directory, with O_NOFOLLOW or 0. */
 int shim_obtain_at(int dirfd, const char *path, int how);
 
-/* The name of descriptor `fd` in /proc. Returns `to`. */
-#define SHIM_FD_PATH 40
-const char *shim_fd_path(char to[SHIM_FD_PATH], int fd);
-
 #endif

@@ -13,6 +13,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
 long shim_do_inotify_add_watch(long nr, long a[6])
 {

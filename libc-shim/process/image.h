@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "farcall/abi.h"
-#include "libc-shim/calls/handed.h"
+#include "libc-shim/text.h"
 
 #define SHIM_SCRIPT_DEPTH 5 /* scripts in a chain, and what of one is looked at: the kernel's numbers */
 #define SHIM_SCRIPT_HEAD 256

@@ -25,16 +25,12 @@
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
+#include "libc-shim/transport/local.h"
 #include "libc-shim/transport/transport.h"
 
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 #define BUSY_NS 5000000000ull /* how long a domain without places is asked again */
 #define BUSY_FIRST_NS 1000000
 #define BUSY_LAST_NS 100000000
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
-#endif
 
 static void drop_descriptors(struct msghdr *m)
 {
@@ -149,7 +145,7 @@ static int exchange(struct shim_session *s, struct fc_msg *m, const char *text, 
 
 /* A control request on the session's connection. 0 or -errno, the answer is in s->packet; -ETIMEDOUT: the answer is late; -ENOMEM: it may be that
  * nobody was asked. */
-static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, const int *fds, int nfds)
+int shim_local_ask_about(struct shim_session *s, struct fc_msg m, const char *text, const int *fds, int nfds)
 {
 	const unsigned type = m.type;
 	int r = -EPERM;
@@ -174,13 +170,14 @@ static int ask_about(struct shim_session *s, struct fc_msg m, const char *text, 
 	return status;
 }
 
-static int ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
+int shim_local_ask(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1, const int *fds, int nfds)
 {
-	return ask_about(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg0, arg1 } }, NULL, fds, nfds);
+	return shim_local_ask_about(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg0, arg1 } }, NULL, fds,
+				    nfds);
 }
 
 /* The same without an answer. */
-static int tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
+int shim_local_tell(struct shim_session *s, unsigned type, uint64_t arg0, uint64_t arg1)
 {
 	struct fc_msg m = { .type = (uint16_t)type, .arg = { arg0, arg1 } };
 
@@ -337,19 +334,10 @@ static int attach(struct shim_session *s)
 	return 0;
 }
 
-/* Touch each page: they are ours, not the domain's, and it takes no others once a session has grown. */
-static void populate(long address, size_t size)
-{
-	if (fc_call(SYS_madvise, address, size, MADV_POPULATE_WRITE) == 0)
-		return;
-	for (size_t i = 0; i < size; i += FC_PAGE_SIZE)
-		*(volatile char *)(address + i) = 0;
-}
-
 /* Ask for a descriptor. Returns it or -errno; -EMFILE: it was sent, and there was no room for it. */
-static int ask_for(struct shim_session *s, struct fc_msg m)
+int shim_local_ask_for(struct shim_session *s, struct fc_msg m)
 {
-	int r = ask_about(s, m, NULL, NULL, 0);
+	int r = shim_local_ask_about(s, m, NULL, NULL, 0);
 
 	if (r == 0 && s->packet.nfds == 1) {
 		r = s->packet.fd[0];
@@ -364,19 +352,19 @@ static int ask_for(struct shim_session *s, struct fc_msg m)
 	return r;
 }
 
-static int ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
+int shim_local_ask_for_one(struct shim_session *s, unsigned type, uint64_t arg)
 {
-	return ask_for(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg } });
+	return shim_local_ask_for(s, (struct fc_msg){ .type = (uint16_t)type, .arg = { arg } });
 }
 
 /* A memfd that the domain has made: it has no limit of file sizes to keep to. */
 static int memory(struct shim_session *s, size_t size)
 {
-	return ask_for_one(s, FC_MSG_MEMORY, size);
+	return shim_local_ask_for_one(s, FC_MSG_MEMORY, size);
 }
 
 /* The second part of an answer. 0 or -errno. */
-static int ask_on(struct shim_session *s, unsigned type)
+int shim_local_ask_on(struct shim_session *s, unsigned type)
 {
 	int r = fc_control_recv_by(receive, s->sock, &s->packet, 0);
 
@@ -392,230 +380,9 @@ static int ask_on(struct shim_session *s, unsigned type)
 	return -EIO;
 }
 
-/* What is a file's content, a FIFO's, or a way to a socket: a socket itself could be anybody's. */
-static bool may_be_handed(int fd)
-{
-	struct stat st;
-	long flags;
-
-	if (fc_call(SYS_fstat, fd, &st) < 0)
-		return false;
-	if (!S_ISSOCK(st.st_mode))
-		return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode);
-	flags = fc_call(SYS_fcntl, fd, F_GETFL);
-	return flags >= 0 && flags & O_PATH;
-}
-
-/* A file comes with the first of two answers. */
-static int hand(struct shim_session *s, int descriptor)
-{
-	int fd = ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
-
-	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
-		return fd;
-	if (fd >= 0 && !may_be_handed(fd)) {
-		shim_session_fail(s, "it handed over what is no file");
-		r = -EIO;
-	}
-	if (r != -EIO && ask_on(s, FC_MSG_HAND) < 0)
-		r = -EIO;
-	if (r < 0 && fd >= 0)
-		shim_done_with(shim_process(), fd);
-	return r;
-}
-
-static int lease(struct shim_session *s, int descriptor, struct shim_grant *g)
-{
-	int fd = ask_for_one(s, FC_MSG_LEASE, (uint64_t)descriptor);
-	const uint64_t *arg = s->packet.head.arg;
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	*g = (struct shim_grant){ .word = arg[1], .bytes = arg[2] };
-	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED && g->bytes &&
-	    g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
-		return fd;
-	shim_session_fail(s, "it delegated what is no file");
-	shim_done_with(shim_process(), fd);
-	return -EIO;
-}
-
-static void give_back(struct shim_session *s, uint64_t word)
-{
-	ask(s, FC_MSG_RETURN, word == SHIM_LEASE_ALL ? FC_LEASES_ALL : shim_lease_index(word), word, NULL, 0);
-}
-
-static int pass(struct shim_session *s, int descriptor, int to, int self)
-{
-	int fd = ask_for(s, (struct fc_msg){ .type = FC_MSG_PASS,
-					     .arg = { (uint64_t)descriptor, (uint64_t)to, (uint64_t)self } });
-	struct stat st;
-
-	if (fd < 0 || (fc_call(SYS_fstat, fd, &st) == 0 && S_ISSOCK(st.st_mode)))
-		return fd;
-	shim_session_fail(s, "it gave a ticket that is none");
-	shim_done_with(shim_process(), fd);
-	return -EIO;
-}
-
-static int claim(struct shim_session *s, int ticket, struct shim_other *o)
-{
-	int r = ask(s, FC_MSG_CLAIM, 0, 0, &ticket, 1);
-
-	*o = (struct shim_other){ (int64_t)s->packet.head.arg[0], 0, (int64_t)s->packet.head.arg[1] };
-	return r;
-}
-
-static int bind_socket(struct shim_session *s, int sock, const char *path)
-{
-	return ask_about(s, (struct fc_msg){ .type = FC_MSG_BIND, .size = (uint16_t)strlen(path) }, path, &sock, 1);
-}
-
-static int watch(struct shim_session *s, int inotify, int descriptor, uint32_t mask)
-{
-	int r = ask(s, FC_MSG_WATCH, (uint64_t)descriptor, mask, &inotify, 1);
-
-	uint64_t number = s->packet.head.arg[0];
-	if (r < 0 || (number && number <= INT32_MAX))
-		return r < 0 ? r : (int)number;
-	shim_session_fail(s, "it sent a watch that cannot be");
-	return -EIO;
-}
-
-/* A memfd of `size` bytes that stays as long as it is. Whoever has made it, it is that then. Returns it or -errno. */
-static int memfd_make(struct shim_session *s, const char *name, size_t size)
-{
-	struct shim_process *p = shim_process();
-	int fd = (int)shim_make_fd(p, SYS_memfd_create, (long)name, MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0);
-	long r = fd < 0 ? fd : shim_set_size(p, fd, size);
-	struct stat st;
-
-	if (r == -EFBIG || r == -EPERM) {
-		shim_done_with(p, fd);
-		r = fd = memory(s, size);
-	}
-	if (r >= 0)
-		r = fc_call(SYS_fcntl, fd, F_ADD_SEALS, SEALS);
-	if (r == 0 && ((fc_call(SYS_fcntl, fd, F_GET_SEALS) & SEALS) != SEALS || fc_call(SYS_fstat, fd, &st) < 0 ||
-		       st.st_size != (long)size))
-		r = -EIO;
-	if (r == 0)
-		return fd;
-	shim_done_with(p, fd);
-	return (int)r;
-}
-
-/* One mapped shared at `at` (null: anywhere). Returns the address or -errno; *fd is the memfd. */
-static long area_make(struct shim_session *s, const char *name, size_t size, void *at, int *fd)
-{
-	long address;
-
-	*fd = memfd_make(s, name, size);
-	if (*fd < 0)
-		return *fd;
-	address = fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), *fd, 0);
-	if (shim_is_error(address)) {
-		shim_done_with(shim_process(), *fd);
-		*fd = -1;
-		return address;
-	}
-	fc_call(SYS_madvise, address, size, MADV_DONTFORK);
-	return address;
-}
-
-static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
-{
-	int fd[2] = { -1, -1 };
-	long area = area_make(s, "farcall-requests", sizeof(struct fc_request_area), NULL, &fd[0]);
-
-	if (shim_is_error(area))
-		return (int)area;
-	s->requests.area = (struct fc_request_area *)area;
-	long r = area_make(s, "farcall-data", FC_DATA_MIN, s->data, &fd[1]);
-	if (!shim_is_error(r)) {
-		init(s->requests.area);
-		r = ask(s, FC_MSG_AREAS, FC_DATA_MIN, s->fresh, fd,
-			2); /* the next replace those that it takes too late */
-	}
-	if (r == 0)
-		s->fresh = false;
-	s->keep = s->keep && r == 0;
-	shim_part_keep(s, fd[0], sizeof(struct fc_request_area));
-	shim_part_keep(s, fd[1], FC_DATA_MIN);
-	return r == -ETIMEDOUT ? -EIO : (int)r;
-}
-
-static int grow(struct shim_session *s, size_t length)
-{
-	int fd;
-	long r = area_make(s, "farcall-data", length, s->data + length, &fd);
-
-	if (shim_is_error(r))
-		return (int)r;
-	populate(r, length);
-	r = ask(s, FC_MSG_GROW, length, s->keep, &fd, 1);
-	if (r == 0)
-		shim_part_keep(s, fd, length);
-	else
-		shim_done_with(shim_process(), fd);
-	if (r != -ETIMEDOUT)
-		return (int)r;
-	if (tell(s, FC_MSG_SHRINK, length, 0) <
-	    0) /* whether it has grown or not, or still will: this comes after that */
-		shim_session_fail(s, "it takes no messages any more");
-	return -EIO;
-}
-
-/* The same memory, open for reading: no mprotect makes it writable then. Returns the address or -errno; what is at `at` is gone. */
-static long map_for_reading(int fd, long at, size_t size)
-{
-	char path[40] = "/proc/self/fd/", digits[24] = { 0 };
-	const char *number = shim_format_number(digits + sizeof digits - 1, (uint32_t)fd);
-
-	memcpy(path + strlen(path), number, strlen(number) + 1);
-	long again = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0), r = again;
-
-	if (again >= 0) {
-		r = fc_call(SYS_mmap, 0, size, PROT_READ, MAP_SHARED, again, 0);
-		shim_done_with(shim_process(), (int)again);
-	}
-	fc_call(SYS_munmap, at, size);
-	return r;
-}
-
-static int map_memory(struct shim_session *s, size_t size, bool writable, long *at)
-{
-	int fd;
-	long address = area_make(s, "farcall-map", size, NULL, &fd);
-
-	if (shim_is_error(address))
-		return (int)address;
-	populate(address, size);
-	fc_call(SYS_madvise, address, size, MADV_DOFORK);
-	if (!writable)
-		address = map_for_reading(fd, address, size);
-	int r = shim_is_error(address) ? (int)address : ask(s, FC_MSG_MAP, size, 0, &fd, 1);
-	shim_done_with(shim_process(), fd);
-	uint64_t number = s->packet.head.arg[0];
-	if (r == 0 && number >= FC_MAPS_MAX) {
-		shim_session_fail(s, "it sent the number of a mapping that cannot be");
-		r = -EIO;
-	}
-	if (r < 0 && !shim_is_error(address))
-		fc_call(SYS_munmap, address, size);
-	*at = address;
-	return r < 0 ? r : (int)number;
-}
-
-static int shrink(struct shim_session *s, size_t length)
-{
-	return tell(s, FC_MSG_SHRINK, length, 0);
-}
-
 static int fork_session(struct shim_session *s, struct shim_offspring *o)
 {
-	int r = ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
+	int r = shim_local_ask(s, FC_MSG_FORK, 0, 0, NULL, 0);
 
 	if (r == 0 && s->packet.nfds == 1) {
 		o->sock = s->packet.fd[0];
@@ -630,7 +397,7 @@ static int fork_session(struct shim_session *s, struct shim_offspring *o)
 
 static void forked(struct shim_session *s, uint64_t id, int pid)
 {
-	tell(s, FC_MSG_FORKED, id, (uint64_t)pid);
+	shim_local_tell(s, FC_MSG_FORKED, id, (uint64_t)pid);
 }
 
 /* On a fresh connection, where the domain's kernel sees for itself who we are now. */
@@ -655,12 +422,12 @@ static void settle(struct shim_session *s)
 	struct rlimit64 size;
 
 	if ((s->told || s->owed) && fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &size) == 0)
-		ask(s, FC_MSG_RLIMIT, size.rlim_cur, size.rlim_max, NULL, 0);
+		shim_local_ask(s, FC_MSG_RLIMIT, size.rlim_cur, size.rlim_max, NULL, 0);
 }
 
 static int rlimit(struct shim_session *s, uint64_t soft, uint64_t hard)
 {
-	int r = ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
+	int r = shim_local_ask(s, FC_MSG_RLIMIT, soft, hard, NULL, 0);
 
 	if (r == -ENOMEM)
 		shim_session_fail(s, "it could not be told about a limit of file sizes");
@@ -672,7 +439,7 @@ static void gone(struct shim_session *s, int pid)
 	struct fc_msg m = { .type = FC_MSG_GONE, .arg = { (uint64_t)pid } };
 
 	if (shim_is_attached(s)) {
-		ask(s, FC_MSG_GONE, (uint64_t)pid, 0, NULL, 0);
+		shim_local_ask(s, FC_MSG_GONE, (uint64_t)pid, 0, NULL, 0);
 		return;
 	}
 	int r, sock = ask_fresh(s, &m, false, &r);
@@ -683,7 +450,7 @@ static void gone(struct shim_session *s, int pid)
 static int other(struct shim_session *s, int pid, int number, int self, struct shim_other *o)
 {
 	const struct fc_msg m = { .type = FC_MSG_OTHER, .arg = { (uint64_t)pid, (uint64_t)number, (uint64_t)self } };
-	int r = ask_about(s, m, NULL, NULL, 0);
+	int r = shim_local_ask_about(s, m, NULL, NULL, 0);
 
 	*o = (struct shim_other){ (int64_t)s->packet.head.arg[0], (int64_t)s->packet.head.arg[1],
 				  (int64_t)s->packet.head.arg[2] };
@@ -731,17 +498,17 @@ const struct shim_transport shim_transport_local = {
 	.deafen = deafen,
 	.attach = attach,
 	.memory = memory,
-	.hand = hand,
-	.lease = lease,
-	.give_back = give_back,
-	.pass = pass,
-	.claim = claim,
-	.bind = bind_socket,
-	.watch = watch,
-	.map = map_memory,
-	.areas = areas,
-	.grow = grow,
-	.shrink = shrink,
+	.hand = shim_local_hand,
+	.lease = shim_local_lease,
+	.give_back = shim_local_give_back,
+	.pass = shim_local_pass,
+	.claim = shim_local_claim,
+	.bind = shim_local_bind,
+	.watch = shim_local_watch,
+	.map = shim_local_map,
+	.areas = shim_local_areas,
+	.grow = shim_local_grow,
+	.shrink = shim_local_shrink,
 	.fork = fork_session,
 	.forked = forked,
 	.settle = settle,

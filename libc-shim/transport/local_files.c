@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* local_files.c - files, tickets and sockets that go from a domain on the same machine to its client, or the other way (control.h: HAND, LEASE, PASS, BIND, WATCH). */
+#define _GNU_SOURCE
+#include "libc-shim/transport/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "common/control.h"
+#include "common/rawcall.h"
+#include "libc-shim/native.h"
+#include "libc-shim/process/beyond.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+#include "libc-shim/text.h"
+
+/* What is a file's content, a FIFO's, or a way to a socket: a socket itself could be anybody's. */
+static bool may_be_handed(int fd)
+{
+	struct stat st;
+	long flags;
+
+	if (fc_call(SYS_fstat, fd, &st) < 0)
+		return false;
+	if (!S_ISSOCK(st.st_mode))
+		return S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode);
+	flags = fc_call(SYS_fcntl, fd, F_GETFL);
+	return flags >= 0 && flags & O_PATH;
+}
+
+/* A file comes with the first of two answers. */
+int shim_local_hand(struct shim_session *s, int descriptor)
+{
+	int fd = shim_local_ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
+
+	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
+		return fd;
+	if (fd >= 0 && !may_be_handed(fd)) {
+		shim_session_fail(s, "it handed over what is no file");
+		r = -EIO;
+	}
+	if (r != -EIO && shim_local_ask_on(s, FC_MSG_HAND) < 0)
+		r = -EIO;
+	if (r < 0 && fd >= 0)
+		shim_done_with(shim_process(), fd);
+	return r;
+}
+
+int shim_local_lease(struct shim_session *s, int descriptor, struct shim_grant *g)
+{
+	int fd = shim_local_ask_for_one(s, FC_MSG_LEASE, (uint64_t)descriptor);
+	const uint64_t *arg = s->packet.head.arg;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	*g = (struct shim_grant){ .word = arg[1], .bytes = arg[2] };
+	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED && g->bytes &&
+	    g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	shim_session_fail(s, "it delegated what is no file");
+	shim_done_with(shim_process(), fd);
+	return -EIO;
+}
+
+void shim_local_give_back(struct shim_session *s, uint64_t word)
+{
+	shim_local_ask(s, FC_MSG_RETURN, word == SHIM_LEASE_ALL ? FC_LEASES_ALL : shim_lease_index(word), word, NULL,
+		       0);
+}
+
+int shim_local_pass(struct shim_session *s, int descriptor, int to, int self)
+{
+	int fd =
+		shim_local_ask_for(s, (struct fc_msg){ .type = FC_MSG_PASS,
+						       .arg = { (uint64_t)descriptor, (uint64_t)to, (uint64_t)self } });
+	struct stat st;
+
+	if (fd < 0 || (fc_call(SYS_fstat, fd, &st) == 0 && S_ISSOCK(st.st_mode)))
+		return fd;
+	shim_session_fail(s, "it gave a ticket that is none");
+	shim_done_with(shim_process(), fd);
+	return -EIO;
+}
+
+int shim_local_claim(struct shim_session *s, int ticket, struct shim_other *o)
+{
+	int r = shim_local_ask(s, FC_MSG_CLAIM, 0, 0, &ticket, 1);
+
+	*o = (struct shim_other){ (int64_t)s->packet.head.arg[0], 0, (int64_t)s->packet.head.arg[1] };
+	return r;
+}
+
+int shim_local_bind(struct shim_session *s, int sock, const char *path)
+{
+	return shim_local_ask_about(s, (struct fc_msg){ .type = FC_MSG_BIND, .size = (uint16_t)strlen(path) }, path,
+				    &sock, 1);
+}
+
+int shim_local_watch(struct shim_session *s, int inotify, int descriptor, uint32_t mask)
+{
+	int r = shim_local_ask(s, FC_MSG_WATCH, (uint64_t)descriptor, mask, &inotify, 1);
+
+	uint64_t number = s->packet.head.arg[0];
+	if (r < 0 || (number && number <= INT32_MAX))
+		return r < 0 ? r : (int)number;
+	shim_session_fail(s, "it sent a watch that cannot be");
+	return -EIO;
+}
