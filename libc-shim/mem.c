@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mem.c - memcpy and friends with general registers only; hidden, so that the shim never reaches libc's SIMD versions. */
+/* mem.c - memcpy and friends, and a little text, with general registers only; hidden, so that the shim never reaches libc's SIMD versions. */
 #include "libc-shim/text.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
@@ -50,6 +50,14 @@ char *shim_append(char *to, const char *end, const char *s)
 		*to++ = *s++;
 	*to = 0;
 	return to;
+}
+
+char *shim_format_number(char *end, uint64_t n)
+{
+	do
+		*--end = (char)('0' + n % 10);
+	while (n /= 10);
+	return end;
 }
 
 const char *shim_fd_path(char to[SHIM_FD_PATH], int fd)

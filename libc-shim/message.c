@@ -15,11 +15,3 @@ void shim_say(const char *a, const char *b, const char *c)
 		iov[i] = (struct iovec){ (void *)part[i], strlen(part[i]) };
 	fc_call(SYS_writev, 2, iov, 5);
 }
-
-char *shim_format_number(char *end, uint64_t n)
-{
-	do
-		*--end = (char)('0' + n % 10);
-	while (n /= 10);
-	return end;
-}

@@ -15,7 +15,6 @@
 #include "common/atomic.h"
 #include "common/rawcall.h"
 #include "libc-shim/calls/handlers.h"
-#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/other.h"
 #include "libc-shim/calls/path_call.h"
 #include "libc-shim/calls/path_text.h"

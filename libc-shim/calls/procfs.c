@@ -15,7 +15,6 @@
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handlers.h"
-#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/path_text.h"
 #include "libc-shim/calls/procfs.h"
 #include "libc-shim/hook.h"
