@@ -44,6 +44,7 @@ static char steps_path[512];
 static struct daemon domain = { .uid = (uid_t)-1 };
 static struct usage before;
 static bool verbose, whole_walk, daemon_walk;
+static struct nth_rules rules;
 static int output; /* the program's */
 
 /* How many descriptors each process of a program that met no trouble had at its end; and now. */
@@ -287,8 +288,10 @@ static bool domain_new(bool traced)
 	int r = 0;
 
 	daemon_start(&domain, storaged, NULL);
-	if (traced)
+	if (traced) {
+		rules.apart = domain.pid; /* which of its shadows serves whom is chance */
 		r = nth_adopt(domain.pid);
+	}
 	if (r < 0) {
 		printf("# the daemon cannot be traced: %s\n", strerror(-r));
 		return false;
@@ -488,10 +491,8 @@ static void walk(bool daemon)
 
 static void rules_for(bool daemon)
 {
-	static struct nth_rules rules;
-
 	rules = daemon ? (struct nth_rules){ .counts = daemon_counts }
-		       : (struct nth_rules){ shim_counts, "/libfarcall.so", true, program_ends };
+		       : (struct nth_rules){ shim_counts, "/libfarcall.so", .by_birth = true, .ends = program_ends };
 	nth_init(&rules);
 }
 

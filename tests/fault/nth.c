@@ -31,9 +31,9 @@
 
 struct task {
 	pid_t tid;
-	int number; /* -1: none yet */
-	unsigned made[CALLS];
-	bool looked; /* `module` is right, as long as it maps and executes nothing else */
+	int number;              /* -1: none yet */
+	unsigned made[CALLS][2]; /* [1]: with a socket */
+	bool looked;             /* `module` is right, as long as it maps and executes nothing else */
 	uint64_t module[2];
 	int result;   /* what its call returns in place of what it would; 0: it returns what it does */
 	bool instead; /* another has been made, of which the first argument was not `first` */
@@ -44,6 +44,7 @@ static struct {
 	const struct nth_rules *rules;
 	struct task task[TASKS_MAX];
 	unsigned numbers;
+	unsigned made[CALLS][2]; /* by all that count as one */
 	bool armed, failing, failed;
 	struct nth_place fail;
 	int error;
@@ -148,6 +149,19 @@ static bool is_socket(pid_t tid, int fd)
 	return readlink(path, text, sizeof text - 1) > 0 && !strncmp(text, "socket:", 7);
 }
 
+static struct nth_place count(struct task *k, long nr, bool socket)
+{
+	unsigned *made = k->made[nr];
+
+	if (t.rules->apart) {
+		k->number = k->tid != t.rules->apart;
+		made = k->number ? t.made[nr] : made;
+	} else if (k->number < 0) {
+		k->number = (int)t.numbers++;
+	}
+	return (struct nth_place){ (unsigned)k->number, made[socket]++, nr, socket };
+}
+
 static void entry(struct task *k, const struct ptrace_syscall_info *info)
 {
 	long nr = (long)info->entry.nr;
@@ -164,15 +178,11 @@ static void entry(struct task *k, const struct ptrace_syscall_info *info)
 	if (nr < 0 || nr >= CALLS || !nth_fails(nr, (const uint64_t *)info->entry.args) ||
 	    !t.rules->counts(k->tid, nr, info->instruction_pointer, k->module))
 		return;
-	if (k->number < 0)
-		k->number = (int)t.numbers++;
-	here = (struct nth_place){ (unsigned)k->number, k->made[nr]++, nr, false };
-	here.socket = (nr == SYS_read || nr == SYS_write) && is_socket(k->tid, (int)info->entry.args[0]);
+	here = count(k, nr, (nr == SYS_read || nr == SYS_write) && is_socket(k->tid, (int)info->entry.args[0]));
 	if (t.nseen < SEEN_MAX)
 		t.seen[t.nseen++] = here;
-	if (!t.failing || t.failed || here.task != t.fail.task || here.n != t.fail.n || nr != t.fail.nr)
-		return;
-	if (here.socket != t.fail.socket) /* in another order than last time: the errno may be none of this call's */
+	if (!t.failing || t.failed || here.task != t.fail.task || here.n != t.fail.n || nr != t.fail.nr ||
+	    here.socket != t.fail.socket)
 		return;
 	t.failed = true;
 	k->result = -t.error;
@@ -328,6 +338,7 @@ void nth_arm(const struct nth_place *fail, int error)
 		t.task[i].number = -1;
 		memset(t.task[i].made, 0, sizeof t.task[i].made);
 	}
+	memset(t.made, 0, sizeof t.made);
 	t.numbers = 0;
 	t.nseen = 0;
 	t.failing = fail != NULL;

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 /* The `n`-th call `nr` that counts, from 0 on, of the `task`-th thread. Of each number by itself, for how often a thread looks
- * or sleeps while it waits depends on others. */
+ * or sleeps while it waits depends on others; and of reads and writes, those of sockets. */
 struct nth_place {
 	unsigned task, n;
 	long nr;
@@ -26,6 +26,8 @@ struct nth_rules {
 	const char *object;
 	/* Number threads by when they were made, not by who first makes a call that counts: for programs that are traced from their beginning. */
 	bool by_birth;
+	/* Threads but this one count as one, number 1: where it is chance which of them does what. It is number 0. 0: each counts by itself. */
+	pid_t apart;
 	/* Looked at when a traced process ends by itself; may be null. */
 	void (*ends)(unsigned task, pid_t pid, int status);
 };
