@@ -132,11 +132,12 @@ static void *hand_over(void *arg)
 		a_moment();
 	/* files that are mapped are closed when the workers close them */
 	fc_call(SYS_close_range, FC_FD_EXPORT, FC_DOMAIN_FD_FIRST - 1, 0);
-	while ((r = fc_control_recv(FC_FD_HANDED, &p, 0)) != -EPIPE) {
+	for (;;) {
+		r = fc_control_recv(FC_FD_HANDED, &p, 0);
 		if (r == -EPROTO) /* there was no number for the file */
 			fc_shadow_answer(s, &p, -ENFILE, NULL, -1);
 		else if (r < 0)
-			a_moment(); /* the message is still there, and somebody waits */
+			a_moment(); /* whatever it is: the message is still there, and somebody waits */
 		else if (p.head.type == FC_MSG_LEASE)
 			fc_lease(s, &p);
 		else if (p.head.type == FC_MSG_RETURN)
@@ -146,7 +147,6 @@ static void *hand_over(void *arg)
 		else
 			fc_leases_look(s);
 	}
-	fc_store(&running, false);
 	return NULL;
 }
 

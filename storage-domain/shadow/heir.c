@@ -41,6 +41,7 @@
 #define FC_ESTATE_EXTRA 2         /* the client's connection, the directory */
 #define FC_COMING_NS 100000000ull /* how long an heir is waited for that is being made */
 #define FC_ESTATE_TRIES 4
+#define REFUSALS 100 /* of which each takes 10 ms */
 
 struct estate {
 	uint32_t id;     /* the heir's session: others' messages may be left in the way */
@@ -196,7 +197,7 @@ bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 	fc_store(&s->slot->next,
 		 (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
 	if (bequeath(s, &e) < 0) {
-		fc_store(&s->slot->next, next);
+		fc_cas(&s->slot->next, (uint64_t)FC_NEXT_COMING, next); /* or it has come to nothing meanwhile */
 		return false;
 	}
 	s->heir.given = e.id;
@@ -365,6 +366,17 @@ static void leave_way(void)
 			_exit(1);
 }
 
+/* Nobody else answers any more: it is said as soon as there is memory to say it. */
+static void refuse(struct fc_msg m)
+{
+	const struct timespec moment = { .tv_nsec = 10000000 };
+
+	m.status = -EAGAIN;
+	for (int i = 0; i < REFUSALS && fc_control_send(FC_FD_ASKER, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0; i++)
+		nanosleep(&moment, NULL);
+	_exit(1);
+}
+
 void fc_heir_be(struct fc_shadow *s, const struct fc_packet *p)
 {
 	static struct estate e;
@@ -386,7 +398,7 @@ void fc_heir_be(struct fc_shadow *s, const struct fc_packet *p)
 		_exit(1);
 	m.serial = e.serial;
 	if (fc_control_send(FC_FD_ASKER, &m, NULL, &child, 1, MSG_DONTWAIT) < 0)
-		_exit(1);
+		refuse(m);
 	leave_way();
 	s->untouched = true;
 }
