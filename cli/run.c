@@ -25,7 +25,7 @@ static const struct option options[] = {
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap][:nocache] [-v ...] [--domain DOMAIN ...] [--trust-domain] "
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] [--domain DOMAIN ...] [--trust-domain] "
 	       "[--] "
 	       "COMMAND "
 	       "[ARGUMENT...]\n",
@@ -38,7 +38,7 @@ static void print_help(const char *noun, bool trace)
 	       "read-only;\n"
 	       "                                with :nomap, without handing over files, with :nocache without "
 	       "delegating\n"
-	       "                                them (farcall(7))\n"
+	       "                                them, with :sync without posting writes (farcall(7))\n"
 	       "      --domain DOMAIN           use this one: the socket of a `farcall serve`, or the name of a Xen "
 	       "domain that\n"
 	       "                                `farcall domain attach` has attached; repeatable\n"

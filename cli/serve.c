@@ -29,13 +29,14 @@ static const struct option options[] = {
 
 static void print_help(void)
 {
-	printf("Usage: farcall serve -v DIR:PREFIX[:ro][:nomap][:nocache] [-v ...] --socket PATH [--mode OCTAL] "
+	printf("Usage: farcall serve -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] --socket PATH [--mode OCTAL] "
 	       "[--user USER]\n"
 	       "                     [--any-root]\n"
 	       "Runs a storage domain in the foreground, for any number of `farcall run --domain PATH`.\n\n"
 	       "  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX; with :ro, read-only; with :nomap, without "
 	       "handing\n"
-	       "                                over files, with :nocache without delegating them (farcall(7))\n"
+	       "                                over files, with :nocache without delegating them, with\n"
+	       "                                :sync without posting writes (farcall(7))\n"
 	       "      --socket PATH             listen here\n"
 	       "      --mode OCTAL              mode of the socket: who may connect (default: 0666 as root, else "
 	       "0600)\n"

@@ -63,6 +63,11 @@ static bool take_option(struct fc_export_spec *spec, const char *text, size_t *l
 		*length -= 8;
 		return true;
 	}
+	if (ends_with(text, *length, ":sync")) {
+		spec->sync = true;
+		*length -= 5;
+		return true;
+	}
 	if (!ends_with(text, *length, ":ro") && !ends_with(text, *length, ":rw"))
 		return false;
 	spec->read_only = text[*length - 1] == 'o';
@@ -76,14 +81,14 @@ const char *fc_export_parse(struct fc_export_spec *spec, const char *text)
 	char prefix[sizeof(spec->dir)];
 	const char *split, *wrong;
 
-	spec->read_only = spec->nomap = spec->nocache = false;
+	spec->read_only = spec->nomap = spec->nocache = spec->sync = false;
 	if (strchr(text, '\n'))
 		return "a newline in a path is not supported";
 	while (take_option(spec, text, &length))
 		;
 	split = last_split(text, length);
 	if (!split)
-		return "expected DIR:PREFIX[:ro][:nomap][:nocache], PREFIX being an absolute path";
+		return "expected DIR:PREFIX[:ro][:nomap][:nocache][:sync], PREFIX being an absolute path";
 	dir_length = (size_t)(split - text);
 	if (!dir_length)
 		return "DIR is empty";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * export_spec.h - the argument of -v, DIR:PREFIX[:ro|:rw][:nomap][:nocache], in any order, and what makes a prefix valid. It looks at text only: whether DIR
+ * export_spec.h - the argument of -v, DIR:PREFIX[:ro|:rw][:nomap][:nocache][:sync], in any order, and what makes a prefix valid. It looks at text only: whether DIR
  * exists is the daemon's to find out.
  */
 #ifndef FC_COMMON_EXPORT_SPEC_H
@@ -18,10 +18,11 @@ struct fc_export_spec {
 	bool read_only;
 	bool nomap;
 	bool nocache;
+	bool sync;
 };
 
 /* Take `text` apart. The split is at the last ":/" (so DIR may hold colons, PREFIX may not hold ":/"), after all
- * ":ro", ":rw", ":nomap" and ":nocache" at the end have been taken off. Returns null, or what is wrong with it as a phrase to put behind the text. */
+ * ":ro", ":rw", ":nomap", ":nocache" and ":sync" at the end have been taken off. Returns null, or what is wrong with it as a phrase to put behind the text. */
 const char *fc_export_parse(struct fc_export_spec *spec, const char *text);
 
 /* Bring an absolute path into the form of a prefix, in place. Returns null, or what is wrong with it as a phrase. */

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "common/atomic.h"
 #include "common/rawcall.h"
 #include "libc-shim/hook.h"
+#include "libc-shim/session/post.h"
 #include "libc-shim/shim.h"
 
 static inline bool shim_is_error(long r)
@@ -17,6 +19,8 @@ static inline bool shim_is_error(long r)
 
 static inline long shim_native(long nr, const long a[6])
 {
+	if (unlikely(fc_load(&shim.posting)))
+		shim_posts_tell(nr);
 	if (unlikely(fc_is_cancellable(a)))
 		return fc_call_cancellable(nr, a);
 	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -50,12 +50,13 @@ const char *__tsan_default_options(void)
 #endif
 
 static const char help[] =
-	"Usage: farcall-storaged --socket PATH | --xen  -v DIR:PREFIX[:ro][:nomap][:nocache] [-v ...] [OPTION...]\n"
+	"Usage: farcall-storaged --socket PATH | --xen  -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] [OPTION...]\n"
 	"Run a storage domain: serve each DIR to programs under `farcall run`, which see it at PREFIX.\n"
 	"\n"
 	"  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX (absolute), read-only with :ro, without handing over "
 	"files\n"
-	"                                with :nomap, without delegating them with :nocache\n"
+	"                                with :nomap, without delegating them with :nocache, without posting writes\n"
+	"                                with :sync\n"
 	"      --socket PATH             where programs find the domain; a dead domain's socket is replaced\n"
 	"      --xen                     serve the programs of other Xen domains, which find this one through Xen\n"
 	"      --mode MODE               file mode of the socket, octal (default: 0666 as root, else 0600)\n"

@@ -21,6 +21,7 @@
  *   2.5  files on their way from one client to another (control.h, PASS, CLAIM). A client asks no older domain.
  *   2.6  FC_NR_SOCKET_KEY.
  *   2.7  shared mappings of what is not handed over: FC_NR_MAP, FC_NR_UNMAP, FC_NR_MAP_SYNC; MAP, and AREAS of a new image (control.h).
+ *   2.8  posted writes: struct fc_ring, POSTS, FC_REQ_AFTER; LEASE says whether it allows them (control.h).
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -40,7 +41,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 7
+#define FC_ABI_MINOR 8
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -71,6 +72,8 @@
 #define FC_MAPS_MAX 64                    /* shared mappings of one process that the domain keeps (FC_NR_MAP) */
 #define FC_MAP_MAX (256u * 1024u * 1024u) /* bytes of each, */
 #define FC_MAPS_BYTES (1ull << 30)        /* and of all */
+#define FC_POSTS 1024               /* writes that a ring may hold */
+#define FC_RING_SIZE (256u * 1024u) /* bytes of the data area that a ring takes up */
 
 /* ---- Requests ---- */
 
@@ -83,6 +86,7 @@
 /* entry flags (client) */
 #define FC_REQ_NOTRACE 1u  /* not an application's call: housekeeping of the shim */
 #define FC_REQ_HANDS 2u    /* openat, openat2: a pipe may be handed over, see FC_OPENED_PIPE */
+#define FC_REQ_AFTER 8u    /* what has been posted is written first */
 #define FC_REQ_NUMBERED 4u /* openat, openat2, dup: arg[5] is the application's number for the new descriptor */
 
 /* openat and openat2 with FC_REQ_HANDS: added to the domain descriptor of a FIFO that HAND (control.h) gives away */
@@ -124,6 +128,9 @@
 #define FC_NR_MAP (FC_NR_PRIVATE + 5)
 #define FC_NR_UNMAP (FC_NR_PRIVATE + 6)
 #define FC_NR_MAP_SYNC (FC_NR_PRIVATE + 7)
+/* posts(offset): from here on there is a struct fc_ring at this data-area offset, a multiple of FC_PAGE_SIZE in one segment; FC_NULL: there is none any
+ * more. Result 0, or EOPNOTSUPP. */
+#define FC_NR_POSTS (FC_NR_PRIVATE + 8)
 
 /*
  * Results: 0 or positive, or -errno (-1..-4095), as from the kernel. Below that range:
@@ -216,6 +223,47 @@ struct fc_iovec {
 	uint64_t length; /* bytes */
 };
 
+/* ---- Posted writes: a write to a delegated file that the client does not wait for ---- */
+
+struct fc_post {           /* client, all of it */
+	uint64_t word;     /* of the delegation (fc_area_header.lease) */
+	uint64_t position; /* FC_NULL: at the file's own offset */
+	uint64_t file;     /* what the client knows it by, if it fails */
+	uint32_t descriptor;
+	uint32_t offset, length; /* in fc_ring.data */
+	uint32_t pad;
+};
+#define fc_post_index(word) ((word)&511) /* of the delegation's word */
+
+/*
+ * The client publishes a write, and after it looks at the delegation's word again: if that still holds, the domain will have written it before anybody
+ * else can open the file, and whatever the client dies of. If not, the client waits for it with a request that has FC_REQ_AFTER.
+ * Writes to one file are done in their order. Of one that fails, those behind it to the same file are not done either, until it
+ * is delegated anew.
+ */
+struct fc_ring {
+	/* line 0: client */
+	uint64_t tail; /* writes published */
+	uint32_t bell; /* futex: counted up before the domain is woken */
+	uint32_t pad0[13];
+	/* line 1: domain */
+	uint64_t done;   /* all before are written, and their bytes free again */
+	uint32_t asleep; /* FC_RING_* */
+	uint32_t errors; /* so many have failed; each is in error[n % FC_RING_ERRORS] */
+	uint32_t pad1[12];
+#define FC_RING_AWAKE 0u
+#define FC_RING_DOZES 1u /* it looks by itself, soon */
+#define FC_RING_SLEEPS 2u
+	/* from line 2 on: domain */
+#define FC_RING_ERRORS 24u
+	struct {
+		uint64_t file;
+		int64_t error; /* -errno */
+	} error[FC_RING_ERRORS];
+	struct fc_post post[FC_POSTS];
+	char data[FC_RING_SIZE - 512 - FC_POSTS * sizeof(struct fc_post)];
+};
+
 /* ---- Domain page: one per domain, written by the domain alone (on Xen: by the primary's module) ---- */
 
 #define FC_DOMAIN_STARTING 0u
@@ -254,6 +302,10 @@ FC_ASSERT_LAYOUT(sizeof(struct fc_request_area) == 15 * FC_PAGE_SIZE);
 FC_ASSERT_LAYOUT(sizeof(struct fc_domain_page) == FC_PAGE_SIZE);
 #endif
 FC_ASSERT_LAYOUT(sizeof(struct fc_iovec) == 16);
+FC_ASSERT_LAYOUT(sizeof(struct fc_post) == 40);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_ring, done) == 64);
+FC_ASSERT_LAYOUT(__builtin_offsetof(struct fc_ring, post) == 512);
+FC_ASSERT_LAYOUT(sizeof(struct fc_ring) == FC_RING_SIZE);
 #endif
 
 #endif

@@ -100,6 +100,32 @@ long shim_do_lseek(long nr, long a[6])
 	return r;
 }
 
+/* What has been posted is done before a request is, and so its errors are known when that has been answered. */
+static long posted(struct shim_process *p, struct shim_file *f, long r)
+{
+	const int error = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && r >= 0 ? shim_post_error(p, f) : 0;
+
+	return unlikely(error < 0) ? shim_result(&p->session[f->domain], error) : r;
+}
+
+/* Of what writes may have been posted to. */
+static uint64_t hold_posted(struct shim_process *p, int fd)
+{
+	const uint64_t w = shim_fd_get(p, fd);
+	const struct shim_file *f = shim_file_of(p, w);
+
+	return unlikely(f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS)) ? shim_file_hold(p, &p->fd[fd], w) : 0;
+}
+
+/* fsync and fdatasync, which say what has become of posted writes. */
+long shim_do_sync(long nr, long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, a[0]);
+
+	return likely(!w) ? shim_native(nr, a) : posted(p, shim_file_of(p, w), shim_do_fd(nr, a));
+}
+
 static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
 	if (unlikely(w & SHIM_FD_LENT))
@@ -118,12 +144,17 @@ long shim_do_close(long nr, long a[6])
 		return -EBADF;
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
-	uint64_t w = shim_fd_set(p, fd, 0);
-	if (!w) /* another thread was faster: it has the number to give back */
-		return -EBADF;
-	long r = close_domain_fd(p, w); /* before the number is free for others */
-	fc_call(SYS_close, fd);
-	return traced(SYS_close, a, r);
+	uint64_t held = hold_posted(p, fd), w = shim_fd_set(p, fd, 0);
+	long r = -EBADF; /* another thread was faster: it has the number to give back */
+	if (w) {
+		r = close_domain_fd(p, w); /* before the number is free for others */
+		fc_call(SYS_close, fd);
+	}
+	if (unlikely(held)) {
+		r = posted(p, shim_file_of(p, held), r);
+		shim_file_drop(p, held);
+	}
+	return w ? traced(SYS_close, a, r) : r;
 }
 
 void shim_close_untold(int fd)

@@ -142,6 +142,9 @@ long shim_do_mmap(long nr, long a[6])
 		return -ENOMEM;
 	if (!(w = shim_fd_get(p, a[4])))
 		return -EBADF;
+	const struct shim_file *f = shim_file_of(p, w);
+	if (f && !shim_file_reads(f))
+		shim_lease_bar(p, w); /* what is written has to be in the mapping at once */
 	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (handed == -EOPNOTSUPP)
 		return map_file(p, w, a);

@@ -21,6 +21,7 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
 #include "libc-shim/calls/path.h"
+#include "libc-shim/calls/post.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
@@ -504,6 +505,33 @@ static long read_on(long fd, struct transfer *t, const struct fc_row *row, const
 	return r;
 }
 
+/* A write, which is posted if its file is delegated; what a request has written counts for that. */
+static long write_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	struct shim_file *f = shim_file_of(p, w);
+	long r = f ? shim_post_error(p, f) : 0;
+
+	if (unlikely(r < 0))
+		return shim_result(&p->session[f->domain], r);
+	r = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !t->flags
+		    ? shim_post_write(p, (int)fd, t->iov, t->iovcnt, t->total, t->pos)
+		    : -1;
+	if (r >= 0) {
+		if (unlikely(shim.trace_fd >= 0))
+			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
+		return r;
+	}
+	r = transfer(fd, t, row, a);
+	if (r > 0 && f) {
+		if (shim_lease_due(f, r) && !fc_load(&f->lease.word))
+			shim_posts_open(p, shim_fd_domain(w));
+		shim_lease_count(p, (int)fd, w, f, r);
+	}
+	return r;
+}
+
 static long plain(long nr, long a[6], bool write)
 {
 	bool at = nr == SYS_pread64 || nr == SYS_pwrite64;
@@ -521,7 +549,7 @@ static long plain(long nr, long a[6], bool write)
 	if (!write)
 		return at ? read_at(a[0], &t, fc_row_by_nr((unsigned)nr), a)
 			  : read_on(a[0], &t, fc_row_by_nr((unsigned)nr), a);
-	return transfer(a[0], &t, fc_row_by_nr((unsigned)nr), a);
+	return write_on(a[0], &t, fc_row_by_nr((unsigned)nr), a);
 }
 
 /* After EISDIR, which may be a placeholder's: another thread is just opening or closing this number. */
@@ -580,7 +608,7 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 		return -EINVAL;
 	if (!write && !t.flags)
 		return t.pos >= 0 ? read_at(a[0], &t, row, a) : read_on(a[0], &t, row, a);
-	return transfer(a[0], &t, row, a);
+	return write ? write_on(a[0], &t, row, a) : transfer(a[0], &t, row, a);
 }
 
 long shim_do_vector(long nr, long a[6])

@@ -127,6 +127,7 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->flags = is->flags;
 	f->forks = is->forks;
 	f->owner = is->owner;
+	f->failed = 0;
 	f->name = 0;
 	f->reads = 0;
 	f->bars = is->bars & 1;

@@ -35,8 +35,9 @@ struct shim_file {
 	uint16_t name_bytes; /* with the NUL */
 	uint32_t owner;      /* F_SETOWN's, as calls/owner.c has it; 0 = nobody */
 	/* session/lease.h: */
-	int16_t reads; /* since the last question; negative: there will be none for so long */
-	uint16_t bars; /* odd: there is to be none any more; it counts what may change the length */
+	int16_t reads;  /* since the last question; negative: there will be none for so long */
+	uint8_t failed; /* a posted write has, with this errno: session/post.h */
+	uint8_t bars;   /* odd: there is to be none any more; it counts what may change the length */
 	struct shim_lease lease;
 };
 

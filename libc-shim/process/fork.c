@@ -216,6 +216,7 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	p->parted = false;
 	if (shim.aio_lock.word)
 		shim.aio_lock.word = 0;
+	shim.posting = 0;
 	shim_maps_forked();
 	shim_files_forked(&p->files);
 	shim_offsets_forget(p);
@@ -446,8 +447,12 @@ long shim_do_rlimit(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
 	struct rlimit64 now;
-	long r = shim_native(nr, a);
 	long which = nr == SYS_setrlimit ? a[0] : a[2] ? a[1] : -1; /* -1: only asked for */
+	long r;
+
+	if (which == RLIMIT_FSIZE && !fc_in_vfork_child())
+		shim_posts_stop();
+	r = shim_native(nr, a);
 
 	if (r < 0 || which < 0 || (nr == SYS_prlimit64 && a[0] && a[0] != fc_call(SYS_getpid)))
 		return r;

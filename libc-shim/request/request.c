@@ -135,7 +135,7 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 	fc_store(&slot->nonce, nonce);
 	slot->opens = opens;
 	e->nr = (uint16_t)nr;
-	e->flags = opens ? FC_REQ_HANDS : 0;
+	e->flags = (uint16_t)((opens ? FC_REQ_HANDS : 0) | (fc_load(&r->of->posting) ? FC_REQ_AFTER : 0));
 	e->nonce = nonce;
 	e->thread = 0;
 	for (int i = 0; i < 6; i++)

@@ -66,6 +66,7 @@ struct shim_requests {
 	uint32_t forgotten;     /* there may be something to reclaim */
 	uint32_t wanted;        /* somebody waits for a slot or a buffer to become free ... */
 	uint32_t freed;         /* ... on this word */
+	uint32_t posting;       /* something is posted (session/post.h), which requests come after */
 	bool gone;              /* they were the process' that has made this one by fork, in the middle of a call */
 };
 
@@ -128,6 +129,9 @@ bool shim_wait_for_room(struct shim_requests *q, unsigned round);
 
 /* The same for what is given back within a moment, by a thread that is in the way of nobody else. */
 void shim_wait_a_moment(void);
+
+/* For what another is doing already, and nobody announces. `round` counts the tries. */
+void shim_wait_round(unsigned round);
 
 /* Before another look at what nobody announces: a change of ids, a domain without places. A signal ends it early. */
 void shim_wait_ns(uint64_t ns);

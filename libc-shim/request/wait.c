@@ -295,9 +295,20 @@ int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 	return 0;
 }
 
+#define LOOKS 2000     /* about as long as it takes to wake somebody */
+#define LOOK_NS 50000
+
 void shim_wait_a_moment(void)
 {
 	fc_call(SYS_sched_yield);
+}
+
+void shim_wait_round(unsigned round)
+{
+	if (round < LOOKS)
+		fc_pause();
+	else
+		shim_wait_ns(LOOK_NS);
 }
 
 void shim_wait_ns(uint64_t ns)

@@ -77,6 +77,7 @@ void shim_areas_unmap(struct shim_session *s)
 		fc_call(SYS_munmap, s->data, FC_DATA_MAX);
 	s->requests.area = NULL;
 	s->data = NULL;
+	shim_posts_end(s);
 }
 
 void shim_part_keep(struct shim_session *s, int fd, size_t size)

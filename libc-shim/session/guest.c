@@ -81,6 +81,7 @@ static void lend(struct shim_process *p, const struct shim_session *s)
 void shim_guest_arrive(struct shim_process *p, struct shim_session *s, uint32_t n)
 {
 	s->lock = (struct shim_lock){ 0 }; /* whoever held it has not come along */
+	shim_posts_end(s);
 	shim_room_enter(s, n);
 	s->lent = true;
 	lend(p, s); /* a copy of the table may be from before */

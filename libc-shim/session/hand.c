@@ -23,6 +23,7 @@ static int begin(struct shim_process *p, unsigned domain, struct shim_lock_state
 		return r;
 	if (fc_load(&shim.minor[domain]) < SINCE_MINOR || !shim_sandbox_talks())
 		return -EOPNOTSUPP;
+	shim_posts_wait();
 	shim_session_lock(s, saved);
 	if (s->state != SHIM_SESSION_DEAD)
 		return 0;

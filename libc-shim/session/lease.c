@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -65,11 +66,13 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	const struct shim_session *s = &p->session[f->domain];
 	const uint64_t word = fc_load_acquire(&f->lease.word);
 	const char *base = fc_load(&f->lease.base);
-	const uint64_t bytes = fc_load(&f->lease.bytes), at = (uint64_t)pos;
+	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_POSTS, at = (uint64_t)pos;
 	const uint64_t left = at < bytes ? bytes - at : 0;
 
 	if (shim_file_shared(p, f) || !holds(s, word))
 		return -1;
+	if (!shim_file_reads(f) && shim_posts_pending(s))
+		return -1; /* what has been written is not there yet */
 	if (total > left) {
 		if (!shim_file_reads(f)) /* it may have grown */
 			return -1;
@@ -81,6 +84,12 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	return holds(s, word) && fc_load(&f->lease.word) == word ? (int64_t)total : -1;
 }
 
+bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word)
+{
+	return (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !shim_file_shared(p, f) &&
+	       holds(&p->session[f->domain], word) && fc_load(&f->lease.word) == word;
+}
+
 /* ---- having one ---- */
 
 /* Is it ours to end? Then it is not mapped any more. */
@@ -88,11 +97,12 @@ static uint64_t unmap(struct shim_file *f)
 {
 	uint64_t word = fc_load_acquire(&f->lease.word);
 	const char *base = f->lease.base;
-	const uint64_t bytes = f->lease.bytes;
+	const uint64_t bytes = f->lease.bytes & ~SHIM_LEASE_POSTS;
 
 	if (word <= SHIM_LEASE_ASKED || !fc_cas(&f->lease.word, word, 0ull))
 		return 0;
-	fc_call(SYS_munmap, base, bytes);
+	if (bytes)
+		fc_call(SYS_munmap, base, bytes);
 	return word;
 }
 
@@ -120,7 +130,7 @@ void shim_lease_bar(struct shim_process *p, uint64_t w)
 {
 	struct shim_file *f = shim_file_of(p, w);
 
-	if (f && !(fc_fetch_or(&f->bars, (uint16_t)1) & 1))
+	if (f && !(fc_fetch_or(&f->bars, (uint8_t)1) & 1))
 		shim_lease_end(p, f);
 }
 
@@ -130,7 +140,7 @@ void shim_lease_cut(struct shim_process *p, uint64_t w)
 
 	if (!f)
 		return;
-	fc_faa(&f->bars, (uint16_t)2);
+	fc_faa(&f->bars, (uint8_t)2);
 	shim_lease_end(p, f);
 }
 
@@ -162,16 +172,27 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 /* Map what the domain hands over. 0, or -errno and it has it back. */
 static int map(struct shim_session *s, struct shim_lease *l, int fd, const struct shim_grant *g)
 {
-	long at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	long at = 0;
 
+	if (g->bytes)
+		at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (shim_is_error(at)) {
 		shim_transport(s)->give_back(s, g->word);
 		return (int)at;
 	}
-	fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
+	if (g->bytes)
+		fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
 	l->base = (const char *)at;
-	l->bytes = g->bytes;
+	l->bytes = g->bytes | (g->posts ? SHIM_LEASE_POSTS : 0);
 	return 0;
+}
+
+/* A write that would pass the limit is to fail at once, and with a signal. */
+static bool is_limited(void)
+{
+	struct rlimit64 limit;
+
+	return fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) < 0 || limit.rlim_cur != RLIM64_INFINITY;
 }
 
 /* The record is held, and its word says that this thread asks. */
@@ -179,13 +200,13 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
-	const uint16_t bars = fc_load(&f->bars);
+	const uint8_t bars = fc_load(&f->bars);
 	struct shim_grant g = { 0 };
 	int fd = -EIO, r;
 
 	shim_session_lock(s, &saved);
 	if (s->state == SHIM_SESSION_READY)
-		fd = shim_transport(s)->lease(s, descriptor, &g);
+		fd = shim_transport(s)->lease(s, descriptor, s->posts.ring && !is_limited(), &g);
 	r = fd < 0 ? fd : map(s, &f->lease, fd, &g);
 	shim_done_with(p, fd);
 	shim_unlock(&s->lock, &saved);
@@ -196,6 +217,11 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 		shim_unlock(&s->lock, &saved);
 	}
 	return r;
+}
+
+bool shim_lease_due(const struct shim_file *f, int64_t bytes)
+{
+	return fc_load(&f->reads) + 1 + bytes / READ_BYTES >= ASK_AFTER;
 }
 
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes)

@@ -22,11 +22,12 @@ struct shim_lease {
 	uint64_t
 		word; /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
 	const char *base; /* the file, mapped: */
-	uint64_t bytes;   /* of it that are certain to be there */
+	uint64_t bytes;   /* of it that are certain to be there; and SHIM_LEASE_POSTS: writes may be posted */
 	int64_t offset;   /* the file's own, if this process keeps it (offset.h) */
 };
 
 #define SHIM_OFFSET_AWAY (-1) /* the domain keeps it, as it does at first */
+#define SHIM_LEASE_POSTS (1ull << 63)
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
@@ -40,6 +41,12 @@ int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *
 
 /* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);
+
+/* Is it time to ask, after one more transfer of so many bytes? */
+bool shim_lease_due(const struct shim_file *f, int64_t bytes);
+
+/* Does the delegation `word` hold, and does it allow to post writes? */
+bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word);
 
 /* There will be none from here on: others have the open file, too, or it has signals of its own. */
 void shim_lease_bar(struct shim_process *p, uint64_t w);

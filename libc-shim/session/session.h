@@ -13,6 +13,7 @@
 #include "farcall/abi.h"
 #include "libc-shim/lock.h"
 #include "libc-shim/request/request.h"
+#include "libc-shim/session/post.h"
 
 struct shim_process;
 
@@ -47,6 +48,7 @@ struct shim_session {
 	struct fc_packet packet; /* the answer to the last control message */
 
 	struct shim_requests requests;
+	struct shim_posts posts;
 	char *data;
 	uint32_t chunks; /* usable data chunks */
 	uint32_t peak;   /* the highest chunk in use since the last look at shrinking */

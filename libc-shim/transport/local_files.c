@@ -49,17 +49,20 @@ int shim_local_hand(struct shim_session *s, int descriptor)
 	return r;
 }
 
-int shim_local_lease(struct shim_session *s, int descriptor, struct shim_grant *g)
+int shim_local_lease(struct shim_session *s, int descriptor, bool posts, struct shim_grant *g)
 {
-	int fd = shim_local_ask_for_one(s, FC_MSG_LEASE, (uint64_t)descriptor);
+	int fd = shim_local_ask_for(s, (struct fc_msg){ .type = FC_MSG_LEASE,
+							.arg = { (uint64_t)descriptor, posts ? FC_LEASE_POSTS : 0 } });
 	const uint64_t *arg = s->packet.head.arg;
 	struct stat st;
 
 	if (fd < 0)
 		return fd;
-	*g = (struct shim_grant){ .word = arg[1], .bytes = arg[2] };
-	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED && g->bytes &&
-	    g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
+	*g = (struct shim_grant){ .word = arg[1],
+				  .bytes = arg[2] & ~FC_LEASE_POSTS,
+				  .posts = posts && arg[2] & FC_LEASE_POSTS };
+	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED &&
+	    (g->bytes || g->posts) && g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
 	shim_session_fail(s, "it delegated what is no file");
 	shim_done_with(shim_process(), fd);

@@ -25,6 +25,7 @@ struct shim_offspring {
 /* A delegation (lease.h). */
 struct shim_grant {
 	uint64_t word, bytes;
+	bool posts; /* writes may be posted */
 };
 
 /* Something that another process has open. */
@@ -53,9 +54,9 @@ struct shim_transport {
 	 * Null: there is no way for one. */
 	int (*hand)(struct shim_session *s, int descriptor);
 
-	/* A delegation of what is open as a domain descriptor: the file, as a descriptor of this process; or -errno, as FC_MSG_LEASE. And the end of
-	 * one, or of SHIM_LEASE_ALL. Null: there are none. */
-	int (*lease)(struct shim_session *s, int descriptor, struct shim_grant *g);
+	/* A delegation of what is open as a domain descriptor, with `posts` also if it only allows to post writes: the file, as a descriptor
+	 * of this process; or -errno, as FC_MSG_LEASE. And the end of one, or of SHIM_LEASE_ALL. Null: there are none. */
+	int (*lease)(struct shim_session *s, int descriptor, bool posts, struct shim_grant *g);
 	void (*give_back)(struct shim_session *s, uint64_t word);
 
 	/* bind(2) of a socket of this process at a path (at most as long as an address has room for) in the domain; inotify_add_watch(2) of an

@@ -19,6 +19,7 @@
 #include "common/queue.h"
 #include "storage-domain/counters.h"
 #include "storage-domain/crew/workers.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/roster.h"
 
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
@@ -171,6 +172,8 @@ static void run(struct fc_worker *w, unsigned index)
 	if (w->cred_generation != fc_load_acquire(&s->cred_generation))
 		take_identity(w);
 	fc_call_begin(&w->member, w->run, fc_call_name(w->exec.e.nonce, index), (uint32_t)w->tid, start);
+	if (w->exec.e.flags & FC_REQ_AFTER)
+		fc_posts_run(s, fc_post_by_number);
 	result = execute(w);
 	if (fc_call_end(&w->member, w->run, shared, result))
 		note_sleeper(w, index);

@@ -24,6 +24,7 @@
 #include "storage-domain/exec/clerk.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/exec/host.h"
+#include "storage-domain/exec/post.h"
 
 /* ---- what the families share ---- */
 
@@ -338,6 +339,8 @@ static int64_t by_number(struct fc_exec *x)
 		return fc_exec_unmap(x);
 	case FC_NR_MAP_SYNC:
 		return fc_exec_map_sync(x);
+	case FC_NR_POSTS:
+		return fc_posts_open(x->s, x->e.arg[0]);
 	case FC_NR_STREAM_READ:
 		return fc_exec_stream(x, false);
 	case FC_NR_STREAM_WRITE:

@@ -10,6 +10,7 @@
 
 #include "common/atomic.h"
 #include "common/region.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/shadow/memory.h"
 #include "storage-domain/shadow/shadow_main.h"
 
@@ -48,6 +49,7 @@ static void clear(struct fc_shadow *s)
 static void drop(struct fc_shadow *s)
 {
 	fc_leases_void(s);
+	fc_posts_cut(s, 0);
 	s->memory->unmap_all(s->area, s->segment, s->data_length);
 	if (s->area)
 		fc_budget_give(s->slot, FC_BYTES, FC_BYTES_BASE + s->bytes_kept);
@@ -146,6 +148,7 @@ int fc_areas_shrink(struct fc_shadow *s, uint64_t length)
 
 	if (!s->area || !fc_segment_boundary(length) || length > had)
 		return -EPROTO;
+	fc_posts_cut(s, length);
 	set_length(s, length);
 	for (uint64_t at = length; at < had && r == 0; at += at)
 		r = s->memory->unmap_segment(s->segment[fc_segment_of(at)], at, at);

@@ -21,7 +21,9 @@
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
+#include "common/ring.h"
 #include "storage-domain/caps.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/lease_watch.h"
 #include "storage-domain/shadow/shadow_main.h"
@@ -37,8 +39,10 @@ static struct {
 	int fd; /* 0 = none */
 	int type;
 	uint64_t word; /* 0 = it does not hold any more */
+	uint64_t name; /* the word, until it is closed */
 } held[FC_LEASES];
 static uint64_t serial;
+static bool posting;
 
 static uint64_t look(void *s)
 {
@@ -48,21 +52,26 @@ static uint64_t look(void *s)
 
 static struct fc_lease_watch watch = { .look = look };
 
+void fc_leases_nudge(void)
+{
+	fc_lease_watch_nudge(&watch);
+}
+
 void fc_leases_begin(void)
 {
 	pthread_mutex_init(&lock, NULL);
 	pthread_cond_init(&looked, NULL);
 	memset(held, 0, sizeof held);
 	watch.thread = 0;
+	posting = false;
 }
 
 /* The client must see that it is over before anybody else's open goes on. */
 static void take_back(struct fc_shadow *s, unsigned i)
 {
 	if (held[i].word)
-		fc_store_release(&s->area->header.lease[i], 0);
+		fc_ring_revoke(&s->area->header.lease[i]);
 	held[i].word = 0;
-	fc_fence();
 }
 
 /* The client may have the same open file, and with it the lease. */
@@ -72,11 +81,16 @@ static void let_go(int fd)
 	fc_call(SYS_close, fd);
 }
 
+/* What has been posted before the client could see it is written before it is given back. */
 static void end(struct fc_shadow *s, unsigned i)
 {
 	take_back(s, i);
+	fc_posts_run(s, fc_lease_file);
+	pthread_mutex_lock(&s->posts.lock);
 	let_go(held[i].fd);
 	held[i].fd = 0;
+	held[i].name = 0;
+	pthread_mutex_unlock(&s->posts.lock);
 	fc_budget_give(s->slot, FC_FILES, 1);
 }
 
@@ -112,12 +126,26 @@ void fc_leases_void(struct fc_shadow *s)
 	pthread_mutex_unlock(&lock);
 }
 
+int fc_lease_file(const struct fc_post *p)
+{
+	const unsigned i = (unsigned)fc_post_index(p->word);
+
+	return p->word && fc_load_acquire(&held[i].name) == p->word ? held[i].fd : -1;
+}
+
+/* Withdrawn: its client has been told already. */
+static bool is_over(const struct fc_shadow *s, unsigned i)
+{
+	return !held[i].word || fc_load(&s->area->header.lease[i]) != held[i].word ||
+	       !fc_lease_stands(held[i].fd, held[i].type);
+}
+
 /* Those that somebody waits for, and those that do not hold any more. One signal may stand for many. */
 void fc_leases_look(struct fc_shadow *s)
 {
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < FC_LEASES; i++)
-		if (held[i].fd && (!held[i].word || !fc_lease_stands(held[i].fd, held[i].type)))
+		if (held[i].fd && is_over(s, i))
 			end(s, i);
 	pthread_cond_broadcast(&looked);
 	pthread_mutex_unlock(&lock);
@@ -150,8 +178,8 @@ static const char *link_to(char to[LINK], int fd)
 	return to;
 }
 
-/* Can the file be mapped and read for what it is? Where it has holes, a look at them would fill them. */
-static int judge(struct fc_shadow *s, int fd, struct stat *st, int *flags)
+/* Can it be delegated? One that is only written if the client posts writes, and its export allows it. */
+static int judge(struct fc_shadow *s, int fd, bool *posts, struct stat *st, int *flags)
 {
 	const struct fc_export *in;
 	int r = fc_hand_judge(s->exports, fd);
@@ -160,17 +188,30 @@ static int judge(struct fc_shadow *s, int fd, struct stat *st, int *flags)
 	in = fc_export_at(s->exports, link_to(link, fd));
 	if (!in || in->nocache)
 		return -EOPNOTSUPP;
+	*posts = *posts && !in->sync;
 	*flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
-	if (r < 0 || *flags < 0 || (*flags & (O_PATH | O_DIRECT)) || (*flags & O_ACCMODE) == O_WRONLY)
+	if (r < 0 || *flags < 0 || (*flags & (O_PATH | O_DIRECT)) || (!*posts && (*flags & O_ACCMODE) == O_WRONLY))
 		return -EOPNOTSUPP;
-	if (fc_call(SYS_fstat, fd, st) < 0 || !S_ISREG(st->st_mode) || st->st_size <= 0)
+	if (fc_call(SYS_fstat, fd, st) < 0 || !S_ISREG(st->st_mode))
 		return -EOPNOTSUPP;
 	return 0;
 }
 
-static bool is_whole(const struct stat *st)
+/* How much of it can be mapped and read for what it is. Where it has holes, a look at them would fill them. */
+static uint64_t readable(const struct stat *st, int flags)
 {
-	return st->st_blocks >= st->st_size / 512;
+	return (flags & O_ACCMODE) == O_WRONLY || st->st_blocks < st->st_size / 512 ? 0 : (uint64_t)st->st_size;
+}
+
+/* May the client post writes to it? Not where they would have to be on the disk, or might fail; nor what the first of them takes a bit of the mode away from. */
+static bool may_post(struct fc_shadow *s, int fd, int flags, const struct stat *st)
+{
+	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_DSYNC) || (st->st_mode & (S_ISUID | S_ISGID)) ||
+	    fc_post_is_tight(fd))
+		return false;
+	if (!posting)
+		posting = fc_poster_begin(s);
+	return posting;
 }
 
 /* In place of a descriptor that only reads one of the domain's own. */
@@ -181,12 +222,12 @@ static int open_again(int fd)
 	return (int)fc_call(SYS_openat, FC_FD_PROC, link_to(link, fd), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-/* Returns the descriptor that has the lease (and takes `fd`) or -errno; the length it holds for. */
-static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
+/* Returns the descriptor that has the lease (and takes `fd`) or -errno; the length it holds for, with FC_LEASE_POSTS if `posts` and it does. */
+static int lease_on(struct fc_shadow *s, int fd, bool posts, int *type, uint64_t *bytes)
 {
 	struct stat st;
 	int flags, own = fd;
-	int r = judge(s, fd, &st, &flags);
+	int r = judge(s, fd, &posts, &st, &flags);
 
 	*type = (flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
 	if (r == 0 && *type == F_WRLCK && !client_may(s, st.st_uid))
@@ -198,10 +239,12 @@ static int lease_on(struct fc_shadow *s, int fd, int *type, uint64_t *bytes)
 	}
 	if (r == 0)
 		r = (int)fc_lease_take(&watch, own, *type);
-	if (r == 0 && (fc_call(SYS_fstat, own, &st) < 0 || !is_whole(&st)))
+	if (r == 0 && fc_call(SYS_fstat, own, &st) < 0)
 		r = -EOPNOTSUPP;
-	*bytes = (uint64_t)st.st_size;
-	if (r == 0)
+	*bytes = r ? 0 : readable(&st, flags);
+	if (r == 0 && posts && may_post(s, own, flags, &st))
+		*bytes |= FC_LEASE_POSTS;
+	if (r == 0 && *bytes)
 		return own;
 	if (own >= 0)
 		let_go(own);
@@ -220,6 +263,7 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 	held[i].fd = fd;
 	held[i].type = type;
 	held[i].word = ++serial << INDEX_BITS | i;
+	fc_store_release(&held[i].name, held[i].word);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
 	arg[0] = i;
 	arg[1] = held[i].word;
@@ -232,7 +276,7 @@ void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 	int type = F_RDLCK, fd = request->fd[0], r = watch_begin(s);
 
 	if (r == 0)
-		r = fd = lease_on(s, fd, &type, &arg[2]);
+		r = fd = lease_on(s, fd, request->head.arg[1] == FC_LEASE_POSTS, &type, &arg[2]);
 	else
 		fc_call(SYS_close, fd);
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */

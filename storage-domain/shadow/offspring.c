@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/doorbell.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/log.h"
@@ -63,6 +64,7 @@ static int become(struct fc_shadow *s, uint32_t index)
 		if (s->clerk_fd[i] >= 0)
 			close(s->clerk_fd[i]);
 	fc_shadow_clerk_init(s);
+	fc_posts_init(s);
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 	fc_table_begin(s);

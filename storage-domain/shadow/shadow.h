@@ -38,6 +38,7 @@ struct fc_export {
 	bool read_only;
 	bool nomap;        /* nothing of it is handed over (control.h, HAND) */
 	bool nocache;      /* nothing of it is delegated (control.h, LEASE) */
+	bool sync;         /* no writes to it are posted (abi.h, struct fc_ring) */
 	int root_fd;       /* O_PATH on the mount's root, below FC_DOMAIN_FD_FIRST: not a client's */
 	uint64_t mount_id; /* statx STATX_MNT_ID */
 	uint64_t dev, ino; /* of the root */
@@ -84,6 +85,19 @@ struct fc_roster_slot {
 	struct fc_stat_counters count __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
+/* exec/post.h: what the client has posted. */
+struct fc_posts {
+	pthread_mutex_t lock;            /* of all this */
+	uint64_t at;                     /* one more than where the ring is in the data area; 0 = there is none */
+	uint64_t done;                   /* as in the ring, which is the client's memory */
+	uint64_t written[FC_POSTS / 64]; /* of those behind */
+	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
+	uint64_t unlooked;               /* bytes written since the last look at how much room there is */
+	uint64_t count_posts, count_bytes;
+	uint32_t generation; /* futex word: there is another ring */
+	uint32_t errors;
+	bool withdrawn;
+};
 /* An heir until it has got its client; 0: it is none (any more), or was withdrawn. The heir itself, or the supervisor, changes it, once. */
 #define FC_HEIR_WAITS(id) ((uint64_t)(id) << 1)
 #define FC_HEIR_ANSWERED(id) ((uint64_t)(id) << 1 | 1)
@@ -138,6 +152,7 @@ struct fc_shadow {
 	uint32_t mapped;          /* shared mappings of its client, and files that they are of (exec/map.c) */
 	bool cut_off; /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
 
+	struct fc_posts posts;
 	struct fc_workers *workers; /* workers.c's own; null while none run */
 
 	/* the control thread's (heir.c) */

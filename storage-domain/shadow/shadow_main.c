@@ -24,6 +24,7 @@
 #include "common/doorbell.h"
 #include "common/queue.h"
 #include "storage-domain/supervisor/confine.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/errand.h"
 #include "storage-domain/shadow/link.h"
@@ -182,6 +183,7 @@ static void bye(struct fc_shadow *s, const struct fc_packet *p)
 	fc_maps_end();
 	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
+	fc_posts_run(s, fc_post_by_number);
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
 	fc_leases_void(s);
 	s->over = s->untouched;
@@ -400,8 +402,10 @@ static void serve(struct fc_shadow *s)
 			r = s->memory->receive(&p);
 			if (r == -EPROTO)
 				fc_shadow_poison(s, "malformed control message");
-			if (r < 0 && r != -EAGAIN)
-				end(0); /* the client has gone */
+			if (r < 0 && r != -EAGAIN) { /* the client has gone */
+				fc_posts_run(s, fc_post_by_number);
+				end(0);
+			}
 			if (r == 0) {
 				client_message(s, &p);
 				s->memory->discard();
@@ -513,6 +517,7 @@ void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport 
 	s.clerk = clerk;
 	s.numbers = numbers;
 	fc_shadow_clerk_init(&s);
+	fc_posts_init(&s);
 	s.transport = transport;
 	s.foreign = transport->foreign;
 	s.memory = transport->memory;

@@ -89,7 +89,17 @@ void fc_leases_begin(void);
 void fc_lease(struct fc_shadow *s, struct fc_packet *request);
 void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request);
 
+void fc_leases_nudge(void);               /* whoever waits for leases to end is to look now */
 void fc_leases_look(struct fc_shadow *s); /* end those that somebody waits for, or that do not hold any more */
+
+/* The descriptor of the delegation that a write has been posted for, in that table; -1: it is not there. With the lock of the posts. */
+struct fc_post;
+int fc_lease_file(const struct fc_post *p);
+
+/* ---- poster.c ---- */
+
+/* Start it, in the thread that hands over, whose table it shares. */
+bool fc_poster_begin(struct fc_shadow *s);
 
 /* ---- other.c ---- */
 

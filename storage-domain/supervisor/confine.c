@@ -348,6 +348,7 @@ static int describe(const struct fc_export_spec *spec, unsigned count, struct fc
 		exports->export[i].read_only = spec[i].read_only;
 		exports->export[i].nomap = spec[i].nomap;
 		exports->export[i].nocache = spec[i].nocache;
+		exports->export[i].sync = spec[i].sync;
 		if (!exports->export[i].prefix || open_root(&exports->export[i], i))
 			return -1;
 	}

@@ -10,13 +10,13 @@ fuzz_flags=(-std=gnu11 -g -O1 -w -pthread -fno-omit-frame-pointer -fno-sanitize-
 # what each target links: of the product, and of tests/fuzz besides fuzz.c
 fuzz_product_request="common/doorbell.c common/queue.c common/spin.c common/wire.c
 	storage-domain/budget.c storage-domain/shadow/cred.c storage-domain/exec/access.c storage-domain/exec/copy.c storage-domain/exec/fcntl.c
-	storage-domain/exec/ioctl.c storage-domain/exec/map.c storage-domain/exec/merge.c storage-domain/exec/open.c storage-domain/exec/socket.c storage-domain/exec/stream.c storage-domain/exec/execute.c
+	storage-domain/exec/ioctl.c storage-domain/exec/map.c storage-domain/exec/merge.c storage-domain/exec/open.c storage-domain/exec/post.c storage-domain/exec/socket.c storage-domain/exec/stream.c storage-domain/exec/execute.c
 	storage-domain/crew/interrupt.c storage-domain/crew/signal.c storage-domain/licence.c storage-domain/exec/path.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/crew/worker.c"
 fuzz_own_request="client.c kernel.c kernel_check.c kernel_table.c request.c"
 fuzz_link_request=("-Wl,--wrap=fc_execute,--wrap=fc_entry_publish,--wrap=fc_queue_dequeue")
 
 fuzz_product_control="common/control.c common/doorbell.c common/futex.c common/queue.c common/spin.c storage-domain/shadow/areas.c storage-domain/budget.c
-	storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/heir.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
+	storage-domain/exec/post.c storage-domain/shadow/errand.c storage-domain/shadow/hand.c storage-domain/shadow/heir.c storage-domain/shadow/lease.c storage-domain/shadow/lend.c storage-domain/licence.c storage-domain/log.c storage-domain/shadow/memory_local.c storage-domain/shadow/offspring.c storage-domain/shadow/other.c storage-domain/shadow/pass.c storage-domain/shadow/poster.c storage-domain/shadow/receive.c storage-domain/counters.c storage-domain/roster.c storage-domain/table.c storage-domain/shadow/shadow_main.c
 	storage-domain/shadow/transport_local.c"
 fuzz_own_control="control.c given.c message.c"
 fuzz_link_control=()

@@ -452,6 +452,8 @@ int fuzz_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*r
 	if (unlucky())
 		return EAGAIN;
 	*thread = pthread_self();
+	if (apart) /* whoever does what is posted: there is nothing */
+		return 0;
 	if (is_hander(client.head.type) && !client.pending) { /* it waits for what is sent to it */
 		hander.run = run;
 		hander.arg = arg;
@@ -840,6 +842,11 @@ long fuzz_raw(long nr, long a, long b, long c, long d, long e, long f)
 		return fuzz_close(a);
 	case SYS_close_range:
 		return fuzz_close_range(a, b, c) ? -errno : 0;
+	case SYS_fstatfs: /* is there room? */
+		if (!apart || !fake_has((int)a))
+			fuzz_fail("fstatfs(%ld)", a);
+		*(struct statfs *)b = (struct statfs){ .f_bsize = 4096, .f_bavail = fuzz_back(1) << 12 };
+		return unlucky() ? -EIO : 0;
 	case SYS_futex:
 	case SYS_futex_waitv:
 		return 0;

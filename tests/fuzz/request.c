@@ -17,6 +17,7 @@
 #include "common/region.h"
 #include "storage-domain/crew/workers.h"
 #include "storage-domain/exec/clerk.h"
+#include "storage-domain/exec/post.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/lease_watch.h"
 #include "storage-domain/roster.h"
@@ -335,6 +336,13 @@ bool fc_lease_stands(int fd, int type)
 	fuzz_fail("is there a lease on %d?", fd);
 }
 
+/* Nobody sleeps. */
+void fc_futex_wake(uint32_t *word, int n)
+{
+	(void)n;
+	fc_load(word);
+}
+
 void fc_leases_void(struct fc_shadow *s)
 {
 	(void)s;
@@ -414,6 +422,7 @@ static void set_up(unsigned options)
 	shadow.cost = &fc_spin_local;
 	shadow.exports = options & OPTION_NESTED ? &nested : &plain;
 	shadow.shared = &roster;
+	fc_posts_init(&shadow);
 	memset(&roster.slot[0], 0, sizeof roster.slot[0]);
 	roster.used = 1;
 	for (int i = 0; i < FC_GOODS; i++)

@@ -23,7 +23,8 @@ declare -A sources=(
 	[crew]="$common $crew"
 	[call]="$common $crew storage-domain/crew/interrupt.c"
 	[licence]="$common storage-domain/licence.c"
-) order=([queue]=1 [doorbell]=1 [request]=2 [crew]=1 [call]=2 [licence]=1)
+	[ring]="$common"
+) order=([queue]=1 [doorbell]=1 [request]=2 [crew]=1 [call]=2 [licence]=1 [ring]=1)
 
 build() # MODEL OUTPUT ARGUMENTS...
 {
@@ -88,6 +89,7 @@ within() { echo "/^[a-z].* \\*?$1\\(/,/^}/$2"; }
 calls() { mutant call storage-domain/crew/call.h "$@"; }
 interrupt() { mutant call storage-domain/crew/interrupt.c "$@"; }
 licence() { mutant licence storage-domain/licence.c "$@"; }
+ring() { mutant ring common/ring.h "$@"; }
 
 for model in "${!sources[@]}"; do
 	mkdir "$tmp/$model"
@@ -204,6 +206,12 @@ licence "$(within fc_licence_reclaim 's/fc_cas\([^;]*;/fc_store(\&of[i].owner, 0
 licence "$(within fc_licence_reclaim 's/fc_cas\([^;]*;/;/')" 'reclaim: the dead keep theirs'
 licence 's/l->held = false;//' 'put: gives it back twice'
 
+ring 's/\(void\)fc_xchg\(shared_tail, tail\)/fc_store_release(shared_tail, tail)/' 'publish: looks at the word before others see the write'
+ring 's/return fc_load_acquire\(word\) == name/return true/' 'publish: does not look at the word again'
+ring 's/fc_store_release\(word, \(uint64_t\)0\);//' 'revoke: says nothing'
+ring '/fc_store\(asleep, how\);/{n;d}' 'rest: no fence before the last look'
+ring 's/return fc_load_acquire\(tail\) == done/return true/' 'rest: no last look'
+ring 's/fc_store\(asleep, how\);//' 'rest: does not say that it sleeps'
 wait
 cat "$tmp"/*.result
 caught=$(cat "$tmp"/*.result | grep -c '^noticed')

@@ -7,26 +7,28 @@
 
 struct good {
 	const char *text, *dir, *prefix;
-	bool read_only, nomap, nocache;
+	bool read_only, nomap, nocache, sync;
 };
 
 static const struct good good[] = {
-	{ "/srv:/data", "/srv", "/data", false, false, false },
-	{ "/srv:/data:ro", "/srv", "/data", true, false, false },
-	{ "/srv:/data:rw", "/srv", "/data", false, false, false },
-	{ "/srv:/data:nomap", "/srv", "/data", false, true, false },
-	{ "/srv:/data:ro:nomap", "/srv", "/data", true, true, false },
-	{ "/srv:/data:nomap:ro", "/srv", "/data", true, true, false },
-	{ "/srv:/data:nocache", "/srv", "/data", false, false, true },
-	{ "/srv:/data:nocache:ro:nomap", "/srv", "/data", true, true, true },
-	{ "/srv:/data:nomaps", "/srv", "/data:nomaps", false, false, false },
-	{ ".:/d", ".", "/d", false, false, false },
-	{ "/s:/a//b///c/", "/s", "/a/b/c", false, false, false },
-	{ "/with:colon:/data", "/with:colon", "/data", false, false, false },
-	{ "/a:/b:/c", "/a:/b", "/c", false, false, false },
-	{ "/srv:/da:ta", "/srv", "/da:ta", false, false, false },
-	{ "/srv:/..data/...", "/srv", "/..data/...", false, false, false },
-	{ "/s p:/t b", "/s p", "/t b", false, false, false },
+	{ "/srv:/data", "/srv", "/data", false, false, false, false },
+	{ "/srv:/data:ro", "/srv", "/data", true, false, false, false },
+	{ "/srv:/data:rw", "/srv", "/data", false, false, false, false },
+	{ "/srv:/data:nomap", "/srv", "/data", false, true, false, false },
+	{ "/srv:/data:ro:nomap", "/srv", "/data", true, true, false, false },
+	{ "/srv:/data:nomap:ro", "/srv", "/data", true, true, false, false },
+	{ "/srv:/data:nocache", "/srv", "/data", false, false, true, false },
+	{ "/srv:/data:nocache:ro:nomap", "/srv", "/data", true, true, true, false },
+	{ "/srv:/data:sync", "/srv", "/data", false, false, false, true },
+	{ "/srv:/data:nocache:sync:ro", "/srv", "/data", true, false, true, true },
+	{ "/srv:/data:nomaps", "/srv", "/data:nomaps", false, false, false, false },
+	{ ".:/d", ".", "/d", false, false, false, false },
+	{ "/s:/a//b///c/", "/s", "/a/b/c", false, false, false, false },
+	{ "/with:colon:/data", "/with:colon", "/data", false, false, false, false },
+	{ "/a:/b:/c", "/a:/b", "/c", false, false, false, false },
+	{ "/srv:/da:ta", "/srv", "/da:ta", false, false, false, false },
+	{ "/srv:/..data/...", "/srv", "/..data/...", false, false, false, false },
+	{ "/s p:/t b", "/s p", "/t b", false, false, false, false },
 };
 
 Test(export_spec, good)
@@ -41,6 +43,7 @@ Test(export_spec, good)
 		cr_expect_eq(spec.read_only, good[i].read_only, "%s", good[i].text);
 		cr_expect_eq(spec.nomap, good[i].nomap, "%s", good[i].text);
 		cr_expect_eq(spec.nocache, good[i].nocache, "%s", good[i].text);
+		cr_expect_eq(spec.sync, good[i].sync, "%s", good[i].text);
 	}
 }
 

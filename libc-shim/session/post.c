@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* post.c - see post.h. */
+#define _GNU_SOURCE
+#include "libc-shim/session/post.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "common/atomic.h"
+#include "common/doorbell.h"
+#include "common/ring.h"
+#include "farcall/wire.h"
+#include "libc-shim/hook.h"
+#include "libc-shim/process/process.h"
+#include "libc-shim/request/request.h"
+#include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
+
+#define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
+#define TRIES 64   /* for the turn of another thread to be over */
+#define WORTH 64   /* writes that waiting for one of them takes away */
+#define WORTH_MAX (WORTH * 64)
+#define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
+#define NEVER (INT32_MIN / 2)
+
+void shim_posts_begin(struct shim_session *s, uint64_t at)
+{
+	struct shim_posts *o = &s->posts;
+	struct fc_ring *r = (struct fc_ring *)(void *)(s->data + at);
+
+	o->tail = o->done = fc_load(&r->tail);
+	o->head = 0;
+	o->rung = UINT64_MAX;
+	o->errors = fc_load_acquire(&r->errors);
+	fc_store_release(&o->ring, r);
+}
+
+void shim_posts_end(struct shim_session *s)
+{
+	fc_store(&s->posts.ring, (struct fc_ring *)NULL);
+	s->posts.asked = 0;
+	s->posts.owner = 0;
+	s->requests.posting = 0;
+}
+
+/* ---- one write ---- */
+
+/* A handler on top of one that posts must not wait for it. */
+static bool take_turn(struct shim_posts *o)
+{
+	const uint32_t self = shim_owner_self();
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint32_t owner = fc_load(&o->owner);
+
+		if (!owner && fc_cas(&o->owner, 0u, self))
+			return true;
+		if (owner == self)
+			return false;
+		shim_wait_round(i);
+	}
+	return false;
+}
+
+static void end_turn(struct shim_posts *o)
+{
+	fc_store_release(&o->owner, 0u);
+}
+
+/* How much is done? The domain may say what it likes: it is not believed to have done more than there was. */
+static void look(struct shim_posts *o)
+{
+	const uint64_t done = fc_load_acquire(&o->ring->done);
+
+	if (done - o->done <= o->tail - o->done)
+		o->done = done;
+}
+
+static bool has_room(const struct shim_posts *o, uint64_t head, uint64_t n)
+{
+	const uint32_t used = o->done == o->tail ? 0 : (uint32_t)head - o->begin[o->done % FC_POSTS];
+
+	return o->tail - o->done < FC_POSTS && used + n <= DATA_SIZE;
+}
+
+/* Where n bytes that are not divided go, or UINT64_MAX. */
+static uint64_t find_room(struct shim_posts *o, uint64_t n)
+{
+	const uint64_t over = o->head % DATA_SIZE;
+	const uint64_t head = over + n > DATA_SIZE ? o->head + DATA_SIZE - over : o->head;
+
+	if (!has_room(o, head, n))
+		look(o);
+	return has_room(o, head, n) ? head : UINT64_MAX;
+}
+
+static bool gather(char *to, const struct iovec *iov, size_t iovcnt)
+{
+	for (size_t i = 0; i < iovcnt; i++) {
+		if (fc_copy_from_user(to, iov[i].iov_base, iov[i].iov_len))
+			return false; /* the kernel knows what of it can be read */
+		to += iov[i].iov_len;
+	}
+	return true;
+}
+
+static void wake(struct shim_posts *o)
+{
+	o->rung = o->done;
+	fc_faa(&o->ring->bell, 1u);
+	fc_futex_wake(&o->ring->bell, 1);
+}
+
+/* The domain is woken if it sleeps for good, or if half of the ring is full. */
+static void wake_if_due(struct shim_posts *o)
+{
+	if (!fc_ring_sleeps(&o->ring->asleep, FC_RING_AWAKE))
+		return;
+	if (!fc_ring_sleeps(&o->ring->asleep, FC_RING_DOZES) && o->tail - o->done < FC_POSTS / 2 &&
+	    (uint32_t)o->head - o->begin[o->done % FC_POSTS] < DATA_SIZE / 2)
+		return;
+	look(o);
+	if (o->rung != o->done && o->done != o->tail)
+		wake(o);
+}
+
+static enum shim_posted publish(struct shim_session *s, struct shim_file *f, const struct fc_post *p, uint64_t head)
+{
+	const uint64_t *word = &s->requests.area->header.lease[shim_lease_index(p->word)];
+	struct shim_posts *o = &s->posts;
+	bool holds;
+
+	o->begin[o->tail % FC_POSTS] = (uint32_t)head;
+	o->ring->post[o->tail % FC_POSTS] = *p;
+	o->head = head + p->length;
+	fc_store(&o->tail, o->tail + 1);
+	fc_store(&s->requests.posting, 1u);
+	fc_store(&shim.posting, 1u);
+	holds = fc_ring_publish(&o->ring->tail, o->tail, word, p->word);
+	wake_if_due(o);
+	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
+}
+
+enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
+			   size_t iovcnt, uint64_t total, int64_t pos)
+{
+	struct shim_session *s = &p->session[f->domain];
+	struct shim_posts *o = &s->posts;
+	struct fc_post post = { .word = fc_load_acquire(&f->lease.word),
+				.position = pos < 0 ? FC_NULL : (uint64_t)pos,
+				.file = shim_fd_file(w),
+				.descriptor = (uint32_t)shim_fd_number(w),
+				.length = (uint32_t)total };
+	enum shim_posted r = SHIM_POST_NOT;
+	uint64_t head;
+
+	if (total > SHIM_POST_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
+	    !shim_lease_posts(p, f, post.word))
+		goto not ;
+	if (!take_turn(o))
+		goto not ;
+	head = find_room(o, total);
+	post.offset = (uint32_t)(head % DATA_SIZE);
+	if (head != UINT64_MAX && gather(o->ring->data + post.offset, iov, iovcnt)) {
+		r = publish(s, f, &post, head);
+		o->worth += o->worth < WORTH_MAX;
+	}
+	end_turn(o);
+	return r;
+	not : o->worth += o->worth < 0 && o->worth > NEVER;
+	return SHIM_POST_NOT;
+}
+
+/* ---- errors ---- */
+
+/* What has failed since the last look. */
+static void take_errors(struct shim_process *p, struct shim_session *s)
+{
+	struct shim_posts *o = &s->posts;
+	const uint32_t errors = fc_load_acquire(&o->ring->errors);
+
+	if (errors - o->errors > FC_RING_ERRORS)
+		o->errors = errors - FC_RING_ERRORS;
+	for (; o->errors != errors; o->errors++) {
+		const uint64_t file = o->ring->error[o->errors % FC_RING_ERRORS].file;
+		const int64_t error = o->ring->error[o->errors % FC_RING_ERRORS].error;
+		struct shim_file *f =
+			file <= shim_fd_file(SHIM_FD_FILE) ? shim_file_of(p, shim_fd_file_bits(file)) : NULL;
+
+		if (f && error < 0)
+			fc_store(&f->failed, (uint8_t)(error >= -UINT8_MAX ? -error : EIO));
+	}
+}
+
+int shim_post_error(struct shim_process *p, struct shim_file *f)
+{
+	struct shim_session *s = &p->session[f->domain];
+	struct shim_posts *o = &s->posts;
+
+	if (o->ring && unlikely(fc_load(&o->ring->errors) != o->errors) && take_turn(o)) {
+		take_errors(p, s);
+		end_turn(o);
+	}
+	return likely(!fc_load(&f->failed)) ? 0 : -fc_xchg(&f->failed, (uint8_t)0);
+}
+
+/* ---- waiting ---- */
+
+static bool is_done(const struct shim_session *s)
+{
+	return !s->posts.ring || fc_load(&s->state) != SHIM_SESSION_READY ||
+	       fc_load_acquire(&s->posts.ring->done) == fc_load(&s->posts.tail);
+}
+
+bool shim_posts_pending(const struct shim_session *s)
+{
+	return fc_load(&s->requests.posting) && !is_done(s);
+}
+
+static void wait_for(struct shim_session *s)
+{
+	struct shim_posts *o = &s->posts;
+
+	if (is_done(s))
+		return;
+	fc_store(&o->worth, o->worth - WORTH);
+	fc_faa(&o->ring->bell, 1u);
+	fc_futex_wake(&o->ring->bell, 1);
+	for (unsigned i = 0; !is_done(s); i++) {
+		if (i % 4096 == 4095 && !shim_session_alive(s))
+			return;
+		shim_wait_round(i);
+	}
+}
+
+/* Nobody else posts just now, and all is done: no request need come after it. */
+static void settle(struct shim_session *s)
+{
+	struct shim_posts *o = &s->posts;
+
+	if (!o->ring || !take_turn(o))
+		return;
+	if (is_done(s))
+		fc_store(&s->requests.posting, 0u);
+	end_turn(o);
+}
+
+void shim_posts_wait(void)
+{
+	struct shim_process *p = &shim.process;
+	bool all = true;
+
+	fc_store(&shim.posting, 0u); /* whoever posts from here on sets it again */
+	fc_fence();
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		wait_for(&p->session[d]);
+		settle(&p->session[d]);
+		all = all && is_done(&p->session[d]);
+	}
+	if (!all)
+		fc_store(&shim.posting, 1u);
+}
+
+/* Others cannot hear anything by these, and by what does not come here at all. */
+static bool is_silent(long nr)
+{
+	switch (nr) {
+	case SYS_read:
+	case SYS_readv:
+	case SYS_pread64:
+	case SYS_preadv:
+	case SYS_preadv2:
+	case SYS_lseek:
+	case SYS_fstat:
+	case SYS_mmap:
+	case SYS_rt_sigaction:
+	case SYS_rt_sigprocmask:
+	case SYS_wait4:
+	case SYS_waitid:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_prlimit64:
+	case SYS_prctl:
+		return true;
+	default:
+		return false;
+	}
+}
+
+void shim_posts_stop(void)
+{
+	shim_posts_wait();
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		fc_store(&shim.process.session[d].posts.worth, INT32_MIN);
+}
+
+void shim_posts_tell(long nr)
+{
+	if (!is_silent(nr))
+		shim_posts_wait();
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * post.h - posted writes (abi.h, struct fc_ring): as long as a file is delegated to this process alone, a write to it is copied to where the domain
+ * finds it, and nobody waits. Nobody else can open the file before it is written. What could be noticed otherwise, the length and times of
+ * a file that is only looked at by name, is right in time: each request of this process comes after what has been posted, and so does
+ * each local call by which another process could hear of it (shim_posts_tell). And the domain looks for it a thousand times a second anyway.
+ *
+ * The offset stays the domain's: writes at the file's own are done in the order in which they are posted. A write that has failed is reported once, by the
+ * next write, fsync or close.
+ */
+#ifndef FC_SHIM_POST_H
+#define FC_SHIM_POST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "farcall/abi.h"
+
+struct iovec;
+struct shim_file;
+struct shim_process;
+struct shim_session;
+
+/* The client's private side of a session's ring. All zero: there is none. */
+struct shim_posts {
+	struct fc_ring *ring;
+	uint32_t owner;  /* the thread that posts. If a handler on top of it jumps away nobody posts any more. */
+	uint32_t asked;  /* whether there can be a ring */
+	uint32_t errors; /* of the domain's that have been taken note of */
+	uint64_t tail;   /* as in the ring */
+	uint64_t done;   /* when it was last looked at, with what the bounds below begin with */
+	uint64_t head;   /* bytes of data so far, modulo the ring's where they are: the next one's */
+	uint64_t rung;   /* where `done` was when the domain was last woken */
+	int32_t worth;   /* below 0: it is waited for at once, more often than not */
+	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
+};
+
+#define SHIM_POST_MAX 65536u /* bytes of a write that is worth it */
+
+enum shim_posted {
+	SHIM_POST_NOT,    /* it is to be a request */
+	SHIM_POSTED,      /* it is written, as far as anybody can tell */
+	SHIM_POST_PENDING /* it is, as soon as the next request has been answered */
+};
+
+/* A place for the ring has been found in the data area, and the domain knows it. */
+void shim_posts_begin(struct shim_session *s, uint64_t at);
+
+/* There is none any more: the areas have gone, or are another process'. */
+void shim_posts_end(struct shim_session *s);
+
+/* Write all `total` bytes to a file whose record is held, and whose word has been looked at: at `pos`, or at its own offset (-1). */
+enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
+			   size_t iovcnt, uint64_t total, int64_t pos);
+
+/* The error of an earlier write, 0 if there is none: said once. */
+int shim_post_error(struct shim_process *p, struct shim_file *f);
+
+/* Is anything posted that may not be written yet? */
+bool shim_posts_pending(const struct shim_session *s);
+
+/* Return when everything is written that has been posted; from any thread, and from a vfork child. */
+void shim_posts_wait(void);
+
+/* The same, and nothing is posted any more: a write can fail now that the domain would not expect to. */
+void shim_posts_stop(void);
+
+/* Something is posted: a local call is about to be made. Does it come after that? */
+void shim_posts_tell(long nr);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* post.c - see post.h. The ring is the client's memory: each write is copied and checked once, and where the domain is in it stands here. */
+#define _GNU_SOURCE
+#include "storage-domain/exec/post.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "common/atomic.h"
+#include "common/doorbell.h"
+#include "common/rawcall.h"
+#include "common/region.h"
+#include "common/ring.h"
+#include "storage-domain/exec/execute.h"
+
+#define PIECES 64                     /* of memory in one kernel call */
+#define LOOK_AT_ROOM (1u << 20)       /* bytes written in between */
+#define ROOM_MIN ((uint64_t)64 << 20) /* all sessions' rings together are no larger */
+
+/* Writes that can be done at once: the first, and those that follow it in the ring and the file. */
+struct batch {
+	struct fc_post first;
+	uint64_t end;   /* the position behind it */
+	unsigned posts; /* so many */
+	int pieces;
+	struct iovec iov[PIECES];
+};
+
+static struct fc_ring *ring_of(const struct fc_shadow *s)
+{
+	const uint64_t at = s->posts.at - 1, length = fc_load(&s->data_length);
+	unsigned segment;
+
+	if (!s->posts.at || !fc_region_ok(length, at, FC_RING_SIZE))
+		return NULL;
+	segment = fc_segment_of(at);
+	if (!fc_region_ok(fc_segment_end(segment), at, FC_RING_SIZE))
+		return NULL;
+	return (struct fc_ring *)(void *)(fc_load(&s->segment[segment]) + (at - fc_segment_start(segment)));
+}
+
+static bool is_written(const struct fc_posts *o, uint64_t n)
+{
+	return o->written[n % FC_POSTS / 64] >> n % 64 & 1;
+}
+
+static void mark(struct fc_posts *o, uint64_t n, bool written)
+{
+	uint64_t *word = &o->written[n % FC_POSTS / 64], bit = 1ull << n % 64;
+
+	*word = written ? *word | bit : *word & ~bit;
+}
+
+static void fetch(struct fc_shadow *s, struct fc_post *p, const struct fc_ring *r, uint64_t n)
+{
+	fc_exec_fetch(p, &r->post[n % FC_POSTS], sizeof *p);
+	if (!fc_region_ok(sizeof r->data, p->offset, p->length) || fc_post_index(p->word) >= FC_LEASES)
+		fc_shadow_poison(s, "it has posted what is no write");
+}
+
+static bool follows(const struct batch *b, const struct fc_post *p)
+{
+	return p->word == b->first.word && p->descriptor == b->first.descriptor &&
+	       (p->position == FC_NULL ? b->first.position == FC_NULL : p->position == b->end);
+}
+
+/* False: there is no place for it any more. */
+static bool add(struct batch *b, struct fc_ring *r, const struct fc_post *p)
+{
+	struct iovec *last = &b->iov[b->pieces - 1];
+	char *at = r->data + p->offset;
+
+	if (b->pieces && at == (char *)last->iov_base + last->iov_len) {
+		last->iov_len += p->length;
+	} else {
+		if (b->pieces == PIECES)
+			return false;
+		b->iov[b->pieces++] = (struct iovec){ at, p->length };
+	}
+	b->posts++;
+	if (b->first.position != FC_NULL)
+		b->end += p->length;
+	return true;
+}
+
+static void collect(struct fc_shadow *s, struct batch *b, struct fc_ring *r, uint64_t n, uint64_t tail)
+{
+	struct fc_post p;
+
+	b->posts = 0;
+	b->pieces = 0;
+	b->end = b->first.position;
+	add(b, r, &b->first);
+	for (n++; n != tail && !is_written(&s->posts, n); n++) {
+		fetch(s, &p, r, n);
+		if (!follows(b, &p) || !add(b, r, &p))
+			return;
+	}
+}
+
+/* 0 or -errno. */
+static int64_t write_all(struct batch *b, int fd)
+{
+	struct iovec *iov = b->iov;
+	uint64_t at = b->first.position;
+
+	while (b->pieces) {
+		int64_t n = fc_call(SYS_pwritev2, fd, iov, b->pieces, at, 0, 0);
+
+		if (n == -EINTR)
+			continue;
+		if (n <= 0 && iov->iov_len)
+			return n ? n : -EIO;
+		if (at != FC_NULL)
+			at += (uint64_t)n;
+		for (; b->pieces && (uint64_t)n >= iov->iov_len; iov++, b->pieces--)
+			n -= (int64_t)iov->iov_len;
+		if (b->pieces) {
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= (uint64_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Nothing more is to be posted for it. */
+static void withdraw(struct fc_shadow *s, uint64_t word)
+{
+	fc_cas(&s->area->header.lease[fc_post_index(word)], word, 0ull);
+	fc_store(&s->posts.withdrawn, true);
+}
+
+static void fail(struct fc_shadow *s, struct fc_ring *r, const struct fc_post *p, int64_t error)
+{
+	const uint32_t n = s->posts.errors;
+
+	s->posts.bad[fc_post_index(p->word)] = p->word;
+	r->error[n % FC_RING_ERRORS].file = p->file;
+	r->error[n % FC_RING_ERRORS].error = error;
+	fc_store_release(&r->errors, n + 1);
+	s->posts.errors = n + 1;
+	withdraw(s, p->word);
+}
+
+bool fc_post_is_tight(int fd)
+{
+	struct statfs st;
+
+	return fc_call(SYS_fstatfs, fd, &st) < 0 || (uint64_t)st.f_bavail * (uint64_t)st.f_bsize < ROOM_MIN;
+}
+
+static void run_batch(struct fc_shadow *s, struct fc_ring *r, struct batch *b, int fd)
+{
+	struct fc_posts *o = &s->posts;
+	uint64_t bytes = 0;
+	int64_t error;
+
+	if (o->bad[fc_post_index(b->first.word)] == b->first.word)
+		return; /* one before it has failed */
+	for (int i = 0; i < b->pieces; i++)
+		bytes += b->iov[i].iov_len;
+	error = write_all(b, fd);
+	if (error)
+		fail(s, r, &b->first, error);
+	o->count_posts += b->posts;
+	o->count_bytes += bytes;
+	o->unlooked += bytes;
+	if (o->unlooked < LOOK_AT_ROOM)
+		return;
+	o->unlooked = 0;
+	if (fc_post_is_tight(fd))
+		withdraw(s, b->first.word);
+}
+
+/* Locked. What the caller has not to do with stays; so does what is behind it in the count, but it is written. */
+static bool run(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
+{
+	struct fc_posts *o = &s->posts;
+	const uint64_t tail = fc_load_acquire(&r->tail);
+	struct batch b;
+	bool any = false;
+	int fd;
+
+	if (tail - o->done > FC_POSTS)
+		fc_shadow_poison(s, "it has posted more than there is room for");
+	for (uint64_t n = o->done; n != tail;) {
+		if (!is_written(o, n)) {
+			fetch(s, &b.first, r, n);
+			fd = file(&b.first);
+			if (fd < 0) {
+				n++;
+				continue;
+			}
+			collect(s, &b, r, n, tail);
+			run_batch(s, r, &b, fd);
+			for (unsigned i = 0; i < b.posts; i++)
+				mark(o, n + i, true);
+			any = true;
+		}
+		for (; o->done != tail && is_written(o, o->done); o->done++)
+			mark(o, o->done, false);
+		fc_store_release(&r->done, o->done);
+		n = n < o->done ? o->done : n + 1;
+	}
+	return any;
+}
+
+int fc_post_by_number(const struct fc_post *p)
+{
+	const int fd = fc_exec_fd(p->descriptor);
+
+	return fd < 0 ? FC_DOMAIN_FD_MAX : fd; /* which is not open */
+}
+
+void fc_posts_init(struct fc_shadow *s)
+{
+	memset(&s->posts, 0, sizeof s->posts);
+	pthread_mutex_init(&s->posts.lock, NULL);
+}
+
+int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
+{
+	struct fc_posts *o = &s->posts;
+	struct fc_ring *r;
+	uint64_t before;
+
+	if (s->foreign)
+		return -EOPNOTSUPP;
+	pthread_mutex_lock(&o->lock);
+	before = o->at;
+	o->at = at == FC_NULL || at % FC_PAGE_SIZE ? 0 : at + 1;
+	r = ring_of(s);
+	if (at != FC_NULL && (!r || before))
+		fc_shadow_poison(s, "its ring of posted writes is not what it must be");
+	memset(o->written, 0, sizeof o->written);
+	o->done = r ? fc_load(&r->tail) : 0;
+	if (r)
+		fc_store_release(&r->done, o->done);
+	fc_faa(&o->generation, 1u);
+	pthread_mutex_unlock(&o->lock);
+	fc_futex_wake(&o->generation, 1);
+	return 0;
+}
+
+void fc_posts_run(struct fc_shadow *s, fc_post_file *file)
+{
+	struct fc_ring *r;
+
+	if (!fc_load(&s->posts.at))
+		return;
+	pthread_mutex_lock(&s->posts.lock);
+	r = ring_of(s);
+	if (r)
+		run(s, r, file);
+	pthread_mutex_unlock(&s->posts.lock);
+}
+
+void fc_posts_cut(struct fc_shadow *s, uint64_t length)
+{
+	struct fc_ring *r;
+
+	pthread_mutex_lock(&s->posts.lock);
+	r = ring_of(s);
+	if (r)
+		run(s, r, fc_post_by_number);
+	if (r && !fc_region_ok(length, s->posts.at - 1, FC_RING_SIZE)) {
+		fc_store(&s->posts.at, 0ull);
+		fc_faa(&r->bell, 1u); /* whoever sleeps there is to sleep elsewhere */
+		fc_futex_wake(&r->bell, INT32_MAX);
+	}
+	pthread_mutex_unlock(&s->posts.lock);
+}
+
+bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool deep, struct fc_post_nap *nap)
+{
+	struct fc_posts *o = &s->posts;
+	struct fc_ring *r;
+	bool any = false;
+
+	pthread_mutex_lock(&o->lock);
+	*nap = (struct fc_post_nap){ &o->generation, o->generation };
+	r = ring_of(s);
+	if (r) {
+		fc_store(&r->asleep, FC_RING_AWAKE);
+		any = run(s, r, file);
+		nap->word = &r->bell;
+		if (!fc_ring_rest(&r->asleep, deep && !any ? FC_RING_SLEEPS : FC_RING_DOZES, &r->bell, &nap->seen,
+				  &r->tail, o->done))
+			any |= run(s, r, file);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return any;
+}
+
+bool fc_posts_withdrawn(struct fc_shadow *s)
+{
+	return fc_load(&s->posts.withdrawn) && fc_xchg(&s->posts.withdrawn, false);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * post.h - writes that the client does not wait for (abi.h, struct fc_ring), and who does them: a thread that looks for them now and then
+ * (shadow/poster.c), a worker before a request that comes after them, whoever ends a delegation, the control thread when the client has gone. One at a
+ * time; each knows the files in its own table of descriptors.
+ */
+#ifndef FC_DOMAIN_POST_H
+#define FC_DOMAIN_POST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "farcall/abi.h"
+#include "storage-domain/shadow/shadow.h"
+
+/* The descriptor, in the caller's table, of the file that a write is for; negative: it does not know, and leaves it to others. */
+typedef int fc_post_file(const struct fc_post *p);
+
+/* By the client's number for it, in the table that workers and control thread have. */
+fc_post_file fc_post_by_number;
+
+/* Before there are threads. */
+void fc_posts_init(struct fc_shadow *s);
+
+/* POSTS: 0 or -errno. Refuses what no correct client sends. */
+int64_t fc_posts_open(struct fc_shadow *s, uint64_t at);
+
+/* Do what has been posted; with what it is for to be left alone, if it is not the caller's. */
+void fc_posts_run(struct fc_shadow *s, fc_post_file *file);
+
+/* The same, but what is behind `length` in the data area is about to go: so is the ring, if it is there. The control thread. */
+void fc_posts_cut(struct fc_shadow *s, uint64_t length);
+
+/* What to sleep on until there may be more. */
+struct fc_post_nap {
+	const uint32_t *word;
+	uint32_t seen;
+};
+
+/* Run, and say in the ring that the caller will sleep, `deep`: until it is woken. True: there was something. */
+bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool deep, struct fc_post_nap *nap);
+
+/* Is there little room where that file is, so that a write might fail that its client does not wait for? */
+bool fc_post_is_tight(int fd);
+
+/* Some delegation has been withdrawn (its word in the area is 0) since this was last asked. */
+bool fc_posts_withdrawn(struct fc_shadow *s);
+
+#endif

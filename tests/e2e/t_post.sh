@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (20).
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+[[ ! ${FC_TEST_XEN:-} ]] || exit 77 # whoever looks is not there
+h=$(helper e2e/h_post) || exit 77
+far_begin
+is_long() { [[ $(stat -c %s "$TESTDIR/far/posted" 2>/dev/null || echo 0) -gt 16000 ]]; }
+mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
+"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
+observer=$!
+check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
+wait $observer
+for ((i = 0; i < ${FC_POST_KILLS:-20}; i++)); do
+	rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
+	far "$h" killed "$far" "$TESTDIR/count" &
+	check "it writes" wait_for 20 is_long
+	sleep "0.$((i % 4))$((RANDOM % 10))"
+	pkill -KILL -f "^$h killed $far $TESTDIR/count"
+	wait $!
+	check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
+done 2>"$TESTDIR/errors"
+grep -v Killed "$TESTDIR/errors"
+far_end
+finish
