@@ -55,14 +55,19 @@ static bool in_request, cut_short, in_use[FC_ENTRIES];
 static struct fc_exports plain = {
 	.count = 2,
 	.skeleton_dev = KERNEL_SKELETON,
-	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
-		    { "/mnt/other", false, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+	.export = { { .prefix = "/data", .root_fd = FC_FD_EXPORT, .mount_id = 100, .dev = 0x801, .ino = 2 },
+		    { .prefix = "/mnt/other", .root_fd = FC_FD_EXPORT + 1, .mount_id = 101, .dev = 0x801, .ino = 2 } },
 };
 static struct fc_exports nested = {
 	.count = 2,
 	.skeleton_dev = KERNEL_SKELETON,
-	.export = { { "/data", false, FC_FD_EXPORT, 100, 0x801, 2 },
-		    { "/data/deep", true, FC_FD_EXPORT + 1, 101, 0x801, 2 } },
+	.export = { { .prefix = "/data", .root_fd = FC_FD_EXPORT, .mount_id = 100, .dev = 0x801, .ino = 2 },
+		    { .prefix = "/data/deep",
+		      .read_only = true,
+		      .root_fd = FC_FD_EXPORT + 1,
+		      .mount_id = 101,
+		      .dev = 0x801,
+		      .ino = 2 } },
 };
 
 /* ---- the client's moves ---- */

@@ -762,7 +762,9 @@ static void life(void)
 	static char prefix[] = "/data";
 
 	v.exports.count = 1;
-	v.exports.export[0] = (struct fc_export){ prefix, false, FC_FD_EXPORT, 100, 0x801, 2 };
+	v.exports.export[0] = (struct fc_export){
+		.prefix = prefix, .root_fd = FC_FD_EXPORT, .mount_id = 100, .dev = 0x801, .ino = 2
+	};
 	v.privileged = !(options & OPTION_ROOTLESS);
 	v.any_root = options & OPTION_ANY_ROOT;
 	v.identity = (struct fc_identity){ v.privileged, 996, 996 };
