@@ -25,7 +25,8 @@ static const struct option options[] = {
 
 static void print_help(const char *noun, bool trace)
 {
-	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] [--domain DOMAIN ...] [--trust-domain] "
+	printf("Usage: farcall %s -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] [--domain DOMAIN ...] "
+	       "[--trust-domain] "
 	       "[--] "
 	       "COMMAND "
 	       "[ARGUMENT...]\n",

@@ -50,7 +50,8 @@ const char *__tsan_default_options(void)
 #endif
 
 static const char help[] =
-	"Usage: farcall-storaged --socket PATH | --xen  -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] [OPTION...]\n"
+	"Usage: farcall-storaged --socket PATH | --xen  -v DIR:PREFIX[:ro][:nomap][:nocache][:sync] [-v ...] "
+	"[OPTION...]\n"
 	"Run a storage domain: serve each DIR to programs under `farcall run`, which see it at PREFIX.\n"
 	"\n"
 	"  -v, --volume DIR:PREFIX[:ro]  serve DIR at PREFIX (absolute), read-only with :ro, without handing over "

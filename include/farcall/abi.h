@@ -72,8 +72,8 @@
 #define FC_MAPS_MAX 64                    /* shared mappings of one process that the domain keeps (FC_NR_MAP) */
 #define FC_MAP_MAX (256u * 1024u * 1024u) /* bytes of each, */
 #define FC_MAPS_BYTES (1ull << 30)        /* and of all */
-#define FC_POSTS 1024               /* writes that a ring may hold */
-#define FC_RING_SIZE (256u * 1024u) /* bytes of the data area that a ring takes up */
+#define FC_POSTS 1024                     /* writes that a ring may hold */
+#define FC_RING_SIZE (256u * 1024u)       /* bytes of the data area that a ring takes up */
 
 /* ---- Requests ---- */
 

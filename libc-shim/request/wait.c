@@ -295,7 +295,7 @@ int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 	return 0;
 }
 
-#define LOOKS 2000     /* about as long as it takes to wake somebody */
+#define LOOKS 2000 /* about as long as it takes to wake somebody */
 #define LOOK_NS 50000
 
 void shim_wait_a_moment(void)

@@ -19,8 +19,8 @@
 #include "libc-shim/shim.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
-#define TRIES 64   /* for the turn of another thread to be over */
-#define WORTH 64   /* writes that waiting for one of them takes away */
+#define TRIES 64 /* for the turn of another thread to be over */
+#define WORTH 64 /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
 #define NEVER (INT32_MIN / 2)

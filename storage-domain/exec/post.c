@@ -70,10 +70,10 @@ static bool follows(const struct batch *b, const struct fc_post *p)
 /* False: there is no place for it any more. */
 static bool add(struct batch *b, struct fc_ring *r, const struct fc_post *p)
 {
-	struct iovec *last = &b->iov[b->pieces - 1];
+	struct iovec *last = b->pieces ? &b->iov[b->pieces - 1] : NULL;
 	char *at = r->data + p->offset;
 
-	if (b->pieces && at == (char *)last->iov_base + last->iov_len) {
+	if (last && at == (char *)last->iov_base + last->iov_len) {
 		last->iov_len += p->length;
 	} else {
 		if (b->pieces == PIECES)
