@@ -231,7 +231,9 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 		return -EOPNOTSUPP;
 	pthread_mutex_lock(&o->lock);
 	before = o->at;
-	o->at = at == FC_NULL || at % FC_PAGE_SIZE ? 0 : at + 1;
+	fc_store(&o->at, at == FC_NULL || at % FC_PAGE_SIZE
+				 ? (uint64_t)0
+				 : at + 1); /* others look, whether there is one, without the lock */
 	r = ring_of(s);
 	if (at != FC_NULL && (!r || before))
 		fc_shadow_poison(s, "its ring of posted writes is not what it must be");
