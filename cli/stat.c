@@ -128,8 +128,8 @@ static const char *short_number(uint64_t n, char text[16])
 static void print_table_line(const char *id, const char *pid, const char *comm, const char *queued, const char *workers,
 			     const struct fc_stat_counters *c)
 {
-	const uint64_t value[] = { c->calls,     c->errors, c->bytes_in, c->bytes_out,
-				   c->spin_hits, c->sleeps, c->wakeups,  c->interrupts };
+	const uint64_t value[] = { c->calls,  c->errors,  c->bytes_in,   c->bytes_out, c->spin_hits,
+				   c->sleeps, c->wakeups, c->interrupts, c->leases,    c->posts };
 	char text[16];
 
 	printf("%7s %8s %-15s %6s %7s", id, pid, comm, queued, workers);
@@ -145,8 +145,8 @@ static void print_table(const char *socket, const struct snapshot *s)
 	printf("domain %s  pid %" PRIu32 "  up %" PRIu64 " s  sessions %" PRIu32 " now, %" PRIu64 " ever, %" PRIu64
 	       " cut off\n",
 	       socket, d->pid, d->uptime_ns / 1000000000, d->sessions, d->attached, d->cut_off);
-	printf("%7s %8s %-15s %6s %7s %7s %7s %7s %7s %7s %7s %7s %7s\n", "SESSION", "PID", "COMMAND", "QUEUED",
-	       "WORKERS", "CALLS", "ERRORS", "WRITTEN", "READ", "SPIN", "SLEEPS", "WAKEUPS", "INTR");
+	printf("%7s %8s %-15s %6s %7s %7s %7s %7s %7s %7s %7s %7s %7s %7s %7s\n", "SESSION", "PID", "COMMAND", "QUEUED",
+	       "WORKERS", "CALLS", "ERRORS", "WRITTEN", "READ", "SPIN", "SLEEPS", "WAKEUPS", "INTR", "LEASES", "POSTS");
 	for (uint64_t i = 0; i < s->count; i++) {
 		const struct fc_stat_session *e = &s->session[i];
 		char id[16], pid[16], queued[16], workers[32];
@@ -180,8 +180,10 @@ static void print_json_string(const char *text)
 static void print_json_counters(const struct fc_stat_counters *c)
 {
 	printf("\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"bytes_written\":%" PRIu64 ",\"bytes_read\":%" PRIu64
-	       ",\"spin_hits\":%" PRIu64 ",\"sleeps\":%" PRIu64 ",\"wakeups\":%" PRIu64 ",\"interrupts\":%" PRIu64,
-	       c->calls, c->errors, c->bytes_in, c->bytes_out, c->spin_hits, c->sleeps, c->wakeups, c->interrupts);
+	       ",\"spin_hits\":%" PRIu64 ",\"sleeps\":%" PRIu64 ",\"wakeups\":%" PRIu64 ",\"interrupts\":%" PRIu64
+	       ",\"leases\":%" PRIu64 ",\"leases_broken\":%" PRIu64 ",\"posts\":%" PRIu64,
+	       c->calls, c->errors, c->bytes_in, c->bytes_out, c->spin_hits, c->sleeps, c->wakeups, c->interrupts,
+	       c->leases, c->leases_broken, c->posts);
 }
 
 static void print_json(const char *socket, const struct snapshot *s)
@@ -282,7 +284,8 @@ static void print_help(void)
 	       "QUEUED: requests waiting now. WORKERS: awake/all. SPIN: requests found while spinning. SLEEPS: times "
 	       "a\n"
 	       "worker went to sleep. WAKEUPS: times the domain woke a sleeping client. INTR: calls that a signal "
-	       "ended.\n");
+	       "ended.\n"
+	       "LEASES: files delegated to the client. POSTS: writes that nobody waited for.\n");
 }
 
 static int show_all(char *const *sockets, unsigned nsockets, bool json)

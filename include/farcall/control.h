@@ -84,7 +84,7 @@ enum fc_msg_type {
 	FC_MSG_LEASE, /* arg0 = a domain descriptor. A delegation of what it is open as: until the domain takes it back, nobody but this
 			 session changes the length of that file. Answer: 1 fd = that file, to be mapped for reading; arg0 = which
 			 word of the request area (FC_LEASES) says that it holds, arg1 = the value as long as it does; arg2 = bytes
-			 that are certain to be there. arg1 = FC_LEASE_POSTS (since ABI 2.6): a delegation that only allows to post writes will do; if
+			 that are certain to be there. arg1 = FC_LEASE_POSTS (since ABI 2.8): a delegation that only allows to post writes will do; if
 			 arg2 has FC_LEASE_POSTS this one does. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
 			 gives it back before anything shares the open file with another process, and before it changes its
 			 length. Not on Xen. Since ABI 2.4. */

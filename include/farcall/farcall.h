@@ -19,14 +19,17 @@
 
 /* Counters of 8 bytes each, and nothing else: they are summed as such. */
 struct fc_stat_counters {
-	uint64_t calls;      /* requests completed */
-	uint64_t errors;     /* of these, with a negative result */
-	uint64_t bytes_in;   /* written by clients */
-	uint64_t bytes_out;  /* read by clients */
-	uint64_t spin_hits;  /* requests found while spinning */
-	uint64_t sleeps;     /* times a worker went to sleep */
-	uint64_t wakeups;    /* times the domain woke a sleeping client */
-	uint64_t interrupts; /* calls interrupted for a signal */
+	uint64_t calls;         /* requests completed */
+	uint64_t errors;        /* of these, with a negative result */
+	uint64_t bytes_in;      /* written by clients */
+	uint64_t bytes_out;     /* read by clients */
+	uint64_t spin_hits;     /* requests found while spinning */
+	uint64_t sleeps;        /* times a worker went to sleep */
+	uint64_t wakeups;       /* times the domain woke a sleeping client */
+	uint64_t interrupts;    /* calls interrupted for a signal */
+	uint64_t leases;        /* files delegated */
+	uint64_t leases_broken; /* of these, taken back because somebody else wanted the file */
+	uint64_t posts;         /* writes that nobody waited for */
 };
 
 struct fc_stat_domain {

@@ -15,6 +15,7 @@
 #include "common/region.h"
 #include "common/ring.h"
 #include "storage-domain/exec/execute.h"
+#include "storage-domain/roster.h"
 
 #define PIECES 64                     /* of memory in one kernel call */
 #define LOOK_AT_ROOM (1u << 20)       /* bytes written in between */
@@ -165,8 +166,9 @@ static void run_batch(struct fc_shadow *s, struct fc_ring *r, struct batch *b, i
 	error = write_all(b, fd);
 	if (error)
 		fail(s, r, &b->first, error);
-	o->count_posts += b->posts;
-	o->count_bytes += bytes;
+	else
+		fc_faa(&s->slot->count.bytes_in, bytes);
+	fc_faa(&s->slot->count.posts, (uint64_t)b->posts);
 	o->unlooked += bytes;
 	if (o->unlooked < LOOK_AT_ROOM)
 		return;
@@ -241,6 +243,7 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 	o->done = r ? fc_load(&r->tail) : 0;
 	if (r)
 		fc_store_release(&r->done, o->done);
+	fc_store(&s->slot->posts, r ? 1u : 0u); /* from before the first of them */
 	fc_faa(&o->generation, 1u);
 	pthread_mutex_unlock(&o->lock);
 	fc_futex_wake(&o->generation, 1);

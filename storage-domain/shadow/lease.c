@@ -26,6 +26,7 @@
 #include "storage-domain/exec/post.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/lease_watch.h"
+#include "storage-domain/roster.h"
 #include "storage-domain/shadow/shadow_main.h"
 
 #define PATIENCE_S 1 /* for the thread that closes files */
@@ -144,9 +145,12 @@ static bool is_over(const struct fc_shadow *s, unsigned i)
 void fc_leases_look(struct fc_shadow *s)
 {
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < FC_LEASES; i++)
-		if (held[i].fd && is_over(s, i))
-			end(s, i);
+	for (unsigned i = 0; i < FC_LEASES; i++) {
+		if (!held[i].fd || !is_over(s, i))
+			continue;
+		fc_faa(&s->slot->count.leases_broken, (uint64_t)!fc_lease_stands(held[i].fd, held[i].type));
+		end(s, i);
+	}
 	pthread_cond_broadcast(&looked);
 	pthread_mutex_unlock(&lock);
 }
@@ -265,6 +269,7 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 	held[i].word = ++serial << INDEX_BITS | i;
 	fc_store_release(&held[i].name, held[i].word);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
+	fc_faa(&s->slot->count.leases, 1ull);
 	arg[0] = i;
 	arg[1] = held[i].word;
 	return 0;

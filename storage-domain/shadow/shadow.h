@@ -78,7 +78,7 @@ struct fc_roster_slot {
 	uint64_t started_ns;
 	char comm[16];
 	uint64_t held[FC_GOODS]; /* of the domain, see budget.h */
-	uint32_t mapped;         /* it has mappings to write back, and is not simply killed */
+	uint32_t mapped, posts;  /* it has mappings to write back, or may have posted writes: it is not simply killed */
 	uint64_t pipe_bytes;     /* the part of FC_BYTES that is pipes' */
 	uint64_t heir;           /* FC_HEIR_*: of the session that it is to be, while there is no client */
 	uint64_t next;           /* FC_NEXT_*: its own heir; the lower half is a futex word */
@@ -93,7 +93,6 @@ struct fc_posts {
 	uint64_t written[FC_POSTS / 64]; /* of those behind */
 	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
 	uint64_t unlooked;               /* bytes written since the last look at how much room there is */
-	uint64_t count_posts, count_bytes;
 	uint32_t generation; /* futex word: there is another ring */
 	uint32_t errors;
 	bool withdrawn;

@@ -48,6 +48,14 @@ static void end(int status)
 	_exit(status);
 }
 
+/* The control thread: nobody waits for what is written now. */
+static void leave(struct fc_shadow *s) __attribute__((noreturn));
+static void leave(struct fc_shadow *s)
+{
+	fc_posts_run(s, fc_post_by_number);
+	end(0);
+}
+
 void fc_shadow_poison(struct fc_shadow *s, const char *why)
 {
 	struct fc_request_area *area = s->area;
@@ -361,7 +369,7 @@ static void link_message(struct fc_shadow *s, struct fc_packet *p)
 		fc_heir_news(s, p);
 		break;
 	case FC_LINK_END:
-		end(0);
+		leave(s);
 	case FC_LINK_SHOW:
 		fc_other_show(s, p);
 		break;
@@ -380,7 +388,7 @@ void fc_shadow_serve_link(struct fc_shadow *s)
 	while ((r = fc_control_recv(FC_FD_LINK, &p, MSG_DONTWAIT)) == 0)
 		link_message(s, &p);
 	if (r != -EAGAIN)
-		end(0); /* without a supervisor there is no domain */
+		leave(s); /* without a supervisor there is no domain */
 }
 
 /* Until the session is over, and the process has not ended with it. */
@@ -402,10 +410,8 @@ static void serve(struct fc_shadow *s)
 			r = s->memory->receive(&p);
 			if (r == -EPROTO)
 				fc_shadow_poison(s, "malformed control message");
-			if (r < 0 && r != -EAGAIN) { /* the client has gone */
-				fc_posts_run(s, fc_post_by_number);
-				end(0);
-			}
+			if (r < 0 && r != -EAGAIN)
+				leave(s); /* the client has gone */
 			if (r == 0) {
 				client_message(s, &p);
 				s->memory->discard();

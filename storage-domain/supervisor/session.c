@@ -92,8 +92,9 @@ static void leave_state(struct fc_supervisor *v, const struct fc_session *s)
 static bool tell_to_end(struct fc_supervisor *v, struct fc_session *s)
 {
 	struct fc_msg m = { .type = FC_LINK_END };
+	const struct fc_roster_slot *slot = slot_of(v, s);
 
-	if (!fc_load(&v->shared->slot[s - v->session].mapped) ||
+	if ((!fc_load(&slot->mapped) && !fc_load(&slot->posts)) ||
 	    fc_control_send(s->link.fd, &m, NULL, NULL, 0, MSG_DONTWAIT) < 0)
 		return false;
 	s->state = FC_SESSION_DYING;
@@ -122,7 +123,8 @@ int fc_sessions_expire(struct fc_supervisor *v)
 
 		if (s->end_ms && s->end_ms <= now) {
 			fc_log(FC_LOG_WARNING,
-			       "session %u does not end: what was mapped there may not have been written", s->id);
+			       "session %u does not end: what was mapped or posted there may not have been written",
+			       s->id);
 			v->ending--;
 			s->end_ms = 0;
 			fc_session_kill(v, s);

@@ -219,7 +219,8 @@ static void count(const char *file)
 
 	while (read(fd, text, LINE) == LINE && strtoul(text, NULL, 10) == n)
 		n++;
-	printf("%lu written, %lu there\n", *count, n);
+	printf("%lu written, %lu there, %ld bytes\n", *count, n, (long)lseek(fd, 0, SEEK_END));
+	fflush(stdout);
 	if (*count < MANY || n < *count || n > *count + 1 || lseek(fd, 0, SEEK_END) != (long)(n * LINE))
 		fail("that is not what was written");
 }

@@ -3,9 +3,11 @@
 # Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (20).
 . "$(dirname "$0")/../lib.sh"
 need_farcall
+need jq python3
 [[ ! ${FC_TEST_XEN:-} ]] || exit 77 # whoever looks is not there
 h=$(helper e2e/h_post) || exit 77
 far_begin
+counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
 is_long() { [[ $(stat -c %s "$TESTDIR/far/posted" 2>/dev/null || echo 0) -gt 16000 ]]; }
 mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
 "$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
@@ -22,5 +24,13 @@ for ((i = 0; i < ${FC_POST_KILLS:-20}; i++)); do
 	check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
 done 2>"$TESTDIR/errors"
 grep -v Killed "$TESTDIR/errors"
+
+logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
+before=$(counted .bytes_written)
+posts=$(counted .posts)
+check "a log is written" far timeout 60 python3 -c "$(logged)"
+check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
+check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
+check "its file was delegated" test "$(counted .leases)" -gt 0
 far_end
 finish
