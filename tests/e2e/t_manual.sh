@@ -261,6 +261,41 @@ fi
 far_end
 [[ ${far_pid:-} ]] && stop_domain far
 
+# ---- Shared mappings: what cannot be written, and as many files as may be ----
+
+cat >"$TESTDIR/mapped.py" <<'END'
+import errno, mmap, os, sys
+def attempt(call):
+    try:
+        call()
+        return "ok"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+os.chdir(sys.argv[1])
+f = os.open("f", os.O_RDWR | os.O_CREAT, 0o644)
+os.ftruncate(f, 100 * 4096)
+m = mmap.mmap(f, 100 * 4096)
+for i in range(100): m[i * 4096] = 65
+print(attempt(m.flush))
+os.unlink("big")
+print(attempt(m.flush))
+m.close(); os.close(f)
+maps = []
+for i in range(20):
+    f = os.open("f%d" % i, os.O_RDWR | os.O_CREAT, 0o644)
+    os.write(f, b"x")
+    try: maps.append(mmap.mmap(f, 1))
+    except OSError as e: print(i, errno.errorcode[e.errno]); break
+END
+if ((EUID == 0)); then
+	mkdir "$data/small"
+	# shellcheck disable=SC2016
+	timeout 20 unshare -m sh -c 'mount -t tmpfs -o size=900k none "$1" && head -c 600k /dev/zero >"$1/big" &&
+		"$2" run -v "$1:/data:nomap" -- "$3" "$4" /data; dd if="$1/f" bs=1 skip=204800 count=1 status=none' \
+		sh "$data/small" "$FARCALL" "$python" "$TESTDIR/mapped.py" >"$TESTDIR/out" 2>&1
+	check "no room" test "$(xargs <"$TESTDIR/out")" = "ENOSPC ok 15 ENOMEM A"
+fi
+
 # ---- Sandboxes ----
 
 mkdir "$data/fenced"
