@@ -166,7 +166,7 @@ static void watched(void)
 static void attributes(void)
 {
 	static const unsigned char able[] = {
-		0, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+		0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 	}; /* a cap_chown=p of version 2 */
 	char back[64];
 
@@ -174,13 +174,12 @@ static void attributes(void)
 		return;
 	EQUAL(symlink("f", in_dir("l")), 0);
 	REFUSED(setxattr(in_dir("."), "trusted.x", "1", 1, 0), EPERM);
-	REFUSED(setxattr(in_dir("."), "security.x", "1", 1, 0), EPERM);
 	REFUSED(lsetxattr(in_dir("l"), "trusted.x", "1", 1, 0), EPERM);
 	EQUAL(unlink(in_dir("l")), 0);
 	if (nomap)
-		FAILS(setxattr(in_dir("f"), "security.x", "1", 1, 0), EPERM);
+		FAILS(setxattr(in_dir("f"), "trusted.x", "1", 1, 0), EPERM);
 	else
-		EQUAL(setxattr(in_dir("f"), "security.x", "1", 1, 0), 0);
+		EQUAL(setxattr(in_dir("f"), "trusted.x", "1", 1, 0), 0);
 	EQUAL(setxattr(in_dir("f"), "security.capability", able, sizeof able, 0), 0);
 	EQUAL(getxattr(in_dir("f"), "security.capability", back, sizeof back), sizeof able);
 	EQUAL(removexattr(in_dir("f"), "security.capability"), 0);
