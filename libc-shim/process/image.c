@@ -76,11 +76,29 @@ static void look_for_libraries(struct shim_image *im, struct shim_exec *m, int f
 			fc_call(SYS_faccessat, AT_FDCWD, m->audit, R_OK) == 0;
 }
 
+static bool is_set_id(const struct stat *st, long euid)
+{
+	return (st->st_mode & S_ISUID || (st->st_mode & S_ISGID && st->st_mode & S_IXGRP)) && S_ISREG(st->st_mode) &&
+	       (st->st_uid != (uint32_t)euid || st->st_mode & S_ISGID);
+}
+
+/* Does executing it give rights that the caller does not have? Then the dynamic linker does not load the shim. */
+static const char *gains_rights(long fd)
+{
+	const long euid = fc_call(SYS_geteuid);
+	struct stat st;
+
+	if (fc_call(SYS_fstat, fd, &st) == 0 && is_set_id(&st, euid))
+		return " is setuid or setgid: it runs locally, without the remote files";
+	if (euid && fc_call(SYS_fgetxattr, fd, "security.capability", 0, 0) > 0)
+		return " has file capabilities: it runs locally, without the remote files";
+	return NULL;
+}
+
 /* Can the shim get into this local program? If not: say so, or refuse under FARCALL_STRICT. */
 static int look_into(struct shim_image *im, struct shim_exec *m, long fd)
 {
-	const char *why = NULL;
-	struct stat st;
+	const char *why = gains_rights(fd);
 	int kind = fc_elf_kind((int)fd);
 
 	im->hooked = true;
@@ -90,11 +108,7 @@ static int look_into(struct shim_image *im, struct shim_exec *m, long fd)
 		why = " is statically linked: it runs locally, without the remote files";
 	else if (kind == FC_ELF_FOREIGN)
 		why = " is not an x86-64 glibc program: it runs locally, without the remote files";
-	else if (fc_call(SYS_fstat, fd, &st) == 0 &&
-		 (st.st_mode & S_ISUID || (st.st_mode & S_ISGID && st.st_mode & S_IXGRP)) && S_ISREG(st.st_mode) &&
-		 (st.st_uid != (uint32_t)fc_call(SYS_geteuid) || st.st_mode & S_ISGID))
-		why = " is setuid or setgid: it runs locally, without the remote files";
-	else
+	else if (!why)
 		look_for_libraries(im, m, (int)fd, false);
 	if (!why)
 		return 0;

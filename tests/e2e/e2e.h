@@ -66,6 +66,17 @@ static bool e2e_remote, e2e_long;
 		}                                                                                          \
 	} while (0)
 
+/* REFUSED(what no domain does, how it is refused there): natively it must not be refused so */
+#define REFUSED(call, error)                       \
+	do {                                       \
+		if (e2e_remote) {                  \
+			FAILS(call, error);        \
+		} else {                           \
+			errno = 0;                 \
+			CHECK((long)(call) != -1); \
+		}                                  \
+	} while (0)
+
 static inline void e2e_init(int argc, char **argv)
 {
 	if (argc < 3) {

@@ -10,12 +10,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -204,6 +206,43 @@ static void traps(void)
 	long r = syscall(SYS_lseek, in, 5, SEEK_SET), pos = lseek(in, 5, SEEK_SET);
 	printf("lseek %ld %ld, trapped %d, code %d, errno %d, arch %d, read %d\n", r, pos, sys_nr == SYS_lseek,
 	       sys_code, sys_errno, sys_arch_ok, work());
+	_exit(0);
+}
+
+/* Somebody outside is asked, and answers. */
+static int asked; /* the descriptor to hear it by */
+
+static void *answers(void *arg)
+{
+	struct seccomp_notif q;
+	struct seccomp_notif_resp a;
+
+	while (__atomic_load_n(&asked, __ATOMIC_ACQUIRE) == 0)
+		sched_yield();
+	memset(&q, 0, sizeof q);
+	if (ioctl(asked, SECCOMP_IOCTL_NOTIF_RECV, &q))
+		return NULL;
+	sys_nr = q.data.nr;
+	a = (struct seccomp_notif_resp){ .id = q.id, .val = 55 };
+	ioctl(asked, SECCOMP_IOCTL_NOTIF_SEND, &a);
+	return arg;
+}
+
+static void supervised(void)
+{
+	static const int list[] = { SYS_lseek };
+	struct sock_fprog p = program(list, COUNT(list), SECCOMP_RET_ALLOW, SECCOMP_RET_USER_NOTIF);
+	pthread_t t;
+	void *answered;
+
+	pthread_create(&t, NULL, answers, &asked);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	__atomic_store_n(&asked,
+			 (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &p),
+			 __ATOMIC_RELEASE);
+	long r = lseek(in, 3, SEEK_SET);
+	pthread_join(t, &answered);
+	printf("lseek %ld, asked %d %d, read %d\n", r, answered != NULL, sys_nr == SYS_lseek, work());
 	_exit(0);
 }
 
@@ -465,6 +504,7 @@ int main(int argc, char **argv)
 	run("no reads", killed);
 	run("no opens", no_opens);
 	run("traps", traps);
+	run("supervised", supervised);
 	run("arguments", arguments);
 	run("two filters", two_filters);
 	run("bad programs", bad_programs);

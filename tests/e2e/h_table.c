@@ -18,17 +18,6 @@
 
 #include "farcall/numbers.h"
 
-/* REFUSED(what no domain does, how it is refused there): natively it must not be refused so */
-#define REFUSED(call, error)                       \
-	do {                                       \
-		if (e2e_remote) {                  \
-			FAILS(call, error);        \
-		} else {                           \
-			errno = 0;                 \
-			CHECK((long)(call) != -1); \
-		}                                  \
-	} while (0)
-
 static int file, path_only, directory;
 
 static long test_openat2(int dir, const char *path, uint64_t flags, uint64_t resolve)

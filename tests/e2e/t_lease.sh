@@ -56,6 +56,9 @@ hold
 soon "another client that does not wait" far "$h" open "$far/f" n
 release
 hold
+check "a program beside farcall that does not wait" grep -q 'temporarily unavailable' <("$h" open "$there/f" n 2>&1)
+release
+hold
 kill -STOP "$holder"
 soon "the holder is stopped" "$h" open "$there/f" b
 release -KILL

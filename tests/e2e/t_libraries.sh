@@ -65,5 +65,34 @@ far bash "$TESTDIR/script" "$far" "$TESTDIR/local" >"$TESTDIR/out.far" 2>&1
 sed -i "s|$TESTDIR/native|$far|g" "$TESTDIR/out.native"
 check "as natively" diff "$TESTDIR/out.native" "$TESTDIR/out.far"
 check "something is said" test "$(grep -c '^42 ' "$TESTDIR/out.far")" -gt 12
+
+# what is not found, and is natively: all that farcall(7) says
+cat >"$TESTDIR/limits" <<'END'
+cd "$1" && l=$2 && mkdir -p "$l" || exit
+printf 'int f(void) { return 1; }\n' >f.c
+printf 'int f(void); int g(void) { return f(); }\n' >g.c
+printf 'int f(void); int main(void) { return f() != 1; }\n' >m.c
+printf 'int g(void); int main(void) { return g() != 1; }\n' >n.c
+printf '__thread char big[200000] __attribute__((tls_model("initial-exec"))); int f(void) { return big[199999] + 1; }\n' >t.c
+gcc -shared -fPIC -o libf.so f.c && gcc -shared -fPIC -o libt.so t.c && gcc -shared -fPIC -o "$l/libg.so" g.c -L. -lf -Wl,-rpath,"$PWD" || exit
+mkdir "$l/lib" && ln -s "$PWD/libf.so" "$l/lib/"
+gcc -o "$l/library" n.c -L"$l" -lg -Wl,-rpath,"$l" -Wl,--allow-shlib-undefined
+gcc -o "$l/linked" m.c -L. -lf -Wl,-rpath,"$l/lib"
+gcc -o "$l/tls" m.c -L. -lt -Wl,-rpath,"$PWD"
+gcc -o here m.c -L. -lf -Wl,-rpath,"$PWD"; gcc -o origin m.c -L. -lf -Wl,-rpath,'$ORIGIN'
+for p in library linked tls; do "$l/$p"; echo "$p $?"; done
+for p in here origin; do "./$p"; echo "$p $?"; done
+/lib64/ld-linux-x86-64.so.2 --library-path "$PWD" "$PWD/here"; echo "options $?"
+END
+mkdir "$TESTDIR/native2" "$TESTDIR/far/2"
+bash "$TESTDIR/limits" "$TESTDIR/native2" "$TESTDIR/local2" >"$TESTDIR/out.native" 2>"$TESTDIR/err"
+check "all of it is found natively" test "$(xargs <"$TESTDIR/out.native")" = "library 0 linked 0 tls 0 here 0 origin 0 options 0"
+far bash "$TESTDIR/limits" "$far/2" "$TESTDIR/local3" >"$TESTDIR/out.far" 2>"$TESTDIR/err"
+check "and not remotely" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 0 options 127"
+far_end
+far_options=:nomap
+far_begin
+far bash "$TESTDIR/limits" "$far" "$TESTDIR/local4" >"$TESTDIR/out.far" 2>"$TESTDIR/err"
+check "where programs are copies" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 127 options 127"
 far_end
 finish

@@ -144,8 +144,13 @@ mount --make-shared "$dir/shared"
 mkdir "$dir/shared/m"
 chown 12345:12345 "$TESTDIR" "$dir"
 as=(setpriv --reuid 12345 --regid 12345 --clear-groups env HOME="$TESTDIR")
+mkdir "$dir"/{shared/kept,private} "$dir/private/m"
+mount -t tmpfs -o mode=777 none "$dir/shared/kept"
+echo K >"$dir/shared/kept/f"
+mount --bind "$dir/private" "$dir/private"
+mount --make-private "$dir/private"
 if "${as[@]}" unshare -Urm true 2>/dev/null; then
-	"${as[@]}" "$FARCALL" serve -v "$dir/shared:/rw" -v "$dir/shared:/ro:ro" --socket "$TESTDIR/user.sock" </dev/null >"$TESTDIR/user.log" 2>&1 &
+	"${as[@]}" "$FARCALL" serve -v "$dir/shared:/rw" -v "$dir/shared:/ro:ro" -v "$dir/private:/private" --socket "$TESTDIR/user.sock" </dev/null >"$TESTDIR/user.log" 2>&1 &
 	started+=($!)
 	wait_for 10 test -S "$TESTDIR/user.sock" || { cat "$TESTDIR/user.log"; wrong "a user's domain does not start"; finish; }
 	user()
@@ -159,5 +164,11 @@ if "${as[@]}" unshare -Urm true 2>/dev/null; then
 	check "and cannot write it by way of a read-only export" user 'sh: 1: cannot create /ro/m/x: Read-only file system' sh -c 'true >/ro/m/x'
 	check "a user's domain keeps nothing busy" umount "$dir/shared/m"
 	check "a user sees that it is gone" wait_for 5 user '' ls /rw/m
+	mount -t tmpfs -o mode=777 none "$dir/private/m"
+	echo P >"$dir/private/m/f"
+	umount "$dir/shared/kept"
+	sleep 0.5
+	check "not what is mounted where it is not shared" user '' ls /private/m
+	check "and what was there when it started stays" user K cat /rw/kept/f
 fi
 finish

@@ -55,5 +55,7 @@ far_options=:nomap
 far_begin
 cp "$program" "$TESTDIR/far/p"
 check "a copy, where nothing is handed over" test "$(far "$far/p" x | cut -d' ' -f1-2)" = "$far/p 2:"
+# shellcheck disable=SC2016
+check "which is written while it runs" far sh -c 'cp "$(command -v sleep)" "$0/long" && { "$0/long" 5 & } && sleep 0.3 && echo x >>"$0/long" && kill $!' "$far"
 far_end
 finish
