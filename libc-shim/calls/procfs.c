@@ -124,16 +124,19 @@ static bool is_own_remote(const struct shim_process *p, const struct shim_link *
 	return shim_fd_get(p, link->number) || (shim_fd_hidden(p, link->number) && shim_is_placeholder(link->number));
 }
 
-/* Placeholders of other runs of farcall by the same user are called the same, in a directory beside ours. */
+/* Placeholders of other runs of farcall by the same user are called the same, in a directory beside ours; and in them has been what stands for
+ * a current directory. */
 static bool is_placeholder_name(const char *text)
 {
-	const char *dir = shim.config.dir, *last = shim_path_last(text);
+	const char *dir = shim.config.dir;
 	size_t base = (size_t)(shim_path_last(dir) - dir);
 
 	for (size_t i = 0; i < base; i++)
 		if (text[i] != dir[i])
 			return false;
-	return last > text + base && shim_strcmp(last, FC_CONFIG_PLACEHOLDER) == 0;
+	text += base;
+	text += shim_path_component(text);
+	return take(&text, "/" FC_CONFIG_PLACEHOLDER) && (!*text || *text == '/');
 }
 
 /* Of another process: what the kernel says that it leads to. It says so to those only who may know. */
