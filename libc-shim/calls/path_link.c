@@ -176,7 +176,8 @@ static int64_t take_link(struct shim_path_call *pc, int k, const struct shim_lin
 	struct shim_other o = { .position = -1, .flags = -1 };
 	long fd;
 
-	if ((shim_path_how(pc).resolve & confined) || (link->whole && !means_file(pc, k, link))) {
+	if (link->kind == SHIM_LINK_MAP || (shim_path_how(pc).resolve & confined) ||
+	    (link->whole && !means_file(pc, k, link))) {
 		pc->route[k].unsure = false; /* the local kernel knows */
 		return 0;
 	}
@@ -291,7 +292,7 @@ static bool meets_placeholder(const struct shim_path_call *pc, int k)
 	if (named)
 		path = shim_path_parent(pc, k);
 	return *path && fc_call(SYS_newfstatat, pc->dirfd[k], path, &st, 0) == 0 &&
-	       shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_nlink);
+	       shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 /* A call whose answer says that it was about a placeholder: it is looked at afterwards. */
@@ -313,7 +314,8 @@ static bool is_placeholder_stat(const void *user)
 {
 	struct stat st;
 
-	return !fc_copy_from_user(&st, user, sizeof st) && shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_nlink);
+	return !fc_copy_from_user(&st, user, sizeof st) &&
+	       shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 static bool is_placeholder_statx(const void *user)
@@ -321,14 +323,14 @@ static bool is_placeholder_statx(const void *user)
 	struct statx st;
 
 	return !fc_copy_from_user(&st, user, sizeof st) &&
-	       shim_may_be_nowhere(makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, st.stx_nlink);
+	       shim_may_be_nowhere(makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, st.stx_mode, st.stx_nlink);
 }
 
 static bool is_placeholder_descriptor(int fd)
 {
 	struct stat st;
 
-	return fc_call(SYS_fstat, fd, &st) == 0 && shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_nlink);
+	return fc_call(SYS_fstat, fd, &st) == 0 && shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 static bool is_placeholder_text(const struct shim_path_call *pc, long n)

@@ -87,6 +87,8 @@ static bool parse(const char *at, struct shim_link *link)
 		link->kind = SHIM_LINK_FD;
 	else if (take(&at, "/fdinfo/"))
 		link->kind = SHIM_LINK_INFO;
+	else if (take(&at, "/map_files/"))
+		link->kind = SHIM_LINK_MAP;
 	if (link->kind == SHIM_LINK_FD || link->kind == SHIM_LINK_INFO) {
 		link->number = take_number(&at);
 		if (link->number < 0 || *at)
@@ -174,6 +176,8 @@ bool shim_procfs_link(const char *at, struct shim_link *link)
 	link->kind = SHIM_LINK_NONE;
 	if (!shim_starts_with(at, proc) || !parse(at, link))
 		return false;
+	if (link->kind == SHIM_LINK_MAP)
+		return true;
 	link->own = is_own(link->pid);
 	if (link->own ? is_own_remote(shim_process(), link) : is_others_remote(at, link))
 		return true;
@@ -190,7 +194,7 @@ bool shim_procfs_lists_own(int dir)
 	if (n <= 0 || n >= NAME_ROOM)
 		return false;
 	put(text + n, "/0");
-	return parse(text, &link) && link.kind != SHIM_LINK_CWD && is_own(link.pid);
+	return parse(text, &link) && link.number >= 0 && is_own(link.pid);
 }
 
 bool shim_procfs_own(const struct shim_process *p, const char *path, struct shim_link *link, const char **rest)

@@ -12,6 +12,7 @@ enum shim_link_kind {
 	SHIM_LINK_FD,   /* /proc/PID/fd/N */
 	SHIM_LINK_CWD,  /* /proc/PID/cwd */
 	SHIM_LINK_INFO, /* /proc/PID/fdinfo/N, which is no link */
+	SHIM_LINK_MAP, /* /proc/PID/map_files/X-Y: what is mapped is the kernel's own, and it knows where that leads; its text need not lead there */
 };
 
 struct shim_link {

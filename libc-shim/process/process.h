@@ -107,6 +107,6 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min);
 int shim_placeholder_path(struct shim_process *p, bool cloexec);
 bool shim_is_placeholder(int fd);
 /* Could that be the placeholder, or what stands for a remote current directory (directory.c)? */
-bool shim_may_be_nowhere(uint64_t dev, uint64_t ino, uint64_t links);
+bool shim_may_be_nowhere(uint64_t dev, uint64_t ino, uint32_t mode, uint64_t links);
 
 #endif
