@@ -35,6 +35,11 @@ bool shim_procfs_may(const char *path, bool numbers);
 /* Is that text, n bytes that readlink has put into a buffer of `room`, a placeholder's path, or the beginning of one? */
 bool shim_procfs_is_text(const char *text, long n, long room);
 
+/* Is that descriptor of this process, not one of its remote ones, a placeholder of this run or of another? */
+bool shim_procfs_is_placeholder(int fd);
+/* Is that a pidfd of this process? */
+bool shim_procfs_is_own(int pidfd);
+
 /* Open /proc/PID/fdinfo/N, of which the local kernel would say what is so of the placeholder: `fd` is the descriptor it is about, here
  * (a copy, of another process'), `at` its position and `flags` those of its open, -1 = as `fd` has them. */
 long shim_procfs_open_info(const struct shim_link *link, int fd, long at, long flags, long open_flags);
