@@ -38,8 +38,13 @@ void fc_clone_done(long r);
 void fc_thread_storage(char *tls);
 
 /* The shim, mapped at `base`, is to start before the dynamic linker is through with it (glibc/early.c); from then on until `settle` has been
- * called, which is the constructor's to do, there is one thread, no libc, and no name of another object. */
-void fc_start_early(char **envp, uintptr_t base, void (*settle)(void));
+ * called, which is the constructor's to do, there is one thread, no libc, and no name of another object. `relinked`: the linker is one that
+ * brings its sites along. */
+void fc_start_early(char **envp, uintptr_t base, void (*settle)(void), bool relinked);
+/* Such a linker is about to move thread-local storage: until the constructor runs no call is hooked. */
+void fc_pause_early(void);
+/* What the object's entry is called with. */
+enum fc_early_phase { FC_EARLY_GLIBC, FC_EARLY_RELINKED, FC_EARLY_PAUSE };
 
 /* For FARCALL_CHECK: does this (kernel) descriptor stand for a remote one; does this path text lead into a mount? */
 bool fc_fd_is_remote(int fd);
@@ -54,9 +59,11 @@ bool fc_path_is_remote(int dirfd, const char *path);
  * constructors have run. */
 int fc_hook_install(const char *sites_dir, bool verbose);
 
-/* The same before there is a C library: the sites of glibc's dynamic linker, which is loaded at `linker`; the shim is at `base`. What
+/* The same before there is a C library: the sites of the dynamic linker, which is loaded at `linker`; the shim is at `base`. What
  * fc_hook_install is then left to do is the library. */
 int fc_hook_install_linker(const char *sites_dir, bool verbose, uintptr_t linker, uintptr_t base);
+/* Undo that, if the linker has brought its sites along: fc_hook_install has all of it to do. 0 or -errno. */
+int fc_hook_remove_linker(uintptr_t linker);
 
 /* Does the C library bring its sites along, as one does that was built for farcall? */
 bool fc_hook_is_relinked(void);

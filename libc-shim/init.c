@@ -252,20 +252,22 @@ static void trace_init(char **envp)
 
 /* How it begins: by the constructor alone; before the dynamic linker has looked for libraries; or it could not then. */
 static struct {
-	bool tried;
+	bool tried, relinked;
 	uintptr_t base;
 	void (*settle)(void);
 } early;
 
+/* Without an address the linker is the program itself, whose headers are on its first page. */
+static uintptr_t find_linker(void)
+{
+	return auxiliary(AT_BASE, 0) ?: auxiliary(AT_PHDR, 0) & ~4095ul;
+}
+
 static int install_hook(void)
 {
-	const unsigned long linker = auxiliary(AT_BASE, 0);
-
 	if (!early.tried)
 		return fc_hook_install(shim.config.sites, shim.check);
-	/* Without an address the linker is the program itself, whose headers are on its first page. */
-	return fc_hook_install_linker(shim.config.sites, shim.check, linker ?: auxiliary(AT_PHDR, 0) & ~4095ul,
-				      early.base);
+	return fc_hook_install_linker(shim.config.sites, shim.check, find_linker(), early.base);
 }
 
 static int start(const char *dir, char **envp)
@@ -306,6 +308,19 @@ static int start(const char *dir, char **envp)
 	return r < 0 ? r : 0;
 }
 
+static bool is_relinked(void)
+{
+	return early.tried ? early.relinked : fc_hook_is_relinked();
+}
+
+/* What the linker does for a preloaded program it does not for a relinked one that has gained rights. */
+static char **trusted(char **envp)
+{
+	static char *none[] = { NULL };
+
+	return variable(envp, "FARCALL_DIR") && is_relinked() && gained_rights() ? none : envp;
+}
+
 /* The runtime directory, or null: then this is an ordinary program. */
 static const char *find_directory(char **envp)
 {
@@ -314,7 +329,7 @@ static const char *find_directory(char **envp)
 
 	if (dir)
 		return *dir ? dir : NULL;
-	if (!fc_hook_is_relinked())
+	if (!is_relinked())
 		return NULL;
 	r = fc_config_system(FC_CONFIG_SYSTEM, shim.config.dir, sizeof shim.config.dir);
 	if (r < 0 && r != -ENOENT)
@@ -385,15 +400,24 @@ static void begin(const char *dir, char **envp)
 	restore_lists(envp);
 }
 
-void fc_start_early(char **envp, uintptr_t base, void (*settle)(void))
+void fc_start_early(char **envp, uintptr_t base, void (*settle)(void), bool relinked)
 {
-	const char *dir = variable(envp, "FARCALL_DIR");
+	const char *dir;
 
 	early.tried = true;
+	early.relinked = relinked;
 	early.base = base;
 	early.settle = settle;
-	if (dir && *dir)
+	envp = trusted(envp);
+	dir = find_directory(envp);
+	if (dir)
 		begin(dir, envp);
+}
+
+void fc_pause_early(void)
+{
+	if (shim.ready && fc_hook_remove_linker(find_linker()) < 0)
+		fc_call(SYS_exit_group, 125);
 }
 
 /* The dynamic linker is through with everything: the C library is there to be hooked. */
@@ -415,7 +439,6 @@ extern char **environ __attribute__((weak));
 
 __attribute__((constructor)) static void init(int argc, char **argv, char **envp)
 {
-	static char *none[] = { NULL };
 	const char *dir;
 
 	(void)argc;
@@ -425,8 +448,7 @@ __attribute__((constructor)) static void init(int argc, char **argv, char **envp
 	if (early.tried) {
 		go_on();
 	} else {
-		if (variable(envp, "FARCALL_DIR") && fc_hook_is_relinked() && gained_rights())
-			envp = none;
+		envp = trusted(envp);
 		dir = find_directory(envp);
 		if (dir)
 			begin(dir, envp);

@@ -22,12 +22,39 @@
 #include "libc-shim/process/process.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/text.h"
 
-/* The kernel's own idea of the directory, while the real one is remote: where relative paths of un-hooked code fail. */
+#define SAME_NAMES 64 /* processes of other PID namespaces can be called the same */
+
+/* A directory in the one that is current, entered and removed again: nobody can make anything there. */
+static long enter_removed(void)
+{
+	char path[48] = "../cwd-", *name = path + 3, *end = path + sizeof path - 1;
+	const uint64_t first = (uint64_t)fc_call(SYS_gettid) * SAME_NAMES;
+	long r = -EEXIST;
+
+	for (uint64_t n = first; n < first + SAME_NAMES && r == -EEXIST; n++) {
+		char digits[24];
+
+		digits[sizeof digits - 1] = 0;
+		shim_append(name + strlen("cwd-"), end, shim_format_number(digits + sizeof digits - 1, n));
+		r = fc_call(SYS_mkdirat, AT_FDCWD, name, 0555);
+	}
+	if (r < 0)
+		return r;
+	r = fc_call(SYS_chdir, name);
+	fc_call(SYS_unlinkat, AT_FDCWD, r < 0 ? name : path, AT_REMOVEDIR);
+	return r;
+}
+
+/*
+ * The kernel's own idea of the directory, while the real one is remote: where relative paths of un-hooked code fail, and of the kernel's, which
+ * dumps core there. Only who may write everywhere can make a directory in the placeholder, and only he could a file.
+ */
 static void enter_placeholder(struct shim_process *p, int domain)
 {
-	if (p->cwd_domain < 0)
-		fc_call(SYS_fchdir, p->placeholder);
+	if (p->cwd_domain < 0 && fc_call(SYS_fchdir, p->placeholder) == 0)
+		enter_removed();
 	p->cwd_domain = domain;
 }
 

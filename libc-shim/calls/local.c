@@ -13,6 +13,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/procfs.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
@@ -118,15 +119,22 @@ long shim_do_kcmp(long nr, long a[6])
 	return shim_native(nr, a);
 }
 
-/* A descriptor of another process, which may be a placeholder: not to be had. */
+/*
+ * A descriptor of another process, which may be a placeholder: not to be had, for where the open file is read that process may know alone
+ * (offset.h). Of one's own it is a dup, and the shim's are nobody's.
+ */
 long shim_do_pidfd_getfd(long nr, long a[6])
 {
-	long fd = shim_native(nr, a);
+	const struct shim_process *p = shim_process();
+	long fd = shim_native_fd(nr, a), duplicate[6] = { a[1], F_DUPFD_CLOEXEC, 0 };
+	const bool own = fd >= 0 && (shim_fd_hidden(p, a[1]) || shim_fd_get(p, a[1])) && shim_procfs_is_own((int)a[0]);
 
-	if (fd < 0 || !shim_is_placeholder((int)fd))
+	if (fd < 0 || !(own || shim_procfs_is_placeholder((int)fd)))
 		return fd;
 	fc_call(SYS_close, fd);
-	return -EPERM;
+	if (!own)
+		return -EPERM;
+	return shim_fd_get(p, a[1]) ? shim_dispatch(SYS_fcntl, duplicate) : -EBADF;
 }
 
 /* FSCONFIG_SET_PATH, _SET_PATH_EMPTY and _SET_FD have a directory or descriptor as their last argument. */

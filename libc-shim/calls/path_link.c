@@ -176,7 +176,8 @@ static int64_t take_link(struct shim_path_call *pc, int k, const struct shim_lin
 	struct shim_other o = { .position = -1, .flags = -1 };
 	long fd;
 
-	if ((shim_path_how(pc).resolve & confined) || (link->whole && !means_file(pc, k, link))) {
+	if (link->kind == SHIM_LINK_MAP || (shim_path_how(pc).resolve & confined) ||
+	    (link->whole && !means_file(pc, k, link))) {
 		pc->route[k].unsure = false; /* the local kernel knows */
 		return 0;
 	}
@@ -290,8 +291,8 @@ static bool meets_placeholder(const struct shim_path_call *pc, int k)
 		return false;
 	if (named)
 		path = shim_path_parent(pc, k);
-	return *path && fc_call(SYS_newfstatat, pc->dirfd[k], path, &st, 0) == 0 && st.st_dev == shim.placeholder_dev &&
-	       st.st_ino == shim.placeholder_ino;
+	return *path && fc_call(SYS_newfstatat, pc->dirfd[k], path, &st, 0) == 0 &&
+	       shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 /* A call whose answer says that it was about a placeholder: it is looked at afterwards. */
@@ -313,16 +314,23 @@ static bool is_placeholder_stat(const void *user)
 {
 	struct stat st;
 
-	return !fc_copy_from_user(&st, user, sizeof st) && st.st_dev == shim.placeholder_dev &&
-	       st.st_ino == shim.placeholder_ino;
+	return !fc_copy_from_user(&st, user, sizeof st) &&
+	       shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 static bool is_placeholder_statx(const void *user)
 {
 	struct statx st;
 
-	return !fc_copy_from_user(&st, user, sizeof st) && st.stx_ino == shim.placeholder_ino &&
-	       makedev(st.stx_dev_major, st.stx_dev_minor) == shim.placeholder_dev;
+	return !fc_copy_from_user(&st, user, sizeof st) &&
+	       shim_may_be_nowhere(makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino, st.stx_mode, st.stx_nlink);
+}
+
+static bool is_placeholder_descriptor(int fd)
+{
+	struct stat st;
+
+	return fc_call(SYS_fstat, fd, &st) == 0 && shim_may_be_nowhere(st.st_dev, st.st_ino, st.st_mode, st.st_nlink);
 }
 
 static bool is_placeholder_text(const struct shim_path_call *pc, long n)
@@ -345,7 +353,7 @@ bool shim_path_shows_placeholder(const struct shim_path_call *pc, long r)
 		return is_placeholder_text(pc, r);
 	case SYS_openat:
 	case SYS_openat2:
-		return has_remote(pc->p) && shim_is_placeholder((int)r);
+		return has_remote(pc->p) && is_placeholder_descriptor((int)r);
 	default:
 		return false;
 	}

@@ -87,6 +87,8 @@ static bool parse(const char *at, struct shim_link *link)
 		link->kind = SHIM_LINK_FD;
 	else if (take(&at, "/fdinfo/"))
 		link->kind = SHIM_LINK_INFO;
+	else if (take(&at, "/map_files/"))
+		link->kind = SHIM_LINK_MAP;
 	if (link->kind == SHIM_LINK_FD || link->kind == SHIM_LINK_INFO) {
 		link->number = take_number(&at);
 		if (link->number < 0 || *at)
@@ -124,16 +126,19 @@ static bool is_own_remote(const struct shim_process *p, const struct shim_link *
 	return shim_fd_get(p, link->number) || (shim_fd_hidden(p, link->number) && shim_is_placeholder(link->number));
 }
 
-/* Placeholders of other runs of farcall by the same user are called the same, in a directory beside ours. */
+/* Placeholders of other runs of farcall by the same user are called the same, in a directory beside ours; and in them has been what stands for
+ * a current directory. */
 static bool is_placeholder_name(const char *text)
 {
-	const char *dir = shim.config.dir, *last = shim_path_last(text);
+	const char *dir = shim.config.dir;
 	size_t base = (size_t)(shim_path_last(dir) - dir);
 
 	for (size_t i = 0; i < base; i++)
 		if (text[i] != dir[i])
 			return false;
-	return last > text + base && shim_strcmp(last, FC_CONFIG_PLACEHOLDER) == 0;
+	text += base;
+	text += shim_path_component(text);
+	return take(&text, "/" FC_CONFIG_PLACEHOLDER) && (!*text || *text == '/');
 }
 
 /* Of another process: what the kernel says that it leads to. It says so to those only who may know. */
@@ -156,6 +161,13 @@ static bool leads_to_placeholder(const char *at)
 	return is_placeholder_name(text);
 }
 
+bool shim_procfs_is_placeholder(int fd)
+{
+	char path[SHIM_FD_PATH];
+
+	return shim_is_placeholder(fd) || leads_to_placeholder(shim_fd_path(path, fd));
+}
+
 static bool is_others_remote(const char *at, const struct shim_link *link)
 {
 	char path[NAME_ROOM];
@@ -171,6 +183,8 @@ bool shim_procfs_link(const char *at, struct shim_link *link)
 	link->kind = SHIM_LINK_NONE;
 	if (!shim_starts_with(at, proc) || !parse(at, link))
 		return false;
+	if (link->kind == SHIM_LINK_MAP)
+		return true;
 	link->own = is_own(link->pid);
 	if (link->own ? is_own_remote(shim_process(), link) : is_others_remote(at, link))
 		return true;
@@ -187,7 +201,7 @@ bool shim_procfs_lists_own(int dir)
 	if (n <= 0 || n >= NAME_ROOM)
 		return false;
 	put(text + n, "/0");
-	return parse(text, &link) && link.kind != SHIM_LINK_CWD && is_own(link.pid);
+	return parse(text, &link) && link.number >= 0 && is_own(link.pid);
 }
 
 bool shim_procfs_own(const struct shim_process *p, const char *path, struct shim_link *link, const char **rest)
@@ -256,27 +270,44 @@ static long describe(char *to, long at, uint64_t flags, const struct statx *st)
 	return put(end, "\n") - to;
 }
 
+/* A number in the text of a descriptor in fdinfo, which is behind `name` and a tabulator there; 0 if there is none. */
+static uint64_t info_number(const char *path, const char *name, unsigned base)
+{
+	char text[512], *at;
+	uint64_t number = 0;
+	long n, file = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (file < 0)
+		return 0;
+	n = fc_call(SYS_read, file, text, sizeof text - 1);
+	shim_done_with(shim_process(), (int)file);
+	text[n < 0 ? 0 : n] = 0;
+	for (at = text; *at && !shim_starts_with(at, name); at++)
+		;
+	for (at += *at ? strlen(name) : 0; is_digit(*at); at++)
+		number = number * base + (uint64_t)(*at - '0');
+	return number;
+}
+
 /* Does the kernel say of that descriptor that it is close-on-exec? */
 static bool closes_on_exec(const struct shim_link *link, int fd)
 {
-	char path[NAME_ROOM], text[256], *at;
-	uint64_t flags = 0;
-	long n, file;
+	char path[NAME_ROOM];
 
 	if (link->own)
 		return fc_call(SYS_fcntl, fd, F_GETFD) & FD_CLOEXEC;
 	put_number(put(put_number(put(path, proc), (unsigned)link->pid), "/fdinfo/"), (unsigned)link->number);
-	file = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0);
-	if (file < 0)
-		return false;
-	n = fc_call(SYS_read, file, text, sizeof text - 1);
-	shim_done_with(shim_process(), (int)file);
-	text[n < 0 ? 0 : n] = 0;
-	for (at = text; *at && !shim_starts_with(at, "flags:\t"); at++)
-		;
-	for (at += *at ? strlen("flags:\t") : 0; is_digit(*at); at++)
-		flags = flags * 8 + (uint64_t)(*at - '0');
-	return flags & O_CLOEXEC;
+	return info_number(path, "flags:\t", 8) & O_CLOEXEC;
+}
+
+bool shim_procfs_is_own(int pidfd)
+{
+	char path[NAME_ROOM];
+	uint64_t pid;
+
+	put_number(put(path, "/proc/self/fdinfo/"), (unsigned)pidfd);
+	pid = info_number(path, "Pid:\t", 10);
+	return pid && is_own((int)pid);
 }
 
 /* A file of that text; not by writing, which the limit of file sizes would apply to. */

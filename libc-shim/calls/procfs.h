@@ -12,6 +12,7 @@ enum shim_link_kind {
 	SHIM_LINK_FD,   /* /proc/PID/fd/N */
 	SHIM_LINK_CWD,  /* /proc/PID/cwd */
 	SHIM_LINK_INFO, /* /proc/PID/fdinfo/N, which is no link */
+	SHIM_LINK_MAP, /* /proc/PID/map_files/X-Y: what is mapped is the kernel's own, and it knows where that leads; its text need not lead there */
 };
 
 struct shim_link {
@@ -33,6 +34,11 @@ int shim_procfs_self(void);
 bool shim_procfs_may(const char *path, bool numbers);
 /* Is that text, n bytes that readlink has put into a buffer of `room`, a placeholder's path, or the beginning of one? */
 bool shim_procfs_is_text(const char *text, long n, long room);
+
+/* Is that descriptor of this process, not one of its remote ones, a placeholder of this run or of another? */
+bool shim_procfs_is_placeholder(int fd);
+/* Is that a pidfd of this process? */
+bool shim_procfs_is_own(int pidfd);
 
 /* Open /proc/PID/fdinfo/N, of which the local kernel would say what is so of the placeholder: `fd` is the descriptor it is about, here
  * (a copy, of another process'), `at` its position and `flags` those of its open, -1 = as `fd` has them. */

@@ -287,5 +287,5 @@ bool fc_path_is_remote(int dirfd, const char *path)
 			shim_route_walk(dirfd, scratch, true, scratch + FC_PATH_MAX, &r);
 	}
 	shim_frame_end(f);
-	return r.domain >= 0 || (r.link.kind != SHIM_LINK_NONE && r.link.kind != SHIM_LINK_INFO);
+	return r.domain >= 0 || r.link.kind == SHIM_LINK_FD || r.link.kind == SHIM_LINK_CWD;
 }

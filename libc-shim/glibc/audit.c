@@ -63,6 +63,6 @@ unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie)
 	if (done || space != LM_ID_BASE || !is_shim(map) || !header->e_entry)
 		return 0;
 	done = true;
-	((void (*)(char **))(map->l_addr + header->e_entry))(environment);
+	((void (*)(char **, int))(map->l_addr + header->e_entry))(environment, 0);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * early.c - where libfarcall.so is entered when it starts before the dynamic linker has looked for the program's libraries (audit.c). It is
+ * early.c - where libfarcall.so is entered when it starts before the dynamic linker has looked for the program's libraries (audit.c,
+ * libc-shim/musl/early.c). It is
  * mapped then, but not relocated, and has no thread-local storage: this does the one and stands in for the other until the linker has come to
  * it, which writes the same addresses again and gives it storage of its own. Names of other objects stay null until then.
  */
@@ -90,13 +91,17 @@ static void settle(void)
 		memcpy((char *)(thread_pointer() + *local.at - local.offset), storage, local.size);
 }
 
-void fc_early(char **envp); /* the object's entry */
-void fc_early(char **envp)
+void fc_early(char **envp, enum fc_early_phase phase); /* the object's entry */
+void fc_early(char **envp, enum fc_early_phase phase)
 {
 	const uintptr_t base = (uintptr_t)&__ehdr_start;
 
+	if (phase == FC_EARLY_PAUSE) {
+		fc_pause_early();
+		return;
+	}
 	if (!fill_storage(base))
 		return;
 	relocate(base);
-	fc_start_early(envp, base, settle);
+	fc_start_early(envp, base, settle, phase == FC_EARLY_RELINKED);
 }

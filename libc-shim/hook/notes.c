@@ -71,30 +71,38 @@ struct search {
 	int n;
 };
 
-static int look(struct dl_phdr_info *info, size_t size, void *arg)
+/* An object's sites; their number, or -errno after a line on stderr. */
+static int take(struct fc_object *o, const struct dl_phdr_info *info, const char *what)
 {
-	struct search *s = arg;
-	struct fc_object *o = &s->o[s->n];
-	unsigned sites = each_site(info, NULL);
+	const unsigned sites = each_site(info, NULL);
 	long p;
 
-	(void)size;
-	if (!sites || s->n == FC_OBJECTS)
+	if (!sites)
 		return 0;
 	fc_object_place(o, info);
-	o->what = info->dlpi_name && *info->dlpi_name ? info->dlpi_name : "the program";
+	o->what = what;
 	p = fc_call(SYS_mmap, 0, sites * sizeof(struct fc_site), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		    -1, 0);
-	if (p < 0 && p > -4096) {
-		s->n = fc_hook_fail((int)p, o->what, "no memory for its sites", NULL);
-		return 1;
-	}
+	if (p < 0 && p > -4096)
+		return fc_hook_fail((int)p, o->what, "no memory for its sites", NULL);
 	o->memory = (void *)p;
 	o->memory_size = sites * sizeof(struct fc_site);
 	o->site = o->memory;
 	o->sites = each_site(info, o->memory);
-	s->n++;
-	return 0;
+	return (int)sites;
+}
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct search *s = arg;
+	int r;
+
+	(void)size;
+	if (s->n == FC_OBJECTS)
+		return 0;
+	r = take(&s->o[s->n], info, info->dlpi_name && *info->dlpi_name ? info->dlpi_name : "the program");
+	s->n = r < 0 ? r : s->n + (r > 0);
+	return r < 0;
 }
 
 int fc_notes_load(struct fc_object *o)
@@ -103,6 +111,14 @@ int fc_notes_load(struct fc_object *o)
 
 	dl_iterate_phdr(look, &s);
 	return s.n;
+}
+
+int fc_notes_load_linker(struct fc_object *o, uintptr_t base)
+{
+	const struct dl_phdr_info info = fc_object_headers(base);
+	const int r = take(o, &info, "the dynamic linker");
+
+	return r > 0 ? 1 : r;
 }
 
 static int has_sites(struct dl_phdr_info *info, size_t size, void *arg)

@@ -432,8 +432,27 @@ int fc_hook_install_linker(const char *sites_dir, bool verbose, uintptr_t linker
 	int err;
 
 	find_self(&us, sizeof(us), NULL);
-	err = install(o, fc_tables_load_linker(o, sites_dir, linker), verbose, &used);
+	err = fc_notes_load_linker(o, linker);
+	err = install(o, err ? err : fc_tables_load_linker(o, sites_dir, linker), verbose, &used);
 	linkers = used;
 	linker_is_hooked = err >= 0;
+	return err;
+}
+
+int fc_hook_remove_linker(uintptr_t linker)
+{
+	struct fc_object o = { 0 };
+	int err = fc_notes_load_linker(&o, linker);
+
+	if (err <= 0)
+		return err;
+	err = make_writable(o.text, o.text_end, false);
+	for (unsigned i = 0; i < o.sites && !err; i++)
+		memcpy((char *)(o.base + o.site[i].address), o.site[i].bytes, site_size(&o.site[i]));
+	if (!err)
+		err = protect(o.text, o.text_end, PROT_READ | PROT_EXEC);
+	fc_call(SYS_munmap, o.memory, o.memory_size);
+	linkers = (struct slots){ 0 };
+	linker_is_hooked = false;
 	return err;
 }

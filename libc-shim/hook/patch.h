@@ -35,6 +35,8 @@ struct fc_object {
 /* The objects that bring their sites along as notes, as a libc does that was built for farcall (site.s). Fills in at most
  * FC_OBJECTS of them; returns their number, 0 if there are none, or -errno after one line on stderr. */
 int fc_notes_load(struct fc_object *o);
+/* Of these the dynamic linker alone, which is loaded at `base`. 1, 0 or -errno. */
+int fc_notes_load_linker(struct fc_object *o, uintptr_t base);
 
 /* glibc's libc.so.6 and ld.so, with the tables in `sites_dir`. As fc_notes_load. */
 int fc_tables_load(struct fc_object *o, const char *sites_dir);

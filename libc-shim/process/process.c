@@ -277,6 +277,11 @@ bool shim_is_placeholder(int fd)
 	       st.st_ino == shim.placeholder_ino;
 }
 
+bool shim_may_be_nowhere(uint64_t dev, uint64_t ino, uint32_t mode, uint64_t links)
+{
+	return dev == shim.placeholder_dev && S_ISDIR(mode) && (ino == shim.placeholder_ino || links == 0);
+}
+
 bool fc_fd_is_remote(int fd)
 {
 	return shim.ready && fd >= 0 && shim_fd_get(shim_process(), fd);

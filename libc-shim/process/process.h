@@ -106,5 +106,7 @@ int shim_placeholder(struct shim_process *p, bool cloexec, int min);
 /* The same for an O_PATH descriptor, at the lowest free number: O_PATH too, so that the kernel answers for it what it answers for one. */
 int shim_placeholder_path(struct shim_process *p, bool cloexec);
 bool shim_is_placeholder(int fd);
+/* Could that be the placeholder, or what stands for a remote current directory (directory.c)? */
+bool shim_may_be_nowhere(uint64_t dev, uint64_t ino, uint32_t mode, uint64_t links);
 
 #endif

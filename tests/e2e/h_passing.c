@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* h_passing.c - open files in messages: offset, flags and locks are those of the one who sends; directories are no others. */
+/* h_passing.c - open files in messages: offset, flags and locks are those of the one who sends; directories are no others. And taken by pidfd_getfd. */
 #include "e2e.h"
 
 #include <sys/socket.h>
@@ -110,6 +110,89 @@ static void several(void)
 	close(directory);
 }
 
+static int take(int pidfd, int fd, unsigned flags)
+{
+	return (int)syscall(SYS_pidfd_getfd, pidfd, fd, flags);
+}
+
+/* One's own, all of it: the same open file, close-on-exec. */
+static void taken_from_oneself(void)
+{
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), file = open(in_dir("file"), O_RDWR), got;
+	int directory = open(in_dir(""), O_RDONLY | O_DIRECTORY), place = open(in_dir("file"), O_PATH);
+	char text[16] = { 0 };
+
+	EQUAL(fcntl(file, F_SETFD, 0), 0);
+	CHECK((got = take(self, file, 0)) > file);
+	EQUAL(fcntl(got, F_GETFD), FD_CLOEXEC);
+	EQUAL(read(file, text, 4), 4);
+	EQUAL(read(got, text, 3), 3);
+	EQUAL(memcmp(text, "456", 3), 0);
+	EQUAL(lseek(file, 0, SEEK_CUR), 7);
+	close(file);
+	EQUAL(pwrite(got, "0", 1, 0), 1);
+	FAILS(take(self, got, 1), EINVAL);
+	FAILS(take(self, file, 0), EBADF);
+	FAILS(take(file, got, 0), EBADF);
+	FAILS(take(got, got, 0), EBADF);
+	close(got);
+	CHECK((got = take(self, directory, 0)) >= 0);
+	EQUAL(faccessat(got, "file", R_OK, 0), 0);
+	close(got);
+	CHECK((got = take(self, place, 0)) >= 0);
+	FAILS(read(got, text, 1), EBADF);
+	EQUAL(fcntl(got, F_GETFL) & O_PATH, O_PATH);
+	for (int fd = 64; fd < 1 << 17; fd += fd < 256 ? 1 : 1019) /* nor what there is besides */
+		if (fcntl(fd, F_GETFD) < 0)
+			FAILS(take(self, fd, 0), EBADF);
+	close(got);
+	close(place);
+	close(directory);
+	close(self);
+}
+
+/* A child's: local ones as they are. */
+static void taken_from_another(void)
+{
+	int told[2], local[2], remote[3], got, child_pidfd;
+	char text[16] = { 0 };
+	pid_t pid;
+
+	EQUAL(pipe(told), 0);
+	pid = fork();
+	if (!pid) {
+		EQUAL(pipe(local), 0);
+		remote[0] = open(in_dir("file"), O_RDWR);
+		remote[1] = open(in_dir(""), O_RDONLY | O_DIRECTORY);
+		remote[2] = open(in_dir("file"), O_PATH);
+		lseek(remote[0], 5, SEEK_SET);
+		EQUAL(write(told[1], local, sizeof local), sizeof local);
+		EQUAL(write(told[1], remote, sizeof remote), sizeof remote);
+		pause();
+	}
+	EQUAL(read(told[0], local, sizeof local), sizeof local);
+	EQUAL(read(told[0], remote, sizeof remote), sizeof remote);
+	child_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	CHECK((got = take(child_pidfd, local[1], 0)) >= 0);
+	EQUAL(write(got, "pipe", 4), 4);
+	close(got);
+	CHECK((got = take(child_pidfd, local[0], 0)) >= 0);
+	EQUAL(read(got, text, sizeof text), 4);
+	close(got);
+	FAILS(take(child_pidfd, 777, 0), EBADF);
+	for (int i = 0; i < 3; i++)
+		if (e2e_remote)
+			FAILS(take(child_pidfd, remote[i], 0), EPERM);
+		else
+			CHECK((got = take(child_pidfd, remote[i], 0)) >= 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	FAILS(take(child_pidfd, local[0], 0), ESRCH);
+	close(child_pidfd);
+	close(told[0]);
+	close(told[1]);
+}
+
 int main(int argc, char **argv)
 {
 	e2e_init(argc, argv);
@@ -117,5 +200,7 @@ int main(int argc, char **argv)
 	EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	one_file();
 	several();
+	taken_from_oneself();
+	taken_from_another();
 	return e2e_status();
 }

@@ -7,6 +7,24 @@ need python3
 [[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen no file is handed over"
 both_sides h_passing
 
+# of a program of another run by the same user: no descriptor of its placeholder, either
+cat >"$TESTDIR/getfd.py" <<'END'
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pidfd = os.pidfd_open(int(sys.argv[1]))
+for fd in sys.argv[2:]:
+    got = libc.syscall(438, pidfd, int(fd), 0)
+    print(errno.errorcode[ctypes.get_errno()] if got < 0 else os.readlink("/proc/self/fd/%d" % got))
+END
+mkdir "$TESTDIR/one" "$TESTDIR/two"
+echo text >"$TESTDIR/one/f"
+"$FARCALL" run -v "$TESTDIR/one:/one" -- sh -c "exec 7</one/f 8</one 9</dev/null; echo \$\$ >$TESTDIR/pid; exec sleep 100" &
+started+=($!)
+wait_for 10 test -s "$TESTDIR/pid"
+check "of another run" test "$("$FARCALL" run -v "$TESTDIR/two:/two" -- python3 "$TESTDIR/getfd.py" "$(<"$TESTDIR/pid")" 7 8 9 | xargs)" = "EPERM EPERM /dev/null"
+check "of another program of one domain" test "$("$FARCALL" run -v "$TESTDIR/two:/two" -- sh -c "exec 7</two; python3 $TESTDIR/getfd.py \$\$ 7")" = EPERM
+kill "$(<"$TESTDIR/pid")"
+
 python=/usr/bin/python3
 [[ -x $python ]] || python=$(python3 -c 'import sys; print(sys.executable)')
 cat >"$TESTDIR/take.py" <<'END'

@@ -99,18 +99,21 @@ for fd in os.listdir("/proc/self/fd"):
     if seen: print(fd, os.readlink(of(int(fd))))
 E2
 
-# compare NAME ARG...: what the program NAME.py prints of a fresh directory
+# compare NAME ARG...: what the program NAME.py prints of a fresh directory, remotely at $prefix
+prefix=/data
 compare()
 {
 	local program=$1 dir
 	shift
+
+	rm -rf "$TESTDIR/$program".{native,far,local.native,local.far}
 
 	for dir in native far local.native local.far; do
 		mkdir "$TESTDIR/$program.$dir"
 		chmod 777 "$TESTDIR/$program.$dir"
 	done
 	timeout 60 python3 "$TESTDIR/$program.py" "$TESTDIR/$program.native" "$TESTDIR/$program.local.native" "$@" >"$TESTDIR/$program.expected" 2>&1
-	timeout 60 "$FARCALL" run -v "$TESTDIR/$program.far:/data" -- python3 "$TESTDIR/$program.py" /data "$TESTDIR/$program.local.far" "$@" >"$TESTDIR/$program.seen" 2>&1
+	timeout 60 "$FARCALL" run -v "$TESTDIR/$program.far:$prefix" -- python3 "$TESTDIR/$program.py" "$prefix" "$TESTDIR/$program.local.far" "$@" >"$TESTDIR/$program.seen" 2>&1
 	check "$program: the program" test "$(wc -l <"$TESTDIR/$program.expected")" -gt 15
 	check "$program" diff "$TESTDIR/$program.expected" "$TESTDIR/$program.seen"
 }
@@ -194,7 +197,51 @@ if os.geteuid() == 0:
     print("== root at one that hides", flush=True); look(h.p.pid, *h.open); p.end(); u.end(); h.end()
 E2
 
+cat >"$TESTDIR/maps.py" <<'E2'
+import ctypes, errno, mmap, os, sys
+top, local = sys.argv[1:3]
+def show(what, call):
+    try: r = call()
+    except OSError as e: r = errno.errorcode[e.errno]
+    print(what, str(r).replace(top, "W"), flush=True)
+name, me = top + "/m", os.getpid()
+of = lambda pid, map: "/proc/%d/map_files/%s" % (pid, map)
+def maps(pid): return ["%x-%x" % tuple(int(x, 16) for x in l.split()[0].split("-")) for l in open("/proc/%d/maps" % pid) if name in l]
+def opened(path, flags):
+    fd = os.open(path, flags)
+    try: return os.readlink("/proc/self/fd/%d" % fd), os.read(fd, 3) if flags == os.O_RDONLY else os.write(fd, b"y") if flags == os.O_WRONLY else 0
+    finally: os.close(fd)
+def look(pid):
+    for path in [of(pid, map) for map in maps(pid)] + [of(pid, "1000-2000"), of(pid, "x")]:
+        show("readlink", lambda: os.readlink(path)); show("lstat", lambda: oct(os.lstat(path).st_mode)); show("stat", lambda: os.stat(path).st_size); show("same", lambda: os.path.samefile(path, name)); show("listed", lambda: os.path.basename(path) in os.listdir("/proc/%d/map_files" % pid))
+        for flags in os.O_RDONLY, os.O_WRONLY, os.O_PATH, os.O_RDONLY | os.O_NOFOLLOW, os.O_WRONLY | os.O_CREAT: show("open", lambda: opened(path, flags))
+        show("truncate", lambda: os.truncate(path, 8192)); show("chmod", lambda: os.chmod(path, 0o640)); show("access", lambda: os.access(path, os.W_OK)); show("statvfs", lambda: os.statvfs(path).f_bsize); show("set", lambda: os.setxattr(path, "user.a", b"v")); show("get", lambda: os.getxattr(path, "user.a"))
+        show("unlink", lambda: os.unlink(path)); show("rename", lambda: os.rename(path, name + "3")); show("link", lambda: os.link(path, name + "3")); show("below", lambda: os.stat(path + "/x")); show("up", lambda: os.path.samefile(path + "/../../cwd", "."))
+        os.symlink(path, local + "/link"); show("by link", lambda: opened(local + "/link", os.O_RDONLY)); os.unlink(local + "/link")
+        at = os.open("/proc/%d/map_files" % pid, os.O_RDONLY); show("at", lambda: os.readlink(os.path.basename(path), dir_fd=at)); show("at", lambda: os.stat(os.path.basename(path), dir_fd=at).st_size); os.close(at)
+    for map in os.listdir("/proc/%d/map_files" % pid): show("placeholder", lambda: "placeholder" in os.readlink(of(pid, map))) if "placeholder" in os.readlink(of(pid, map)) else None
+def everybody():
+    look(me)
+    for whose in "child at its parent's", "child at its own":
+        print("==", whose, flush=True); child = os.fork()
+        if not child: look(me if "parent" in whose else os.getpid()); os._exit(0)
+        os.waitpid(child, 0)
+    r, w = os.pipe(); child = os.fork()
+    if not child: os.close(w); os.read(r, 1); os._exit(0)
+    print("== parent at its child's", flush=True); look(child); os.close(w); os.waitpid(child, 0); os.close(r)
+f = os.open(name, os.O_RDWR | os.O_CREAT, 0o644); os.write(f, b"x" * 12288)
+mapped = mmap.mmap(f, 4096), mmap.mmap(f, 4096, mmap.MAP_PRIVATE, offset=4096), mmap.mmap(f, 4096, offset=8192, prot=mmap.PROT_READ); os.close(f)
+if len(sys.argv) > 3: os.setgroups([]); os.setgid(12345); os.setuid(12345); ctypes.CDLL(None).prctl(4, 1)
+everybody()
+if len(sys.argv) == 3: print("== renamed, removed", flush=True); os.rename(name, name + "2"); look(me); os.unlink(name + "2"); open(name, "w").write("another"); everybody(); os.unlink(name); look(me)
+E2
+
 chmod 755 "$TESTDIR" # natively, too, others come here
 compare own
 compare others
+compare maps
+((EUID)) || compare maps user
+mkdir "$TESTDIR/covered"
+prefix=$TESTDIR/covered
+compare maps # where every path is walked
 finish
