@@ -305,6 +305,7 @@ int fc_session_map(struct fc_session *session, u64 length, u32 *number)
 	file = shmem_file_setup("farcall-map", length, 0);
 	r = PTR_ERR_OR_ZERO(file);
 	if (!r) {
+		SHMEM_I(file_inode(file))->seals = F_SEAL_SHRINK | F_SEAL_GROW; /* as memfd_create with MFD_ALLOW_SEALING; more is the caller's to say */
 		mapping_set_gfp_mask(file->f_mapping, GFP_HIGHUSER); /* where its pages are, there they stay */
 		r = map_file(session, length, file, number);
 		if (r)

@@ -102,7 +102,7 @@ struct fc_ioc_offer {
 	uint32_t fresh; /* 1: what a program before this one had mapped (MAP) is gone */
 };
 
-/* MAP: memory for a shared mapping, which the domain has, too. `fd`: a file in memory, as memfd_create(2) makes them, whose pages are those of the domain
+/* MAP: memory for a shared mapping, which the domain has, too. `fd`: a file in memory, as memfd_create(2) makes them, sealed against growing and shrinking, whose pages are those of the domain
  * for as long as this session or one that has been forked from it is there and has not said UNMAP; whoever has it mapped keeps it. EINVAL: not
  * whole pages; ENOMEM: more than FC_XEN_MAP_MAX, or the domain has no room; ENOSPC: no grants; EOPNOTSUPP: the domain is too old. */
 struct fc_ioc_map {

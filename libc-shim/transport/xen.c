@@ -21,6 +21,11 @@
 #include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
+#endif
+#define SEALS (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+
 static int control(int fd, unsigned long request, void *argument)
 {
 	return (int)fc_call(SYS_ioctl, fd, request, argument);
@@ -161,6 +166,7 @@ static int map_memory(struct shim_session *s, size_t size, bool writable, long *
 	if (r < 0)
 		return r;
 	address = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0);
+	fc_call(SYS_fcntl, a.fd, F_ADD_SEALS, SEALS); /* or MADV_REMOVE would put other pages in the place of these */
 	if (!shim_is_error(address) && !writable)
 		address = shim_map_for_reading(a.fd, address, size);
 	shim_done_with(shim_process(), a.fd);
