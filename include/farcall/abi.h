@@ -22,7 +22,7 @@
  *   2.6  FC_NR_SOCKET_KEY.
  *   2.7  shared mappings of what is not handed over: FC_NR_MAP, FC_NR_UNMAP, FC_NR_MAP_SYNC; MAP, and AREAS of a new image (control.h).
  *   2.8  posted writes: struct fc_ring, POSTS, FC_REQ_AFTER; LEASE says whether it allows them (control.h).
- *   2.9  the same with Xen: MAP, UNMAP, and AREAS of a new image (xen.h; control.h, UNMAP). The module asks no older domain.
+ *   2.9  shared mappings with Xen, as 2.7: MAP, UNMAP, and AREAS of a new image (xen.h; control.h, UNMAP). The module asks no older domain.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

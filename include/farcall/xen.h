@@ -33,7 +33,7 @@
 #define FC_XEN_REQUEST_PAGES 15 /* of a request area */
 #define FC_XEN_DATA_PAGES (FC_DATA_MIN / FC_PAGE_SIZE)
 #define FC_XEN_MAP_MAX (FC_DATA_MAX / 2) /* bytes of a shared mapping: as many grants as one text has room for */
-#define FC_XEN_MAPS_SINCE 9	   /* the minor version of a back end that knows MAP and UNMAP */
+#define FC_XEN_MAPS_SINCE 9              /* the minor version of a back end that knows MAP and UNMAP */
 
 enum fc_xen_type {
 	FC_XEN_HELLO =

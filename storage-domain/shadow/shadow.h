@@ -203,7 +203,8 @@ void fc_maps_end(void);
 void fc_maps_fork(void);
 void fc_maps_forked_parent(void);
 void fc_maps_forked_child(void);
-int fc_maps_adopt(struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain, or the memory is not to be had */
+int fc_maps_adopt(
+	struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain, or the memory is not to be had */
 
 /* ---- offered by the process side ---- */
 
