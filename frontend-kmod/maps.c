@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * maps.c - memory for shared mappings of files: a file in memory, as processes make themselves, whose pages are granted to the domain. Processes map it
- * by a descriptor and keep it as long as they like; the grants last until each session that holds them is over, or has had the domain unmap it. A
- * session that is forked has what its parent has, in the domain, too, under the same number.
+ * maps.c - memory for shared mappings of files: a file in memory, as processes make themselves, whose pages are granted to the domain. Processes
+ * map it by a descriptor and keep it as long as they like; the grants last until each session that holds them is over, or has had the domain
+ * unmap it. A session that is forked has what its parent has, in the domain, too, under the same number.
  */
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -305,7 +305,8 @@ int fc_session_map(struct fc_session *session, u64 length, u32 *number)
 	file = shmem_file_setup("farcall-map", length, 0);
 	r = PTR_ERR_OR_ZERO(file);
 	if (!r) {
-		SHMEM_I(file_inode(file))->seals = F_SEAL_SHRINK | F_SEAL_GROW; /* as memfd_create with MFD_ALLOW_SEALING; more is the caller's to say */
+		/* as with MFD_ALLOW_SEALING: more is the caller's to say */
+		SHMEM_I(file_inode(file))->seals = F_SEAL_SHRINK | F_SEAL_GROW;
 		mapping_set_gfp_mask(file->f_mapping, GFP_HIGHUSER); /* where its pages are, there they stay */
 		r = map_file(session, length, file, number);
 		if (r)

@@ -102,9 +102,10 @@ struct fc_ioc_offer {
 	uint32_t fresh; /* 1: what a program before this one had mapped (MAP) is gone */
 };
 
-/* MAP: memory for a shared mapping, which the domain has, too. `fd`: a file in memory, as memfd_create(2) makes them, sealed against growing and shrinking, whose pages are those of the domain
- * for as long as this session or one that has been forked from it is there and has not said UNMAP; whoever has it mapped keeps it. EINVAL: not
- * whole pages; ENOMEM: more than FC_XEN_MAP_MAX, or the domain has no room; ENOSPC: no grants; EOPNOTSUPP: the domain is too old. */
+/* MAP: memory for a shared mapping, which the domain has, too. `fd`: a file in memory, as memfd_create(2) makes them, sealed against growing and
+ * shrinking, whose pages are those of the domain for as long as this session or one that has been forked from it is there and has not said UNMAP;
+ * whoever has it mapped keeps it. EINVAL: not whole pages; ENOMEM: more than FC_XEN_MAP_MAX, or the domain has no room; ENOSPC: no grants;
+ * EOPNOTSUPP: the domain is too old. */
 struct fc_ioc_map {
 	uint32_t size;
 	int32_t fd;      /* out: close-on-exec */
@@ -113,8 +114,8 @@ struct fc_ioc_map {
 	uint32_t reserved;
 };
 
-/* UNMAP: the domain has been told (FC_NR_UNMAP), and this session needs that memory no more. ENOENT: it has none of that number; EBUSY: the domain still
- * has it mapped: it stays until the session is over. */
+/* UNMAP: the domain has been told (FC_NR_UNMAP), and this session needs that memory no more. ENOENT: it has none of that number; EBUSY: the
+ * domain still has it mapped: it stays until the session is over. */
 struct fc_ioc_unmap {
 	uint32_t size;
 	uint32_t number;

@@ -41,7 +41,7 @@ static uint64_t within(const struct fc_map *m, int64_t size)
 
 /* ---- reading and writing ---- */
 
-/* Before Linux 6.9. With the flag it would go to the end of the file; and what the client writes while it is not set does not, so it must not be about to. */
+/* Before Linux 6.9. With the flag it would go to the end of the file; without it, what the client writes just then would not. */
 static int64_t write_without_flag(const struct fc_map *m, char *from, uint64_t n, uint64_t at)
 {
 	const int fd = m->file->fd;

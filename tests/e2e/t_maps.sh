@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shared mappings where nothing is handed over: what is in the file when somebody else looks, or when the client is dead; see h_maps.c. Somebody else: a
-# program that knows nothing of domains; with a Xen domain another one of its clients.
+# shared mappings where nothing is handed over: what is in the file when somebody else looks, or when the client is dead; see h_maps.c. Somebody
+# else: a program that knows nothing of domains; with a Xen domain another one of its clients.
 # shellcheck disable=SC2317 # called by name
 . "$(dirname "$0")/../lib.sh"
 need_farcall

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# maps.sh - in the lab's primary domain: the memory of shared mappings, as the module counts it: what there is of it is granted, and no more than there
-# may be; it goes with the last process that has it mapped, at once, and the sessions go on.
+# maps.sh - in the lab's primary domain: the memory of shared mappings, as the module counts it: what there is of it is granted, and no more
+# than there may be; it goes with the last process that has it mapped, at once, and the sessions go on.
 . "$FC_SOURCE/tests/xen/checks.sh"
 begin_with_one
 
