@@ -280,6 +280,7 @@ static void greeted(struct fc_request *request)
 	}
 	take_exports(domain, request);
 	domain->generation = request->value[0];
+	domain->minor = request->value[1] >> 32;
 	mutex_lock(&domain->lock);
 	alive = !domain->dead;
 	if (alive) {

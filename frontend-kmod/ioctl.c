@@ -88,6 +88,12 @@ static int fork_session(struct fc_session *session, struct fc_ioc_fork *a)
 	return 0;
 }
 
+static int map(struct fc_session *session, struct fc_ioc_map *a)
+{
+	a->fd = fc_session_map(session, a->length, &a->number);
+	return min(a->fd, 0);
+}
+
 /* The request that asks @domain for its figures. */
 static struct fc_request *stat_request(struct fc_domain *domain, size_t room)
 {
@@ -193,6 +199,9 @@ union argument {
 	struct fc_ioc_fork fork;
 	struct fc_ioc_forked forked;
 	struct fc_ioc_none none;
+	struct fc_ioc_offer offer;
+	struct fc_ioc_map map;
+	struct fc_ioc_unmap unmap;
 	struct fc_ioc_gone gone;
 	struct fc_ioc_wait wait;
 	struct fc_ioc_stat stat;
@@ -224,11 +233,15 @@ static int on_session(struct fc_session *session, unsigned int request, union ar
 	case FC_IOC_AREAS:
 		return fc_session_areas(session);
 	case FC_IOC_OFFER:
-		return fc_session_offer(session);
+		return a->offer.fresh > 1 ? -EINVAL : fc_session_offer(session, a->offer.fresh);
 	case FC_IOC_GROW:
 		return fc_session_grow(session, &a->length.length);
 	case FC_IOC_SHRINK:
 		return fc_session_shrink(session, a->length.length);
+	case FC_IOC_MAP:
+		return map(session, &a->map);
+	case FC_IOC_UNMAP:
+		return fc_session_unmap(session, a->unmap.number);
 	case FC_IOC_FORK:
 		return fork_session(session, &a->fork);
 	case FC_IOC_FORKED:

@@ -10,11 +10,12 @@
  *   ring.c      process management: requests to the domain and their responses
  *   bells.c     who sleeps, who is woken
  *   pages.c     pages granted to a domain, until it lets go of them
+ *   maps.c      memory of shared mappings, and which sessions hold it
  *   users.c     what one user may hold
  *   counters.c  what the module holds, in debugfs
  *
  * Locks, in the order in which they nest: a session's lock, the list of sessions, a domain's lock; the spinlocks (a session's
- * `pointers`, of users, of pages set aside) are innermost. Responses are handled (request->done) with no lock held.
+ * `pointers`, of what is mapped, of users, of pages set aside) are innermost, in this order. Responses are handled (request->done) with no lock held.
  */
 #ifndef FC_KMOD_H
 #define FC_KMOD_H
@@ -86,6 +87,9 @@ struct fc_pages {
  */
 struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly);
 
+/* The same with the first @count pages of a file in memory. */
+struct fc_pages *fc_pages_of(domid_t peer, unsigned int count, struct address_space *file);
+
 /* End the grants and free everything; what @peer still maps is set aside and freed later. Null is fine. */
 void fc_pages_end(struct fc_pages *pages);
 
@@ -135,6 +139,7 @@ struct fc_domain {
 	bool connected;
 	char *text;		/* exports, as HELLO's */
 	u32 text_size, exports;
+	u32 minor;		/* version of what it speaks */
 	u64 generation;
 	struct fc_areas *ready;	/* one made ahead, so that a client need not wait for it */
 	struct work_struct refill, bury;
@@ -305,6 +310,7 @@ struct fc_session {
 	struct fc_areas *fresh;		/* since AREAS, until OFFER */
 	struct fc_areas *old;		/* until the domain has let go of them */
 	bool stripped;			/* it gets no areas any more */
+	struct list_head maps;		/* maps.c */
 };
 
 struct fc_session *fc_session_attach(struct fc_domain *domain, u32 mask);
@@ -316,7 +322,7 @@ void fc_session_put(struct fc_session *session);
 int fc_session_enter(struct fc_session *session, bool tells);
 
 int fc_session_areas(struct fc_session *session);
-int fc_session_offer(struct fc_session *session);
+int fc_session_offer(struct fc_session *session, bool fresh);
 int fc_session_grow(struct fc_session *session, u64 *length);
 int fc_session_shrink(struct fc_session *session, u64 length);
 struct fc_session *fc_session_fork(struct fc_session *session);
@@ -339,6 +345,25 @@ void fc_session_end(struct fc_session *session);
 void fc_session_strip(struct fc_session *session);
 
 unsigned int fc_sessions_of(const struct fc_domain *domain);
+
+/* A request on its behalf, with a reference to it. May wait: a user has only so many in flight. */
+struct fc_request *fc_session_request(struct fc_session *session, u16 type, size_t size);
+/* Send it and wait; its reference is taken over. Returns as fc_request_run. */
+int fc_session_run(struct fc_session *session, struct fc_request *request);
+
+/* ---- maps.c ---- */
+
+/* Memory for a shared mapping: a descriptor for it, and its number in the domain. */
+int fc_session_map(struct fc_session *session, u64 length, u32 *number);
+int fc_session_unmap(struct fc_session *session, u32 number);
+
+/* @child, which is to be forked, holds what @session holds. The session is locked. 0, -ENOMEM or -ENOSPC. */
+int fc_maps_fork(struct fc_session *session, struct fc_session *child);
+/* The domain is about to be told that all of it is gone; and has let go of that. The session is locked; any context. */
+void fc_maps_leave(struct fc_session *session);
+void fc_maps_left(struct fc_session *session);
+/* The session is over, and the domain has nothing of it. */
+void fc_maps_end(struct fc_session *session);
 
 /* ---- main.c ---- */
 

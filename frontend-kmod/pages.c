@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <xen/page.h>
 
@@ -131,12 +132,23 @@ unsigned int fc_pages_exit(void)
 	return lost;
 }
 
-static int pages_allocate(struct fc_pages *pages)
+/* Page @i of a file in memory, for good: as long as we have it, it is not swapped out. It would be lost if it were clean. */
+static struct page *page_of(struct address_space *file, unsigned int i)
+{
+	struct page *page = shmem_read_mapping_page(file, i);
+
+	if (IS_ERR(page))
+		return NULL;
+	set_page_dirty(page);
+	return page;
+}
+
+static int pages_allocate(struct fc_pages *pages, struct address_space *file)
 {
 	unsigned int i;
 
 	for (i = 0; i < pages->count; i++) {
-		pages->page[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		pages->page[i] = file ? page_of(file, i) : alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!pages->page[i])
 			return -ENOMEM;
 	}
@@ -158,7 +170,7 @@ static int pages_grant(struct fc_pages *pages, domid_t peer, bool readonly)
 	return 0;
 }
 
-struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly)
+static struct fc_pages *pages_make(domid_t peer, unsigned int count, bool readonly, struct address_space *file)
 {
 	struct fc_pages *pages;
 	unsigned int i;
@@ -173,7 +185,7 @@ struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly)
 	pages->count = count;
 	pages->page = kvcalloc(count, sizeof(*pages->page), GFP_KERNEL_ACCOUNT);
 	pages->ref = kvcalloc(count, sizeof(*pages->ref), GFP_KERNEL_ACCOUNT);
-	r = pages->page && pages->ref ? pages_allocate(pages) : -ENOMEM;
+	r = pages->page && pages->ref ? pages_allocate(pages, file) : -ENOMEM;
 	if (!r)
 		r = pages_grant(pages, peer, readonly);
 	if (!r) {
@@ -186,6 +198,16 @@ struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly)
 			put_page(pages->page[i]);
 	pages_free(pages);
 	return ERR_PTR(r);
+}
+
+struct fc_pages *fc_pages_make(domid_t peer, unsigned int count, bool readonly)
+{
+	return pages_make(peer, count, readonly, NULL);
+}
+
+struct fc_pages *fc_pages_of(domid_t peer, unsigned int count, struct address_space *file)
+{
+	return pages_make(peer, count, false, file);
 }
 
 void fc_pages_write(struct fc_pages *pages, const void *from, size_t size)

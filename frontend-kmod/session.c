@@ -26,6 +26,7 @@ static void session_free(struct kref *kref)
 {
 	struct fc_session *session = container_of(kref, struct fc_session, kref);
 
+	fc_maps_end(session);
 	fc_user_put(session->holding.user);
 	put_pid(session->tgid);
 	put_pid(session->parent);
@@ -77,6 +78,7 @@ static struct fc_session *session_make(struct fc_domain *domain, struct fc_user 
 		return ERR_PTR(-ENOMEM);
 	}
 	kref_init(&session->kref);
+	INIT_LIST_HEAD(&session->maps);
 	init_waitqueue_head(&session->sleepers);
 	mutex_init(&session->lock);
 	spin_lock_init(&session->pointers);
@@ -134,6 +136,7 @@ void fc_session_strip(struct fc_session *session)
 	spin_unlock(&session->pointers);
 	for (i = 0; i < 3; i++)
 		areas_drop(session, areas[i]);
+	fc_maps_end(session);
 }
 
 /* The domain has nothing of it any more. */
@@ -389,8 +392,7 @@ unsigned int fc_sessions_of(const struct fc_domain *domain)
 
 /* ---- requests on its behalf ---- */
 
-/* May wait: a user has only so many in flight. */
-static struct fc_request *request_for(struct fc_session *session, u16 type, size_t size)
+struct fc_request *fc_session_request(struct fc_session *session, u16 type, size_t size)
 {
 	struct fc_request *request;
 
@@ -404,7 +406,7 @@ static struct fc_request *request_for(struct fc_session *session, u16 type, size
 	return request;
 }
 
-static int run(struct fc_session *session, struct fc_request *request)
+int fc_session_run(struct fc_session *session, struct fc_request *request)
 {
 	int r = fc_request_run(session->domain, request);
 
@@ -452,7 +454,7 @@ static struct fc_request *cred_request(struct fc_session *session, u16 type)
 	for (i = 0; i < groups; i++)
 		text->group[i] = from_kgid(&init_user_ns, cred->group_info->gid[i]);
 	get_task_comm(text->comm, current->group_leader);
-	request = request_for(session, type, size);
+	request = fc_session_request(session, type, size);
 	if (!IS_ERR(request))
 		fc_pages_write(request->text, text, size);
 	kvfree(text);
@@ -494,7 +496,7 @@ static int tell(struct fc_session *session)
 	if (!user)
 		return -ENOMEM;
 	request = cred_request(session, FC_XEN_CRED);
-	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	r = IS_ERR(request) ? PTR_ERR(request) : fc_session_run(session, request);
 	if (r) {
 		fc_user_put(user);
 		return r;
@@ -526,29 +528,32 @@ int fc_session_rlimit(struct fc_session *session)
 
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
-	request = request_for(session, FC_XEN_RLIMIT, 0);
+	request = fc_session_request(session, FC_XEN_RLIMIT, 0);
 	if (!IS_ERR(request)) {
 		write_limits(&request->wire);
 		request->wire.arg[0] = request->wire.arg[2];
 	}
-	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	r = IS_ERR(request) ? PTR_ERR(request) : fc_session_run(session, request);
 	mutex_unlock(&session->lock);
 	return r;
 }
 
 /* ---- fork ---- */
 
-static int run_fork(struct fc_session *session, const struct fc_session *child)
+static int run_fork(struct fc_session *session, struct fc_session *child)
 {
 	struct fc_request *request;
 	int r;
 
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
-	request = request_for(session, FC_XEN_FORK, 0);
-	if (!IS_ERR(request))
-		request->wire.arg[0] = child->number;
-	r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+	r = fc_maps_fork(session, child);
+	if (!r) {
+		request = fc_session_request(session, FC_XEN_FORK, 0);
+		if (!IS_ERR(request))
+			request->wire.arg[0] = child->number;
+		r = IS_ERR(request) ? PTR_ERR(request) : fc_session_run(session, request);
+	}
 	mutex_unlock(&session->lock);
 	return r;
 }
@@ -618,7 +623,7 @@ int fc_session_forked(struct fc_session *session, u32 number, pid_t pid)
 		put_pid(child);
 		return -EPERM;
 	}
-	request = request_for(session, FC_XEN_FORKED, 0);
+	request = fc_session_request(session, FC_XEN_FORKED, 0);
 	if (!IS_ERR(request)) {
 		request->wire.session = number;
 		request->wire.arg[0] = pid_nr(child);
@@ -680,6 +685,8 @@ static void session_offered(struct fc_request *request)
 	session->old = NULL;
 	spin_unlock(&session->pointers);
 	areas_drop(session, old);
+	if (!request->status && request->wire.arg[1])
+		fc_maps_left(session);
 	ends_on_error(request);
 }
 
@@ -708,10 +715,10 @@ static int areas_turn(struct fc_session *session, u32 refs[AREAS_PAGES])
 	return r;
 }
 
-static int offer(struct fc_session *session)
+static int offer(struct fc_session *session, bool fresh)
 {
 	u32 refs[AREAS_PAGES];
-	struct fc_request *request = request_for(session, FC_XEN_AREAS, sizeof(refs));
+	struct fc_request *request = fc_session_request(session, FC_XEN_AREAS, sizeof(refs));
 	int r;
 
 	if (IS_ERR(request))
@@ -723,20 +730,23 @@ static int offer(struct fc_session *session)
 	}
 	fc_pages_write(request->text, refs, sizeof(refs));
 	request->wire.arg[0] = pid_nr(session->tgid);
+	request->wire.arg[1] = fresh;
+	if (fresh)
+		fc_maps_leave(session);
 	request->done = session_offered;
 	if (r) /* they replace others, which the domain is to let go of */
-		return run(session, request);
+		return fc_session_run(session, request);
 	fc_request_post(session->domain, request);
 	return 0;
 }
 
-int fc_session_offer(struct fc_session *session)
+int fc_session_offer(struct fc_session *session, bool fresh)
 {
 	int r;
 
 	if (mutex_lock_killable(&session->lock))
 		return -EINTR;
-	r = offer(session);
+	r = offer(session, fresh);
 	mutex_unlock(&session->lock);
 	return r;
 }
@@ -780,7 +790,7 @@ static struct fc_request *grow_request(struct fc_session *session, u64 length)
 		fc_user_give(&session->holding, 0, count);
 		return ERR_CAST(segment);
 	}
-	request = request_for(session, FC_XEN_GROW, count * sizeof(u32));
+	request = fc_session_request(session, FC_XEN_GROW, count * sizeof(u32));
 	if (IS_ERR(request)) {
 		segment_drop(session, segment);
 		return request;
@@ -808,7 +818,7 @@ int fc_session_grow(struct fc_session *session, u64 *length)
 		r = -ENOMEM;
 	} else {
 		request = grow_request(session, *length);
-		r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+		r = IS_ERR(request) ? PTR_ERR(request) : fc_session_run(session, request);
 		*length *= 2;
 	}
 	mutex_unlock(&session->lock);
@@ -852,12 +862,12 @@ int fc_session_shrink(struct fc_session *session, u64 length)
 	} else if (length < FC_DATA_MIN || length > had || !is_power_of_2(length)) {
 		r = -EINVAL;
 	} else if (length < had) {
-		request = request_for(session, FC_XEN_SHRINK, 0);
+		request = fc_session_request(session, FC_XEN_SHRINK, 0);
 		if (!IS_ERR(request)) {
 			request->wire.arg[0] = length;
 			request->done = session_shrunk;
 		}
-		r = IS_ERR(request) ? PTR_ERR(request) : run(session, request);
+		r = IS_ERR(request) ? PTR_ERR(request) : fc_session_run(session, request);
 	}
 	mutex_unlock(&session->lock);
 	return r;

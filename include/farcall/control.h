@@ -97,8 +97,10 @@ enum fc_msg_type {
 	FC_MSG_CLAIM, /* 1 fd = a ticket. Answer: arg0 = a new domain descriptor of the caller's, which refers to the same open file; arg1 = its
 			 flags. -ENOENT: it is none. Not on Xen. Since ABI 2.5. */
 	FC_MSG_MAP, /* 1 fd = memory of the client's as with GROW, arg0 = its size (whole pages, FC_MAP_MAX at most), for FC_NR_MAP. Children of
-		       the client have it too. Answer: arg0 = its number, for FC_NR_MAP and the like. -ENOMEM: not now. Not on
-		       Xen. Since ABI 2.7. */
+		       the client have it too. Answer: arg0 = its number, for FC_NR_MAP and the like. -ENOMEM: not now.
+		       Since ABI 2.7. */
+	FC_MSG_UNMAP, /* arg0 = a number from MAP. Answer: this session's shadow has nothing of that memory any more; -EBUSY: it is still mapped to a
+			 file. On Xen only, whose front end wants its pages back. Since ABI 2.9. */
 	FC_MSG_TYPES
 };
 

@@ -97,6 +97,30 @@ struct fc_ioc_forked {
 };
 
 /* OFFER: the caller has initialised the areas of the last AREAS as abi.h says: the domain maps them. Does not wait for it. */
+struct fc_ioc_offer {
+	uint32_t size;
+	uint32_t fresh; /* 1: what a program before this one had mapped (MAP) is gone */
+};
+
+/* MAP: memory for a shared mapping, which the domain has, too. `fd`: a file in memory, as memfd_create(2) makes them, sealed against growing and
+ * shrinking, whose pages are those of the domain for as long as this session or one that has been forked from it is there and has not said UNMAP;
+ * whoever has it mapped keeps it. EINVAL: not whole pages; ENOMEM: more than FC_XEN_MAP_MAX, or the domain has no room; ENOSPC: no grants;
+ * EOPNOTSUPP: the domain is too old. */
+struct fc_ioc_map {
+	uint32_t size;
+	int32_t fd;      /* out: close-on-exec */
+	uint64_t length; /* in, bytes */
+	uint32_t number; /* out: the domain's, for FC_NR_MAP */
+	uint32_t reserved;
+};
+
+/* UNMAP: the domain has been told (FC_NR_UNMAP), and this session needs that memory no more. ENOENT: it has none of that number; EBUSY: the
+ * domain still has it mapped: it stays until the session is over. */
+struct fc_ioc_unmap {
+	uint32_t size;
+	uint32_t number;
+};
+
 /* CRED: the caller's identity has changed; returns when every later request runs with the one it has now. */
 /* RLIMIT: the same for its RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC. */
 /* BYE: returns when the session's descriptors and locks are gone; the session is over. */
@@ -157,13 +181,17 @@ struct fc_ioc_cleanup {
 #define FC_IOC_WAIT _IOW(FC_IOC_MAGIC, 12, struct fc_ioc_wait)
 #define FC_IOC_STAT _IOWR(FC_IOC_MAGIC, 13, struct fc_ioc_stat)
 #define FC_IOC_CLEANUP _IOWR(FC_IOC_MAGIC, 14, struct fc_ioc_cleanup)
-#define FC_IOC_OFFER _IOW(FC_IOC_MAGIC, 15, struct fc_ioc_none)
+#define FC_IOC_OFFER _IOW(FC_IOC_MAGIC, 15, struct fc_ioc_offer)
+#define FC_IOC_MAP _IOWR(FC_IOC_MAGIC, 16, struct fc_ioc_map)
+#define FC_IOC_UNMAP _IOW(FC_IOC_MAGIC, 17, struct fc_ioc_unmap)
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct fc_ioc_list) == 80, "ioctl.h: layout");
 _Static_assert(sizeof(struct fc_ioc_attach) == 48, "ioctl.h: layout");
 _Static_assert(sizeof(struct fc_ioc_wait) == 24, "ioctl.h: layout");
 _Static_assert(sizeof(struct fc_ioc_stat) == 56, "ioctl.h: layout");
+_Static_assert(sizeof(struct fc_ioc_offer) == sizeof(struct fc_ioc_none), "ioctl.h: layout");
+_Static_assert(sizeof(struct fc_ioc_map) == 24, "ioctl.h: layout");
 #endif
 
 #endif

@@ -32,6 +32,8 @@
 
 #define FC_XEN_REQUEST_PAGES 15 /* of a request area */
 #define FC_XEN_DATA_PAGES (FC_DATA_MIN / FC_PAGE_SIZE)
+#define FC_XEN_MAP_MAX (FC_DATA_MAX / 2) /* bytes of a shared mapping: as many grants as one text has room for */
+#define FC_XEN_MAPS_SINCE 9              /* the minor version of a back end that knows MAP and UNMAP */
 
 enum fc_xen_type {
 	FC_XEN_HELLO =
@@ -41,8 +43,9 @@ enum fc_xen_type {
 	FC_XEN_PING, /* are you there? */
 	FC_XEN_ATTACH, /* session (a free number); arg0 = pid, arg1 = umask, arg2 = RLIMIT_FSIZE soft, arg3 = RLIMIT_NOFILE
 			     hard, arg4 = RLIMIT_NPROC soft, UINT64_MAX where there is none. Text in: struct fc_xen_cred. */
-	FC_XEN_AREAS, /* arg0 = pid of the client. Text in: uint32_t grants of the request area's pages, then of the first
-			     data segment's. Replaces those it had. */
+	FC_XEN_AREAS, /* arg0 = pid of the client, arg1: nonzero = it has executed another program, and what it had mapped (MAP) is
+			     gone. Text in: uint32_t grants of the request area's pages, then of the first data segment's. Replaces
+			     those it had. */
 	FC_XEN_GROW,   /* arg0 = size of the segment, bytes. Text in: uint32_t grants of its pages. */
 	FC_XEN_SHRINK, /* arg0 = new length of the data area. Response: the pages behind it are unmapped. */
 	FC_XEN_FORK,   /* arg0 = the child's session number, a free one. Response: the child has its copy. */
@@ -55,6 +58,9 @@ enum fc_xen_type {
 	FC_XEN_STAT, /* arg0 = uid that asks, UINT64_MAX: the administrator. Text out: struct fc_stat_domain and the asker's
 			     sessions (the module leaves out others itself), cut off at the room there is. Response:
 			     value0 = bytes, had there been room. */
+	FC_XEN_MAP, /* Memory for a shared mapping, which a child from FORK has, too: arg0 = its size, bytes. Text in: uint32_t grants
+			     of its pages. Response: value0 = its number in this session (FC_NR_MAP of abi.h). */
+	FC_XEN_UNMAP, /* arg0 = such a number. Response: this session has unmapped it; -EBUSY: FC_NR_UNMAP has not come before. */
 	FC_XEN_TYPES
 };
 
@@ -107,9 +113,10 @@ FC_ASSERT_LAYOUT(sizeof(struct fc_xen_response) == 24);
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_bells) == FC_PAGE_SIZE);
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_cred) == 48);
 FC_ASSERT_LAYOUT(FC_XEN_REQUEST_PAGES *FC_PAGE_SIZE == sizeof(struct fc_request_area));
-/* the largest lists: groups; the grants of the last segment */
+/* the largest lists: groups; the grants of the last segment, and of a mapping */
 FC_ASSERT_LAYOUT(sizeof(struct fc_xen_cred) + 4 * FC_XEN_GROUPS <= FC_XEN_TEXT_MAX);
 FC_ASSERT_LAYOUT(FC_DATA_MAX / 2 / FC_PAGE_SIZE * 4 <= FC_XEN_TEXT_MAX);
+FC_ASSERT_LAYOUT(FC_XEN_MAP_MAX / FC_PAGE_SIZE * 4 <= FC_XEN_TEXT_MAX && FC_XEN_MAP_MAX <= FC_MAP_MAX);
 #endif
 
 #endif

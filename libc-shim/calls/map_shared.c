@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * map_shared.c - see map_shared.h. The memory is ours, the domain has it too, and keeps it and the file the same: how, and how far, is
+ * map_shared.c - see map_shared.h. The memory is ours, or of our kernel's making, the domain has it too, and keeps it and the file the same: how, and how far, is
  * said in storage-domain/exec/map.c. Here is known where in the address space it is, so that the domain is told when the application
  * does msync, and when nothing of it is mapped any more.
  *
@@ -88,10 +88,20 @@ static long ask(const struct region *g, unsigned nr, uint64_t a0, uint64_t a1, u
 
 /* ---- regions ---- */
 
+/* The domain does not use it any more. */
+static void memory_end(const struct region *g)
+{
+	struct shim_process *p = shim_process_own();
+
+	fc_call(SYS_munmap, g->memory, g->length);
+	if (p)
+		shim_hand_return(p, g->domain, g->number);
+}
+
 static void region_end(struct region *g)
 {
 	ask(g, FC_NR_UNMAP, (uint64_t)g->number, 0, 0, 0);
-	fc_call(SYS_munmap, g->memory, g->length);
+	memory_end(g);
 	g->length = 0;
 }
 
@@ -125,7 +135,7 @@ static long region_make(struct shim_process *p, int descriptor, const struct reg
 		r = ask(g, FC_NR_MAP, (uint64_t)descriptor, (uint64_t)g->number, g->offset,
 			old ? (uint64_t)old->number + 1 : 0);
 		if (r < 0)
-			fc_call(SYS_munmap, g->memory, g->length);
+			memory_end(g);
 	}
 	if (r < 0) {
 		g->length = 0;

@@ -69,6 +69,21 @@ int shim_borrow(struct shim_session *s, size_t size)
 	return r;
 }
 
+long shim_map_for_reading(int fd, long at, size_t size)
+{
+	char path[SHIM_FD_PATH];
+	long again = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)shim_fd_path(path, fd),
+				  O_RDONLY | O_CLOEXEC, 0),
+	     r = again;
+
+	if (again >= 0) {
+		r = fc_call(SYS_mmap, 0, size, PROT_READ, MAP_SHARED, again, 0);
+		shim_done_with(shim_process(), (int)again);
+	}
+	fc_call(SYS_munmap, at, size);
+	return r;
+}
+
 void shim_areas_unmap(struct shim_session *s)
 {
 	if (s->requests.area)

@@ -95,6 +95,9 @@ void shim_part_keep(struct shim_session *s, int fd, size_t size); /* a part just
 void shim_parts_close(struct shim_session *s);
 int shim_borrow(struct shim_session *s,
 		size_t size); /* a memfd that the domain has made, of an attached session; or -errno */
+/* A memfd that is mapped at `at` is mapped for reading only instead, anywhere: no mprotect makes it writable then. The address or -errno; what was at `at` is
+ * gone. */
+long shim_map_for_reading(int fd, long at, size_t size);
 
 /* ---- guest.c ---- */
 
@@ -132,5 +135,7 @@ int shim_hand_claim(struct shim_process *p, unsigned domain, int ticket, struct 
 /* Memory for a shared mapping, which the domain has too: mapped at *at, writable or never to be made so. Returns its number (FC_NR_MAP), or -errno;
  * -EOPNOTSUPP: not with this domain. */
 int shim_hand_memory(struct shim_process *p, unsigned domain, size_t size, bool writable, long *at);
+/* The domain has been told that it is over (FC_NR_UNMAP); whoever keeps account of the memory is told now. */
+void shim_hand_return(struct shim_process *p, unsigned domain, int number);
 
 #endif

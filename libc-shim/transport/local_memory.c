@@ -119,22 +119,6 @@ int shim_local_grow(struct shim_session *s, size_t length)
 	return -EIO;
 }
 
-/* The same memory, open for reading: no mprotect makes it writable then. Returns the address or -errno; what is at `at` is gone. */
-static long map_for_reading(int fd, long at, size_t size)
-{
-	char path[SHIM_FD_PATH];
-	long again = shim_make_fd(shim_process(), SYS_openat, AT_FDCWD, (long)shim_fd_path(path, fd),
-				  O_RDONLY | O_CLOEXEC, 0),
-	     r = again;
-
-	if (again >= 0) {
-		r = fc_call(SYS_mmap, 0, size, PROT_READ, MAP_SHARED, again, 0);
-		shim_done_with(shim_process(), (int)again);
-	}
-	fc_call(SYS_munmap, at, size);
-	return r;
-}
-
 int shim_local_map(struct shim_session *s, size_t size, bool writable, long *at)
 {
 	int fd;
@@ -145,7 +129,7 @@ int shim_local_map(struct shim_session *s, size_t size, bool writable, long *at)
 	populate(address, size);
 	fc_call(SYS_madvise, address, size, MADV_DOFORK);
 	if (!writable)
-		address = map_for_reading(fd, address, size);
+		address = shim_map_for_reading(fd, address, size);
 	int r = shim_is_error(address) ? (int)address : shim_local_ask(s, FC_MSG_MAP, size, 0, &fd, 1);
 	shim_done_with(shim_process(), fd);
 	uint64_t number = s->packet.head.arg[0];

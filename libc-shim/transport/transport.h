@@ -67,8 +67,10 @@ struct shim_transport {
 	/* A ticket for a domain descriptor that is sent to process `to`, as `hand`; a descriptor for a ticket. Not null where `hand` is not. */
 	int (*pass)(struct shim_session *s, int descriptor, int to, int self);
 	int (*claim)(struct shim_session *s, int ticket, struct shim_other *o);
-	/* Memory for a shared mapping, zeroed, at *at; inherited by forks. Returns its number in the domain, or -errno. Null with `hand`. */
+	/* Memory for a shared mapping, zeroed, at *at; inherited by forks. Returns its number in the domain, or -errno. */
 	int (*map)(struct shim_session *s, size_t size, bool writable, long *at);
+	/* The domain does not use it any more. Null: and that is all. */
+	int (*unmap)(struct shim_session *s, int number);
 
 	/* Map a request area anywhere and the first data segment at s->data, both zeroed and not inherited by forks; let `init`
 	 * put into the area what must be there before the domain sees it; hand both to the domain. Fills s->area, also on

@@ -21,20 +21,31 @@
 #include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010 /* Linux 5.1 */
+#endif
+#define SEALS (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
+
 static int control(int fd, unsigned long request, void *argument)
 {
 	return (int)fc_call(SYS_ioctl, fd, request, argument);
 }
 
-/* Requests without argument; the domain's death is the session's. */
-static int simple(struct shim_session *s, unsigned long request)
+/* The domain's death is the session's. */
+static int ask(struct shim_session *s, unsigned long request, void *argument)
 {
-	struct fc_ioc_none none = { .size = sizeof none };
-	int r = control(s->sock, request, &none);
+	int r = control(s->sock, request, argument);
 
 	if (r == -EIO || r == -ENODEV)
 		shim_session_fail(s, "the domain is gone");
 	return r;
+}
+
+static int simple(struct shim_session *s, unsigned long request)
+{
+	struct fc_ioc_none none = { .size = sizeof none };
+
+	return ask(s, request, &none);
 }
 
 static int device_open(struct shim_session *s)
@@ -77,6 +88,15 @@ static long map(struct shim_session *s, void *at, size_t size, uint64_t offset)
 	return fc_call(SYS_mmap, at, size, PROT_READ | PROT_WRITE, MAP_SHARED | (at ? MAP_FIXED : 0), s->sock, offset);
 }
 
+static int offer(struct shim_session *s)
+{
+	struct fc_ioc_offer a = { .size = sizeof a, .fresh = s->fresh };
+	int r = ask(s, FC_IOC_OFFER, &a);
+
+	s->fresh = s->fresh && r < 0;
+	return r;
+}
+
 static int areas(struct shim_session *s, void (*init)(struct fc_request_area *area))
 {
 	struct fc_ioc_areas a = { .size = sizeof a };
@@ -92,7 +112,7 @@ static int areas(struct shim_session *s, void (*init)(struct fc_request_area *ar
 	if (shim_is_error(r))
 		return (int)r;
 	init(s->requests.area);
-	return simple(s, FC_IOC_OFFER);
+	return offer(s);
 }
 
 static int grow(struct shim_session *s, size_t length)
@@ -115,6 +135,47 @@ static int shrink(struct shim_session *s, size_t length)
 
 	control(s->sock, FC_IOC_SHRINK, &a);
 	return 0; /* an answer that is late is none either: the module knows how much there is */
+}
+
+/* Of these a process has as many as there are grants and pages for, and that is said as of any memory. */
+static int memory_make(struct shim_session *s, struct fc_ioc_map *a)
+{
+	const long again[6] = { s->sock, FC_IOC_MAP, (long)a };
+	int r = ask(s, FC_IOC_MAP, a);
+
+	if (r == -EMFILE)
+		r = (int)shim_beyond(shim_process(), SYS_ioctl, again);
+	if (r == -ENOTTY)
+		return -EOPNOTSUPP; /* a module from before there were any */
+	return r == -ENOSPC || r == -ENFILE || r == -EMFILE ? -ENOMEM : r;
+}
+
+static int unmap_memory(struct shim_session *s, int number)
+{
+	struct fc_ioc_unmap a = { .size = sizeof a, .number = (uint32_t)number };
+
+	return ask(s, FC_IOC_UNMAP, &a);
+}
+
+static int map_memory(struct shim_session *s, size_t size, bool writable, long *at)
+{
+	struct fc_ioc_map a = { .size = sizeof a, .length = size };
+	int r = memory_make(s, &a);
+	long address;
+
+	if (r < 0)
+		return r;
+	address = fc_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0);
+	fc_call(SYS_fcntl, a.fd, F_ADD_SEALS, SEALS); /* or MADV_REMOVE would put other pages in the place of these */
+	if (!shim_is_error(address) && !writable)
+		address = shim_map_for_reading(a.fd, address, size);
+	shim_done_with(shim_process(), a.fd);
+	*at = address;
+	if (shim_is_error(address)) {
+		unmap_memory(s, (int)a.number);
+		return (int)address;
+	}
+	return (int)a.number;
 }
 
 static int fork_session(struct shim_session *s, struct shim_offspring *o)
@@ -226,6 +287,8 @@ const struct shim_transport shim_transport_xen = {
 	.bell = &bell_ops,
 	.apart = true,
 	.attach = attach,
+	.map = map_memory,
+	.unmap = unmap_memory,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

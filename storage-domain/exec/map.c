@@ -327,7 +327,7 @@ static void file_drop(struct fc_map_file *f)
 
 static void map_free(struct fc_map *m)
 {
-	munmap(m->memory, m->length);
+	fc_memory_unmap(owner, m->memory, m->length);
 	if (m->base)
 		munmap(m->base, m->length);
 	if (m->paid)
@@ -371,6 +371,21 @@ int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size)
 			count(1);
 			r = i;
 		}
+	over();
+	return r;
+}
+
+int fc_maps_return(uint64_t number)
+{
+	int r = 0;
+
+	begin();
+	if (number >= FC_MAPS_MAX)
+		r = -EINVAL;
+	else if (map[number].state == FC_MAP_LIVE)
+		r = -EBUSY;
+	else if (map[number].state == FC_MAP_OFFERED)
+		map_free(&map[number]);
 	over();
 	return r;
 }
@@ -657,12 +672,26 @@ void fc_maps_forked_child(void)
 		file[i].users = 0; /* its parent's */
 }
 
+/* Before anybody looks at it. */
+static int adopt_memory(struct fc_map *m)
+{
+	void *at = m->memory;
+	int r = fc_memory_again(owner, &at);
+
+	m->memory = at;
+	return r;
+}
+
 int fc_maps_adopt(struct fc_shadow *s)
 {
-	int r;
+	int r = 0;
 
 	owner = s;
-	r = s->mapped ? fc_lease_watch_begin(&watch) : 0;
+	for (unsigned i = 0; i < FC_MAPS_MAX && r == 0; i++)
+		if (map[i].state != FC_MAP_FREE)
+			r = adopt_memory(&map[i]);
+	if (r == 0 && s->mapped)
+		r = fc_lease_watch_begin(&watch);
 	for (unsigned i = 0; i < FC_MAPS_MAX && r == 0; i++)
 		if (map[i].paid && !fc_budget_take(s->shared, s->slot, FC_BYTES, map[i].paid))
 			r = -ENOMEM;

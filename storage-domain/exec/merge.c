@@ -41,19 +41,35 @@ static uint64_t within(const struct fc_map *m, int64_t size)
 
 /* ---- reading and writing ---- */
 
-static int64_t write_at(int fd, char *from, uint64_t n, uint64_t at)
+/* Before Linux 6.9. With the flag it would go to the end of the file; without it, what the client writes just then would not. */
+static int64_t write_without_flag(const struct fc_map *m, char *from, uint64_t n, uint64_t at)
 {
-	struct iovec v = { from, n };
-	int64_t r = fc_call(SYS_pwritev2, fd, &v, 1, at, 0, RWF_NOAPPEND);
+	const int fd = m->file->fd;
+	int64_t r, flags = fc_call(SYS_fcntl, fd, F_GETFL);
 
-	if (r == -EOPNOTSUPP && !(fc_call(SYS_fcntl, fd, F_GETFL) & O_APPEND)) /* before Linux 6.9 */
-		r = fc_call(SYS_pwrite64, fd, from, n, at);
+	if (flags < 0)
+		return flags;
+	if (!(flags & O_APPEND))
+		return fc_call(SYS_pwrite64, fd, from, n, at);
+	if (m->file->common->calls)
+		return -EAGAIN;
+	fc_call(SYS_fcntl, fd, F_SETFL, flags & ~O_APPEND);
+	r = fc_call(SYS_pwrite64, fd, from, n, at);
+	fc_call(SYS_fcntl, fd, F_SETFL, flags);
 	return r;
 }
 
-static int64_t transfer_once(int fd, bool out, char *bytes, uint64_t n, uint64_t at)
+static int64_t write_at(const struct fc_map *m, char *from, uint64_t n, uint64_t at)
 {
-	return out ? write_at(fd, bytes, n, at) : fc_call(SYS_pread64, fd, bytes, n, at);
+	struct iovec v = { from, n };
+	int64_t r = fc_call(SYS_pwritev2, m->file->fd, &v, 1, at, 0, RWF_NOAPPEND);
+
+	return r == -EOPNOTSUPP ? write_without_flag(m, from, n, at) : r;
+}
+
+static int64_t transfer_once(const struct fc_map *m, bool out, char *bytes, uint64_t n, uint64_t at)
+{
+	return out ? write_at(m, bytes, n, at) : fc_call(SYS_pread64, m->file->fd, bytes, n, at);
 }
 
 /* A file that is open with O_DIRECT does not transfer any number of bytes; to the client's own calls it makes little difference. */
@@ -63,12 +79,12 @@ static int64_t transfer(const struct fc_map *m, bool out, char *bytes, uint64_t 
 	int64_t r, flags;
 
 	do
-		r = transfer_once(fd, out, bytes, n, m->offset + at);
+		r = transfer_once(m, out, bytes, n, m->offset + at);
 	while (r == -EINTR);
 	if (r != -EINVAL || (flags = fc_call(SYS_fcntl, fd, F_GETFL)) < 0 || !(flags & O_DIRECT))
 		return r;
 	fc_call(SYS_fcntl, fd, F_SETFL, flags & ~O_DIRECT);
-	r = transfer_once(fd, out, bytes, n, m->offset + at);
+	r = transfer_once(m, out, bytes, n, m->offset + at);
 	fc_call(SYS_fcntl, fd, F_SETFL, flags);
 	return r;
 }

@@ -63,6 +63,19 @@ void fc_areas_forget(struct fc_shadow *s)
 	clear(s);
 }
 
+void fc_memory_unmap(struct fc_shadow *s, void *at, uint64_t size)
+{
+	if (s->memory->unmap_shared)
+		s->memory->unmap_shared(at, size);
+	else
+		munmap(at, size);
+}
+
+int fc_memory_again(struct fc_shadow *s, void **at)
+{
+	return s->memory->map_again ? s->memory->map_again(at) : 0;
+}
+
 int fc_memory_reserve(char **at)
 {
 	size_t size = FC_DATA_MAX + FC_PAGE_SIZE;

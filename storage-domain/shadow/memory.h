@@ -27,8 +27,14 @@ struct fc_memory {
 	/* The same for `size` bytes of the data area from `offset` on: part 1 of AREAS, part 0 of GROW. */
 	int (*map_segment)(const struct fc_packet *p, unsigned part, uint64_t offset, uint64_t size, void **at);
 
-	/* `size` bytes for a shared mapping, part 0 of MAP; inherited by forks. Null: there are none. */
+	/* `size` bytes for a shared mapping, part 0 of MAP. */
 	int (*map_shared)(const struct fc_packet *p, uint64_t size, void **at);
+
+	/* Any thread with the workers' descriptors. Null: munmap(2) is all there is to do. */
+	void (*unmap_shared)(void *at, uint64_t size);
+
+	/* In a forked child, as which its transport knows it: what was at *at is anywhere. 0 or -errno. Null: it has come along. */
+	int (*map_again)(void **at);
 
 	/* Take a segment away. Workers of a client that keeps to the protocol do not use it any more. */
 	int (*unmap_segment)(void *at, uint64_t offset, uint64_t size);

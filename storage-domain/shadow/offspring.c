@@ -52,7 +52,7 @@ static int introduce(int pair[2], struct fc_packet *answer)
 	return r < 0 ? r : answer->head.status;
 }
 
-static int become(struct fc_shadow *s, uint32_t index)
+static void become(struct fc_shadow *s, uint32_t index)
 {
 	s->slot = &s->shared->slot[index];
 	fc_roster_adopt(index);
@@ -68,7 +68,6 @@ static int become(struct fc_shadow *s, uint32_t index)
 	fc_workers_forget(s);
 	fc_areas_forget(s);
 	fc_table_begin(s);
-	return fc_maps_adopt(s);
 }
 
 static void wake_parent(struct fc_roster_slot *parent)
@@ -112,9 +111,10 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	r = introduce(link, &answer);
 	if (r < 0)
 		return r;
-	r = become(s, answer.head.arg[3]);
+	become(s, answer.head.arg[3]);
+	r = s->transport->forked(s, request);
 	if (r == 0)
-		r = s->transport->forked(s, request);
+		r = fc_maps_adopt(s);
 	if (r < 0)
 		return r;
 	fc_shadow_answer(s, request, 0, answer.head.arg, client[0]);

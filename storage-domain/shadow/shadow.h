@@ -192,6 +192,9 @@ void fc_workers_forget(struct fc_shadow *s);
 /* Memory of the client's for one, mapped here. Its number, or -ENOMEM: it is still the caller's then. */
 int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size);
 
+/* The client has said before that it needs the one of this number no more. 0: it is not mapped here; -EBUSY. */
+int fc_maps_return(uint64_t number);
+
 /* All are written back, and no more. */
 void fc_maps_end(void);
 
@@ -199,9 +202,15 @@ void fc_maps_end(void);
 void fc_maps_fork(void);
 void fc_maps_forked_parent(void);
 void fc_maps_forked_child(void);
-int fc_maps_adopt(struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain */
+int fc_maps_adopt(
+	struct fc_shadow *s); /* 0, or -errno: the user has not so much of the domain, or the memory is not to be had */
 
 /* ---- offered by the process side ---- */
+
+/* areas.c: memory that fc_maps_offer got is unmapped. Any thread of the workers' table. */
+void fc_memory_unmap(struct fc_shadow *s, void *at, uint64_t size);
+/* In a forked child: it is where it was, or (*at) elsewhere now. 0 or -errno. */
+int fc_memory_again(struct fc_shadow *s, void **at);
 
 /* No delegation holds any more, and nothing is open for one. Any thread of the workers' table. */
 void fc_leases_void(struct fc_shadow *s);

@@ -130,8 +130,6 @@ static void map(struct fc_shadow *s, struct fc_packet *p)
 	void *at;
 	int r;
 
-	if (!s->memory->map_shared)
-		fc_shadow_poison(s, "it wants a mapping, and is elsewhere");
 	if (!size || size > FC_MAP_MAX || size % FC_PAGE_SIZE)
 		fc_shadow_poison(s, "a mapping is not what it must be");
 	r = s->memory->map_shared(p, size, &at);
@@ -140,11 +138,18 @@ static void map(struct fc_shadow *s, struct fc_packet *p)
 	if (r == 0) {
 		r = fc_maps_offer(s, at, size);
 		if (r < 0)
-			munmap(at, size);
+			fc_memory_unmap(s, at, size);
 		else
 			arg[0] = (uint64_t)r;
 	}
 	fc_shadow_answer(s, p, r < 0 ? r : 0, arg, -1);
+}
+
+static void unmap(struct fc_shadow *s, const struct fc_packet *p)
+{
+	if (!s->foreign)
+		fc_shadow_poison(s, "it wants memory back that is its own");
+	fc_shadow_answer(s, p, fc_maps_return(p->head.arg[0]), NULL, -1);
 }
 
 static void grow(struct fc_shadow *s, struct fc_packet *p)
@@ -250,6 +255,9 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 		break;
 	case FC_MSG_MAP:
 		map(s, p);
+		break;
+	case FC_MSG_UNMAP:
+		unmap(s, p);
 		break;
 	case FC_MSG_GROW:
 		grow(s, p);

@@ -24,6 +24,11 @@ static bool segment_ok(uint64_t size)
 	return size >= FC_DATA_MIN && size <= FC_DATA_MAX / 2 && (size & (size - 1)) == 0;
 }
 
+static bool map_ok(uint64_t size)
+{
+	return size && size <= FC_XEN_MAP_MAX && size % FC_PAGE_SIZE == 0;
+}
+
 static bool text_ok(const struct fc_xen_request *q)
 {
 	switch (q->type) {
@@ -37,6 +42,8 @@ static bool text_ok(const struct fc_xen_request *q)
 		return q->text_size == (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES) * sizeof(uint32_t);
 	case FC_XEN_GROW:
 		return segment_ok(q->arg[0]) && q->text_size == q->arg[0] / FC_PAGE_SIZE * sizeof(uint32_t);
+	case FC_XEN_MAP:
+		return map_ok(q->arg[0]) && q->text_size == q->arg[0] / FC_PAGE_SIZE * sizeof(uint32_t);
 	default:
 		return !q->text_size;
 	}

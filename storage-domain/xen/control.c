@@ -114,14 +114,14 @@ static void pass(struct fc_supervisor *v, const struct fc_remote *r, struct fc_m
 		fc_session_kill(v, r->session);
 }
 
-/* AREAS, GROW: the shadow reads the list of grants itself. */
+/* AREAS, GROW, MAP: the shadow reads the list of grants itself. */
 static void pass_list(struct fc_supervisor *v, const struct fc_remote *r, const struct fc_call *c, uint16_t type,
-		      uint64_t size)
+		      uint64_t size, bool fresh)
 {
 	struct fc_msg m = {
 		.type = type,
 		.size = (uint16_t)(fc_xen_text_pages(c->q.text_size) * sizeof c->q.text[0]),
-		.arg = { size },
+		.arg = { size, fresh },
 	};
 
 	pass(v, r, &m, c->q.text);
@@ -174,10 +174,17 @@ static void to_shadow(struct fc_supervisor *v, struct fc_front *f, struct fc_rem
 	switch (c->q.type) {
 	case FC_XEN_AREAS:
 		fc_session_foreign_pid(v, r->session, (pid_t)c->q.arg[0]);
-		pass_list(v, r, c, FC_MSG_AREAS, FC_DATA_MIN);
+		pass_list(v, r, c, FC_MSG_AREAS, FC_DATA_MIN, c->q.arg[1]);
 		break;
 	case FC_XEN_GROW:
-		pass_list(v, r, c, FC_MSG_GROW, c->q.arg[0]);
+		pass_list(v, r, c, FC_MSG_GROW, c->q.arg[0], false);
+		break;
+	case FC_XEN_MAP:
+		pass_list(v, r, c, FC_MSG_MAP, c->q.arg[0], false);
+		break;
+	case FC_XEN_UNMAP:
+		m.type = FC_MSG_UNMAP;
+		pass(v, r, &m, NULL);
 		break;
 	case FC_XEN_SHRINK:
 		m.type = FC_MSG_SHRINK;
@@ -247,6 +254,7 @@ static bool answers(const struct fc_call *c, const struct fc_packet *p)
 	static const uint16_t type[FC_XEN_TYPES] = {
 		[FC_XEN_ATTACH] = FC_MSG_ATTACH, [FC_XEN_AREAS] = FC_MSG_AREAS, [FC_XEN_GROW] = FC_MSG_GROW,
 		[FC_XEN_SHRINK] = FC_MSG_SHRINK, [FC_XEN_FORK] = FC_MSG_FORK,   [FC_XEN_RLIMIT] = FC_MSG_RLIMIT,
+		[FC_XEN_MAP] = FC_MSG_MAP,       [FC_XEN_UNMAP] = FC_MSG_UNMAP,
 	};
 	int fds = c->q.type == FC_XEN_FORK && p->head.status == 0;
 
@@ -276,7 +284,7 @@ static int take_answer(struct fc_supervisor *v, struct fc_remote *r, struct fc_p
 	}
 	if (c->q.type == FC_XEN_ATTACH)
 		r->state = FC_REMOTE_LIVE;
-	finish(v, f, c, status);
+	finish_with(v, f, c, status, c->q.type == FC_XEN_MAP ? p->head.arg[0] : 0, 0);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,6 +25,14 @@
 static char *reserved;
 static uint64_t area_index, segment_index[FC_SEGMENTS_MAX];
 static uint32_t list[FC_XEN_TEXT_MAX / sizeof(uint32_t)];
+
+/* For shared mappings. A child maps the same grants, by itself. */
+static struct shared {
+	void *at; /* null: free */
+	uint64_t index;
+	uint32_t pages, ref[FC_XEN_MAP_MAX / FC_PAGE_SIZE];
+} shared[FC_MAPS_MAX];
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool complete(const struct fc_packet *p, unsigned parts)
 {
@@ -75,6 +84,71 @@ static int map_segment(const struct fc_packet *p, unsigned part, uint64_t offset
 	return fc_gntdev_map(fc_xen_place.domid, part ? list + FC_XEN_REQUEST_PAGES : list, pages, reserved + offset,
 			     &segment_index[fc_segment_of(offset)], at);
 }
+
+/* ---- shared mappings ---- */
+
+/* The one at that address, or (null) a free one; the lock is held. */
+static struct shared *shared_at(const void *at)
+{
+	for (unsigned i = 0; i < FC_MAPS_MAX; i++)
+		if (shared[i].at == at)
+			return &shared[i];
+	return NULL;
+}
+
+static int shared_map(struct shared *m)
+{
+	void *at;
+	int r = fc_gntdev_map(fc_xen_place.domid, m->ref, m->pages, NULL, &m->index, &at);
+
+	m->at = r < 0 ? NULL : at;
+	return r;
+}
+
+static int map_shared(const struct fc_packet *p, uint64_t size, void **at)
+{
+	uint32_t pages = (uint32_t)(size / FC_PAGE_SIZE);
+	struct shared *m;
+	int r = size <= FC_XEN_MAP_MAX ? read_list(p, pages) : -EPROTO;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&shared_lock);
+	m = shared_at(NULL);
+	r = -ENOMEM;
+	if (m) {
+		m->pages = pages;
+		memcpy(m->ref, list, pages * sizeof list[0]);
+		r = shared_map(m);
+		*at = m->at;
+	}
+	pthread_mutex_unlock(&shared_lock);
+	return r;
+}
+
+static void unmap_shared(void *at, uint64_t size)
+{
+	struct shared *m;
+
+	pthread_mutex_lock(&shared_lock);
+	m = shared_at(at);
+	if (m && munmap(at, size) == 0 && fc_gntdev_release(m->index, m->pages) == 0)
+		m->at = NULL;
+	pthread_mutex_unlock(&shared_lock);
+}
+
+/* The lock has come along as it was: nobody has had it. */
+static int map_again(void **at)
+{
+	struct shared *m = shared_at(*at);
+	int r = m ? shared_map(m) : -EINVAL;
+
+	if (r == 0)
+		*at = m->at;
+	return r;
+}
+
+/* ---- taking away ---- */
 
 static int unmap_segment(void *at, uint64_t offset, uint64_t size)
 {
@@ -139,6 +213,9 @@ const struct fc_memory fc_memory_xen = {
 	.complete = complete,
 	.map_area = map_area,
 	.map_segment = map_segment,
+	.map_shared = map_shared,
+	.unmap_shared = unmap_shared,
+	.map_again = map_again,
 	.unmap_segment = unmap_segment,
 	.unmap_all = unmap_all,
 	.forget = forget,

@@ -82,8 +82,9 @@ static void begin(void)
 
 static void inherited(void)
 {
-	static const unsigned messages[] = { FC_MSG_FORK,   FC_MSG_GROW, FC_MSG_SHRINK, FC_MSG_FORKED, FC_MSG_GONE,
-					     FC_MSG_RLIMIT, FC_MSG_BYE,  FC_MSG_MEMORY, FC_MSG_HAND,   FC_MSG_OTHER };
+	static const unsigned messages[] = { FC_MSG_FORK, FC_MSG_GROW,   FC_MSG_SHRINK, FC_MSG_FORKED,
+					     FC_MSG_GONE, FC_MSG_RLIMIT, FC_MSG_BYE,    FC_MSG_MEMORY,
+					     FC_MSG_HAND, FC_MSG_OTHER,  FC_MSG_UNMAP };
 
 	begin();
 	as_child(ATTACKER, takes_a_session);

@@ -205,6 +205,9 @@ static void maps_refused(void)
 		close(fd);
 		session_close(&s);
 	}
+	session_open(&s, &suite_domain); /* what is its own anyway it need not have back */
+	CHECK(peer_ask(s.sock, FC_MSG_UNMAP, 0, 0, NULL) < 0 && peer_hangs_up(s.sock, 2000));
+	session_close(&s);
 	for (int kind = 0; kind < 3; kind++) { /* not sealed; not memory; not there */
 		session_open(&s, &suite_domain);
 		fd = kind == 0 ? memfd_create("loose", MFD_ALLOW_SEALING)

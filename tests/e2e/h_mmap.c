@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_mmap.c - private mappings of a file hold its bytes; shared ones are everybody's, and the descriptor's rights are theirs. Of a file
- * that is not handed over (FC_NOMAP) private ones are copies, and shared ones have no end behind which they cannot be touched; with a Xen domain
- * they are refused with ENODEV.
+ * that is not handed over (FC_NOMAP) private ones are copies, and shared ones have no end behind which they cannot be touched.
  */
 #include "e2e.h"
 
@@ -128,9 +127,6 @@ int main(int argc, char **argv)
 	EQUAL(close(path_only), 0);
 
 	EQUAL(lseek(fd, 0, SEEK_CUR), 0);
-	if (e2e_remote && getenv("FC_TEST_XEN"))
-		FAILS(syscall(SYS_mmap, 0L, 4096L, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0L), ENODEV);
-	else
-		shared(fd);
+	shared(fd);
 	return e2e_status();
 }

@@ -770,6 +770,11 @@ int fc_maps_offer(struct fc_shadow *s, void *memory, uint64_t size)
 	return offers++;
 }
 
+int fc_maps_return(uint64_t number)
+{
+	fuzz_fail("mapping %lu is taken back", number);
+}
+
 void fc_maps_end(void)
 {
 	touch_offered();

@@ -131,6 +131,7 @@ static uint32_t usual_size(const struct fc_xen_request *q)
 	case FC_XEN_AREAS:
 		return (FC_XEN_REQUEST_PAGES + FC_XEN_DATA_PAGES) * sizeof(uint32_t);
 	case FC_XEN_GROW:
+	case FC_XEN_MAP:
 		return (uint32_t)(q->arg[0] / FC_PAGE_SIZE * sizeof(uint32_t));
 	default:
 		return 0;

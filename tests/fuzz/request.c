@@ -354,6 +354,18 @@ void fc_leases_void(struct fc_shadow *s)
 	fuzz_fail("delegations are ended");
 }
 
+void fc_memory_unmap(struct fc_shadow *s, void *at, uint64_t size)
+{
+	(void)s;
+	fuzz_fail("%zu bytes of a mapping at %p are let go of", (size_t)size, at);
+}
+
+int fc_memory_again(struct fc_shadow *s, void **at)
+{
+	(void)s, (void)at;
+	return 0;
+}
+
 int fc_beside(void (*run)(void *), void *arg, unsigned long flags)
 {
 	(void)run, (void)arg, (void)flags;

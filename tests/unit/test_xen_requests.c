@@ -75,6 +75,22 @@ Test(xen_requests, segments)
 	cr_assert_eq(fc_xen_text_pages(FC_XEN_TEXT_MAX), FC_XEN_TEXT_PAGES);
 }
 
+Test(xen_requests, mappings)
+{
+	const uint64_t most = FC_XEN_MAP_MAX;
+
+	cr_assert(ok(FC_XEN_MAP, 0, FC_PAGE_SIZE, 4));
+	cr_assert(ok(FC_XEN_MAP, 0, 3 * FC_PAGE_SIZE, 12));
+	cr_assert(ok(FC_XEN_MAP, 0, most, (uint32_t)(most / FC_PAGE_SIZE * 4)));
+	cr_assert_not(ok(FC_XEN_MAP, 0, most + FC_PAGE_SIZE, (uint32_t)(most / FC_PAGE_SIZE * 4 + 4)));
+	cr_assert_not(ok(FC_XEN_MAP, 0, 0, 0));
+	cr_assert_not(ok(FC_XEN_MAP, 0, 2 * FC_PAGE_SIZE, 4));
+	cr_assert_not(ok(FC_XEN_MAP, 0, FC_PAGE_SIZE + 1, 4));
+	cr_assert_not(ok(FC_XEN_MAP, 0, 1ull << 63, 0));
+	cr_assert(ok(FC_XEN_UNMAP, 0, UINT64_MAX, 0)); /* the shadow knows which there are */
+	cr_assert_not(ok(FC_XEN_UNMAP, 0, 0, 4));
+}
+
 Test(xen_requests, whom_they_concern)
 {
 	struct fc_xen_request fork = { .type = FC_XEN_FORK, .session = 3, .arg = { 7 } };

@@ -35,7 +35,7 @@ for t in append large limits threads mmap; do
 	run_one "$t" "t_$t.sh"
 done
 # by an ordinary user, to whom less is allowed: what these do, root may do, too
-for t in dd locks exec sysbench signals; do
+for t in dd locks exec maps sysbench signals; do
 	[[ $t != signals ]] || ((${#only[@]})) || continue
 	wanted $t || continue
 	run_one "$t as an ordinary user" "t_$t.sh" env HOME=/run/home XDG_RUNTIME_DIR=/run/home \

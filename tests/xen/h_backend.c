@@ -343,7 +343,8 @@ static void hoard(const struct fc_xen_request *q)
 		hello(q);
 		return;
 	}
-	if ((q->type == FC_XEN_AREAS || q->type == FC_XEN_GROW) && q->session < FC_XEN_SESSIONS) {
+	if ((q->type == FC_XEN_AREAS || q->type == FC_XEN_GROW || q->type == FC_XEN_MAP) &&
+	    q->session < FC_XEN_SESSIONS) {
 		memset(piece[q->session], 0, sizeof piece[q->session]); /* forget them */
 		if (take_piece(q, 0) == 0)
 			hoarded += q->text_size / 4;

@@ -218,6 +218,43 @@ static void grow(int fd)
 	send_ioctl(fd, FC_IOC_GROW, &a);
 }
 
+/* Memory for a mapping, and what is done to it past its sessions. */
+static void memory(int fd)
+{
+	struct fc_ioc_map a = { .size = sizeof a, .length = below(4) ? (1 + below(64)) * 4096 : odd_number() };
+	unsigned i = below(MAPS);
+	void *at;
+
+	if (send_ioctl(fd, FC_IOC_MAP, &a))
+		return;
+	at = a.length <= 64 * 4096 ? mmap(NULL, a.length, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, 0) : MAP_FAILED;
+	if (below(2) && ftruncate(a.fd, (off_t)odd_number()))
+		calls++;
+	if (below(2) && fallocate(a.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096 * below(64)))
+		calls++;
+	close(a.fd);
+	if (at == MAP_FAILED)
+		return;
+	if (map[i].at)
+		munmap(map[i].at, map[i].size);
+	map[i].at = at;
+	map[i].size = a.length;
+}
+
+static void unmap(int fd)
+{
+	struct fc_ioc_unmap a = { .size = sizeof a, .number = below(4) ? below(4) : (uint32_t)odd_number() };
+
+	send_ioctl(fd, FC_IOC_UNMAP, &a);
+}
+
+static void offer(int fd)
+{
+	struct fc_ioc_offer a = { .size = sizeof a, .fresh = below(8) ? below(2) : (uint32_t)odd_number() };
+
+	send_ioctl(fd, FC_IOC_OFFER, &a);
+}
+
 static void fork_session(int fd)
 {
 	struct fc_ioc_fork a = { .size = sizeof a };
@@ -303,7 +340,7 @@ static void act(void)
 		attach(file[i]);
 		return;
 	}
-	switch (below(20)) {
+	switch (below(23)) {
 	case 0:
 		attach(fd);
 		break;
@@ -315,7 +352,7 @@ static void act(void)
 		map_something(fd);
 		break;
 	case 3:
-		none(fd, FC_IOC_OFFER);
+		offer(fd);
 		break;
 	case 4:
 		none(fd, FC_IOC_RING);
@@ -359,6 +396,13 @@ static void act(void)
 		break;
 	case 17:
 		pass_on(fd);
+		break;
+	case 18:
+	case 19:
+		memory(fd);
+		break;
+	case 20:
+		unmap(fd);
 		break;
 	default:
 		scribble();
