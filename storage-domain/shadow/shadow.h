@@ -93,7 +93,7 @@ struct fc_posts {
 	uint64_t written[FC_POSTS / 64]; /* of those behind */
 	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
 	uint64_t unlooked;               /* bytes written since the last look at how much room there is */
-	uint32_t generation; /* futex word: there is another ring */
+	uint32_t generation;             /* futex word: there is another ring */
 	uint32_t errors;
 	bool withdrawn;
 };
