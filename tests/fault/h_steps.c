@@ -264,7 +264,8 @@ static int killed(void)
 	if (pid > 0) {
 		bool locked = read(ready[0], &c, 1) == 1;
 
-		kill(pid, SIGKILL);
+		while (kill(pid, SIGKILL))
+			r = errno;
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 		own = open(name("whole"), O_RDWR);
