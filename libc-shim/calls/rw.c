@@ -524,7 +524,7 @@ static long write_on(long fd, struct transfer *t, const struct fc_row *row, cons
 		return r;
 	}
 	r = transfer(fd, t, row, a);
-	if (r > 0 && f) {
+	if (r > 0 && f && t->total <= SHIM_POST_MAX) {
 		if (shim_lease_due(f, r) && !fc_load(&f->lease.word))
 			shim_posts_open(p, shim_fd_domain(w));
 		shim_lease_count(p, (int)fd, w, f, r);

@@ -106,15 +106,19 @@ static void accept_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t e
 static void signals_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t events)
 {
 	struct signalfd_siginfo info;
+	pid_t pid;
+	int status;
 
 	(void)events;
 	if (read(w->fd, &info, sizeof info) != sizeof info)
 		return;
 	if (info.ssi_signo != SIGCHLD)
 		v->stop = true;
-	/* only to be rid of them: what a death means is done when the pidfd tells of it */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	/* what a death means is done when the pidfd tells of it; here it is only said, if it is nobody's doing */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
+			fc_log(FC_LOG_ERROR, "process %d of the domain has ended by signal %d (%s)", (int)pid,
+			       WTERMSIG(status), strsignal(WTERMSIG(status)));
 }
 
 static int signals_open(struct fc_supervisor *v)
