@@ -269,13 +269,24 @@ void fc_posts_cut(struct fc_shadow *s, uint64_t length)
 
 	pthread_mutex_lock(&s->posts.lock);
 	r = ring_of(s);
-	if (r)
-		run(s, r, fc_post_by_number);
 	if (r && !fc_region_ok(length, s->posts.at - 1, FC_RING_SIZE)) {
 		fc_store(&s->posts.at, 0ull);
 		fc_faa(&r->bell, 1u); /* whoever sleeps there is to sleep elsewhere */
 		fc_futex_wake(&r->bell, INT32_MAX);
 	}
+	pthread_mutex_unlock(&s->posts.lock);
+}
+
+void fc_posts_rouse(struct fc_shadow *s)
+{
+	struct fc_ring *r;
+
+	pthread_mutex_lock(&s->posts.lock);
+	r = ring_of(s);
+	if (r)
+		fc_faa(&r->bell, 1u);
+	fc_faa(&s->posts.generation, 1u);
+	fc_futex_wake(r ? &r->bell : &s->posts.generation, INT32_MAX);
 	pthread_mutex_unlock(&s->posts.lock);
 }
 

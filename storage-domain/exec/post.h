@@ -25,10 +25,10 @@ void fc_posts_init(struct fc_shadow *s);
 /* POSTS: 0 or -errno. Refuses what no correct client sends. */
 int64_t fc_posts_open(struct fc_shadow *s, uint64_t at);
 
-/* Do what has been posted; with what it is for to be left alone, if it is not the caller's. */
+/* Do what has been posted, as the client: the caller has its identity; with what it is for to be left alone, if it is not the caller's. */
 void fc_posts_run(struct fc_shadow *s, fc_post_file *file);
 
-/* The same, but what is behind `length` in the data area is about to go: so is the ring, if it is there. The control thread. */
+/* What is behind `length` in the data area is about to go: so is the ring, if it is there. No correct client has anything in it then. The control thread. */
 void fc_posts_cut(struct fc_shadow *s, uint64_t length);
 
 /* What to sleep on until there may be more. */
@@ -42,6 +42,9 @@ bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool deep, struct f
 
 /* Is there little room where that file is, so that a write might fail that its client does not wait for? */
 bool fc_post_is_tight(int fd);
+
+/* Who sleeps so is to look. */
+void fc_posts_rouse(struct fc_shadow *s);
 
 /* Some delegation has been withdrawn (its word in the area is 0) since this was last asked. */
 bool fc_posts_withdrawn(struct fc_shadow *s);

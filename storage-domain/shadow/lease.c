@@ -86,7 +86,8 @@ static void let_go(int fd)
 static void end(struct fc_shadow *s, unsigned i)
 {
 	take_back(s, i);
-	fc_posts_run(s, fc_lease_file);
+	if (posting)
+		fc_poster_flush(s);
 	pthread_mutex_lock(&s->posts.lock);
 	let_go(held[i].fd);
 	held[i].fd = 0;

@@ -48,11 +48,18 @@ static void end(int status)
 	_exit(status);
 }
 
+/* The session is over, and the process ends with it. */
+static void write_posted(struct fc_shadow *s)
+{
+	if (fc_load(&s->posts.at) && fc_cred_apply(&s->cred) == 0)
+		fc_posts_run(s, fc_post_by_number);
+}
+
 /* The control thread: nobody waits for what is written now. */
 static void leave(struct fc_shadow *s) __attribute__((noreturn));
 static void leave(struct fc_shadow *s)
 {
-	fc_posts_run(s, fc_post_by_number);
+	write_posted(s);
 	end(0);
 }
 
@@ -196,7 +203,7 @@ static void bye(struct fc_shadow *s, const struct fc_packet *p)
 	fc_maps_end();
 	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
-	fc_posts_run(s, fc_post_by_number);
+	write_posted(s);
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
 	fc_leases_void(s);
 	s->over = s->untouched;

@@ -32,5 +32,41 @@ check "a log is written" far timeout 60 python3 -c "$(logged)"
 check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
 check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
 check "its file was delegated" test "$(counted .leases)" -gt 0
+
+# set_id UID FLUSH: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
+set_id()
+{
+	local d=$TESTDIR/set_id as=(setpriv --reuid "$1" --regid "$1" --clear-groups)
+
+	rm -rf "$d" && mkdir -m 777 "$d"
+	rm -f "$TESTDIR/far/bits"
+	"${run[@]}" "${as[@]}" /usr/bin/python3 -c 'import os, sys, time
+f = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o755)
+for i in range(300): os.write(f, b"x" * 64)
+os.fstat(f)
+open(sys.argv[2] + "/ready", "w").close()
+while not os.path.exists(sys.argv[2] + "/go"): time.sleep(0.01)
+os.write(f, b"y" * 64)
+time.sleep(1)' "$where/bits" "$d" &
+	wait_for 20 test -e "$d/ready"
+	chmod 6755 "$TESTDIR/far/bits"
+	touch "$d/go"
+	sleep 0.4
+	[[ ! $2 ]] || exec 7>>"$TESTDIR/far/bits" 7>&-
+	stat -c %a "$TESTDIR/far/bits"
+	wait $!
+}
+if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far"; then
+	for uid in 0 1000; do
+		for flush in "" yes; do
+			run=() where=$TESTDIR/far
+			native=$(set_id $uid "$flush")
+			check "set-id bits natively" test -n "$native"
+			run=(far) where=$far
+			check "set-id bits of user $uid${flush:+, at the end of a lease}" test "$(set_id $uid "$flush")" = "$native"
+			echo "$uid $flush: $native"
+		done
+	done
+fi
 far_end
 finish
