@@ -133,7 +133,9 @@ static void call(int i)
 		CHECK(r < 0 || !memcmp(back, big, (size_t)r));
 		break;
 	case 4:
-		CHECK(is_result(at_offset(i % 4 == 0), BIG));
+		r = at_offset(i % 4 == 0);
+		CHECK(is_result(r, BIG) ||
+		      (r >= 0 && r < BIG)); /* a child shares the offset, and may have moved it on */
 		break;
 	default:
 		for (int k = 0; k < 50 && !in_child; k++)
