@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Clients and native processes on the same few files: everything that they have seen can have been so. See h_cohere.c.
+# FC_COHERE_SECONDS: for how long (16, 40 with FC_TEST_LONG; by hand 1800); FC_COHERE_SEED.
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+need jq
+[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
+h=$(helper e2e/h_cohere) || exit 77
+seconds=${FC_COHERE_SECONDS:-${FC_TEST_LONG:+40}}
+seconds=${seconds:-16}
+seed=${FC_COHERE_SEED:-$RANDOM}
+far_begin
+counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total.$1] | add"; } # of all sessions that have been
+
+mkdir "$TESTDIR/native"
+check "natively" timeout $((seconds + 90)) "$h" drive "$TESTDIR/native" $((seconds * 250)) "$seed"
+check "with clients" timeout $((seconds + 90)) "$h" drive "$TESTDIR/far" $((seconds * 750)) "$seed" "$far" "$FARCALL" run --domain "$far_domain" --
+note "$(counted leases) delegations, $(counted leases_broken) taken back, $(counted posts) writes posted"
+check "delegations were taken back" test "$(counted leases_broken)" -gt $((seconds * 2))
+check "writes were posted" test "$(counted posts)" -gt $((seconds * 100))
+far_end
+finish
