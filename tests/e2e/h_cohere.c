@@ -386,9 +386,9 @@ static void closed(int fd)
 /* After a write: nobody asks the domain for anything. */
 static void linger(void)
 {
-	if (!dice(6))
+	if (!dice(8))
 		pause_ns(dice(dice(4) ? 60000 : 700000));
-	if (!dice(40)) {
+	if (!dice(150)) { /* a client that is waited for posts less */
 		tell();
 		if (dice(2))
 			pause_ns(dice(100000));
@@ -450,10 +450,10 @@ static void stretch(void)
 	const bool busy = __atomic_load_n(&r->busy[file], __ATOMIC_RELAXED);
 	uint32_t n = 1 + dice(30);
 
-	if (busy && dice(6))
+	if (busy && dice(me.s->native ? 12 : 6))
 		return;
 	if (!me.s->native && dice(4)) {
-		n = 60 + dice(500);
+		n = 60 + dice(700);
 		__atomic_fetch_add(&r->busy[file], 1, __ATOMIC_RELAXED);
 	}
 	if (file == LOG)
@@ -745,10 +745,18 @@ static void hung(const pid_t *pid)
 	failed++;
 }
 
+static bool all_are_there(void)
+{
+	for (int i = 0; i < DRIVER; i++)
+		if (who[i].part_of < 0 && !__atomic_load_n(&r->slot[i].used, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
 static void run_workers(const char *dir, const char *mine, char **command, uint64_t seed)
 {
-	const uint64_t end = plain_ns() + ROUND_MS * 1000000ull, kill_at = end - (1 + dice(ROUND_MS / 2)) * 1000000ull;
-	const uint64_t patience = end + PATIENCE_MS * 1000000ull;
+	const uint64_t patience = plain_ns() + PATIENCE_MS * 1000000ull, lived = (ROUND_MS / 2 + dice(ROUND_MS / 2)) * 1000000ull;
+	uint64_t end = 0;
 	int victim = *command && dice(2) ? CLIENT : -1;
 	pid_t pid[DRIVER] = { 0 };
 	bool killed = false;
@@ -757,14 +765,16 @@ static void run_workers(const char *dir, const char *mine, char **command, uint6
 		if (who[i].part_of < 0)
 			pid[i] = start(i, dir, mine, command, seed);
 	while (!wait_for_all(pid, UINT64_MAX, killed ? victim : -1)) {
+		if (!end && all_are_there())
+			end = plain_ns() + ROUND_MS * 1000000ull;
 		if (plain_ns() > patience) {
 			hung(pid);
 			wait_for_all(pid, 0, -1);
 			return;
 		}
-		if (plain_ns() > end)
+		if ((end && plain_ns() > end) || plain_ns() > patience - PATIENCE_MS * 500000ull)
 			__atomic_store_n(&r->over, 1, __ATOMIC_RELAXED);
-		if (victim >= 0 && !killed && plain_ns() > kill_at && __atomic_load_n(&r->slot[victim].pid, __ATOMIC_ACQUIRE)) {
+		if (victim >= 0 && !killed && end && plain_ns() > end - ROUND_MS * 1000000ull + lived && __atomic_load_n(&r->slot[victim].pid, __ATOMIC_ACQUIRE)) {
 			kill(r->slot[victim].pid, SIGKILL);
 			killed = true;
 		}

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Can t_cohere.sh fail? Breaks a copy of the source and its build in one place at a time, by sed, and expects the test to notice within a minute. By
+# hand. Environment: FC_SOURCE, FC_BUILD (a directory of the source's that is built), FC_COHERE_SECONDS (60), FC_MUTANTS (where the copies are made and
+# stay; default: nowhere).
+# usage: cohere_mutants.sh [-n] [WORD]: only those whose description contains WORD; -n: only build them
+set -u
+
+src=$(cd "${FC_SOURCE:-.}" && pwd)
+build=$(cd "${FC_BUILD:-$src/build}" && pwd)
+[[ $build == "$src"/* ]] || { echo "the build is not below the source"; exit 2; }
+run=1
+[[ ${1-} != -n ]] || { run=; shift; }
+only=${1-}
+tmp=${FC_MUTANTS-}
+if [[ ! $tmp ]]; then
+	tmp=$(mktemp -d) || exit 1
+	trap 'rm -rf "$tmp"' EXIT
+fi
+count=0
+missed=0
+
+# break_it DIRECTORY FILE SED WHAT: a copy that is built
+break_it()
+{
+	local dir=$1
+
+	[[ ! -e $dir/built ]] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir/${build#"$src/"}" || return
+	(cd "$src" && tar cf - --exclude=./.git --exclude='./build*' .) | tar xf - -C "$dir" || return
+	(cd "$build" && tar cf - --exclude=./test-logs .) | tar xf - -C "$dir/${build#"$src/"}" || return
+	sed -i -E "$3" "$dir/$2"
+	if cmp -s "$dir/$2" "$src/$2"; then
+		echo "NOTHING TO BREAK any more (the source has changed: adapt this script): $4"
+		return 1
+	fi
+	if ! make -C "$dir/${build#"$src/"}" farcall farcall-storaged libfarcall.so tests/e2e/h_cohere >"$dir/make.log" 2>&1; then
+		echo "DOES NOT COMPILE: $4"
+		return 1
+	fi
+	touch "$dir/built"
+}
+
+# mutant FILE SED WHAT: WHAT says what is broken; one line on stdout
+mutant()
+{
+	local dir began here
+
+	count=$((count + 1))
+	dir=$tmp/$count
+	[[ $3 == *"$only"* ]] || return 0
+	break_it "$dir" "$@" || { missed=$((missed + 1)); return; }
+	[[ $run ]] || return 0
+	began=$SECONDS
+	here=$dir/${build#"$src/"}
+	if FC_COHERE_SECONDS=${FC_COHERE_SECONDS:-60} FC_COHERE_CLIENTS=1 FC_SOURCE=$dir FC_BUILD=$here FARCALL=$here/farcall \
+		"$dir/tests/e2e/t_cohere.sh" >"$dir/log" 2>&1; then
+		echo "NOT NOTICED: $3"
+		missed=$((missed + 1))
+	else
+		printf 'noticed after %2d s: %-70s %s\n' $((SECONDS - began)) "$3" "$(grep -m1 -E '^CANNOT BE|hangs|ended with|^h_cohere' "$dir/log")"
+	fi
+	[[ ${FC_MUTANTS-} ]] || rm -rf "$dir"
+}
+
+mutant libc-shim/session/lease.c 's/return holds\(s, word\) && fc_load\(&f->lease\.word\) == word \? \(int64_t\)total : -1;/return (int64_t)total;/' \
+	'a mapped read does not look at the word again'
+mutant libc-shim/session/post.c 's/return holds && fc_load\(&f->lease\.word\) == p->word \? SHIM_POSTED : SHIM_POST_PENDING;/(void)f, (void)holds; return SHIM_POSTED;/' \
+	'who posts does not look at the word again'
+mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/s/fc_posts_run\(s, fc_lease_file\);//' 'what is posted is not written before a lease is given up'
+mutant libc-shim/session/post.c 's/if \(!is_silent\(nr\)\)/if (0 \&\& !is_silent(nr))/' 'local calls do not wait for what is posted'
+mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/{s/^\ttake_back\(s, i\);//;s/^(\tpthread_mutex_lock\(&s->posts\.lock\);)/\ttake_back(s, i);\n\1/}' \
+	'the word is taken back only after what is posted has been written'
+mutant storage-domain/crew/worker.c 's/if \(w->exec\.e\.flags & FC_REQ_AFTER\)/if (0)/' 'requests do not come after what is posted'
+((!missed))
