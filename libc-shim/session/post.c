@@ -30,7 +30,7 @@ void shim_posts_begin(struct shim_session *s, uint64_t at)
 	struct shim_posts *o = &s->posts;
 	struct fc_ring *r = (struct fc_ring *)(void *)(s->data + at);
 
-	o->tail = o->done = fc_load(&r->tail);
+	o->tail = o->done = o->published = fc_load(&r->tail);
 	o->head = 0;
 	o->rung = UINT64_MAX;
 	o->errors = fc_load_acquire(&r->errors);
@@ -135,10 +135,12 @@ static enum shim_posted publish(struct shim_session *s, struct shim_file *f, con
 	o->begin[o->tail % FC_POSTS] = (uint32_t)head;
 	o->ring->post[o->tail % FC_POSTS] = *p;
 	o->head = head + p->length;
-	fc_store(&o->tail, o->tail + 1);
-	fc_store(&s->requests.posting, 1u);
-	fc_store(&shim.posting, 1u);
+	o->tail++;
 	holds = fc_ring_publish(&o->ring->tail, o->tail, word, p->word);
+	/* Not before the domain can see it: a handler on top of this would wait for ever. Whoever clears `posting` sees what is published before it. */
+	fc_store(&o->published, o->tail);
+	fc_store_release(&s->requests.posting, 1u);
+	fc_store_release(&shim.posting, 1u);
 	wake_if_due(o);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
 }
@@ -210,8 +212,10 @@ int shim_post_error(struct shim_process *p, struct shim_file *f)
 
 static bool is_done(const struct shim_session *s)
 {
-	return !s->posts.ring || fc_load(&s->state) != SHIM_SESSION_READY ||
-	       fc_load_acquire(&s->posts.ring->done) == fc_load(&s->posts.tail);
+	const struct shim_posts *o = &s->posts;
+
+	return !o->ring || fc_load(&s->state) != SHIM_SESSION_READY ||
+	       (int64_t)(fc_load_acquire(&o->ring->done) - fc_load(&o->published)) >= 0;
 }
 
 bool shim_posts_pending(const struct shim_session *s)

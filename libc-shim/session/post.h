@@ -25,14 +25,15 @@ struct shim_session;
 /* The client's private side of a session's ring. All zero: there is none. */
 struct shim_posts {
 	struct fc_ring *ring;
-	uint32_t owner;  /* the thread that posts. If a handler on top of it jumps away nobody posts any more. */
-	uint32_t asked;  /* whether there can be a ring */
-	uint32_t errors; /* of the domain's that have been taken note of */
-	uint64_t tail;   /* as in the ring */
-	uint64_t done;   /* when it was last looked at, with what the bounds below begin with */
-	uint64_t head;   /* bytes of data so far, modulo the ring's where they are: the next one's */
-	uint64_t rung;   /* where `done` was when the domain was last woken */
-	int32_t worth;   /* below 0: it is waited for at once, more often than not */
+	uint32_t owner;     /* the thread that posts. If a handler on top of it jumps away nobody posts any more. */
+	uint32_t asked;     /* whether there can be a ring */
+	uint32_t errors;    /* of the domain's that have been taken note of */
+	uint64_t tail;      /* as in the ring, or about to be */
+	uint64_t published; /* of these, what is to be waited for: others may look */
+	uint64_t done;      /* when it was last looked at, with what the bounds below begin with */
+	uint64_t head;      /* bytes of data so far, modulo the ring's where they are: the next one's */
+	uint64_t rung;      /* where `done` was when the domain was last woken */
+	int32_t worth;      /* below 0: it is waited for at once, more often than not */
 	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
 };
 

@@ -5,6 +5,7 @@
  *   h_post write DIR PID FLAG    write to it, tell him, in every way, and compare
  *   h_post killed DIR COUNT      write records for ever, count in the file COUNT, which is mapped, those that are written
  *   h_post count DIR COUNT       are all there that had been counted?
+ *   h_post signals DIR N         write, and get N signals meanwhile whose handler makes a call by which somebody might hear of it
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define LINE 16
@@ -225,6 +227,37 @@ static void count(const char *file)
 		fail("that is not what was written");
 }
 
+static volatile sig_atomic_t calls;
+static int nowhere;
+
+static void call(int sig)
+{
+	(void)sig;
+	calls++;
+	if (write(nowhere, "", 1) != 1)
+		_exit(1);
+}
+
+static void under_signals(int n)
+{
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { 0 };
+	int fd = fresh(O_WRONLY);
+
+	nowhere = open("/dev/null", O_WRONLY);
+	signal(SIGALRM, call);
+	setitimer(ITIMER_REAL, &often, NULL);
+	while (calls < n) {
+		lines(fd, MANY);
+		if (written > 1000000) { /* and delegated again */
+			close(fd);
+			fd = fresh(O_WRONLY);
+		}
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	if (lseek(fd, 0, SEEK_CUR) != (long)(written * LINE))
+		fail("the offset");
+}
+
 int main(int argc, char **argv)
 {
 	static const int how[] = { O_WRONLY, O_RDWR, O_WRONLY | O_APPEND };
@@ -237,6 +270,8 @@ int main(int argc, char **argv)
 		killed(argv[3]);
 	else if (!strcmp(argv[1], "count"))
 		count(argv[3]);
+	else if (!strcmp(argv[1], "signals"))
+		under_signals(atoi(argv[3]));
 	for (int i = 0; i < 3 && argc == 5; i++) {
 		tell(how[i], atoi(argv[3]), argv[4]);
 		meet(how[i]);

@@ -25,6 +25,11 @@ for ((i = 0; i < ${FC_POST_KILLS:-20}; i++)); do
 done 2>"$TESTDIR/errors"
 grep -v Killed "$TESTDIR/errors"
 
+while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
+opener=$!
+check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
+kill $opener
+
 logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
 before=$(counted .bytes_written)
 posts=$(counted .posts)
