@@ -27,6 +27,7 @@ check "changed while it is read" "$h" drive "$there/g" "${FC_LEASE_MS:-$ms}" "$F
 hold() # somebody has f delegated
 {
 	head -c 20000 /dev/zero >"$there/f"
+	: >"$TESTDIR/hold" # of the one before
 	"$FARCALL" run --domain "$far_domain" -- "$h" hold "$far/f" >"$TESTDIR/hold" &
 	holder=$!
 	wait_for 10 grep -q held "$TESTDIR/hold" || wrong "not held"
