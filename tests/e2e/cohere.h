@@ -24,11 +24,11 @@
 #define ENTRIES 60000
 
 enum what {
-	WROTE,  /* value to `count` blocks from `first` on */
-	READ,   /* value in them */
-	TORN,   /* value in a part of that block, and another one in its first word */
-	CUT,    /* the end has value bytes from here on */
-	LENGTH, /* it has value bytes */
+	WROTE,    /* value to `count` blocks from `first` on */
+	READ,     /* value in them */
+	TORN,     /* value in a part of that block, and another one in its first word */
+	CUT,      /* the end has value bytes from here on */
+	LENGTH,   /* it has value bytes */
 	APPENDED, /* `count` records, value and what follows it */
 	RECORDED, /* value is record number `first` */
 	REACHED,  /* the log has value bytes, says an open file */

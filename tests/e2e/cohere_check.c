@@ -30,8 +30,18 @@ struct zone {
 	uint64_t low, high;
 };
 
-static const char *const names[] = { "wrote", "read", "read a part of", "cut to", "found the length", "appended", "read record",
-				     "found the log's length", "saw the log's length", "sent", "received", "asked" };
+static const char *const names[] = { "wrote",
+				     "read",
+				     "read a part of",
+				     "cut to",
+				     "found the length",
+				     "appended",
+				     "read record",
+				     "found the log's length",
+				     "saw the log's length",
+				     "sent",
+				     "received",
+				     "asked" };
 static struct round *now;
 static unsigned wrong;
 
@@ -62,8 +72,9 @@ static void show(const struct op *o)
 	const uint32_t at = o->reg % (BLOCKS + 1);
 
 	printf("   %10.4f to %10.4f ms: %s %d %s %llx:%llu, file %u %s %u\n", ms(o->start), ms(o->end),
-	       now->slot[o->slot].native ? "native" : "client", o->slot, names[o->what], (unsigned long long)(o->value >> 32),
-	       (unsigned long long)(o->value & UINT32_MAX), o->reg / (BLOCKS + 1), at == END ? "end" : "block", at);
+	       now->slot[o->slot].native ? "native" : "client", o->slot, names[o->what],
+	       (unsigned long long)(o->value >> 32), (unsigned long long)(o->value & UINT32_MAX), o->reg / (BLOCKS + 1),
+	       at == END ? "end" : "block", at);
 }
 
 static void cannot(const char *what, const struct op *a, const struct op *b, const struct op *c)
@@ -86,7 +97,8 @@ static uint64_t end_of(const struct entry *e)
 
 static bool is_register(const struct entry *e)
 {
-	return e->what == WROTE || e->what == TORN || e->what == CUT || ((e->what == READ || e->what == LENGTH) && e->end);
+	return e->what == WROTE || e->what == TORN || e->what == CUT ||
+	       ((e->what == READ || e->what == LENGTH) && e->end);
 }
 
 static size_t collect(struct round *r, struct op *to)
@@ -158,9 +170,10 @@ static void fit(const struct zone *z, size_t n)
 	const struct zone *widest = NULL; /* of those forwards so far, that which ends last */
 
 	for (size_t i = 0; i < n; i++) {
-		if (widest && z[i].low < widest->high && z[i].low > widest->low && (is_forward(&z[i]) || z[i].high < widest->high))
-			cannot("an old value was read, after another was there", widest->first, is_forward(&z[i]) ? z[i].first : z[i].write,
-			       widest->last);
+		if (widest && z[i].low < widest->high && z[i].low > widest->low &&
+		    (is_forward(&z[i]) || z[i].high < widest->high))
+			cannot("an old value was read, after another was there", widest->first,
+			       is_forward(&z[i]) ? z[i].first : z[i].write, widest->last);
 		if (is_forward(&z[i]) && (!widest || z[i].high > widest->high))
 			widest = &z[i];
 	}
@@ -388,8 +401,9 @@ static size_t collect_looks(struct round *r, struct look *to)
 			bool is = (e->what == REACHED || e->what == SEEN || e->what == RECORDED) && e->end;
 
 			if (is && to)
-				to[n] = (struct look){ e->start, e->end, e->what == RECORDED ? (e->first + 1ull) * RECORD : e->value, (uint8_t)s,
-						       e->what };
+				to[n] = (struct look){ e->start, e->end,
+						       e->what == RECORDED ? (e->first + 1ull) * RECORD : e->value,
+						       (uint8_t)s, e->what };
 			n += is;
 		}
 	return n;
@@ -399,11 +413,13 @@ static void misled(const char *what, const struct look *l, const struct append *
 {
 	if (!say(what))
 		return;
-	printf("   %10.4f to %10.4f ms: %s %u %s %llu, record %llu\n", ms(l->start), ms(l->end), now->slot[l->slot].native ? "native" : "client",
-	       l->slot, names[l->what], (unsigned long long)l->bytes, (unsigned long long)l->bytes / RECORD);
+	printf("   %10.4f to %10.4f ms: %s %u %s %llu, record %llu\n", ms(l->start), ms(l->end),
+	       now->slot[l->slot].native ? "native" : "client", l->slot, names[l->what], (unsigned long long)l->bytes,
+	       (unsigned long long)l->bytes / RECORD);
 	if (a)
-		printf("   %10.4f to %10.4f (told %.4f) ms: %s %u appended records %u and %u more\n", ms(a->start), ms(a->end), ms(a->seen),
-		       now->slot[a->slot].native ? "native" : "client", a->slot, a->at, a->count - 1);
+		printf("   %10.4f to %10.4f (told %.4f) ms: %s %u appended records %u and %u more\n", ms(a->start),
+		       ms(a->end), ms(a->seen), now->slot[a->slot].native ? "native" : "client", a->slot, a->at,
+		       a->count - 1);
 }
 
 /* Not more than had been begun: those before that record all had. */
@@ -450,7 +466,8 @@ static void check_least(const struct look *l, size_t looks, const struct append 
 	size_t next = 0;
 
 	for (size_t i = 0; i < n; i++)
-		d[i] = (struct done){ what == SEEN ? a[i].seen : a[i].end, (a[i].at + (uint64_t)a[i].count) * RECORD, &a[i] };
+		d[i] = (struct done){ what == SEEN ? a[i].seen : a[i].end, (a[i].at + (uint64_t)a[i].count) * RECORD,
+				      &a[i] };
 	qsort(d, n, sizeof *d, done_by_time);
 	for (size_t i = 0; i < looks; i++) {
 		for (; next < n && d[next].at < l[i].start; next++)
@@ -490,7 +507,9 @@ static void check_records(const struct round *r, const uint64_t *log, size_t n)
 			const struct entry *e = &r->slot[s].e[i];
 
 			if (e->what == RECORDED && (e->first >= n || log[e->first] != e->value))
-				misled("a record was another one later", &(struct look){ e->start, e->end, e->first * (uint64_t)RECORD, (uint8_t)s, RECORDED },
+				misled("a record was another one later",
+				       &(struct look){ e->start, e->end, e->first * (uint64_t)RECORD, (uint8_t)s,
+						       RECORDED },
 				       NULL);
 		}
 }

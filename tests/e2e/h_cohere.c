@@ -36,9 +36,9 @@ enum { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT, CHILD, READER, CUTTER, DRIVER
 static const struct {
 	bool native;
 	int part_of; /* another slot's process */
-} who[DRIVER + 1] = { [NATIVE] = { true, -1 },	 [NATIVE_2] = { true, -1 },   [CLIENT] = { false, -1 },
-		      [CLIENT_2] = { false, -1 }, [PARENT] = { false, -1 },    [CHILD] = { false, PARENT },
-		      [READER] = { false, -1 },	  [CUTTER] = { false, READER }, [DRIVER] = { true, DRIVER } };
+} who[DRIVER + 1] = { [NATIVE] = { true, -1 },    [NATIVE_2] = { true, -1 },    [CLIENT] = { false, -1 },
+		      [CLIENT_2] = { false, -1 }, [PARENT] = { false, -1 },     [CHILD] = { false, PARENT },
+		      [READER] = { false, -1 },   [CUTTER] = { false, READER }, [DRIVER] = { true, DRIVER } };
 /* to whom messages are sent: each has a pipe, or a socket */
 static const int hears[] = { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT };
 #define HEARS (int)(sizeof hears / sizeof *hears)
@@ -114,7 +114,9 @@ static struct entry *note(enum what what, int file, uint64_t value, uint32_t fir
 {
 	struct entry *e = &me.s->e[me.s->n];
 
-	*e = (struct entry){ .value = value, .first = first, .count = (uint16_t)count, .what = (uint8_t)what, .file = (uint8_t)file };
+	*e = (struct entry){
+		.value = value, .first = first, .count = (uint16_t)count, .what = (uint8_t)what, .file = (uint8_t)file
+	};
 	__atomic_store_n(&me.s->n, me.s->n + 1, __ATOMIC_RELEASE);
 	e->start = now_ns();
 	return e;
@@ -125,7 +127,8 @@ static void done(struct entry *e)
 	e->end = now_ns();
 }
 
-static void noted(enum what what, int file, uint64_t value, uint32_t first, uint32_t count, uint64_t start, uint64_t end)
+static void noted(enum what what, int file, uint64_t value, uint32_t first, uint32_t count, uint64_t start,
+		  uint64_t end)
 {
 	struct entry *e = note(what, file, value, first, count);
 
@@ -170,7 +173,8 @@ static void write_blocks(int fd, int file)
 /* Of many blocks some, and what is nobody's value. */
 static void note_blocks(int file, uint32_t first, uint32_t count, uint64_t start, uint64_t end)
 {
-	const uint32_t from = count > SAMPLE && me.id != DRIVER ? dice(count) : 0, to = me.id != DRIVER ? from + SAMPLE : count;
+	const uint32_t from = count > SAMPLE && me.id != DRIVER ? dice(count) : 0,
+		       to = me.id != DRIVER ? from + SAMPLE : count;
 	const uint64_t *b = me.body;
 	uint32_t n;
 
@@ -279,7 +283,8 @@ static void read_log(int fd, uint32_t *at)
 			if (me.body[i * 8 + k] != me.body[i * 8])
 				die("record %zu is %llx and %llx", *at + i, me.body[i * 8], me.body[i * 8 + k]);
 	if (got / RECORD)
-		noted(RECORDED, LOG, me.body[(got / RECORD - 1) * 8], *at + (uint32_t)(got / RECORD) - 1, 1, start, end);
+		noted(RECORDED, LOG, me.body[(got / RECORD - 1) * 8], *at + (uint32_t)(got / RECORD) - 1, 1, start,
+		      end);
 	if (got < TAIL * RECORD)
 		noted(REACHED, LOG, *at * (uint64_t)RECORD + (uint64_t)got, 0, 1, start, end);
 	else
@@ -354,7 +359,8 @@ static bool hear(void)
 		if (over())
 			break;
 	}
-	for (; mine && signals_seen != __atomic_load_n(&signalled, __ATOMIC_ACQUIRE) && !over(); signals_seen++, any = true)
+	for (; mine && signals_seen != __atomic_load_n(&signalled, __ATOMIC_ACQUIRE) && !over();
+	     signals_seen++, any = true)
 		if (signalled - signals_seen < 32)
 			noted(RECEIVED, 0, signals[signals_seen % 64].value, 0, 1, signals[signals_seen % 64].at,
 			      signals[signals_seen % 64].at);
@@ -605,7 +611,8 @@ static void one_worker(int id, uint64_t seed)
 static void name_files(const char *dir)
 {
 	for (int i = 0; i <= FILES; i++)
-		if (snprintf(path[i], sizeof path[i], "%s/%s%d", dir, i == LOG ? "log" : "blocks", i) >= (int)sizeof path[i])
+		if (snprintf(path[i], sizeof path[i], "%s/%s%d", dir, i == LOG ? "log" : "blocks", i) >=
+		    (int)sizeof path[i])
 			die("a long name");
 }
 
@@ -737,8 +744,8 @@ static void hung(const pid_t *pid)
 
 		if (pid[i] <= 0)
 			continue;
-		printf("%d hangs, after %u calls, in a call of kind %d since %.0f ms\n", i, s->n, s->n ? s->e[s->n - 1].what : -1,
-		       s->n ? (double)(now_ns() - s->e[s->n - 1].start) / 1e6 : 0.0);
+		printf("%d hangs, after %u calls, in a call of kind %d since %.0f ms\n", i, s->n,
+		       s->n ? s->e[s->n - 1].what : -1, s->n ? (double)(now_ns() - s->e[s->n - 1].start) / 1e6 : 0.0);
 		if (s->pid > 0)
 			kill(s->pid, SIGKILL);
 	}
@@ -755,7 +762,8 @@ static bool all_are_there(void)
 
 static void run_workers(const char *dir, const char *mine, char **command, uint64_t seed)
 {
-	const uint64_t patience = plain_ns() + PATIENCE_MS * 1000000ull, lived = (ROUND_MS / 2 + dice(ROUND_MS / 2)) * 1000000ull;
+	const uint64_t patience = plain_ns() + PATIENCE_MS * 1000000ull,
+		       lived = (ROUND_MS / 2 + dice(ROUND_MS / 2)) * 1000000ull;
 	uint64_t end = 0;
 	int victim = *command && dice(2) ? CLIENT : -1;
 	pid_t pid[DRIVER] = { 0 };
@@ -774,7 +782,8 @@ static void run_workers(const char *dir, const char *mine, char **command, uint6
 		}
 		if ((end && plain_ns() > end) || plain_ns() > patience - PATIENCE_MS * 500000ull)
 			__atomic_store_n(&r->over, 1, __ATOMIC_RELAXED);
-		if (victim >= 0 && !killed && end && plain_ns() > end - ROUND_MS * 1000000ull + lived && __atomic_load_n(&r->slot[victim].pid, __ATOMIC_ACQUIRE)) {
+		if (victim >= 0 && !killed && end && plain_ns() > end - ROUND_MS * 1000000ull + lived &&
+		    __atomic_load_n(&r->slot[victim].pid, __ATOMIC_ACQUIRE)) {
 			kill(r->slot[victim].pid, SIGKILL);
 			killed = true;
 		}
@@ -828,8 +837,8 @@ static int drive(const char *dir, long ms, uint64_t seed, const char *mine, char
 		failed += check_round(r, log, n, &calls, &torn);
 		free(log);
 	}
-	printf("%u rounds from seed %llu, %llu calls, %llu parts of blocks: %u wrong\n", rounds, (unsigned long long)seed,
-	       (unsigned long long)calls, (unsigned long long)torn, failed);
+	printf("%u rounds from seed %llu, %llu calls, %llu parts of blocks: %u wrong\n", rounds,
+	       (unsigned long long)seed, (unsigned long long)calls, (unsigned long long)torn, failed);
 	return failed != 0;
 }
 
@@ -852,5 +861,6 @@ int main(int argc, char **argv)
 	for (int i = 0; i < HEARS; i++)
 		make_channel(hears[i]);
 	name_files(argv[2]);
-	return drive(argv[2], atol(argv[3]), strtoull(argv[4], NULL, 10), argc > 5 ? argv[5] : argv[2], argc > 6 ? argv + 6 : argv + argc);
+	return drive(argv[2], atol(argv[3]), strtoull(argv[4], NULL, 10), argc > 5 ? argv[5] : argv[2],
+		     argc > 6 ? argv + 6 : argv + argc);
 }
