@@ -326,21 +326,23 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		_exit(1);
 }
 
+/* Whether he hears it or not: it is a call by which he might. */
 static void tell(void)
 {
 	const int to = hears[dice(HEARS)];
+	const bool signal = who[me.id].part_of < 0 && !dice(4);
 	uint64_t message = (uint64_t)me.id << 32 | me.s->n;
+	const int him = __atomic_load_n(&r->slot[to].pid, __ATOMIC_ACQUIRE);
 	struct entry *e;
-	bool told = false;
+	long n;
 
-	if (to == me.id || !r->slot[to].pid)
+	if (to == me.id || !him)
 		return;
 	e = note(SENT, 0, 0, 0, 1);
-	if (dice(4))
-		told = write(POST_FD + to, &message, sizeof message) > 0;
-	else if (who[me.id].part_of < 0)
-		told = sigqueue(r->slot[to].pid, SIGRTMIN, (union sigval){ .sival_int = (int)(uint32_t)message }) == 0;
-	(void)told; /* it was a call that might have told him */
+	n = signal ? sigqueue(him, SIGRTMIN, (union sigval){ .sival_int = (int)(uint32_t)message })
+		   : write(POST_FD + to, &message, sizeof message);
+	if (n < 0 && errno != EAGAIN && errno != ESRCH)
+		die("a message");
 	done(e);
 }
 
@@ -711,6 +713,7 @@ static unsigned failed;
 static void ended(int id, int status, bool killed)
 {
 	r->slot[id].dead = now_ns();
+	__atomic_store_n(&r->slot[id].pid, 0, __ATOMIC_RELEASE);
 	for (int i = 0; i < DRIVER; i++)
 		if (who[i].part_of == id)
 			r->slot[i].dead = r->slot[id].dead;
