@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define SAMPLE 16 /* blocks of a read that are noted */
+#define HOT 8     /* blocks that are used most, the first */
 #define TAIL 8    /* records that are read at a time */
 
 const struct role who[DRIVER + 1] = {
@@ -21,7 +22,7 @@ const struct role who[DRIVER + 1] = {
 	[CLIENT_2] = { false, -1 }, [PARENT] = { false, -1 },     [CHILD] = { false, PARENT },
 	[READER] = { false, -1 },   [CUTTER] = { false, READER }, [DRIVER] = { true, DRIVER }
 };
-const int hears[HEARS] = { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT };
+const int hears[HEARS] = { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT, LISTENER };
 
 struct round *r;
 char path[FILES + 1][4096];
@@ -118,17 +119,21 @@ static void some_blocks(uint32_t *first, uint32_t *count)
 	static const uint8_t counts[] = { 1, 1, 1, 2, 8, 1, 2, 1, 1, 1, 1, 2, 8, 1, 2, BLOCKS };
 
 	*count = counts[dice(16)];
-	*first = *count == BLOCKS ? 0 : dice(8) ? dice(9 - *count) : dice(BLOCKS + 1 - *count);
+	*first = *count == BLOCKS ? 0 : dice(8) ? dice(HOT + 1 - *count) : dice(BLOCKS + 1 - *count);
 }
 
-void write_blocks(int fd, int file)
+void write_blocks(int fd, int file, bool front)
 {
 	uint32_t first, count;
 	struct entry *e;
 
 	some_blocks(&first, &count);
-	if (count == BLOCKS && dice(3))
+	if (front) { /* those that others look at most, and more, so that it takes a while */
+		first = 0;
+		count = HOT + dice(64 - HOT);
+	} else if (count == BLOCKS && dice(3)) {
 		count = 1 + dice(BLOCKS);
+	}
 	uint64_t value = fresh(1);
 
 	for (uint32_t i = 0; i < count * (BLOCK / 8); i++)

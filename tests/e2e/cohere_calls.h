@@ -8,14 +8,14 @@
 #define POST_FD 50 /* and as many as there are slots: to write messages to; behind those, to read them from */
 
 /* Who is who. Each part is one thread or child, with a slot of its own. */
-enum { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT, CHILD, READER, CUTTER, DRIVER };
+enum { NATIVE, NATIVE_2, CLIENT, CLIENT_2, PARENT, CHILD, READER, CUTTER, LISTENER, DRIVER };
 extern const struct role {
 	bool native;
 	int part_of; /* another slot's process; negative: its own */
 } who[DRIVER + 1];
 
 /* To whom messages are sent: each has a pipe, or a socket. */
-#define HEARS 5
+#define HEARS 6
 extern const int hears[HEARS];
 
 /* What a thread has of its own. */
@@ -50,7 +50,7 @@ uint64_t fresh(uint32_t n);
 
 int opened(int file, int how);
 void closed(int fd);
-void write_blocks(int fd, int file);
+void write_blocks(int fd, int file, bool front);
 void read_blocks(int fd, int file);
 void read_some(int fd, int file, uint32_t first, uint32_t count);
 void look_at_end(int fd, int file, bool reads);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 /* Whether he hears it or not: it is a call by which he might. */
 static void tell(void)
 {
-	const int to = hears[dice(HEARS)];
+	const int to = dice(2) ? LISTENER : hears[dice(HEARS)];
 	const bool signal = who[me.id].part_of < 0 && !dice(4);
 	uint64_t message = (uint64_t)me.id << 32 | me.s->n;
 	const int him = __atomic_load_n(&r->slot[to].pid, __ATOMIC_ACQUIRE);
@@ -83,9 +84,31 @@ static bool hear(void)
 
 /* ---- stretches: a file is open, and used for a while ---- */
 
-/* After a write: nobody asks the domain for anything. */
-static void linger(void)
+/* How long a stretch is, and whether its writes come at once one after the other. */
+struct manner {
+	uint32_t n;
+	bool dense;
+};
+
+/* A write that took longer than the one before: it has been interrupted, perhaps while others came. */
+static bool was_slow(void)
 {
+	static __thread uint64_t before;
+	const struct entry *e = &me.s->e[me.s->n - 1];
+	const uint64_t took = e->end - e->start;
+	const bool slow = before < 5000 && took > 15000;
+
+	before = took;
+	return slow;
+}
+
+/* After a write: nobody asks the domain for anything. */
+static void linger(bool dense)
+{
+	if (was_slow() && dice(4))
+		pause_ns(dice(600000));
+	if (dense)
+		return;
 	if (!dice(8))
 		pause_ns(dice(dice(4) ? 60000 : 700000));
 	if (!dice(150)) { /* a client that is waited for posts less */
@@ -95,24 +118,23 @@ static void linger(void)
 	}
 }
 
-static void use_blocks(int file, uint32_t n)
+static void use_blocks(int file, struct manner m)
 {
 	static const int hows[] = { O_RDONLY, O_RDWR, O_RDWR, O_WRONLY };
-	const int how = hows[dice(4)], writes = how == O_RDONLY ? 0 : how == O_WRONLY ? 10 : (int)dice(10);
-	const int cuts = dice(3) ? 0 : 1;
+	const int how = m.dense ? O_WRONLY : hows[dice(4)], writes = how == O_RDONLY   ? 0
+								     : how == O_WRONLY ? 10
+										       : (int)dice(10);
+	const bool cuts = !m.dense && !dice(3);
 	int fd = opened(file, how);
 
-	for (; n && !over(); n--) {
-		if (!dice(how == O_RDONLY ? 4 : 40)) {
+	for (; m.n && !over(); m.n--) {
+		if (!m.dense && !dice(how == O_RDONLY ? 4 : 40)) {
 			look_at_end(fd, file, how != O_WRONLY);
 		} else if (cuts && !dice(60)) {
-			if (how == O_RDONLY || !dice(3))
-				cut(fd, file, true);
-			else
-				cut(fd, file, false);
+			cut(fd, file, how == O_RDONLY || !dice(3));
 		} else if ((int)dice(10) < writes) {
-			write_blocks(fd, file);
-			linger();
+			write_blocks(fd, file, m.dense);
+			linger(m.dense);
 		} else {
 			read_blocks(fd, file);
 		}
@@ -120,20 +142,20 @@ static void use_blocks(int file, uint32_t n)
 	closed(fd);
 }
 
-static void use_log(uint32_t n)
+static void use_log(struct manner m)
 {
 	static const int hows[] = { O_RDONLY, O_RDWR | O_APPEND, O_WRONLY | O_APPEND, O_WRONLY | O_APPEND };
-	const int how = hows[dice(4)];
+	const int how = m.dense ? O_WRONLY | O_APPEND : hows[dice(4)];
 	int fd = opened(LOG, how);
 	off_t length = lseek(fd, 0, SEEK_END);
 	uint32_t at = length > 4 * RECORD ? (uint32_t)(length / RECORD) - 4 : 0;
 
-	for (; n && !over(); n--) {
-		if (!dice(60)) {
+	for (; m.n && !over(); m.n--) {
+		if (!m.dense && !dice(60)) {
 			reached(fd, dice(2));
-		} else if (how != O_RDONLY && dice(4)) {
+		} else if (m.dense || (how != O_RDONLY && dice(4))) {
 			append(fd);
-			linger();
+			linger(m.dense);
 		} else if ((how & O_ACCMODE) == O_WRONLY) {
 			continue;
 		} else {
@@ -148,19 +170,22 @@ static void stretch(void)
 {
 	const int file = (int)dice(FILES + 1);
 	const bool busy = __atomic_load_n(&r->busy[file], __ATOMIC_RELAXED);
-	uint32_t n = 1 + dice(30);
+	struct manner m = { .n = 1 + dice(30) };
+	bool wanted;
 
 	if (busy && dice(me.s->native ? 12 : 6))
 		return;
-	if (!me.s->native && dice(4)) {
-		n = 60 + dice(700);
+	wanted = !me.s->native && dice(4);
+	if (wanted) {
+		m.dense = !dice(4);
+		m.n = m.dense ? 500 + dice(2500) : 60 + dice(700);
 		__atomic_fetch_add(&r->busy[file], 1, __ATOMIC_RELAXED);
 	}
 	if (file == LOG)
-		use_log(n);
+		use_log(m);
 	else
-		use_blocks(file, n);
-	if (n >= 60)
+		use_blocks(file, m);
+	if (wanted)
 		__atomic_fetch_sub(&r->busy[file], 1, __ATOMIC_RELAXED);
 }
 
@@ -175,6 +200,18 @@ static void work_once(void)
 		usleep(dice(1500));
 	else if (!dice(3))
 		usleep(dice(300));
+}
+
+/* Looks as soon as he hears of something. */
+static void listen_well(void)
+{
+	struct pollfd inbox = { .fd = POST_FD + SLOTS + me.id, .events = POLLIN };
+
+	while (!over()) {
+		poll(&inbox, 1, 20); /* or a signal comes */
+		if (hear())
+			look_by_name();
+	}
 }
 
 static void work(void)
@@ -192,7 +229,7 @@ static void child(uint64_t seed)
 	for (int i = 0; i < 3 && !over(); i++)
 		work_once();
 	if (!over())
-		use_log(60 + dice(100));
+		use_log((struct manner){ .n = 60 + dice(100) });
 	me.s->serial = me.serial;
 	note(SENT, 0, 0, 0, 1);
 	_exit(0);
@@ -232,7 +269,7 @@ static void *cutter(void *arg)
 
 	begin(CUTTER, *(uint64_t *)arg);
 	while (__atomic_load_n(&cutting, __ATOMIC_RELAXED) && !over()) {
-		pause_ns(200000 + dice(1500000));
+		pause_ns(200000 + dice(900000));
 		cut(shared_fd, 0, false);
 		for (int i = 0; i < 8; i++) {
 			m[i] = mmap(NULL, BODY + LENGTHS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -264,7 +301,7 @@ static void pair(uint64_t seed)
 			if (dice(50))
 				read_some(shared_fd, 0, dice(8), BLOCKS - 8);
 			else
-				write_blocks(shared_fd, 0);
+				write_blocks(shared_fd, 0, false);
 		__atomic_store_n(&cutting, false, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
 		closed(shared_fd);
@@ -285,6 +322,8 @@ void work_as(int id, uint64_t seed)
 		family(seed);
 	else if (id == READER)
 		pair(seed);
+	else if (id == LISTENER)
+		listen_well();
 	else
 		work();
 	__atomic_store_n(&me.s->pid, 0, __ATOMIC_RELEASE);
