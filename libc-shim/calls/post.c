@@ -76,6 +76,11 @@ static void wait_for(struct shim_process *p, uint64_t w)
 	shim_simple(p, shim_fd_domain(w), SYS_fcntl, shim_fd_number(w), F_GETFL, 0);
 }
 
+void shim_posts_push(unsigned domain)
+{
+	shim_simple(&shim.process, domain, SYS_fcntl, -1, F_GETFL, 0);
+}
+
 long shim_post_write(struct shim_process *p, int fd, const struct iovec *iov, size_t iovcnt, uint64_t total,
 		     int64_t pos)
 {

@@ -19,8 +19,9 @@
 #include "libc-shim/shim.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
-#define TRIES 64 /* for the turn of another thread to be over */
-#define WORTH 64 /* writes that waiting for one of them takes away */
+#define TRIES 64  /* for the turn of another thread to be over */
+#define LONG 1024 /* rounds of waiting, in which a domain that runs writes anything */
+#define WORTH 64  /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
 #define NEVER (INT32_MIN / 2)
@@ -136,11 +137,11 @@ static enum shim_posted publish(struct shim_session *s, struct shim_file *f, con
 	o->ring->post[o->tail % FC_POSTS] = *p;
 	o->head = head + p->length;
 	o->tail++;
+	fc_store(&s->requests.posting, 1u); /* nobody clears it as long as this has the turn */
 	holds = fc_ring_publish(&o->ring->tail, o->tail, word, p->word);
-	/* Not before the domain can see it: a handler on top of this would wait for ever. Whoever clears `posting` sees what is published before it. */
+	/* Not before the domain can see it: a handler on top of this would wait for ever. */
 	fc_store(&o->published, o->tail);
-	fc_store_release(&s->requests.posting, 1u);
-	fc_store_release(&shim.posting, 1u);
+	fc_store_release(&shim.posting, 1u); /* whoever clears it looks at what is published afterwards */
 	wake_if_due(o);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
 }
@@ -235,6 +236,8 @@ static void wait_for(struct shim_session *s)
 	for (unsigned i = 0; !is_done(s); i++) {
 		if (i % 4096 == 4095 && !shim_session_alive(s))
 			return;
+		if (i % LONG == LONG - 1 && !fc_in_vfork_child())
+			shim_posts_push(s->domain);
 		shim_wait_round(i);
 	}
 }

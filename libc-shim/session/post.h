@@ -67,6 +67,10 @@ void shim_posts_wait(void);
 /* The same, and nothing is posted any more: a write can fail now that the domain would not expect to. */
 void shim_posts_stop(void);
 
+/* calls/post.c: have it written by a request that does nothing. What was posted just when its delegation ended is written by no one else, and who has
+ * posted it may not get to make one: he is below this, in a signal handler, or such a handler has jumped away from him. */
+void shim_posts_push(unsigned domain);
+
 /* Something is posted: a local call is about to be made. Does it come after that? */
 void shim_posts_tell(long nr);
 
