@@ -68,7 +68,7 @@ mutant libc-shim/session/lease.c 's/return holds\(s, word\) && fc_load\(&f->leas
 	'a mapped read does not look at the word again'
 mutant libc-shim/session/post.c 's/return holds && fc_load\(&f->lease\.word\) == p->word \? SHIM_POSTED : SHIM_POST_PENDING;/(void)f, (void)holds; return SHIM_POSTED;/' \
 	'who posts does not look at the word again'
-mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/s/fc_posts_run\(s, fc_lease_file\);//' 'what is posted is not written before a lease is given up'
+mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/s/if \(posting\)/if (0)/' 'what is posted is not written before a lease is given up'
 mutant libc-shim/session/post.c 's/if \(!is_silent\(nr\)\)/if (0 \&\& !is_silent(nr))/' 'local calls do not wait for what is posted'
 mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/{s/^\ttake_back\(s, i\);//;s/^(\tpthread_mutex_lock\(&s->posts\.lock\);)/\ttake_back(s, i);\n\1/}' \
 	'the word is taken back only after what is posted has been written'
