@@ -175,6 +175,24 @@ void read_some(int fd, int file, uint32_t first, uint32_t count)
 	note_blocks(file, first, count, start, end);
 }
 
+static bool is_strange(uint64_t value)
+{
+	return !(value >> 32) || value >> 32 > SLOTS;
+}
+
+void read_strange(int fd, int file)
+{
+	uint64_t start = now_ns(), end;
+	ssize_t got = pread(fd, me.body, BODY, 0);
+
+	end = now_ns();
+	if (got != BODY)
+		die("pread of file %d: %zd", file, got);
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		if (is_strange(me.body[i * 8]) && !over())
+			noted(READ, file, me.body[i * 8], i, 1, start, end);
+}
+
 void read_blocks(int fd, int file)
 {
 	uint32_t first, count;

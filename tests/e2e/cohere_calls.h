@@ -53,6 +53,8 @@ void closed(int fd);
 void write_blocks(int fd, int file, bool front);
 void read_blocks(int fd, int file);
 void read_some(int fd, int file, uint32_t first, uint32_t count);
+/* All of them; it is noted if there is what nobody has written. */
+void read_strange(int fd, int file);
 void look_at_end(int fd, int file, bool reads);
 void cut(int fd, int file, bool by_name);
 void append(int fd);

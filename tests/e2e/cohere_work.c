@@ -297,8 +297,10 @@ static void pair(uint64_t seed)
 		cutting = true;
 		if (pthread_create(&thread, NULL, cutter, &seed))
 			die("thread");
-		for (int i = 0; i < 4000 && !over(); i++)
-			if (dice(50))
+		for (int i = 0; i < 40000 && !over(); i++)
+			if (i % 256)
+				read_strange(shared_fd, 0);
+			else if (i % 1024)
 				read_some(shared_fd, 0, dice(8), BLOCKS - 8);
 			else
 				write_blocks(shared_fd, 0, false);
