@@ -20,6 +20,17 @@ void shim_lock(struct shim_lock *l, struct shim_lock_state *saved)
 		fc_call(SYS_futex, &l->word, FUTEX_WAIT, 2, 0);
 }
 
+bool shim_try_lock(struct shim_lock *l, struct shim_lock_state *saved)
+{
+	uint64_t all = ~0ull;
+
+	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved->mask, sizeof all);
+	if (fc_cas(&l->word, 0u, 1u))
+		return true;
+	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved->mask, 0, sizeof saved->mask);
+	return false;
+}
+
 void shim_unlock(struct shim_lock *l, const struct shim_lock_state *saved)
 {
 	if (fc_xchg(&l->word, 0u) == 2)

@@ -236,10 +236,12 @@ void shim_shrink(struct shim_session *s)
 
 	if (unlikely(fc_guard != NULL))
 		return; /* it might not grow again */
-	shim_session_lock(s, &saved);
+	/* a thread that waits for an answer may be the one that has the lock, as when ids change (ids.c) */
+	if (!shim_try_lock(&s->lock, &saved))
+		return;
 	uint32_t half = s->chunks / 2; /* the last segment */
-	if (s->state == SHIM_SESSION_READY && !shim_process()->shared && half >= FC_DATA_MIN / FC_CHUNK &&
-	    shim_chunks_take(s, half, half)) {
+	if (s->state == SHIM_SESSION_READY && shim_session_speaks(s) && !shim_process()->shared &&
+	    half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;
 
 		if (shim_transport(s)->shrink(s, length) == 0) {

@@ -102,21 +102,13 @@ void shim_chunks_give(struct shim_session *s, uint32_t first, uint32_t count)
 		fc_store_release(&s->chunk_owner[i], 0);
 }
 
-/* The first segment, and the ring of posted writes if there is one, are there for good. */
-static bool is_least(const struct shim_session *s)
-{
-	return s->chunks == FC_DATA_MIN / FC_CHUNK ||
-	       (fc_load(&s->posts.ring) && s->chunks <= (FC_DATA_MIN + FC_RING_SIZE) / FC_CHUNK);
-}
-
 void shim_data_nap(struct shim_session *s)
 {
 	if (unlikely(fc_load(&s->requests.forgotten)))
 		shim_requests_reclaim(&s->requests, shim_owner_self(), false);
-	if (likely(is_least(s)) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
+	if (likely(s->chunks == FC_DATA_MIN / FC_CHUNK) || fc_faa(&s->naps, 1u) < NAPS_BEFORE_SHRINKING)
 		return;
-	if (fc_load(&s->peak) < s->chunks / 2 &&
-	    !fc_load(&s->lock.word)) /* whoever has it may wait for this thread's signals */
+	if (fc_load(&s->peak) < s->chunks / 2)
 		shim_shrink(s);
 	fc_store(&s->peak, 0u);
 	fc_store(&s->naps, 0u);
