@@ -4,6 +4,8 @@
 set -u -o pipefail
 export LC_ALL=C
 
+# shellcheck source=bench/domain.sh
+. "$(dirname "$0")/domain.sh"
 farcall=${FARCALL:-farcall}
 out=bench-results
 rounds=5
@@ -37,15 +39,8 @@ while (($#)); do
 	shift
 done
 
-work=$(mktemp -d /dev/shm/farcall-real.XXXXXX) || exit 1
-mkdir -p "$work/native" "$work/far" "$out"
-"$farcall" serve -v "$work/far:/bench" --socket "$work/socket" </dev/null >"$work/log" 2>&1 &
-domain=$!
-trap 'kill $domain; wait $domain 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do
-	[[ -S $work/socket ]] && break
-	sleep 0.05
-done
+mkdir -p "$out"
+begin_domain real
 
 # ---- the work: each is a script that runs in a directory, and the programs that it needs ----
 

@@ -6,6 +6,8 @@ set -u -o pipefail
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=bench/domain.sh
+. "$here/domain.sh"
 farcall=${FARCALL:-farcall}
 bench=${BENCH_PROGRAMS:-$PWD/bench}/bench_start
 out="bench-results"
@@ -29,15 +31,8 @@ while (($#)); do
 	shift
 done
 
-work=$(mktemp -d /dev/shm/farcall-start.XXXXXX) || exit 1
-mkdir "$work/native" "$work/far" "$out" 2>/dev/null
-"$farcall" serve -v "$work/far:/bench" --socket "$work/socket" </dev/null >"$work/log" 2>&1 &
-domain=$!
-trap 'kill $domain; wait $domain 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do
-	[[ -S $work/socket ]] && break
-	sleep 0.05
-done
+mkdir -p "$out"
+begin_domain start
 
 under()
 {
