@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,8 +24,7 @@
 #include "common/rawcall.h"
 #include "storage-domain/fds.h"
 #include "storage-domain/shadow/shadow_main.h"
-
-#define STACK_SIZE (64u * 1024u)
+#include "storage-domain/shadow/thread.h"
 
 static bool is_below(const char *path, const char *prefix)
 {
@@ -161,16 +159,10 @@ int fc_hand_begin(void)
 
 static int start(struct fc_shadow *s)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
 	int r;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	fc_store(&running, true);
-	r = pthread_create(&thread, &attr, hand_over, s);
-	pthread_attr_destroy(&attr);
+	r = fc_thread_start(hand_over, s);
 	if (r)
 		fc_store(&running, false);
 	return -r;

@@ -5,15 +5,14 @@
  * client's. So who ends a delegation has it do what has been posted, and waits.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
 #include <time.h>
 
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "storage-domain/exec/post.h"
 #include "storage-domain/shadow/shadow_main.h"
+#include "storage-domain/shadow/thread.h"
 
-#define STACK_SIZE (64u * 1024u)
 #define DOZE_NS 1000000ull    /* so late may be what nobody asks for */
 #define AWAKE_NS 100000000ull /* after the last write, then it sleeps until it is woken */
 
@@ -82,15 +81,5 @@ void fc_poster_flush(struct fc_shadow *s)
 bool fc_poster_begin(struct fc_shadow *s)
 {
 	wanted = done = 0;
-
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	r = pthread_create(&thread, &attr, serve, s);
-	pthread_attr_destroy(&attr);
-	return r == 0;
+	return fc_thread_start(serve, s) == 0;
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -13,8 +12,8 @@
 #include "common/rawcall.h"
 #include "farcall/abi.h"
 #include "storage-domain/fds.h"
+#include "storage-domain/shadow/thread.h"
 
-#define STACK_SIZE (64u * 1024u)
 #define TRIES 100 /* when there are no threads to be had: a second */
 
 struct reception {
@@ -55,18 +54,11 @@ static void *receiver(void *arg)
 int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *p))
 {
 	struct reception reception = { .packet = p, .judge = judge };
-	pthread_attr_t attr;
-	pthread_t thread;
 	int r;
 
 	sem_init(&reception.done, 0, 0);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	/* not joined: in a shadow that was forked, the thread sanitizer takes it for one of the parent's */
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	for (int i = 0; (r = pthread_create(&thread, &attr, receiver, &reception)) == EAGAIN && i < TRIES; i++)
+	for (int i = 0; (r = fc_thread_start(receiver, &reception)) == EAGAIN && i < TRIES; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-	pthread_attr_destroy(&attr);
 	if (r)
 		return -ENOMEM;
 	while (sem_wait(&reception.done)) /* EINTR */
