@@ -49,7 +49,7 @@ passed=0
 failed=0
 skipped=0
 failures=()
-limit=$((all ? 4150 : 480)) # seconds for everything: what has not been run by then has failed
+limit=$((all ? 4150 : 720)) # seconds for everything: what has not been run by then has failed
 
 # count KIND N NAME
 count()

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (20).
+# Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (8, 20 with FC_TEST_LONG).
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 need jq python3
@@ -14,7 +14,8 @@ mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
 observer=$!
 check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
 wait $observer
-for ((i = 0; i < ${FC_POST_KILLS:-20}; i++)); do
+kills=${FC_TEST_LONG:+20}
+for ((i = 0; i < ${FC_POST_KILLS:-${kills:-8}}; i++)); do
 	rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
 	far "$h" killed "$far" "$TESTDIR/count" &
 	check "it writes" wait_for 20 is_long
