@@ -99,17 +99,6 @@ void shim_offsets_leave(struct shim_process *p, int domain)
 	}
 }
 
-void shim_offsets_forget(struct shim_process *p)
-{
-	p->moving.word = 0;
-	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
-		struct shim_file *f = shim_file_of(p, fc_load(&p->fd[fd]));
-
-		if (f)
-			fc_store(&f->lease.offset, (int64_t)SHIM_OFFSET_AWAY);
-	}
-}
-
 /* ---- calls at the domain's ---- */
 
 uint64_t shim_offset_begin(struct shim_process *p, int fd)

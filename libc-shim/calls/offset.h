@@ -29,7 +29,5 @@ void shim_offset_end(struct shim_process *p, int fd, uint64_t held, bool keep);
 /* It goes to the domain; all those of a domain do (-1: of any). What is shared does not come back. */
 void shim_offset_leave(struct shim_process *p, uint64_t w);
 void shim_offsets_leave(struct shim_process *p, int domain);
-/* In a child, or a copy: they are its parent's. */
-void shim_offsets_forget(struct shim_process *p);
 
 #endif

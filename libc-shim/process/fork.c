@@ -212,14 +212,14 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	p = &shim.process;
 	if (!nested) /* else one may be of a call that this thread goes on with */
 		shim_fd_forked(p);
-	p->beyond.word = 0;
+	p->beyond.word = p->moving.word = 0;
 	p->parted = false;
 	if (shim.aio_lock.word)
 		shim.aio_lock.word = 0;
 	shim.posting = 0;
 	shim_maps_forked();
 	shim_files_forked(&p->files);
-	shim_offsets_forget(p);
+	shim_leases_forget(p);
 	shim_sandbox_forked();
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
@@ -254,7 +254,7 @@ struct shim_process *shim_copy_make(const struct shim_process *from)
 	memcpy(p, from, sizeof *p);
 	p->fd = (uint64_t *)(p + 1);
 	memcpy(p->fd, from->fd, fc_load(&from->fd_top) * sizeof(uint64_t));
-	p->beyond.word = 0;
+	p->beyond.word = p->moving.word = 0;
 	if (!shim_files_copy(&p->files, &from->files)) {
 		fc_call(SYS_munmap, at, COPY_SIZE);
 		return NULL;
@@ -278,7 +278,7 @@ void shim_copy_free(struct shim_process *copy)
 void shim_copy_adopt(struct shim_process *copy, const struct shim_offspring o[SHIM_DOMAINS])
 {
 	shim_files_forked(&copy->files);
-	shim_offsets_forget(copy);
+	shim_leases_forget(copy);
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		adopt(copy, d, &o[d], copy->session[d].state == SHIM_SESSION_DEAD);
 	orphan_check(copy);

@@ -159,6 +159,16 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 		shim_transport(s)->give_back(s, SHIM_LEASE_ALL);
 }
 
+void shim_leases_forget(struct shim_process *p)
+{
+	for (uint32_t fd = 0; fd < p->fd_top; fd++) {
+		struct shim_file *f = shim_file_of(p, p->fd[fd]);
+
+		if (f)
+			f->lease = (struct shim_lease){ .offset = SHIM_OFFSET_AWAY };
+	}
+}
+
 /* ---- asking ---- */
 
 static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_file *f)

@@ -63,7 +63,7 @@ static void one_round(const char *path, unsigned dice)
 		pid_t pid = dice & 1 << (20 + i) ? vfork() : fork();
 
 		if (!pid) {
-			take(30);
+			take(60); /* enough for it to think of a delegation of its own */
 			_exit(0);
 		}
 		if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
