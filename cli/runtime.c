@@ -28,6 +28,8 @@
 #define STANDING "/.standing"
 #define DEPTH 3         /* users' directories of sockets (farcall/control.h) */
 #define STANDING_DAYS 7 /* without having been written to, before one goes whose domain is gone */
+#define SWEPT ".swept"  /* beside them; written to when they have been looked at */
+#define DAY 86400
 
 /* The n-th place to try, best first; false if there is none of that number. */
 static bool base_path(int n, char *base)
@@ -123,11 +125,24 @@ static bool has_domain(int dir)
 	return there;
 }
 
-/* Remove those whose domains have been gone for long, but not `name`. */
+/* There may be thousands of them. */
+static bool is_due(int base)
+{
+	struct stat st;
+
+	if (!fstatat(base, SWEPT, &st, AT_SYMLINK_NOFOLLOW) && st.st_mtime > time(NULL) - DAY &&
+	    st.st_mtime <= time(NULL))
+		return false;
+	unlinkat(base, SWEPT, 0);
+	close(openat(base, SWEPT, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	return true;
+}
+
+/* Once a day: remove those whose domains have been gone for long, but not `name`. */
 static void sweep_standing(int base, const char *name)
 {
-	DIR *d = fdopendir(dup(base));
-	const time_t before = time(NULL) - STANDING_DAYS * 86400;
+	DIR *d = is_due(base) ? fdopendir(dup(base)) : NULL;
+	const time_t before = time(NULL) - STANDING_DAYS * DAY;
 	struct dirent *e;
 	struct stat st;
 

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -232,6 +233,34 @@ static int stop_at(const char *left, char *path, struct shim_route *r)
 	return 0;
 }
 
+/* Would the walk, if it meets no symbolic link, see nothing but this machine's files? */
+static bool stays(struct walk *w)
+{
+	const size_t length = w->at_length;
+	struct shim_link link = { 0 };
+	bool above = false, met = false;
+	size_t n;
+
+	for (const char *p = shim_path_next(w->rest); *p && !met; p = shim_path_next(p + n)) {
+		n = shim_path_component(p);
+		met = (n == 2 && p[0] == '.' && p[1] == '.') || append(w->at, &w->at_length, p, n) < 0 ||
+		      mount_at(w, &above) >= 0 || above || shim_procfs_link(w->at, &link);
+	}
+	w->at_length = length;
+	w->at[length] = 0;
+	return !met;
+}
+
+/* Does the kernel meet no symbolic link there? Asked by an open that cannot succeed, of a directory to write to: one call, and no descriptor. */
+static bool is_plain(int dirfd, const char *path, bool follow)
+{
+	const struct open_how how = { .flags = O_RDWR | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW),
+				      .resolve = RESOLVE_NO_SYMLINKS };
+	long r = fc_call(SYS_openat2, dirfd, path, &how, sizeof how);
+
+	return r == -EISDIR || r == -ENOTDIR || r == -ENOENT || r == -EACCES;
+}
+
 int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct shim_route *r)
 {
 	struct walk w = { .at = scratch, .rest = scratch + FC_PATH_MAX };
@@ -244,6 +273,8 @@ int shim_route_walk(int dirfd, char *path, bool follow, char *scratch, struct sh
 		return 0;
 	if (!path[0] && shim_procfs_link(w.at, &r->link))
 		return stop_at("", path, r); /* what a descriptor of the link itself refers to */
+	if (stays(&w) && is_plain(dirfd, path, follow))
+		return 0;
 	for (const char *p = w.rest;;) {
 		bool above;
 

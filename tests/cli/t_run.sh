@@ -79,6 +79,22 @@ stop_shared
 start_domain shared "$e:/shared"
 run_shared cmp /shared/h "$e/h" || wrong "the domain of before"
 
+# runtime directories whose domains are long gone go once a day
+stale=${standing%/*}/stale-$$
+begin_anew()
+{
+	mkdir -p "$stale" && touch -d '8 days ago' "$stale"
+	stop_shared
+	start_domain shared "$e:/shared"
+	run_shared cmp /shared/h "$e/h" || wrong "a domain that has begun anew"
+}
+touch -d '2 days ago' "${standing%/*}/.swept"
+begin_anew
+[[ ! -e $stale ]] || wrong "a runtime directory stays for ever"
+begin_anew
+[[ -e $stale ]] || wrong "runtime directories are looked at each time"
+rmdir "$stale"
+
 # a program that is on an export
 cp /bin/echo "$d/echo"
 [[ $("$FARCALL" run -v "$d:/data" /data/echo from afar) == "from afar" ]] || wrong "a program on the export"

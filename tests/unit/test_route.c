@@ -115,11 +115,12 @@ static void setup(void)
 	link_at("loop", "loop");
 	link_at("above", "/fc-data2");
 	link_at("nowhere", "/fc-data3");
+	cr_assert_eq(mkfifo("fifo", 0600), 0);
 }
 
 static void tear_down(void)
 {
-	const char *const names[] = { "sub/into", "into", "near", "up", "loop", "above", "nowhere" };
+	const char *const names[] = { "sub/into", "into", "near", "up", "loop", "above", "nowhere", "fifo" };
 
 	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
 		unlink(names[i]);
@@ -212,6 +213,10 @@ Test(route, others_stay_here, .init = setup, .fini = tear_down)
 	STAYS("missing/x");
 	STAYS("above/x");
 	STAYS("/etc/passwd");
+	STAYS("/etc");
+	STAYS("sub/");
+	STAYS("fifo"); /* whoever opened it would wait */
+	STAYS("fifo/x");
 	STAYS("near/../sub");
 }
 
