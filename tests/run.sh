@@ -49,6 +49,7 @@ passed=0
 failed=0
 skipped=0
 failures=()
+declare -A why=() # a failure's last words, to be said again at the end
 limit=$((all ? 4150 : 720)) # seconds for everything: what has not been run by then has failed
 
 # count KIND N NAME
@@ -108,6 +109,13 @@ count_tap() # TAP STATUS NAME
 	verdict+=" ($((ok + bad)) cases)"
 }
 
+# last_words LOG NAME
+last_words()
+{
+	tail -n 30 "$1" | sed 's/^/    | /'
+	why[$2]=$(tail -n 8 "$1" | cut -c1-300 | sed 's/^/        | /')
+}
+
 reports='(WARNING|ERROR): [A-Za-z]*Sanitizer|: runtime error: '
 
 # run_test LABEL BUILD NAME SECONDS: NAME is a program in BUILD or a script in the source
@@ -148,7 +156,7 @@ run_test()
 	fi
 	echo "[$SECONDS s] ${verdict%% *} $label$name${verdict#"${verdict%% *}"}, $((SECONDS - began)) s"
 	case $verdict in
-	FAIL*) tail -n 30 "$log.log" | sed 's/^/    | /' ;;
+	FAIL*) last_words "$log.log" "$label$name" ;;
 	SKIP*) tail -n 1 "$log.log" | sed 's/^/    | /' ;;
 	esac
 }
@@ -167,7 +175,7 @@ run_step()
 	else
 		count FAIL 1 "$name"
 		echo "[$SECONDS s] FAIL $name"
-		tail -n 30 "$log" | sed 's/^/    | /'
+		last_words "$log" "$name"
 	fi
 }
 
@@ -188,7 +196,7 @@ finish()
 
 	if ((${#failures[@]})); then
 		echo "== failed:"
-		for name in "${failures[@]}"; do echo "    $name"; done
+		for name in "${failures[@]}"; do printf '    %s\n%s' "$name" "${why[$name]:+${why[$name]}$'\n'}"; done
 	fi
 	if ((skipped)) && [[ -z $all ]]; then
 		echo "$passed passed, $failed failed, $skipped skipped"
