@@ -31,6 +31,7 @@
 #define FC_MSG_TEXT 4096
 #define FC_MSG_FDS 4
 #define FC_LEASE_POSTS (1ull << 63)
+#define FC_HAND_ALL 1u
 /* Where the sockets are of clients that cannot bind them in the domain: a directory beside the domain's own socket, for a Xen domain one of its name here */
 #define FC_SOCKETS_SUFFIX ".sockets"
 #define FC_SOCKETS_XEN "/run/farcall/.sockets/"
@@ -70,7 +71,8 @@ enum fc_msg_type {
 			     client whose own limit of file sizes (RLIMIT_FSIZE, hard) lets it make none for AREAS, GROW or a
 			     program. -EFBIG: the domain cannot either; -EAGAIN: not now. Not on Xen. Since ABI 2.1. */
 	FC_MSG_HAND, /* arg0 = a domain descriptor. Answer: 1 fd = the same open file, if it is a regular file, a FIFO or (O_PATH) a
-			     socket; and a second one, without it, when the domain has it no more often than before. -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
+			     socket; and a second one, without it, when the domain has it no more often than before. The first one's arg0 = FC_HAND_ALL (since 2.10): none
+			of its exports forbids it, and whom the kernel lets may take a file that it looks at by itself, with pidfd_getfd(2). -EBADF: not open; -ENODEV: something else, which is never handed over, least of all a
 			     directory; -EOPNOTSUPP: its export forbids it (nomap); -ENFILE: not now. Not on Xen. Since ABI 2.2. */
 	FC_MSG_BIND, /* 1 fd = a socket of the client's, text = a path without NUL: bind(2) it there, in this session's directory and with
 			     its umask. Answer: status; -EOPNOTSUPP (-EPERM before 2.6): its export hands nothing over. Not on Xen. Since ABI 2.2. */

@@ -100,7 +100,9 @@ int fc_hand_judge(const struct fc_exports *exports, int fd)
 
 static void answer(struct fc_shadow *s, const struct fc_packet *request)
 {
-	struct fc_msg m = { .type = FC_MSG_HAND, .serial = request->head.serial };
+	struct fc_msg m = { .type = FC_MSG_HAND,
+			    .serial = request->head.serial,
+			    .arg = { all_allow(s->exports) ? FC_HAND_ALL : 0 } };
 	int r = fc_hand_judge(s->exports, request->fd[0]), sent = 0;
 
 	if (r == 0)

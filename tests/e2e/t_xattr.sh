@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 need python3
+need strace
 [[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is handed over"
 ((EUID == 0)) || skip "only root has them"
 
@@ -69,12 +70,13 @@ for d in native far; do
 done
 [[ ! -e /fc-xattr ]] || skip "/fc-xattr exists"
 chmod 755 "$TESTDIR"
+run=(python3 "$TESTDIR/script.py" /fc-xattr)
 compare()
 {
 	mkdir /fc-xattr
-	natively "$TESTDIR/native" /fc-xattr python3 "$TESTDIR/script.py" /fc-xattr "${@:2}" >"$TESTDIR/native.out" 2>"$TESTDIR/native.err"
+	natively "$TESTDIR/native" /fc-xattr "${run[@]}" "${@:2}" >"$TESTDIR/native.out" 2>"$TESTDIR/native.err"
 	rmdir /fc-xattr
-	remotely "$TESTDIR/far" /fc-xattr python3 "$TESTDIR/script.py" /fc-xattr "${@:2}" >"$TESTDIR/far.out" 2>"$TESTDIR/far.err"
+	remotely "$TESTDIR/far" /fc-xattr "${run[@]}" "${@:2}" >"$TESTDIR/far.out" 2>"$TESTDIR/far.err"
 	check "$1" diff "$TESTDIR/native.out" "$TESTDIR/far.out"
 	check "$1: it ran" test "$(grep -c again "$TESTDIR/far.out")" -gt 20
 	cat "$TESTDIR/far.err"
