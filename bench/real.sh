@@ -45,11 +45,14 @@ begin_domain real
 # ---- the work: each is a script that runs in a directory, and the programs that it needs ----
 
 declare -A what needs script prepare
+# the interpreter itself: what is called python3 may be a script that looks for it in forty processes
+PYTHON=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null)
+export PYTHON
 names=(log dd rocksdb sqlite python git tar find rsync gcc)
 
 what[log]="60,000 unbuffered appends of 80 bytes to a log"
 needs[log]="python3"
-script[log]='python3 -c "
+script[log]='$PYTHON -c "
 import os
 f = os.open(\"log\", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC)
 line = b\"x\" * 79 + b\"\\n\"
@@ -75,7 +78,7 @@ script[sqlite]='{ echo "create table t(a integer primary key, b text); begin;"
 
 what[python]="Python: write, read, stat, rename 1,500 small files"
 needs[python]="python3"
-script[python]='python3 -c "
+script[python]='$PYTHON -c "
 import os
 for i in range(1500):
     n = \"f%d\" % i
