@@ -13,10 +13,18 @@
 
 #define SCRIPT_LINE 256 /* BINPRM_BUF_SIZE: what the kernel looks at */
 #define GLIBC_LINKER "ld-linux-x86-64.so.2"
+#define HEAD 1024      /* of a program: its headers, the linker's name, the notes */
 #define NOTES_MAX 8192 /* of a program; a libc linked into it has several hundred */
 
+/* A file, and its beginning, where nearly always everything is. */
+struct file {
+	int fd;
+	long got;
+	char head[HEAD];
+};
+
 /* pread that goes on after EINTR. Returns bytes or -errno. */
-static long read_at(int fd, void *buf, size_t size, unsigned long offset)
+static long read_from(int fd, void *buf, size_t size, unsigned long offset)
 {
 	long got;
 
@@ -24,6 +32,15 @@ static long read_at(int fd, void *buf, size_t size, unsigned long offset)
 		got = fc_call(SYS_pread64, fd, buf, size, offset);
 	while (got == -EINTR);
 	return got;
+}
+
+static long read_at(const struct file *f, void *buf, size_t size, unsigned long offset)
+{
+	if (offset > (unsigned long)f->got || size > (unsigned long)f->got - offset)
+		return read_from(f->fd, buf, size, offset);
+	for (size_t i = 0; i < size; i++)
+		((char *)buf)[i] = f->head[offset + i];
+	return (long)size;
 }
 
 /* Does the NUL-terminated path name glibc's dynamic linker, wherever it is? */
@@ -41,13 +58,13 @@ static bool is_glibc_linker(const char *path)
 	return !*want && !*name;
 }
 
-static int kind_by_interpreter(int fd, const Elf64_Phdr *ph)
+static int kind_by_interpreter(const struct file *f, const Elf64_Phdr *ph)
 {
 	char path[256];
 	size_t size = ph->p_filesz < sizeof(path) ? ph->p_filesz : sizeof(path);
 	long got;
 
-	got = read_at(fd, path, size, ph->p_offset);
+	got = read_at(f, path, size, ph->p_offset);
 	if (got < 0)
 		return (int)got;
 	if (got < 1 || path[got - 1] != '\0')
@@ -66,7 +83,7 @@ static bool is_program_note(const Elf64_Nhdr *h, const char *name)
 }
 
 /* Do the notes of this segment say that the shim is part of the program? 1, 0 or -errno. */
-static int has_program_note(int fd, const Elf64_Phdr *ph)
+static int has_program_note(const struct file *f, const Elf64_Phdr *ph)
 {
 	struct {
 		Elf64_Nhdr h;
@@ -75,7 +92,7 @@ static int has_program_note(int fd, const Elf64_Phdr *ph)
 	uint64_t at = 0;
 
 	for (unsigned n = 0; n < NOTES_MAX && at + sizeof(note) <= ph->p_filesz; n++) {
-		long got = read_at(fd, &note, sizeof(note), ph->p_offset + at);
+		long got = read_at(f, &note, sizeof(note), ph->p_offset + at);
 
 		if (got < 0)
 			return (int)got;
@@ -88,7 +105,7 @@ static int has_program_note(int fd, const Elf64_Phdr *ph)
 	return 0;
 }
 
-static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
+static int kind_of_elf64(const struct file *f, const Elf64_Ehdr *eh)
 {
 	int kind = FC_ELF_STATIC;
 
@@ -96,15 +113,15 @@ static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
 		return FC_ELF_OTHER;
 	for (unsigned i = 0; i < eh->e_phnum; i++) {
 		Elf64_Phdr ph;
-		long got = read_at(fd, &ph, sizeof(ph), eh->e_phoff + i * sizeof(ph));
+		long got = read_at(f, &ph, sizeof(ph), eh->e_phoff + i * sizeof(ph));
 
 		if (got < 0)
 			return (int)got;
 		if (got != sizeof(ph))
 			return FC_ELF_OTHER;
 		if (ph.p_type == PT_INTERP)
-			kind = kind_by_interpreter(fd, &ph);
-		else if (ph.p_type == PT_NOTE && ph.p_align <= 4 && (got = has_program_note(fd, &ph)))
+			kind = kind_by_interpreter(f, &ph);
+		else if (ph.p_type == PT_NOTE && ph.p_align <= 4 && (got = has_program_note(f, &ph)))
 			return got < 0 ? (int)got : FC_ELF_RELINKED;
 		if (kind < 0)
 			return kind;
@@ -114,11 +131,14 @@ static int kind_of_elf64(int fd, const Elf64_Ehdr *eh)
 
 int fc_elf_kind(int fd)
 {
+	struct file f = { .fd = fd };
 	Elf64_Ehdr eh;
-	long got = read_at(fd, &eh, sizeof(eh), 0);
+	long got;
 
-	if (got < 0)
-		return (int)got;
+	f.got = read_from(fd, f.head, sizeof(f.head), 0);
+	if (f.got < 0)
+		return (int)f.got;
+	got = read_at(&f, &eh, f.got < (long)sizeof(eh) ? (size_t)f.got : sizeof(eh), 0);
 	if (got >= 2 && eh.e_ident[0] == '#' && eh.e_ident[1] == '!')
 		return FC_ELF_SCRIPT;
 	if (got < EI_NIDENT || eh.e_ident[EI_MAG0] != ELFMAG0 || eh.e_ident[EI_MAG1] != ELFMAG1 ||
@@ -130,13 +150,13 @@ int fc_elf_kind(int fd)
 		return FC_ELF_OTHER;
 	if (eh.e_machine != EM_X86_64)
 		return FC_ELF_FOREIGN;
-	return kind_of_elf64(fd, &eh);
+	return kind_of_elf64(&f, &eh);
 }
 
 int fc_elf_script_interpreter(int fd, char *path, size_t size)
 {
 	char line[SCRIPT_LINE];
-	long got = read_at(fd, line, sizeof(line), 0);
+	long got = read_from(fd, line, sizeof(line), 0);
 	long at = 2, length = 0;
 
 	if (got < 0)

@@ -18,7 +18,7 @@ enum fc_elf_kind {
 };
 
 /* The kind of the local file `fd`, which must be readable; its offset does not matter and does not move. Returns an
- * enum fc_elf_kind or -errno. Raw system calls only, no malloc, under 1 KiB of stack, async-signal-safe, logs nothing. */
+ * enum fc_elf_kind or -errno. Raw system calls only, no malloc, under 2 KiB of stack, async-signal-safe, logs nothing. */
 int fc_elf_kind(int fd);
 
 /* The interpreter named in the first line of the script `fd`, NUL-terminated, without its argument. Returns its length;
