@@ -4,8 +4,9 @@
 set -u -o pipefail
 export LC_ALL=C
 
+here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=bench/domain.sh
-. "$(dirname "$0")/domain.sh"
+. "$here/domain.sh"
 farcall=${FARCALL:-farcall}
 out=bench-results
 rounds=5
@@ -169,3 +170,9 @@ awk -v csv="$out/real.csv" '
 			printf "%s,%.1f,%.1f,%.3f\n", order[i], a, b, b / a >csv
 		}
 	}' "$work/samples" | tee "$out/real.txt"
+
+if command -v gnuplot >/dev/null; then
+	(cd "$out" && gnuplot "$here/real.gp") && echo "$out/real.png"
+else
+	echo "real.sh: no gnuplot: $out/real.csv is not drawn" >&2
+fi
