@@ -2,7 +2,8 @@
 /*
  * place.c - keeps a worker off the CPU of its client while both could spin. The kernel likes to wake a worker where its client
  * runs; there neither can spin for the other, each hand-over costs two sleeps, and nothing moves them apart for many
- * milliseconds. Where spinning does not pay anyway (spin.h's probation), sharing a CPU is the cheaper way, and is left alone.
+ * milliseconds. Where spinning does not pay anyway (spin.h's probation, or other workers are awake for other clients), sharing a CPU is the cheaper
+ * way, and is left alone.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -20,7 +21,8 @@ void fc_worker_move_apart(struct fc_worker *w)
 	uint64_t now = fc_tsc();
 	cpu_set_t all, others;
 
-	if (w->pool->s->foreign || !client || w->spin.probation || now - w->moved < fc_tsc_from_ns(MOVE_EVERY_NS))
+	if (w->pool->s->foreign || !client || w->spin.probation || fc_load(&w->pool->crew.count.awake) > 1 ||
+	    now - w->moved < fc_tsc_from_ns(MOVE_EVERY_NS))
 		return;
 	if (fc_call(SYS_getcpu, &cpu, 0, 0) || cpu + 1 != client || sched_getaffinity(0, sizeof all, &all))
 		return;
