@@ -21,7 +21,7 @@ void fc_worker_move_apart(struct fc_worker *w)
 	uint64_t now = fc_tsc();
 	cpu_set_t all, others;
 
-	if (w->pool->s->foreign || !client || w->spin.probation || fc_load(&w->pool->crew.count.awake) > 1 ||
+	if (w->pool->s->foreign || !client || w->spin.probation || fc_load(&w->pool->s->slot->awake) > 1 ||
 	    now - w->moved < fc_tsc_from_ns(MOVE_EVERY_NS))
 		return;
 	if (fc_call(SYS_getcpu, &cpu, 0, 0) || cpu + 1 != client || sched_getaffinity(0, sizeof all, &all))
