@@ -41,14 +41,17 @@ static bool holds(const struct shim_session *s, uint64_t word)
 	return does;
 }
 
+/* An open for reading that cuts it to nothing breaks no lease for reading, but then there is nothing mapped. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f)
 {
 	const uint64_t word = fc_load_acquire(&f->lease.word), bytes = fc_load(&f->lease.bytes);
+	const char *base = fc_load(&f->lease.base);
+	char last;
 
-	return shim_file_reads(f) && !shim_file_shared(p, f) && holds(&p->session[f->domain], word) &&
-			       fc_load(&f->lease.word) == word
-		       ? (int64_t)bytes
-		       : -1;
+	if (!shim_file_reads(f) || shim_file_shared(p, f) || !bytes || fc_copy_from_user(&last, base + bytes - 1, 1))
+		return -1;
+	fc_load_fence();
+	return holds(&p->session[f->domain], word) && fc_load(&f->lease.word) == word ? (int64_t)bytes : -1;
 }
 
 /* Copy to all buffers; false if that meets memory that is not there. */
