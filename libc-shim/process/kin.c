@@ -36,6 +36,7 @@
 #include "common/spin.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/map_shared.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/lock.h"
@@ -301,7 +302,8 @@ static int share_memory(struct shim_process *p)
 {
 	int r;
 
-	if (p != &shim.process || shim_self()->process || shim_self()->depth || !alone())
+	/* of a mapping that a domain keeps each would have a table, and end what is one for both (calls/map_shared.c) */
+	if (p != &shim.process || shim_self()->process || shim_self()->depth || !alone() || shim_maps_any())
 		return SHIM_NOT_SHARED;
 	r = p->shared ? 0 : attach_all(p);
 	if (r == 0 && !p->shared)

@@ -3,6 +3,7 @@
  * h_listed.c - what farcall(7) lists and takes more than a call to see. DIR native|remote WHAT [...]; t_manual.sh has what is to come of it:
  *   ticket             a directory in a message, received by io_uring
  *   gibibyte           shared mappings of 1 GiB, and one more (:nomap)
+ *   kept               a mapping that the domain keeps, and processes that share memory or descriptors (:nomap)
  *   fence CALL HOW COMMAND...  install a filter that refuses (HOW: errno) or traps a call, and run COMMAND
  *   hold               with a file delegated by reads; DIR/go: somebody cuts it. How it is open is in FC_HOLD: r, or w
  *   cut                open DIR/held to read, cut it; do not wait
@@ -12,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -109,6 +111,48 @@ static void gibibyte(void)
 	CHECK(m[0] != MAP_FAILED);
 }
 
+static char *map_page(int fd)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+static pid_t with_descriptors(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+/* One process' table of them would be about another's. */
+static void kept(void)
+{
+	int fd = open(in_dir("kept"), O_RDWR | O_CREAT | O_TRUNC, 0644);
+	char *m, back[3] = { 0 };
+	pid_t pid;
+
+	EQUAL(ftruncate(fd, 4096), 0);
+	CHECK((m = map_page(fd)) != MAP_FAILED);
+	pid = with_descriptors();
+	if (!pid) {
+		munmap(m, 4096);
+		_exit(0);
+	}
+	if (e2e_remote)
+		EQUAL(pid < 0 ? errno : 0, EOPNOTSUPP);
+	else
+		EQUAL(wait_status(pid), 0);
+	memcpy(m, "abc", 3);
+	EQUAL(pread(fd, back, 3, 0), 3);
+	EQUAL(memcmp(back, "abc", 3), 0);
+	pid = vfork();
+	if (!pid)
+		_exit(map_page(fd) == MAP_FAILED ? errno : 0);
+	EQUAL(wait_status(pid) >> 8, e2e_remote ? ENODEV : 0);
+	EQUAL(munmap(m, 4096), 0);
+	pid = with_descriptors();
+	if (!pid)
+		_exit(map_page(fd) == MAP_FAILED ? errno : 0);
+	EQUAL(wait_status(pid) >> 8, e2e_remote ? ENODEV : 0);
+}
+
 /* ---- filters ---- */
 
 static int fence(const char *call, bool trap, char **command)
@@ -181,6 +225,8 @@ int main(int argc, char **argv)
 		ticket();
 	else if (!strcmp(what, "gibibyte"))
 		gibibyte();
+	else if (!strcmp(what, "kept"))
+		kept();
 	else if (!strcmp(what, "fence") && argc > 6)
 		return fence(argv[4], !strcmp(argv[5], "trap"), argv + 6);
 	else if (!strcmp(what, "hold"))

@@ -321,6 +321,9 @@ if ((EUID == 0)); then
 	check "no room" test "$(xargs <"$TESTDIR/out")" = "ENOSPC ok 15 ENOMEM A"
 fi
 
+mkdir "$data/kept"
+check "a mapping that is kept, natively" timeout 20 "$listed" "$data/kept" native kept
+check "a mapping that is kept" timeout -k 3 20 "$FARCALL" run -v "$data/kept:/data:nomap" -- "$listed" /data remote kept
 if [[ ${FC_TEST_LONG:-} ]]; then # which takes 2 GiB of memory
 	mkdir "$data/large"
 	timeout -k 3 100 "$FARCALL" run -v "$data/large:/data:nomap" -- "$listed" /data remote gibibyte >"$TESTDIR/out"
