@@ -23,6 +23,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/session/session.h"
+#include "libc-shim/shim.h"
 
 #define RANGES 256
 #define PAGE_UP(n) (((n) + FC_PAGE_SIZE - 1) & ~(uint64_t)(FC_PAGE_SIZE - 1))
@@ -268,6 +269,9 @@ long shim_map_shared(struct shim_process *p, uint64_t w, const long a[6], const 
 	struct shim_lock_state saved;
 	long r;
 
+	if (p != &shim.process ||
+	    p->shared) /* whose table is this? And its domain would forget it with this process, not with the memory */
+		return -ENODEV;
 	if (!want.length || want.length > FC_MAP_MAX)
 		return -ENOMEM;
 	if (a[5] < 0 || want.offset + want.length > INT64_MAX)

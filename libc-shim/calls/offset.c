@@ -54,7 +54,7 @@ static void take_home(struct shim_process *p, uint64_t w, struct shim_file *f)
 	if (!fc_cas(&f->lease.offset, (int64_t)SHIM_OFFSET_AWAY, MOVING))
 		return; /* others are at it in the domain */
 	at = shim_simple(p, shim_fd_domain(w), SYS_lseek, shim_fd_number(w), 0, SEEK_CUR);
-	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1)
+	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1 || fc_load(&p->leaving))
 		at = SHIM_OFFSET_AWAY;
 	fc_store_release(&f->lease.offset, (int64_t)at);
 }
@@ -63,7 +63,8 @@ static void bring(struct shim_process *p, uint64_t w, struct shim_file *f)
 {
 	struct shim_lock_state saved;
 
-	if (fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY || shim_lease_length(p, f) < 0 || p != &shim.process)
+	if (fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY || shim_lease_length(p, f) < 0 || !shim_process_first(p) ||
+	    fc_load(&p->leaving))
 		return;
 	shim_lock(&p->moving, &saved);
 	take_home(p, w, f);
@@ -120,10 +121,13 @@ void shim_offset_end(struct shim_process *p, int fd, uint64_t held, bool keep)
 {
 	struct shim_file *f = shim_file_of(p, held);
 	uint64_t w = shim_fd_get(p, fd);
+	int64_t at;
 
 	if (!held)
 		return;
-	fc_faa(&f->lease.offset, (int64_t)1);
+	do /* in a child that was forked in the middle of the call it is not counted */
+		at = fc_load(&f->lease.offset);
+	while (at < SHIM_OFFSET_AWAY && at != MOVING && !fc_cas(&f->lease.offset, at, at + 1));
 	if (keep && shim_fd_file(w) == shim_fd_file(held))
 		bring(p, w, f);
 	shim_file_drop(p, held);

@@ -50,7 +50,7 @@ static bool announce(struct shim_process *p, struct shim_session *s, uint64_t at
 
 static bool may_have_one(const struct shim_process *p, const struct shim_session *s)
 {
-	return p == &shim.process && shim_transport(s)->lease && fc_load(&shim.minor[s->domain]) >= SINCE_MINOR &&
+	return shim_process_first(p) && shim_transport(s)->lease && fc_load(&shim.minor[s->domain]) >= SINCE_MINOR &&
 	       shim_sandbox_talks() && !s->divided && !s->lent && !s->keep && !p->shared;
 }
 

@@ -2,8 +2,8 @@
 /*
  * splice.c - splice between a remote file and a local pipe, and tee, which has no use for files. Out of a pipe only the kernel can move what the
  * file takes, and no more, in one step: so the file is handed over. Where it is not, the bytes are copied, and nothing is taken from the
- * pipe that the file has not taken: they are looked at first, in a copy that tee(2) makes. (There two who splice from one pipe at the same
- * time may both have the same bytes.) Into the pipe go pages, as splice's would, so that what fits and who waits is the kernel's word.
+ * pipe that the file has not taken: they are looked at first, in a copy that tee(2) makes. (If somebody else has taken them meanwhile, others are
+ * written over them.) Into the pipe go pages, as splice's would, so that what fits and who waits is the kernel's word.
  *
  * A FIFO that is itself in a domain, where it is not handed over, is refused as what is no pipe.
  */
@@ -187,6 +187,28 @@ static long write_some(struct splice *s, const char *buffer, size_t n)
 	return r;
 }
 
+/*
+ * The n bytes in `buffer` have been written, and are taken from the pipe. Whatever comes, if somebody else has been faster: it goes where they are. And if
+ * less comes, the rest is behind what has been moved. Returns how much has been, or -errno.
+ */
+static long take(struct splice *s, const int own[2], const char *buffer, char *taken, long n)
+{
+	long got = fc_call(SYS_splice, s->in.fd, 0, own[1], 0, n, SPLICE_F_NONBLOCK);
+	long back[6] = { s->out.fd, 0, SEEK_CUR };
+	int64_t end;
+
+	got = got > 0 ? read_all(own[0], taken, (size_t)got) : 0;
+	if (got < 0 || (got == n && !memcmp(buffer, taken, (size_t)n)))
+		return got;
+	back[1] = got - n;
+	s->out.at -= s->out.pos ? n - got : 0;
+	end = s->out.pos ? s->out.at : shim_dispatch(SYS_lseek, back);
+	if (end < got)
+		return end < 0 ? end : -EIO;
+	long again[6] = { s->out.fd, (long)taken, got, end - got };
+	return got ? shim_dispatch(SYS_pwrite64, again) : 0;
+}
+
 /* One round; *more: perhaps there is more. */
 static long copy_from_pipe(struct splice *s, const int own[2], char *buffer, size_t done, bool *more)
 {
@@ -200,10 +222,9 @@ static long copy_from_pipe(struct splice *s, const int own[2], char *buffer, siz
 	put = write_some(s, buffer, (size_t)n);
 	if (put <= 0)
 		return put;
-	long taken = fc_call(SYS_splice, s->in.fd, 0, own[1], 0, put, SPLICE_F_NONBLOCK);
-	if (taken > 0)
-		read_all(own[0], buffer, (size_t)taken);
-	*more = put == n && taken == put && done + (size_t)put < s->length;
+	const bool short_write = put < n;
+	put = take(s, own, buffer, buffer + OUT_OF_PIPE, put);
+	*more = put >= 0 && done + (size_t)put < s->length && !short_write;
 	return put;
 }
 
@@ -211,7 +232,7 @@ static long copy_all_from_pipe(struct splice *s, struct shim_process *p)
 {
 	int own[2];
 	const long make[6] = { (long)own, O_CLOEXEC };
-	long buffer = map(OUT_OF_PIPE), r;
+	long buffer = map(2 * OUT_OF_PIPE), r;
 	size_t done = 0;
 	bool more = true;
 
@@ -228,7 +249,7 @@ static long copy_all_from_pipe(struct splice *s, struct shim_process *p)
 		shim_done_with(p, own[0]);
 		shim_done_with(p, own[1]);
 	}
-	fc_call(SYS_munmap, buffer, OUT_OF_PIPE);
+	fc_call(SYS_munmap, buffer, 2 * OUT_OF_PIPE);
 	return done ? (long)done : r;
 }
 

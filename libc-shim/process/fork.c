@@ -150,18 +150,21 @@ static bool map_own(void *at, size_t size)
 					     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0));
 }
 
-static void give_calls_away(struct shim_session *s, unsigned domain)
+/* Returns the request area, which is nobody's from now on; or null. */
+static struct fc_request_area *give_calls_away(struct shim_session *s, unsigned domain)
 {
+	struct fc_request_area *area = s->requests.area;
 	struct shim_thread *t = shim_self();
 	struct shim_session *nobodys;
 
-	if (!s->requests.area || !t->depth)
-		return;
+	if (!area)
+		return NULL;
 	/* the memory first, or something else gets its place */
-	if (!map_own(s->requests.area, sizeof *s->requests.area) || !map_own(s->data, FC_DATA_MAX) ||
-	    !(nobodys = session_of_nobody(s, domain)))
-		return; /* no memory: they find none */
-	fc_queue_init(&s->requests.area->queue);
+	if (!map_own(area, sizeof *area) || !map_own(s->data, FC_DATA_MAX))
+		return NULL; /* no memory: they find none */
+	fc_queue_init(&area->queue);
+	if (!t->depth || !(nobodys = session_of_nobody(s, domain)))
+		return area;
 	for (uint32_t i = 0; i < t->depth; i++) {
 		struct shim_frame *f = &t->frame[i];
 
@@ -170,6 +173,7 @@ static void give_calls_away(struct shim_session *s, unsigned domain)
 		if (f->request.slot >= 0 && f->request.of == &s->requests)
 			f->request.of = &nobodys->requests;
 	}
+	return area;
 }
 
 /* A child of one that has a view of its own (kin.h): that is the process now. */
@@ -224,10 +228,12 @@ void shim_fork_child(struct shim_process *p, struct shim_thread *was, const stru
 	shim_thread_reset_after_fork(was);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		bool dead = p->session[d].state == SHIM_SESSION_DEAD;
+		struct fc_request_area *nobodys = nested || was->looks ? give_calls_away(&p->session[d], d) : NULL;
 
-		if (nested)
-			give_calls_away(&p->session[d], d);
 		adopt(p, d, &o[d], dead);
+		if (unlikely(nobodys) && !p->session[d].requests.area)
+			p->session[d].requests.area =
+				nobodys; /* until it has its own: it may be about to be looked at */
 	}
 	if (nested) {
 		shim_self()->dropped = true; /* one that was being claimed */
@@ -294,7 +300,7 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 	struct shim_lock all = { 0 }; /* for the signals: the copy is nobody's before it is whole */
 	struct shim_lock_state all_saved;
 	struct shim_offspring o[SHIM_DOMAINS];
-	struct shim_process *parent = shim_base(t), *p;
+	struct shim_process *outer = shim_vfork_view(t), *parent = outer ? outer : shim_base(t), *p;
 
 	shim_lock(&all, &all_saved);
 	p = shim_copy_make(parent);
@@ -303,7 +309,9 @@ int shim_vfork_copy(struct shim_thread *t, struct shim_process **out)
 		return -ENOMEM;
 	}
 	/* from here on: what is done with descriptors is done in the child's table */
-	p->pid = t->vfork_pid = (int)fc_call(SYS_getpid);
+	p->pid = (int)fc_call(SYS_getpid);
+	p->outer = outer;
+	p->depth = fc_vfork_depth;
 	p->shared = false;
 	memset(p->kin, 0, sizeof p->kin);
 	t->vfork_process = p;
@@ -329,21 +337,32 @@ static void copy_free(struct shim_thread *t)
 {
 	struct shim_process *p = t->vfork_process;
 
-	t->vfork_process = NULL;
-	if (p)
-		shim_copy_free(p);
+	t->vfork_process = p->outer;
+	shim_copy_free(p);
+}
+
+struct shim_process *shim_vfork_view(struct shim_thread *t)
+{
+	const int pid = (int)fc_call(SYS_getpid);
+
+	/* of earlier children; the parent had no reason to look in between */
+	while (t->vfork_process && (t->vfork_process->depth > fc_vfork_depth ||
+				    (t->vfork_process->depth == fc_vfork_depth && t->vfork_process->pid != pid)))
+		copy_free(t);
+	return t->vfork_process;
 }
 
 struct shim_process *shim_vfork_process(struct shim_thread *t)
 {
-	if (t->vfork_process && t->vfork_pid != fc_call(SYS_getpid))
-		copy_free(t); /* an earlier child's; the parent had no reason to look in between */
-	return t->vfork_process;
+	struct shim_process *p = shim_vfork_view(t);
+
+	return p && p->depth == fc_vfork_depth ? p : NULL;
 }
 
 void shim_vfork_cleanup(struct shim_thread *t)
 {
-	copy_free(t);
+	while (t->vfork_process)
+		copy_free(t);
 	if (t->exec_memory) {
 		fc_call(SYS_munmap, t->exec_memory, t->exec_size);
 		t->exec_memory = NULL;
@@ -368,7 +387,7 @@ long shim_do_exit(long nr, long a[6])
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		if (!shim_is_attached(&p->session[d]))
 			continue;
-		shim_lock(&p->session[d].lock, &saved);
+		shim_session_enter(&p->session[d], &saved);
 		shim_transport(&p->session[d])->bye(&p->session[d]);
 		shim_unlock(&p->session[d].lock, &saved);
 		if (unlikely(p->session[d].divided) && !shim_sandbox_threads())

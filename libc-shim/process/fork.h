@@ -13,6 +13,8 @@ bool shim_holds_state(const struct shim_process *p, unsigned domain);
 void shim_vfork_cleanup(struct shim_thread *t);
 int shim_vfork_copy(struct shim_thread *t, struct shim_process **out);
 struct shim_process *shim_vfork_process(struct shim_thread *t); /* this vfork child's copy, or null */
+struct shim_process *
+shim_vfork_view(struct shim_thread *t); /* its own, or that of a parent that is one, too; or null */
 
 /* Before: have a child's shadow made of each session, which are all locked. 0, or why there can be no child now. */
 int shim_fork_prepare(struct shim_process *p, struct shim_offspring o[SHIM_DOMAINS]);

@@ -25,7 +25,7 @@
 
 static void lock(struct shim_session *s, struct shim_lock_state *saved)
 {
-	shim_lock(&s->lock, saved);
+	shim_session_enter(s, saved);
 	/* a thread that only follows the others has said nothing since they have changed */
 	if (shim_is_attached(s) && shim_session_speaks(s))
 		shim_transport(s)->settle(s);

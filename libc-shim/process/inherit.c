@@ -97,8 +97,25 @@ static int read_all(int fd, void *data, size_t n)
 	return 0;
 }
 
+/* What this image keeps for its domains goes there and stays there, and what it says to them ends: the other threads run until the exec ends them. */
+static void leave(struct shim_process *p)
+{
+	fc_xchg(&p->leaving,
+		1u); /* before a look at any offset: who takes one from the domain looks the other way round */
+	shim_offsets_leave(p, -1);
+	shim_sessions_leave(p, true);
+}
+
+static void stay(struct shim_process *p)
+{
+	shim_sessions_leave(p, false);
+	fc_store(&p->leaving, 0u);
+}
+
 void shim_inherit_pass(struct shim_process *p, bool inherit)
 {
+	if (!inherit)
+		stay(p);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {
 		const struct shim_session *s = &p->session[d];
 
@@ -297,7 +314,7 @@ int shim_inherit_save(struct shim_process *p)
 
 	if (shim_is_error(at))
 		return (int)at;
-	shim_offsets_leave(p, -1);
+	leave(p);
 	t.size &= ~(size_t)7;
 	t.number = (uint32_t *)(at + (long)t.size);
 	t.state = (struct exec_state *)at;
@@ -317,6 +334,8 @@ int shim_inherit_save(struct shim_process *p)
 	if (fd == -EPERM) /* a sandbox */
 		fd = fill_pipe(p, t.state, t.used);
 	fc_call(SYS_munmap, at, all);
+	if (fd < 0)
+		stay(p);
 	return move_up(p, fd);
 }
 

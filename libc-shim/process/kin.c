@@ -36,6 +36,7 @@
 #include "common/spin.h"
 #include "farcall/abi.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/map_shared.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/lock.h"
@@ -287,11 +288,22 @@ static bool alone(void)
 	return true;
 }
 
+/* Where the one has mapped a file the other may have anything, and both believe the same records. */
+static void end_leases(struct shim_process *p, unsigned domain)
+{
+	struct shim_lock_state saved;
+
+	shim_session_lock(&p->session[domain], &saved);
+	shim_leases_end(p, domain);
+	shim_unlock(&p->session[domain].lock, &saved);
+}
+
 static int share_memory(struct shim_process *p)
 {
 	int r;
 
-	if (p != &shim.process || shim_self()->process || shim_self()->depth || !alone())
+	/* of a mapping that a domain keeps each would have a table, and end what is one for both (calls/map_shared.c) */
+	if (p != &shim.process || shim_self()->process || shim_self()->depth || !alone() || shim_maps_any())
 		return SHIM_NOT_SHARED;
 	r = p->shared ? 0 : attach_all(p);
 	if (r == 0 && !p->shared)
@@ -299,6 +311,8 @@ static int share_memory(struct shim_process *p)
 	if (r < 0)
 		return r;
 	shim_offsets_leave(p, -1);
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		end_leases(p, d);
 	p->shared = true;
 	inherit_areas(p, true);
 	return 0;
@@ -436,7 +450,7 @@ static void in_child(struct kin *k, struct shim_process *p)
 		inherit_areas(p, false);
 	}
 	if (k->top)
-		shim_self()->depth = 0; /* what is on the other stack does not go on here */
+		shim_self()->depth = shim_self()->looks = 0; /* what is on the other stack does not go on here */
 }
 
 static void in_new(struct kin *k)

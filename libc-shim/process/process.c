@@ -26,7 +26,7 @@ struct shim_globals shim;
 struct shim_process *shim_process(void)
 {
 	if (unlikely(fc_vfork_depth) && fc_in_vfork_child()) {
-		struct shim_process *p = shim_vfork_process(shim_self());
+		struct shim_process *p = shim_vfork_view(shim_self());
 
 		if (p)
 			return p;
@@ -44,6 +44,11 @@ struct shim_process *shim_process_own(void)
 	t = shim_self();
 	p = shim_vfork_process(t);
 	return p || shim_vfork_copy(t, &p) == 0 ? p : NULL;
+}
+
+bool shim_process_first(const struct shim_process *p)
+{
+	return p == &shim.process && !fc_in_vfork_child();
 }
 
 bool shim_ending(void)

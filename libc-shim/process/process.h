@@ -59,8 +59,13 @@ struct shim_process {
 	struct shim_lock beyond; /* to give them up */
 	struct shim_lock moving; /* of files' offsets (session/offset.h) */
 	int pid;                 /* whose sessions they are */
-	bool parted;             /* its threads do not have one current directory (unshare) */
-	bool shared;             /* with a process that has not our memory: kin.h */
+	uint32_t
+		leaving; /* it is being handed to another image: what it keeps for a domain is not taken from there again */
+	struct shim_process
+		*outer; /* of a vfork child's copy: whose else the thread's record has been, its parent being one too */
+	unsigned depth; /* ... and how many it is in the middle of */
+	bool parted;    /* its threads do not have one current directory (unshare) */
+	bool shared;    /* with a process that has not our memory: kin.h */
 	struct {
 		int pid;    /* 0 = none */
 		bool files; /* it shares our descriptors */
@@ -71,6 +76,8 @@ struct shim_process {
 
 /* The calling thread's process: the real one, or in a vfork child its own copy once it has one. For looking only. */
 struct shim_process *shim_process(void);
+/* Is it the first one's, and the caller no vfork child? Such a child may not say a thing on its parent's behalf: the connections have other numbers there. */
+bool shim_process_first(const struct shim_process *p);
 /* The same for changing or for remote calls: makes the vfork child's copy first. Null if that failed. */
 struct shim_process *shim_process_own(void);
 

@@ -28,15 +28,16 @@ struct shim_thread {
 	uint32_t depth;
 	bool dropped; /* frames have been dropped: there may be more that this thread has no use for */
 	struct shim_frame frame[SHIM_DEPTH_MAX];
-	struct fc_spin spin[2];             /* for domains on this machine, and for those apart (transport.h) */
-	uint16_t hint;                      /* the entry used last */
-	struct shim_process *vfork_process; /* the copy that the last vfork child made, and whose it is */
-	int vfork_pid;
+	struct fc_spin spin[2]; /* for domains on this machine, and for those apart (transport.h) */
+	uint16_t hint;          /* the entry used last */
+	struct shim_process
+		*vfork_process;       /* the copy that the last vfork child made, and those of its parents behind it */
 	struct shim_process *process; /* this thread's view; null: the first one's, as nearly always */
 	struct kin *clone;            /* the one that it is making */
 	int clone_error;              /* why it is not made */
-	bool for_us;                  /* the descriptors that are made now are none of the application's */
-	void *exec_memory;            /* what a vfork child's execve left behind */
+	uint32_t looks;    /* at what a session shares with its domain, outside of a frame: shim_look_begin */
+	bool for_us;       /* the descriptors that are made now are none of the application's */
+	void *exec_memory; /* what a vfork child's execve left behind */
 	size_t exec_size;
 };
 struct shim_thread *shim_self(void);
@@ -56,6 +57,25 @@ void shim_thread_end(void);
 struct shim_frame *shim_frame_begin(void);
 void shim_frame_interrupt(void); /* it is to end: interrupt what it waits for */
 void shim_frame_end(struct shim_frame *f);
+
+/*
+ * Begin and end to use what a session shares with its domain, outside of a frame. If a handler on top of it forks, the child has memory of its own at these
+ * addresses when it comes back; and its session has no areas: pointers to them are taken once, and may be null. What a jump leaves costs a fork that memory.
+ */
+static inline uint32_t shim_look_begin(void)
+{
+	struct shim_thread *t = shim_self();
+	const uint32_t looks = t->looks;
+
+	t->looks = looks + 1;
+	fc_signal_fence();
+	return looks;
+}
+static inline void shim_look_end(uint32_t looks)
+{
+	fc_signal_fence();
+	shim_self()->looks = looks;
+}
 
 /* Offered by calls/fd.c: close a descriptor whose number nobody has been told. */
 void shim_close_untold(int fd);

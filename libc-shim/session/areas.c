@@ -194,6 +194,7 @@ int shim_areas_keep(struct shim_session *s)
 
 int shim_areas(struct shim_session *s)
 {
+	s->requests.area = NULL; /* after a fork it may be one that is nobody's */
 	long data = reserve(s, 0, FC_DATA_MAX);
 
 	if (shim_is_error(data))
@@ -240,7 +241,7 @@ void shim_shrink(struct shim_session *s)
 	if (!shim_try_lock(&s->lock, &saved))
 		return;
 	uint32_t half = s->chunks / 2; /* the last segment */
-	if (s->state == SHIM_SESSION_READY && shim_session_speaks(s) && !shim_process()->shared &&
+	if (s->state == SHIM_SESSION_READY && !s->leaving && shim_session_speaks(s) && !shim_process()->shared &&
 	    half >= FC_DATA_MIN / FC_CHUNK && shim_chunks_take(s, half, half)) {
 		size_t length = (size_t)half * FC_CHUNK;
 

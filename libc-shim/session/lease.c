@@ -16,6 +16,7 @@
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/sandbox.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
@@ -31,18 +32,26 @@
 /* Does the domain still say so? */
 static bool holds(const struct shim_session *s, uint64_t word)
 {
-	return word > SHIM_LEASE_ASKED && fc_load(&s->state) == SHIM_SESSION_READY &&
-	       fc_load_acquire(&s->requests.area->header.lease[shim_lease_index(word)]) == word;
+	const uint32_t looks = shim_look_begin();
+	const struct fc_request_area *area = fc_load(&s->requests.area);
+	const bool does = word > SHIM_LEASE_ASKED && area && fc_load(&s->state) == SHIM_SESSION_READY &&
+			  fc_load_acquire(&area->header.lease[shim_lease_index(word)]) == word;
+
+	shim_look_end(looks);
+	return does;
 }
 
+/* An open for reading that cuts it to nothing breaks no lease for reading, but then there is nothing mapped. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f)
 {
 	const uint64_t word = fc_load_acquire(&f->lease.word), bytes = fc_load(&f->lease.bytes);
+	const char *base = fc_load(&f->lease.base);
+	char last;
 
-	return shim_file_reads(f) && !shim_file_shared(p, f) && holds(&p->session[f->domain], word) &&
-			       fc_load(&f->lease.word) == word
-		       ? (int64_t)bytes
-		       : -1;
+	if (!shim_file_reads(f) || shim_file_shared(p, f) || !bytes || fc_copy_from_user(&last, base + bytes - 1, 1))
+		return -1;
+	fc_load_fence();
+	return holds(&p->session[f->domain], word) && fc_load(&f->lease.word) == word ? (int64_t)bytes : -1;
 }
 
 /* Copy to all buffers; false if that meets memory that is not there. */
@@ -116,7 +125,7 @@ void shim_lease_end(struct shim_process *p, struct shim_file *f)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
-	uint64_t word = shim_file_shared(p, f) ? 0 : unmap(f); /* in a child it is its parent's */
+	uint64_t word = unmap(f);
 
 	if (!word)
 		return;
@@ -161,10 +170,11 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 
 void shim_leases_forget(struct shim_process *p)
 {
-	for (uint32_t fd = 0; fd < p->fd_top; fd++) {
-		struct shim_file *f = shim_file_of(p, p->fd[fd]);
+	/* of all records: a call that this thread goes on with may hold one that no descriptor is about any more */
+	for (uint32_t n = 1; n < p->files.records.top; n++) {
+		struct shim_file *f = shim_file_of(p, shim_fd_file_bits(n));
 
-		if (f)
+		if (f && (f->lease.word || f->lease.bytes || f->lease.offset != SHIM_OFFSET_AWAY))
 			f->lease = (struct shim_lease){ .offset = SHIM_OFFSET_AWAY };
 	}
 }
@@ -176,7 +186,7 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 	const struct shim_session *s = &p->session[f->domain];
 
 	return shim_transport(s)->lease && fc_load(&shim.minor[f->domain]) >= SINCE_MINOR && !(w & SHIM_FD_DIRECT) &&
-	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && p == &shim.process && shim_sandbox_talks();
+	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && shim_process_first(p) && shim_sandbox_talks();
 }
 
 /* Map what the domain hands over. 0, or -errno and it has it back. */

@@ -58,7 +58,7 @@ void shim_lease_cut(struct shim_process *p, uint64_t w);
 void shim_lease_end(struct shim_process *p, struct shim_file *f);
 /* The same for all files of a domain that are open. Its session is locked. */
 void shim_leases_end(struct shim_process *p, unsigned domain);
-/* In a child that runs alone: what its records were copied from is its parent's, the mappings too. At their addresses something else may be by now. */
+/* Of a copy of a process' records, in a child or for one: the mappings are its parent's. At their addresses something else may be by now. */
 void shim_leases_forget(struct shim_process *p);
 
 #endif

@@ -14,6 +14,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
@@ -71,9 +72,9 @@ static void end_turn(struct shim_posts *o)
 }
 
 /* How much is done? The domain may say what it likes: it is not believed to have done more than there was. */
-static void look(struct shim_posts *o)
+static void look(struct shim_posts *o, const struct fc_ring *ring)
 {
-	const uint64_t done = fc_load_acquire(&o->ring->done);
+	const uint64_t done = fc_load_acquire(&ring->done);
 
 	if (done - o->done <= o->tail - o->done)
 		o->done = done;
@@ -87,13 +88,13 @@ static bool has_room(const struct shim_posts *o, uint64_t head, uint64_t n)
 }
 
 /* Where n bytes that are not divided go, or UINT64_MAX. */
-static uint64_t find_room(struct shim_posts *o, uint64_t n)
+static uint64_t find_room(struct shim_posts *o, const struct fc_ring *ring, uint64_t n)
 {
 	const uint64_t over = o->head % DATA_SIZE;
 	const uint64_t head = over + n > DATA_SIZE ? o->head + DATA_SIZE - over : o->head;
 
 	if (!has_room(o, head, n))
-		look(o);
+		look(o, ring);
 	return has_room(o, head, n) ? head : UINT64_MAX;
 }
 
@@ -107,43 +108,61 @@ static bool gather(char *to, const struct iovec *iov, size_t iovcnt)
 	return true;
 }
 
-static void wake(struct shim_posts *o)
+static void ring_bell(struct fc_ring *ring)
 {
-	o->rung = o->done;
-	fc_faa(&o->ring->bell, 1u);
-	fc_futex_wake(&o->ring->bell, 1);
+	fc_faa(&ring->bell, 1u);
+	fc_futex_wake(&ring->bell, 1);
 }
 
 /* The domain is woken if it sleeps for good, or if half of the ring is full. */
-static void wake_if_due(struct shim_posts *o)
+static void wake_if_due(struct shim_posts *o, struct fc_ring *ring)
 {
-	if (!fc_ring_sleeps(&o->ring->asleep, FC_RING_AWAKE))
+	if (!fc_ring_sleeps(&ring->asleep, FC_RING_AWAKE))
 		return;
-	if (!fc_ring_sleeps(&o->ring->asleep, FC_RING_DOZES) && o->tail - o->done < FC_POSTS / 2 &&
+	if (!fc_ring_sleeps(&ring->asleep, FC_RING_DOZES) && o->tail - o->done < FC_POSTS / 2 &&
 	    (uint32_t)o->head - o->begin[o->done % FC_POSTS] < DATA_SIZE / 2)
 		return;
-	look(o);
-	if (o->rung != o->done && o->done != o->tail)
-		wake(o);
+	look(o, ring);
+	if (o->rung == o->done || o->done == o->tail)
+		return;
+	o->rung = o->done;
+	ring_bell(ring);
 }
 
-static enum shim_posted publish(struct shim_session *s, struct shim_file *f, const struct fc_post *p, uint64_t head)
+static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
+				const struct fc_post *p, uint64_t head)
 {
-	const uint64_t *word = &s->requests.area->header.lease[shim_lease_index(p->word)];
+	const struct fc_request_area *area = fc_load(&s->requests.area);
 	struct shim_posts *o = &s->posts;
 	bool holds;
 
+	if (!area)
+		return SHIM_POST_NOT;
 	o->begin[o->tail % FC_POSTS] = (uint32_t)head;
-	o->ring->post[o->tail % FC_POSTS] = *p;
+	ring->post[o->tail % FC_POSTS] = *p;
 	o->head = head + p->length;
 	o->tail++;
 	fc_store(&s->requests.posting, 1u); /* nobody clears it as long as this has the turn */
-	holds = fc_ring_publish(&o->ring->tail, o->tail, word, p->word);
+	holds = fc_ring_publish(&ring->tail, o->tail, &area->header.lease[shim_lease_index(p->word)], p->word);
 	/* Not before the domain can see it: a handler on top of this would wait for ever. */
 	fc_store(&o->published, o->tail);
 	fc_store_release(&shim.posting, 1u); /* whoever clears it looks at what is published afterwards */
-	wake_if_due(o);
+	wake_if_due(o, ring);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
+}
+
+/* `ring`: null in a child that a handler on top of this has forked, and if that comes later memory of its own: what its parent writes it has not to. */
+static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
+				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
+{
+	struct shim_posts *o = &s->posts;
+	const uint64_t head = ring ? find_room(o, ring, post->length) : UINT64_MAX;
+
+	post->offset = (uint32_t)(head % DATA_SIZE);
+	if (head == UINT64_MAX || !gather(ring->data + post->offset, iov, iovcnt))
+		return SHIM_POST_NOT;
+	o->worth += o->worth < WORTH_MAX;
+	return publish(s, ring, f, post, head);
 }
 
 enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
@@ -157,19 +176,16 @@ enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t
 				.descriptor = (uint32_t)shim_fd_number(w),
 				.length = (uint32_t)total };
 	enum shim_posted r = SHIM_POST_NOT;
-	uint64_t head;
+	uint32_t looks;
 
 	if (total > SHIM_POST_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
 	    !shim_lease_posts(p, f, post.word))
 		goto not ;
 	if (!take_turn(o))
 		goto not ;
-	head = find_room(o, total);
-	post.offset = (uint32_t)(head % DATA_SIZE);
-	if (head != UINT64_MAX && gather(o->ring->data + post.offset, iov, iovcnt)) {
-		r = publish(s, f, &post, head);
-		o->worth += o->worth < WORTH_MAX;
-	}
+	looks = shim_look_begin();
+	r = write_to(s, fc_load(&o->ring), f, &post, iov, iovcnt);
+	shim_look_end(looks);
 	end_turn(o);
 	return r;
 	not : o->worth += o->worth < 0 && o->worth > NEVER;
@@ -179,16 +195,15 @@ enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t
 /* ---- errors ---- */
 
 /* What has failed since the last look. */
-static void take_errors(struct shim_process *p, struct shim_session *s)
+static void take_errors(struct shim_process *p, struct shim_posts *o, const struct fc_ring *ring)
 {
-	struct shim_posts *o = &s->posts;
-	const uint32_t errors = fc_load_acquire(&o->ring->errors);
+	const uint32_t errors = fc_load_acquire(&ring->errors);
 
 	if (errors - o->errors > FC_RING_ERRORS)
 		o->errors = errors - FC_RING_ERRORS;
 	for (; o->errors != errors; o->errors++) {
-		const uint64_t file = o->ring->error[o->errors % FC_RING_ERRORS].file;
-		const int64_t error = o->ring->error[o->errors % FC_RING_ERRORS].error;
+		const uint64_t file = ring->error[o->errors % FC_RING_ERRORS].file;
+		const int64_t error = ring->error[o->errors % FC_RING_ERRORS].error;
 		struct shim_file *f =
 			file <= shim_fd_file(SHIM_FD_FILE) ? shim_file_of(p, shim_fd_file_bits(file)) : NULL;
 
@@ -199,13 +214,16 @@ static void take_errors(struct shim_process *p, struct shim_session *s)
 
 int shim_post_error(struct shim_process *p, struct shim_file *f)
 {
-	struct shim_session *s = &p->session[f->domain];
-	struct shim_posts *o = &s->posts;
+	struct shim_posts *o = &p->session[f->domain].posts;
+	const uint32_t looks = shim_look_begin();
+	const struct fc_ring *ring = fc_load(&o->ring);
 
-	if (o->ring && unlikely(fc_load(&o->ring->errors) != o->errors) && take_turn(o)) {
-		take_errors(p, s);
+	if (ring && unlikely(fc_load(&ring->errors) != o->errors) && take_turn(o)) {
+		if (fc_load(&o->ring)) /* else this is a child by now */
+			take_errors(p, o, ring);
 		end_turn(o);
 	}
+	shim_look_end(looks);
 	return likely(!fc_load(&f->failed)) ? 0 : -fc_xchg(&f->failed, (uint8_t)0);
 }
 
@@ -213,15 +231,28 @@ int shim_post_error(struct shim_process *p, struct shim_file *f)
 
 static bool is_done(const struct shim_session *s)
 {
-	const struct shim_posts *o = &s->posts;
+	const uint32_t looks = shim_look_begin();
+	const struct fc_ring *ring = fc_load(&s->posts.ring);
+	const bool done = !ring || fc_load(&s->state) != SHIM_SESSION_READY ||
+			  (int64_t)(fc_load_acquire(&ring->done) - fc_load(&s->posts.published)) >= 0;
 
-	return !o->ring || fc_load(&s->state) != SHIM_SESSION_READY ||
-	       (int64_t)(fc_load_acquire(&o->ring->done) - fc_load(&o->published)) >= 0;
+	shim_look_end(looks);
+	return done;
 }
 
 bool shim_posts_pending(const struct shim_session *s)
 {
 	return fc_load(&s->requests.posting) && !is_done(s);
+}
+
+static void hurry(struct shim_session *s)
+{
+	const uint32_t looks = shim_look_begin();
+	struct fc_ring *ring = fc_load(&s->posts.ring);
+
+	if (ring)
+		ring_bell(ring);
+	shim_look_end(looks);
 }
 
 static void wait_for(struct shim_session *s)
@@ -231,8 +262,7 @@ static void wait_for(struct shim_session *s)
 	if (is_done(s))
 		return;
 	fc_store(&o->worth, o->worth - WORTH);
-	fc_faa(&o->ring->bell, 1u);
-	fc_futex_wake(&o->ring->bell, 1);
+	hurry(s);
 	for (unsigned i = 0; !is_done(s); i++) {
 		if (i % 4096 == 4095 && !shim_session_alive(s))
 			return;
@@ -247,7 +277,7 @@ static void settle(struct shim_session *s)
 {
 	struct shim_posts *o = &s->posts;
 
-	if (!o->ring || !take_turn(o))
+	if (!take_turn(o))
 		return;
 	if (is_done(s))
 		fc_store(&s->requests.posting, 0u);

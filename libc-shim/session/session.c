@@ -25,6 +25,7 @@ bool shim_is_attached(const struct shim_session *s)
 
 #define IDS_WAIT_NS 100000 /* for a change of ids in progress, between looks */
 #define IDS_LOOKS 10000
+#define LEAVING_LOOKS 10000
 
 void shim_session_reset(struct shim_session *s, unsigned domain)
 {
@@ -45,10 +46,35 @@ bool shim_session_speaks(const struct shim_session *s)
 	return !uid || !shim_is_attached(s) || uid == s->ruid;
 }
 
+void shim_session_enter(struct shim_session *s, struct shim_lock_state *saved)
+{
+	for (int looks = 0;; looks++) {
+		const uint32_t leaving = (shim_lock(&s->lock, saved), fc_load(&s->leaving));
+
+		if (likely(!leaving) || leaving == shim_owner_self())
+			return;
+		if (looks == LEAVING_LOOKS) /* a handler has jumped out of it */
+			fc_store(&s->leaving, 0u);
+		shim_unlock(&s->lock, saved);
+		shim_wait_ns(IDS_WAIT_NS);
+	}
+}
+
+void shim_sessions_leave(struct shim_process *p, bool leave)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+		struct shim_lock_state saved;
+
+		shim_session_enter(&p->session[d], &saved);
+		fc_store(&p->session[d].leaving, leave ? shim_owner_self() : 0u);
+		shim_unlock(&p->session[d].lock, &saved);
+	}
+}
+
 void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved)
 {
 	for (int looks = 0;; looks++) {
-		shim_lock(&s->lock, saved);
+		shim_session_enter(s, saved);
 		if (likely(shim_session_speaks(s)) || looks == IDS_LOOKS) {
 			if (unlikely(looks == IDS_LOOKS))
 				s->ruid = (uint32_t)fc_call(
@@ -66,7 +92,7 @@ void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHI
 		bool all = true;
 
 		for (unsigned d = 0; d < shim.config.ndomains; d++) {
-			shim_lock(&p->session[d].lock, &saved[d]);
+			shim_session_enter(&p->session[d], &saved[d]);
 			all = all && shim_session_speaks(&p->session[d]);
 		}
 		for (unsigned d = 0; unlikely(looks == IDS_LOOKS) && d < shim.config.ndomains; d++)

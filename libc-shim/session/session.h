@@ -44,6 +44,7 @@ struct shim_session {
 	int32_t looked_at; /* the process that has the domain's descriptors, if they may be looked at without asking; -1: they may not; 0: not known */
 	uint32_t serial;   /* of the last control request */
 	uint32_t owed;     /* answers to earlier ones that have not come in time */
+	uint32_t leaving;  /* the thread whose exec hands it on: nobody else says anything until that has failed */
 	bool told;         /* something has been said since the last answer */
 	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
@@ -81,6 +82,10 @@ void shim_session_reset(struct shim_session *s, unsigned domain); /* to NONE, fo
  * the session's (nor 0). A thread may have another one, while the C library changes them in one thread after the other, by a
  * signal: it is waited for. */
 void shim_session_lock(struct shim_session *s, struct shim_lock_state *saved);
+/* The same, whoever the domain thinks one is. */
+void shim_session_enter(struct shim_session *s, struct shim_lock_state *saved);
+/* The caller is about to execute a program that gets its sessions: answers must not come when it is there already. Or the exec has failed. */
+void shim_sessions_leave(struct shim_process *p, bool leave);
 void shim_sessions_lock(struct shim_process *p, struct shim_lock_state saved[SHIM_DOMAINS]);
 void shim_sessions_unlock(struct shim_process *p, const struct shim_lock_state saved[SHIM_DOMAINS]);
 bool shim_session_speaks(const struct shim_session *s); /* would it take a message from this thread? */

@@ -152,6 +152,7 @@ static void shared_out(void)
 {
 	enum { TAKERS = 3, TOTAL = 4 << 20 };
 	static char seen[TOTAL / 8];
+	off_t *moved = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t taker[TAKERS];
 	char name[16];
 	uint64_t n = 0, twice = 0, missing = 0;
@@ -163,8 +164,8 @@ static void shared_out(void)
 		int out = open(in_dir(name), O_RDWR | O_CREAT | O_TRUNC, 0600);
 		if ((taker[i] = fork()) == 0) {
 			close(q[1]);
-			while (splice(q[0], NULL, out, NULL, 512, 0) > 0)
-				;
+			while ((n = (uint64_t)splice(q[0], NULL, out, NULL, 512, 0)) - 1 < 512)
+				moved[i] += (off_t)n;
 			_exit(0);
 		}
 		close(out);
@@ -179,7 +180,9 @@ static void shared_out(void)
 		EQUAL(waitpid(taker[i], NULL, 0), taker[i]);
 		snprintf(name, sizeof name, "taker%d", i);
 		int in = open(in_dir(name), O_RDONLY);
-		while (read(in, &n, 8) == 8)
+		/* where nothing is handed over there may be more behind it */
+		CHECK(lseek(in, 0, SEEK_END) == moved[i] || (getenv("FC_NOMAP") && lseek(in, 0, SEEK_END) > moved[i]));
+		for (off_t at = 0; at + 8 <= moved[i] && pread(in, &n, 8, at) == 8; at += 8)
 			if (n < TOTAL / 8)
 				twice += seen[n]++;
 		close(in);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What farcall(7) lists as what differs, where no other test has it, in that page's order: calls and their errno (h_manual.c), programs, Unix sockets where
-# nothing is handed over, delegated files, sandboxes (h_fenced_in.c), LIMITS. See also tests/posix/border, t_table.sh, t_maps.sh, t_libraries.sh, t_passing.sh.
+# nothing is handed over, delegated files, mappings, sandboxes (h_fenced_in.c), LIMITS; what takes more than a call is in h_listed.c. See also tests/posix/border, t_table.sh, t_maps.sh, t_libraries.sh, t_passing.sh.
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 need python3
@@ -10,6 +10,7 @@ python=/usr/bin/python3
 [[ -x $python ]] || python=$(python3 -c 'import sys; print(sys.executable)')
 manual=$(helper e2e/h_manual) || exit 77
 fenced=$(helper e2e/h_fenced_in) || exit 77
+listed=$(helper e2e/h_listed) || exit 77
 chmod 711 "$TESTDIR"
 mkdir -m 755 "$TESTDIR/data" "$TESTDIR/home"
 data=$TESTDIR/data
@@ -105,6 +106,17 @@ if ((EUID == 0)); then
 	check "in another" test "$(cat "$TESTDIR/out")" = named
 	check "in another: ENOENT" grep -q 'No such file' "$TESTDIR/err"
 	stop_domain any
+fi
+
+# ---- tickets ----
+
+mkdir -p "$data/t"
+"$listed" "$data/t" native ticket >"$TESTDIR/out"
+check "a directory, received natively" test $? = 0
+if ! grep -q ring "$TESTDIR/out"; then
+	check "by a ring, natively" test "$(xargs <"$TESTDIR/out")" = "directory directory"
+	FARCALL_IO_URING=local "$FARCALL" run -v "$data/t:/data" -- "$listed" /data remote ticket >"$TESTDIR/out"
+	check "a ticket, received by a ring" test "$(xargs <"$TESTDIR/out")" = "socket nothing directory"
 fi
 
 # ---- Unix sockets below :nomap ----
@@ -245,6 +257,29 @@ if ((fewest < 200)); then
 	read -r pid fd <"$TESTDIR/served"
 	check "its offset, to others" test "$(far awk '/^pos/ { print $2 }' "/proc/$pid/fdinfo/$fd")" != 10000
 	served_end
+	# somebody who only opens it to read cuts it: he waits for who could write to it, and for nobody else
+	holding() # AS: in the background, until there is a $TESTDIR/far/go
+	{
+		rm -f "$TESTDIR/far/go" "$TESTDIR/held"
+		head -c 20000 /dev/zero | tr '\0' x >"$TESTDIR/far/held"
+		FC_HOLD=$1 timeout 30 "$FARCALL" run --domain "$far_domain" -- "$listed" "$far" remote hold >"$TESTDIR/held" &
+		holder=$!
+		check "held: $1" wait_for 20 grep -q held "$TESTDIR/held"
+	}
+	let_go()
+	{
+		touch "$TESTDIR/far/go"
+		wait "$holder"
+	}
+	for as in "$listed $TESTDIR/far native cut" "far $listed $far remote cut"; do
+		holding r
+		# shellcheck disable=SC2086
+		check "cut by who only reads: ${as%% *}" test "$($as)" = cut
+		check "and it is cut for who reads" let_go
+	done
+	holding w
+	check "who could write is waited for" test "$("$listed" "$TESTDIR/far" native cut)" = EAGAIN
+	kill "$holder" && wait "$holder"
 else
 	note "no file is delegated here"
 fi
@@ -286,7 +321,30 @@ if ((EUID == 0)); then
 	check "no room" test "$(xargs <"$TESTDIR/out")" = "ENOSPC ok 15 ENOMEM A"
 fi
 
+mkdir "$data/kept"
+check "a mapping that is kept, natively" timeout 20 "$listed" "$data/kept" native kept
+check "a mapping that is kept" timeout -k 3 20 "$FARCALL" run -v "$data/kept:/data:nomap" -- "$listed" /data remote kept
+if [[ ${FC_TEST_LONG:-} ]]; then # which takes 2 GiB of memory
+	mkdir "$data/large"
+	timeout -k 3 100 "$FARCALL" run -v "$data/large:/data:nomap" -- "$listed" /data remote gibibyte >"$TESTDIR/out"
+	check "mappings of 1 GiB" test $? = 0
+	check "and one page more" test "$(cat "$TESTDIR/out")" = "4: ENOMEM"
+fi
+
 # ---- Sandboxes ----
+
+# filters that were there before: a call that they forbid, of the program and of the shim
+mkdir "$data/before"
+start_domain before "$data/before:/data"
+run_before=("$FARCALL" run --domain "$before_socket" -- sh -c)
+"$listed" / native fence symlink errno "${run_before[@]}" "ln -s x /data/l; echo \$?; ln -s x $TESTDIR/l; echo \$?" >"$TESTDIR/out" 2>/dev/null
+check "what a filter forbids that was there before" test "$(xargs <"$TESTDIR/out")" = "0 1"
+check "it is done" test -L "$data/before/l"
+# shellcheck disable=SC2016
+"$listed" / native fence memfd_create trap "${run_before[@]}" 'echo here; echo there >/data/f; echo after' >"$TESTDIR/out" 2>/dev/null
+check "what the shim does nevertheless: killed by SIGSYS ($?)" test $? = 159
+check "when it comes to it" test "$(cat "$TESTDIR/out")" = here
+stop_domain before
 
 mkdir "$data/fenced"
 check "sandboxes" timeout -k 3 30 "$FARCALL" run -v "$data/fenced:/data" -- "$fenced" /data remote 2>"$TESTDIR/err"

@@ -4,4 +4,8 @@
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 both_sides h_splice
+if [[ ! ${FC_TEST_XEN:-} ]]; then
+	far_options=:nomap
+	both_sides h_splice
+fi
 finish
