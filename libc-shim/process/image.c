@@ -153,19 +153,17 @@ static long remote_open(const struct shim_image *im)
 	return fd < 0 ? shim_dispatch_for_us(SYS_fcntl, d) : fd;
 }
 
-static int may_execute(long fd, const struct shim_image *im, size_t *size)
+static int may_execute(long fd, const struct shim_image *im, struct stat *st)
 {
-	struct stat st = { 0 };
-	long s[6] = { fd, (long)&st };
+	long s[6] = { fd, (long)st };
 	long x[6] = { im->dirfd, (long)im->path, X_OK, 0 };
 	long r = shim_dispatch(SYS_fstat, s);
 
 	if (r < 0)
 		return (int)r;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode))
 		return -EACCES;
-	*size = (size_t)st.st_size;
-	return im->flags & AT_EMPTY_PATH ? (st.st_mode & 0111 ? 0 : -EACCES) : (int)shim_dispatch(SYS_faccessat, x);
+	return im->flags & AT_EMPTY_PATH ? (st->st_mode & 0111 ? 0 : -EACCES) : (int)shim_dispatch(SYS_faccessat, x);
 }
 
 static int read_program(long fd, char *to, size_t size)
@@ -335,8 +333,8 @@ static void look_into_remote(struct shim_image *im, struct shim_exec *m)
 static int look_remote(struct shim_image *im, struct shim_exec *m)
 {
 	long fd = remote_open(im);
-	size_t size = 0;
-	int r = fd < 0 ? (int)fd : may_execute(fd, im, &size);
+	struct stat st = { 0 };
+	int r = fd < 0 ? (int)fd : may_execute(fd, im, &st);
 
 	if (fd < 0)
 		return r;
@@ -349,7 +347,7 @@ static int look_remote(struct shim_image *im, struct shim_exec *m)
 		if (n >= 2 && line[0] == '#' && line[1] == '!') {
 			r = is_busy(fd) ? -ETXTBSY : use_interpreter(im, m);
 		} else {
-			r = im->fd = obtain(fd, size);
+			r = im->fd = obtain(fd, (size_t)st.st_size);
 			if (r >= 0 && fc_fd_is_remote((int)fd))
 				look_into_remote(im, m);
 			else if (r >= 0)
@@ -384,12 +382,13 @@ static bool take_from_linker(struct shim_image *im, struct shim_exec *m)
 	if (!program.path || shim_user_starts_with(program.path, "-") || !fc_path_is_remote(AT_FDCWD, program.path))
 		return false;
 	long fd = remote_open(&program);
-	int file = fd < 0 ? -1 : take_file(fd);
+	bool may_run = fd >= 0 && may_execute(fd, &program, &st) == 0;
+	int file = S_ISREG(st.st_mode) ? obtain(fd, (size_t)st.st_size) : -1;
 	if (fd >= 0)
 		shim_dispatch(SYS_close, (long[6]){ fd });
 	if (file < 0)
 		return false; /* it will find out why */
-	if (i == 1 && fc_elf_kind(file) == FC_ELF_DYNAMIC && !fc_call(SYS_fstat, file, &st) && st.st_mode & 0111) {
+	if (i == 1 && may_run && fc_elf_kind(file) == FC_ELF_DYNAMIC) {
 		shim_done_with(shim_process(), file);
 		m->argv++;
 		im->nargs--;

@@ -83,16 +83,18 @@ gcc -o here m.c -L. -lf -Wl,-rpath,"$PWD"; gcc -o origin m.c -L. -lf -Wl,-rpath,
 for p in library linked tls; do "$l/$p"; echo "$p $?"; done
 for p in here origin; do "./$p"; echo "$p $?"; done
 /lib64/ld-linux-x86-64.so.2 --library-path "$PWD" "$PWD/here"; echo "options $?"
+/lib64/ld-linux-x86-64.so.2 ./here; echo "linker $?"
+printf '%s ' ldd; ldd ./here 2>/dev/null | grep -c libc.so
 END
 mkdir "$TESTDIR/native2" "$TESTDIR/far/2"
 bash "$TESTDIR/limits" "$TESTDIR/native2" "$TESTDIR/local2" >"$TESTDIR/out.native" 2>"$TESTDIR/err"
-check "all of it is found natively" test "$(xargs <"$TESTDIR/out.native")" = "library 0 linked 0 tls 0 here 0 origin 0 options 0"
+check "all of it is found natively" test "$(xargs <"$TESTDIR/out.native")" = "library 0 linked 0 tls 0 here 0 origin 0 options 0 linker 0 ldd 1"
 far bash "$TESTDIR/limits" "$far/2" "$TESTDIR/local3" >"$TESTDIR/out.far" 2>"$TESTDIR/err"
-check "and not remotely" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 0 options 127"
+check "and not remotely" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 0 options 127 linker 0 ldd 1"
 far_end
 far_options=:nomap
 far_begin
 far bash "$TESTDIR/limits" "$far" "$TESTDIR/local4" >"$TESTDIR/out.far" 2>"$TESTDIR/err"
-check "where programs are copies" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 127 options 127"
+check "where programs are copies" test "$(xargs <"$TESTDIR/out.far")" = "library 127 linked 127 tls 127 here 0 origin 127 options 127 linker 0 ldd 1"
 far_end
 finish
