@@ -76,7 +76,7 @@ start_domu()
 # Until the domain's console says that it serves.
 domu_up()
 {
-	local end=$((SECONDS + 60))
+	local end=$((SECONDS + 180))
 
 	until grep -q 'farcall: serving' "$LAB/guest-$1.log" 2>/dev/null; do
 		((SECONDS < end)) || { say "$1 does not come up"; tail -n 20 "$LAB/guest-$1.log"; return 1; }
