@@ -137,7 +137,12 @@ static int shrink(struct shim_session *s, size_t length)
 	return 0; /* an answer that is late is none either: the module knows how much there is */
 }
 
-/* Of these a process has as many as there are grants and pages for, and that is said as of any memory. */
+/* Grants, the user's pages and files are memory to whoever asks for some. */
+static int as_memory(int r)
+{
+	return r == -ENOSPC || r == -ENFILE || r == -EMFILE ? -ENOMEM : r;
+}
+
 static int memory_make(struct shim_session *s, struct fc_ioc_map *a)
 {
 	const long again[6] = { s->sock, FC_IOC_MAP, (long)a };
@@ -147,7 +152,7 @@ static int memory_make(struct shim_session *s, struct fc_ioc_map *a)
 		r = (int)shim_beyond(shim_process(), SYS_ioctl, again);
 	if (r == -ENOTTY)
 		return -EOPNOTSUPP; /* a module from before there were any */
-	return r == -ENOSPC || r == -ENFILE || r == -EMFILE ? -ENOMEM : r;
+	return as_memory(r);
 }
 
 static int unmap_memory(struct shim_session *s, int number)
@@ -187,7 +192,7 @@ static int fork_session(struct shim_session *s, struct shim_offspring *o)
 	if (r == -EMFILE)
 		r = (int)shim_beyond(shim_process(), SYS_ioctl, again);
 	if (r < 0)
-		return r;
+		return as_memory(r); /* a child has its parent's mappings on its own account */
 	o->sock = a.fd;
 	o->id = o->token[0] = a.session;
 	return 0;

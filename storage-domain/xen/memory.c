@@ -137,15 +137,15 @@ static void unmap_shared(void *at, uint64_t size)
 	pthread_mutex_unlock(&shared_lock);
 }
 
-/* The lock has come along as it was: nobody has had it. */
+/* The lock has come along as it was: nobody has had it. What was mapped once is not mapped again for one reason: too many have it. */
 static int map_again(void **at)
 {
 	struct shared *m = shared_at(*at);
-	int r = m ? shared_map(m) : -EINVAL;
 
-	if (r == 0)
-		*at = m->at;
-	return r;
+	if (!m || shared_map(m) < 0)
+		return -ENOMEM;
+	*at = m->at;
+	return 0;
 }
 
 /* ---- taking away ---- */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # maps.sh - in the lab's primary domain: the memory of shared mappings, as the module counts it: what there is of it is granted, and no more
-# than there may be; it goes with the last process that has it mapped, at once, and the sessions go on.
+# than there may be; it goes with the last process that has it mapped, at once, and the sessions go on. A fork that would have more fails.
 . "$FC_SOURCE/tests/xen/checks.sh"
 begin_with_one
 
@@ -104,5 +104,38 @@ sys.stdout.flush()
 os.execv(sys.executable, [sys.executable, '/run/maps.py', str(before)])
 END
 "$FARCALL" run --domain one -- python3 /run/maps.py || fail "maps.py ends with $?"
+
+# as many children as there can be: then no more, and no child that has not got the file
+cat >/run/forks.py <<'END'
+import errno, mmap, os, sys
+
+size, who = int(sys.argv[1]), sys.argv[2]
+fd = os.open('/far/forks', os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, size)
+m = mmap.mmap(fd, size)
+go, children, why = os.pipe(), [], 'none'
+for i in range(100):
+    try:
+        pid = os.fork()
+    except OSError as e:
+        why = errno.errorcode[e.errno]
+        break
+    if pid == 0:
+        os.close(go[1])
+        os.read(go[0], 1)
+        m[i] = 1
+        os._exit(0 if os.pread(fd, 1, i) == b'\1' else 1)
+    children.append(pid)
+os.close(go[1])
+bad = sum(os.waitpid(pid, 0)[1] != 0 for pid in children)
+good = why == 'ENOMEM' and children and not bad and os.pread(fd, len(children), 0) == b'\1' * len(children)
+print('PASS xen:' if good else 'FAIL xen:', '%s: %d children with a mapping, %d without, then %s' % (who, len(children) - bad, bad, why))
+os.unlink('/far/forks')
+END
+"$FARCALL" run --domain one -- python3 /run/forks.py 4096 "as many as Xen counts" || fail "forks.py ends with $?"
+"$FARCALL" run --domain one -- chmod 1777 /far
+mkdir -p /run/user && chown 1000:1000 /run/user
+setpriv --reuid 1000 --regid 1000 --clear-groups env HOME=/run XDG_RUNTIME_DIR=/run/user "$FARCALL" run --domain one -- \
+	python3 /run/forks.py $((16 << 20)) "as many as a user has pages for" || fail "forks.py ends with $?"
 "$FARCALL" run --domain one -- rm -f /far/m
 end
