@@ -43,7 +43,7 @@ static int attach(struct fc_file *f, struct fc_ioc_attach *a)
 	struct fc_domain *domain;
 	int r = 0;
 
-	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || a->reserved)
+	if (strnlen(a->name, sizeof(a->name)) == sizeof(a->name) || a->minor)
 		return -EINVAL;
 	if (!fc_caller_is_at_home())
 		return -EPERM;
@@ -63,6 +63,7 @@ static int attach(struct fc_file *f, struct fc_ioc_attach *a)
 		r = PTR_ERR_OR_ZERO(session);
 		if (!r) {
 			a->session = session->number;
+			a->minor = domain->minor;
 			WRITE_ONCE(f->session, session);
 		}
 	}

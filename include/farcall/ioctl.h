@@ -62,7 +62,7 @@ struct fc_ioc_attach {
 	uint32_t umask;
 	char name[FC_IOC_NAME_MAX];
 	uint32_t session; /* out: its number */
-	uint32_t reserved;
+	uint32_t minor;   /* in: 0; out: of the ABI that the domain speaks (a module from before there was this: 0) */
 };
 
 /* AREAS: a request area and the first data segment, all zeroes, which mmap then finds; instead of those the session had, which the

@@ -115,7 +115,7 @@ int64_t shim_meet_key(struct shim_process *p, unsigned domain, int descriptor, b
 	struct shim_frame *f;
 	int64_t r;
 
-	if (!shim.config.domain[domain].xen && fc_load(&shim.minor[domain]) < SINCE_MINOR)
+	if (fc_load(&shim.minor[domain]) < SINCE_MINOR)
 		return -ENOSYS;
 	if (!(f = shim_frame_begin()))
 		return -EDEADLK;

@@ -13,8 +13,7 @@
 #define PASS_SINCE_MINOR 5
 #define MAPS_SINCE_MINOR 7
 
-/* Lock the session of a domain whose transport `can`, and whose version is not before `since`, or -errno: -EOPNOTSUPP if it is not so. Another Xen
- * domain's version is its module's business. */
+/* Lock the session of a domain whose transport `can`, and whose version is not before `since`, or -errno: -EOPNOTSUPP if it is not so. */
 static int begin(struct shim_process *p, unsigned domain, bool can, unsigned since, struct shim_lock_state *saved)
 {
 	struct shim_session *s;
@@ -22,7 +21,7 @@ static int begin(struct shim_process *p, unsigned domain, bool can, unsigned sin
 
 	if (r < 0)
 		return r;
-	if ((!shim.config.domain[domain].xen && fc_load(&shim.minor[domain]) < since) || !shim_sandbox_talks())
+	if (fc_load(&shim.minor[domain]) < since || !shim_sandbox_talks())
 		return -EOPNOTSUPP;
 	shim_posts_wait();
 	shim_session_lock(s, saved);

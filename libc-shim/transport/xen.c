@@ -78,6 +78,7 @@ static int attach(struct shim_session *s)
 						  : "it cannot be attached to");
 		return -EIO;
 	}
+	fc_store(&shim.minor[s->domain], a.minor);
 	s->sock = shim_hide_fd(p, fd);
 	s->token[0] = a.session;
 	return s->sock < 0 ? s->sock : 0;

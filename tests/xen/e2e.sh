@@ -30,7 +30,7 @@ begin_with_one
 export FC_TEST_XEN=one:/far/open FC_TEST_THREADS=8
 mkdir -p /run/home && chown 1000:1000 /run/home
 # t_signals' storms of alarms take minutes on an emulated machine: by hand, tests/xen/lab.sh tests/xen/e2e.sh signals
-for t in append large limits threads mmap; do
+for t in append large limits threads mmap sandbox; do
 	wanted $t || continue
 	run_one "$t" "t_$t.sh"
 done
