@@ -11,7 +11,13 @@ mkdir "$TESTDIR/native"
 check "natively" timeout 60 "$program" "$TESTDIR/native" >"$TESTDIR/native.out"
 far_begin
 check "remotely" timeout -k 5 60 "$FARCALL" run --domain "$far_domain" -- "$program" "$far" >"$TESTDIR/far.out" 2>"$TESTDIR/far.err"
-check "the same is seen" diff "$TESTDIR/native.out" "$TESTDIR/far.out"
+
+# with a Xen domain, but for what comes after a child that is made in a sandbox: it has no remote files
+seen()
+{
+	if [[ ${FC_TEST_XEN:-} ]]; then sed '/^grandchild: /,$d' "$1"; else cat "$1"; fi
+}
+check "the same is seen" diff <(seen "$TESTDIR/native.out") <(seen "$TESTDIR/far.out")
 check "nothing is said" test ! -s "$TESTDIR/far.err"
 [[ ${FC_TEST_XEN:-} ]] || check "the same is left" same_tree "$TESTDIR/native" "$TESTDIR/far"
 grep -q 'strict mode: exit 0' "$TESTDIR/native.out" || wrong "the native run is not what it should be"
