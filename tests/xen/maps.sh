@@ -124,7 +124,10 @@ for i in range(100):
         os.close(go[1])
         os.read(go[0], 1)
         m[i] = 1
-        os._exit(0 if os.pread(fd, 1, i) == b'\1' else 1)
+        try:
+            os._exit(0 if os.pread(fd, 1, i) == b'\1' else 1)
+        except OSError:
+            os._exit(1)
     children.append(pid)
 os.close(go[1])
 bad = sum(os.waitpid(pid, 0)[1] != 0 for pid in children)
