@@ -34,22 +34,23 @@
 static int claim(struct shim_call *c, struct shim_process *p, unsigned domain, struct shim_frame *f)
 {
 	uint32_t forks;
+	int r;
 
 	f->session = &c->s;
 	do {
 		forks = fc_load(&shim_forks_in_calls);
 		fc_signal_fence();
-		int r = shim_session_get(p, domain, &c->s);
+		r = shim_session_get(p, domain, &c->s);
 		if (r == 0)
 			r = shim_request_take(&c->s->requests, shim_owner_self(), &shim_self()->hint);
 		if (r < 0)
-			return r;
+			continue; /* of nobody's session nothing can be had */
 		f->request.of = &c->s->requests;
 		fc_signal_fence();
 		f->request.slot = r;
 		fc_signal_fence();
-	} while (unlikely(forks != fc_load(&shim_forks_in_calls)) && !c->s->requests.gone);
-	return 0;
+	} while (unlikely(forks != fc_load(&shim_forks_in_calls)) && (r < 0 || !c->s->requests.gone));
+	return r < 0 ? r : 0;
 }
 
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
