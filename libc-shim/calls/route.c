@@ -20,6 +20,7 @@
 #include "libc-shim/calls/route.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -256,7 +257,7 @@ static bool is_plain(int dirfd, const char *path, bool follow)
 {
 	const struct open_how how = { .flags = O_RDWR | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW),
 				      .resolve = RESOLVE_NO_SYMLINKS };
-	long r = fc_call(SYS_openat2, dirfd, path, &how, sizeof how);
+	long r = shim_sandbox_unknown() ? -EPERM : fc_call(SYS_openat2, dirfd, path, &how, sizeof how);
 
 	return r == -EISDIR || r == -ENOTDIR || r == -ENOENT || r == -EACCES;
 }

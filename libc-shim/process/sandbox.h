@@ -24,6 +24,9 @@ struct shim_filter;
 /* Would the kernel let the calling thread make that call? Whatever else a filter wants done with it is the kernel's to do. */
 bool shim_sandbox_lets_pass(long nr, const long a[6]);
 
+/* Has somebody installed a filter before this was asked first? What it allows is not known, and it may kill for what a program does not need. */
+bool shim_sandbox_unknown(void);
+
 /* May the calling thread exchange messages with a domain? */
 bool shim_sandbox_talks(void);
 

@@ -13,6 +13,7 @@
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/process.h"
+#include "libc-shim/process/sandbox.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -87,7 +88,7 @@ int shim_local_look(struct shim_session *s, int descriptor)
 
 	if (!s->looked_at)
 		return hand_and_tell(s, descriptor);
-	if (s->looked_at < 0)
+	if (s->looked_at < 0 || shim_sandbox_unknown())
 		return shim_local_hand(s, descriptor);
 	fd = take(s, descriptor);
 	if (fd == -EPERM || fd == -ENOSYS)

@@ -158,10 +158,11 @@ static void kept(void)
 static int fence(const char *call, bool trap, char **command)
 {
 	const bool link = !strcmp(call, "symlink");
+	const unsigned nr = !strcmp(call, "openat2") ? SYS_openat2 : SYS_memfd_create;
 	struct sock_filter f[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, link ? SYS_symlink : SYS_memfd_create, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, link ? SYS_symlinkat : SYS_memfd_create, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, link ? SYS_symlink : nr, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, link ? SYS_symlinkat : nr, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, trap ? SECCOMP_RET_TRAP : SECCOMP_RET_ERRNO | EXDEV),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};

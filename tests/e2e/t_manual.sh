@@ -344,6 +344,8 @@ check "it is done" test -L "$data/before/l"
 "$listed" / native fence memfd_create trap "${run_before[@]}" 'echo here; echo there >/data/f; echo after' >"$TESTDIR/out" 2>/dev/null
 check "what the shim does nevertheless: killed by SIGSYS ($?)" test $? = 159
 check "when it comes to it" test "$(cat "$TESTDIR/out")" = here
+"$listed" / native fence openat2 trap "${run_before[@]}" "cat $TESTDIR/nothing; echo \$?" >"$TESTDIR/out" 2>/dev/null
+check "what the shim could do, it does not" test "$(cat "$TESTDIR/out")" = 1
 stop_domain before
 
 mkdir "$data/fenced"
