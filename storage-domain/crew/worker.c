@@ -10,6 +10,7 @@
 #include "storage-domain/crew/worker.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -75,6 +76,18 @@ static bool spin(struct fc_worker *w)
 	}
 }
 
+/* Has this worker slept since it was asked last? One that was only preempted has not: its call is not one that blocks. */
+static bool has_slept(struct fc_worker *w)
+{
+	struct rusage u;
+	long before = w->sleeps;
+
+	if (getrusage(RUSAGE_THREAD, &u))
+		return true;
+	w->sleeps = u.ru_nvcsw;
+	return w->sleeps != before;
+}
+
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
@@ -85,7 +98,7 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 		w->exec.count.errors++;
 	if (w->exec.count.calls >= FLUSH_CALLS)
 		fc_worker_flush(w);
-	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
+	if (ticks > fc_tsc_from_ns(FC_STUCK_NS) && has_slept(w)) {
 		w->quick = 0;
 		if (!eager)
 			fc_crew_set_eager(&w->pool->crew, true);
@@ -262,6 +275,7 @@ void *fc_worker_main(void *arg)
 		if (fc_load_acquire(&w->pool->crew.stop))
 			break;
 		rest(w, seen);
+		(void)has_slept(w);
 		fc_crew_wake(crew, &w->member);
 		fc_worker_move_apart(w);
 		serve(w);
