@@ -24,6 +24,7 @@
 #include "storage-domain/roster.h"
 
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
+#define YIELDS 8           /* before a sleep */
 #define QUICK_ENOUGH 64    /* calls in a row */
 #define FLUSH_CALLS 64
 
@@ -47,7 +48,6 @@ static bool spin(struct fc_worker *w)
 	const struct fc_queue *q = &w->pool->s->area->queue;
 	uint64_t start = fc_tsc(), prev = start, now, budget, gap;
 
-	w->idle_since = start;
 	if (!w->spin.budget_ns || !fc_licence_get(&w->licence))
 		return fc_queue_peek(q);
 	budget = fc_tsc_from_ns(w->spin.budget_ns);
@@ -76,6 +76,37 @@ static bool spin(struct fc_worker *w)
 	}
 }
 
+/* The same by giving the CPU away to the clients that are here. */
+static bool yield(struct fc_worker *w)
+{
+	const struct fc_queue *q = &w->pool->s->area->queue;
+	const bool few = w->served <= 1; /* clients that take turns with it */
+	bool more = true;
+
+	fc_licence_put(&w->licence);
+	w->served = 0;
+	if (fc_load(&w->pool->s->area->header.manner) != FC_YIELDING || w->pool->s->foreign)
+		return false;
+	for (uint32_t n = 0; more && n < YIELDS; n++) {
+		more = fc_spin_yield(&w->spin);
+		if (!fc_queue_peek(q))
+			continue;
+		fc_spin_came(&w->spin, few);
+		if (few)
+			fc_worker_move_apart(w); /* spinning for few beats changing places with them */
+		return true;
+	}
+	fc_spin_in_vain(&w->spin);
+	return false;
+}
+
+/* Look for requests for as long as that pays, one way or the other. */
+static bool look(struct fc_worker *w)
+{
+	w->idle_since = fc_tsc();
+	return spin(w) || yield(w);
+}
+
 /* Has this worker slept since it was asked last? One that was only preempted has not: its call is not one that blocks. */
 static bool has_slept(struct fc_worker *w)
 {
@@ -94,6 +125,7 @@ static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 	bool eager = fc_load(&w->pool->crew.eager);
 
 	w->exec.count.calls++;
+	w->served++;
 	if (result < 0)
 		w->exec.count.errors++;
 	if (w->exec.count.calls >= FLUSH_CALLS)
@@ -204,7 +236,7 @@ static void serve(struct fc_worker *w)
 
 	while (!fc_load_acquire(&w->pool->crew.stop)) {
 		wake_if_due(w);
-		if (!spin(w))
+		if (!look(w))
 			return;
 		index = fc_call_take(&w->member, &s->area->queue);
 		if (index == FC_QUEUE_EMPTY)

@@ -20,8 +20,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,6 +56,7 @@ static const int allowed[] = {
 	SYS_gettid,
 	SYS_wait4,
 	SYS_sched_getaffinity,
+	SYS_sched_yield,
 	SYS_getcpu,
 	/* time */
 	SYS_clock_gettime,
@@ -90,7 +91,6 @@ static const int allowed[] = {
 	SYS_readv,
 	SYS_rt_sigpending,
 	SYS_rt_sigsuspend,
-	SYS_sched_yield,
 	SYS_sigaltstack,
 	SYS_writev,
 #endif
