@@ -3,8 +3,6 @@
  * h_post.c - writes that nobody waits for, looked at by somebody who knows nothing of farcall, as soon as he can have heard of them.
  *   h_post observe DIR           tell what the file in DIR is like whenever standard input, a signal or a file in /tmp says so
  *   h_post write DIR PID FLAG    write to it, tell him, in every way, and compare
- *   h_post killed DIR COUNT      write records for ever, count in the file COUNT, which is mapped, those that are written
- *   h_post count DIR COUNT       are all there that had been counted?
  *   h_post signals DIR N         write, and get N signals meanwhile whose handler makes a call by which somebody might hear of it
  */
 #define _GNU_SOURCE
@@ -14,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -189,44 +186,6 @@ static void meet(int how)
 	close(fd);
 }
 
-static unsigned long *counter(const char *file)
-{
-	int fd = open(file, O_RDWR | O_CREAT, 0600);
-	void *m;
-
-	if (fd < 0 || ftruncate(fd, 4096))
-		fail(file);
-	m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (m == MAP_FAILED)
-		fail(file);
-	return m;
-}
-
-static void killed(const char *file)
-{
-	unsigned long *count = counter(file);
-	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
-
-	for (;;) {
-		lines(fd, 1);
-		__atomic_store_n(count, written, __ATOMIC_RELEASE);
-	}
-}
-
-static void count(const char *file)
-{
-	unsigned long *count = counter(file), n = 0;
-	char text[LINE];
-	int fd = open(path, O_RDONLY);
-
-	while (read(fd, text, LINE) == LINE && strtoul(text, NULL, 10) == n)
-		n++;
-	printf("%lu written, %lu there, %ld bytes\n", *count, n, (long)lseek(fd, 0, SEEK_END));
-	fflush(stdout);
-	if (*count < MANY || n < *count || n > *count + 1 || lseek(fd, 0, SEEK_END) != (long)(n * LINE))
-		fail("that is not what was written");
-}
-
 static volatile sig_atomic_t calls;
 static int nowhere;
 
@@ -266,10 +225,6 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "observe"))
 		observe(argv[3]);
-	else if (!strcmp(argv[1], "killed"))
-		killed(argv[3]);
-	else if (!strcmp(argv[1], "count"))
-		count(argv[3]);
 	else if (!strcmp(argv[1], "signals"))
 		under_signals(atoi(argv[3]));
 	for (int i = 0; i < 3 && argc == 5; i++) {
