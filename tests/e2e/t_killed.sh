@@ -9,7 +9,8 @@ need jq
 h=$(helper e2e/h_killed) || exit 77
 kills=${FC_TEST_LONG:+1000}
 kills=${FC_KILLS:-${kills:-160}}
-each=$(((kills + 7) / 8 * 2)) # a multiple of two, for they are killed in pairs: four kinds make them all
+each=$(((kills + 7) / 8)) # pairs of each kind: four kinds make them all
+each=$((each * 2))
 far_begin
 
 posts() { "$FARCALL" stat --json --domain "$far_domain" | jq '[.[].total.posts] | add'; }
