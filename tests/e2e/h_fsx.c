@@ -703,6 +703,7 @@ int main(int argc, char **argv)
 	snprintf(other_beside, sizeof other_beside, "%s.other", beside);
 	for (int d = 0; d < FDS; d++)
 		m->fd[d] = -1;
+	unlink(other_path); /* of a run that has failed */
 	m->fd[0] = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
 	if (m->fd[0] < 0)
 		wrong(path, -1, 0);
