@@ -365,6 +365,17 @@ static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t fl
 		fc_cas(&p->fd[fd], w, now);
 }
 
+/* The domain's lease for a delegation is none of the program's. */
+static void end_delegation(struct shim_process *p, int fd, uint64_t w)
+{
+	const uint64_t held = shim_file_hold(p, &p->fd[fd], w);
+	struct shim_file *f = shim_file_of(p, held);
+
+	if (f)
+		shim_lease_end(p, f);
+	shim_file_drop(p, held);
+}
+
 /* Its range may be given from the file's offset on. */
 static bool is_lock(int cmd)
 {
@@ -394,6 +405,8 @@ long shim_do_fcntl(long nr, long a[6])
 		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
+	if (cmd == F_GETLEASE)
+		end_delegation(p, (int)a[0], w);
 	held = is_lock(cmd) ? shim_offset_begin(p, (int)a[0]) : 0;
 	long r = run_command(p, w, &arg, a, nr);
 	shim_offset_end(p, (int)a[0], held, false);

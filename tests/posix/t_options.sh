@@ -10,7 +10,7 @@ mnt=$TESTDIR/mnt
 mkdir "$mnt"
 chmod 755 "$TESTDIR"
 
-for program in t_attr t_dir t_link t_limit t_lock t_map t_offset t_open t_post t_read t_reread; do
+for program in t_attr t_delegated t_dir t_link t_limit t_lock t_map t_offset t_open t_post t_read t_reread; do
 	binary=$(helper "posix/$program") || exit 77
 	dir=$TESTDIR/$program
 	mkdir -p "$dir"/{first,nocache,sync}
