@@ -319,7 +319,6 @@ static bool is_silent(long nr)
 	case SYS_recvmsg:
 	case SYS_recvmmsg:
 	case SYS_prlimit64:
-	case SYS_prctl:
 		return true;
 	default:
 		return false;

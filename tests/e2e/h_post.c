@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sem.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define LINE 16
@@ -51,9 +53,12 @@ static struct seen look(char how)
 	return s;
 }
 
-/* 's' 'o': at once; 'S': after a signal; 'F': when there is a file. */
+/* 's' 'o': at once; 'S': after a signal; 'F': when there is a file; 'V': when a semaphore says so; 'M': when something is in its memory. */
 static void observe(const char *flag)
 {
+	static volatile long told;
+	const int sem = semget(getpid(), 1, IPC_CREAT | 0600);
+	volatile long *const where = &told;
 	struct seen s;
 	sigset_t set;
 	char how;
@@ -62,17 +67,22 @@ static void observe(const char *flag)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	while (read(0, &how, 1) == 1) {
-		if (how == 'S' || how == 'F')
-			if (write(1, &how, 1) != 1)
-				fail("answer");
+		told = 0;
+		if (how != 's' && how != 'o' && write(1, &how, 1) != 1)
+			fail("answer");
+		if (how == 'M' && write(1, &where, sizeof where) != sizeof where)
+			fail("answer");
 		if (how == 'S')
 			sigwaitinfo(&set, NULL);
-		while (how == 'F' && access(flag, F_OK))
+		if (how == 'V' && semop(sem, &(struct sembuf){ 0, -1, 0 }, 1))
+			fail("semop");
+		while ((how == 'F' && access(flag, F_OK)) || (how == 'M' && !told))
 			;
 		s = look(how == 'o' ? 'o' : 's');
 		if (write(1, &s, sizeof s) != sizeof s)
 			fail("answer");
 	}
+	semctl(sem, 0, IPC_RMID);
 }
 
 static unsigned long written;
@@ -131,6 +141,18 @@ static int fresh(int how)
 	return fd;
 }
 
+static void into_memory(int fd, pid_t observer)
+{
+	long one = 1, *where;
+	const struct iovec from = { &one, sizeof one };
+
+	if (read(0, &where, sizeof where) != sizeof where)
+		fail("the observer");
+	lines(fd, 3);
+	if (process_vm_writev(observer, &from, 1, &(struct iovec){ where, sizeof one }, 1, 0) != sizeof one)
+		fail("process_vm_writev");
+}
+
 static void tell(int how, pid_t observer, const char *flag)
 {
 	int fd = fresh(how);
@@ -144,8 +166,19 @@ static void tell(int how, pid_t observer, const char *flag)
 		ask('S');
 		ready();
 		lines(fd, i % 3 + 1);
-		kill(observer, SIGUSR1);
+		if (i & 1 ? kill(observer, SIGUSR1) : tgkill(observer, observer, SIGUSR1))
+			fail("a signal");
 		heard("by a signal");
+		ask('V');
+		ready();
+		lines(fd, i % 3 + 1);
+		if (semctl(semget(observer, 1, 0), 0, SETVAL, 1))
+			fail("semctl");
+		heard("by a semaphore");
+		ask('M');
+		ready();
+		into_memory(fd, observer);
+		heard("by its memory");
 		ask('F');
 		ready();
 		lines(fd, i % 3 + 1);
