@@ -232,6 +232,13 @@ long shim_do_dup(long nr, long a[6])
 	return dup_onto(p, nr, a);
 }
 
+static long close_natively(unsigned first, unsigned last, unsigned flags)
+{
+	const long a[6] = { first, last, flags };
+
+	return shim_native(SYS_close_range, a); /* a pipe's other end may hear it */
+}
+
 /* The ranges between our own descriptors, and those that are only coming, one kernel call each. */
 static long close_range_around(const struct shim_process *p, unsigned first, unsigned last, unsigned flags)
 {
@@ -247,9 +254,9 @@ static long close_range_around(const struct shim_process *p, unsigned first, uns
 			if (shim_fd_is_coming(fc_load(&p->fd[fd])))
 				next = fd;
 		if (next > last)
-			return fc_call(SYS_close_range, first, last, flags);
+			return close_natively(first, last, flags);
 		if (next > first) {
-			long r = fc_call(SYS_close_range, first, next - 1, flags);
+			long r = close_natively(first, next - 1, flags);
 			if (r < 0)
 				return r;
 		}

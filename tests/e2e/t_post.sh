@@ -9,10 +9,24 @@ h=$(helper e2e/h_post) || exit 77
 far_begin
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
 mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
-"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
-observer=$!
-check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
-wait $observer
+
+# observed WHAT FLAG THERE COMMAND...: he looks whenever he hears of it; FLAG, for him THERE, is a file by which he may
+observed()
+{
+	local what=$1 flag=$2 there=$3 observer
+	shift 3
+
+	"$h" observe "$TESTDIR/far" "$there" <"$TESTDIR/ask" >"$TESTDIR/answer" &
+	observer=$!
+	check "$what" "$@" timeout -k 5 100 "$h" write "$far" $observer "$flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
+	wait $observer
+}
+observed "others see it when they hear of it" "$TESTDIR/flag" "$TESTDIR/flag" far
+mkdir "$TESTDIR/other"
+start_domain other "$TESTDIR/other:/other"
+# shellcheck disable=SC2154 # start_domain sets it
+observed "others hear of it by another domain" /other/flag "$TESTDIR/other/flag" "$FARCALL" run --domain "$far_domain" --domain "$other_socket" --
+stop_domain other
 
 while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
 opener=$!
