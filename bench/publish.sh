@@ -8,7 +8,7 @@ out=$1
 docs=$2
 page=$docs/benchmarks.md
 
-for file in "$out"/{calls,stream,sysbench,hogs,forks,real}.csv "$out"/*.png; do
+for file in "$out"/{calls,stream,files,sysbench,hogs,forks,real}.csv "$out"/*.png; do
 	[[ ! -e $file ]] || cp "$file" "$docs/benchmarks-${file##*/}"
 done
 

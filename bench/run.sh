@@ -7,11 +7,11 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 farcall=${FARCALL:-farcall}     # the command under test
-programs=${BENCH_PROGRAMS:-$PWD/bench} # where bench_calls, bench_floor and bench_uring were built
+programs=${BENCH_PROGRAMS:-$PWD/bench} # where bench_calls and its kin were built
 out=bench-results
 dir=/dev/shm
 quick=
-only=calls,stream,sysbench,hogs
+only=calls,stream,files,sysbench,hogs
 wanted=native,farcall,fuse,fuse-direct,uring,floor
 cases=
 rounds=
@@ -25,12 +25,12 @@ usage()
 	  --quick          short samples and few rounds, less than 90 s; for a first look, not for numbers to keep
 	  --dir DIR        where the files are (default /dev/shm: no device's noise; give a directory on a disk to see one)
 	  --out DIR        where report.txt, the CSVs and the PNGs go (default bench-results)
-	  --only LIST      sections: calls,stream,sysbench,hogs
+	  --only LIST      sections: calls,stream,files,sysbench,hogs
 	  --variants LIST  native,farcall,fuse,fuse-direct,uring,floor
 	  --rounds N       instead of the default numbers of rounds
   --cases LIST     calls to measure in the calls section, NAME[:SIZE], e.g. fcntl,pread:4096
 	  --publish DOCS   copy the results into DOCS/benchmarks-* and the tables into DOCS/benchmarks.md
-	environment: FARCALL (the farcall command), BENCH_PROGRAMS (directory of bench_calls, bench_floor, bench_uring)
+	environment: FARCALL (the farcall command), BENCH_PROGRAMS (directory of bench_calls and its kin)
 	END
 }
 
@@ -74,14 +74,14 @@ done
 
 # Samples are shorter than a scheduler's slice, so that what else runs on the machine spoils few of them, not the median.
 if [[ $quick ]]; then
-	sample_us=400 repeats=15 call_rounds=3 stream_rounds=5
+	sample_us=400 repeats=15 call_rounds=3 stream_rounds=5 file_rounds=1 file_repeats=5
 	sysbench_rounds=1 sysbench_s=1 hog_rounds=2
 else
-	sample_us=1000 repeats=31 call_rounds=7 stream_rounds=9
+	sample_us=1000 repeats=31 call_rounds=7 stream_rounds=9 file_rounds=5 file_repeats=9
 	sysbench_rounds=3 sysbench_s=3 hog_rounds=5
 fi
 if [[ $rounds ]]; then
-	call_rounds=$rounds stream_rounds=$rounds sysbench_rounds=$rounds hog_rounds=$rounds
+	call_rounds=$rounds stream_rounds=$rounds file_rounds=$rounds sysbench_rounds=$rounds hog_rounds=$rounds
 fi
 fileio=(--file-num=16 --file-total-size=128M --file-block-size=16384)
 
@@ -267,6 +267,22 @@ stream_section()
 	done
 }
 
+# Whole files: each round is a process of its own, and makes them anew.
+files_section()
+{
+	local round variant
+
+	for ((round = 1; round <= file_rounds; round++)); do
+		for variant in $(order "$round" native farcall fuse); do
+			has "$variants" "$variant" || continue
+			progress "files, round $round of $file_rounds: $variant"
+			enter "$variant"
+			run "${prefix[@]}" "$programs/bench_files" -r "$file_repeats" "$at" || broken "$variant" bench_files $?
+			awk -F, -v s="files,$variant,$round" '{ print s "," $1 "," $2 ",1," $3 }' "$work/stdout" >>"$out/raw.csv"
+		done
+	done
+}
+
 fileio() # SECTION VARIANT ROUND TEST MODE THREADS
 {
 	enter "$2"
@@ -341,21 +357,21 @@ describe()
 	echo "files: $(stat -f -c %T "$data"), load when started: $load"
 	echo "fuse: ${fuse_kind:-none}"
 	has "$variants" farcall && "$farcall" --version | head -n 1
-	echo "rounds: calls $call_rounds x $repeats samples of $sample_us us, stream $stream_rounds," \
+	echo "rounds: calls $call_rounds x $repeats samples of $sample_us us, stream $stream_rounds, files $file_rounds x $file_repeats," \
 		"sysbench $sysbench_rounds x $sysbench_s s, hogs $hog_rounds"
 	for reason in "${missing[@]}"; do
 		echo "missing: $reason"
 	done
 }
 
-for program in bench_calls bench_floor; do
+for program in bench_calls bench_floor bench_files; do
 	[[ -x $programs/$program ]] || fail "$programs/$program is not built (set BENCH_PROGRAMS, or use make bench)"
 done
 has "$wanted" farcall && { command -v "$farcall" >/dev/null || fail "no farcall command at $farcall (set FARCALL)"; }
 if ! mkdir -p "$out" || ! : >"$out/raw.csv"; then
 	fail "cannot write to $out"
 fi
-rm -f "$out"/{medians,calls,stream,sysbench,hogs}.csv "$out"/{latency,transfers,sysbench,hogs}.png # of an earlier run
+rm -f "$out"/{medians,calls,stream,files,sysbench,hogs}.csv "$out"/{latency,transfers,sysbench,hogs}.png # of an earlier run
 work=$(mktemp -d "${TMPDIR:-/tmp}/farcall-bench.XXXXXX") || fail "cannot make a directory in ${TMPDIR:-/tmp}"
 data=$(mktemp -d "$dir/farcall-bench.XXXXXX") || fail "cannot make a directory in $dir"
 
@@ -368,7 +384,7 @@ for variant in fuse fuse-direct; do
 	has "$variants" $variant && mount_fuse $variant
 done
 load=$(cut -d' ' -f1 /proc/loadavg)
-for section in calls stream sysbench hogs; do
+for section in calls stream files sysbench hogs; do
 	has "$only" $section && ${section}_section
 done
 describe >"$out/machine.txt"

@@ -486,9 +486,10 @@ static long read_here(long fd, struct transfer *t, const struct fc_row *row, con
 	return r;
 }
 
+/* At the file's own offset, wherever that is kept. With flags it is a request, for they are the kernel's to heed. */
 static long read_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
 {
-	long r = read_here(fd, t, row, a);
+	long r = t->flags ? -1 : read_here(fd, t, row, a);
 	struct shim_process *p = r < 0 ? shim_process_own() : NULL;
 	uint64_t held, w;
 
@@ -606,9 +607,11 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 	}
 	if (t.pos < -1)
 		return -EINVAL;
-	if (!write && !t.flags)
-		return t.pos >= 0 ? read_at(a[0], &t, row, a) : read_on(a[0], &t, row, a);
-	return write ? write_on(a[0], &t, row, a) : transfer(a[0], &t, row, a);
+	if (write)
+		return write_on(a[0], &t, row, a);
+	if (t.pos < 0)
+		return read_on(a[0], &t, row, a);
+	return t.flags ? transfer(a[0], &t, row, a) : read_at(a[0], &t, row, a);
 }
 
 long shim_do_vector(long nr, long a[6])

@@ -83,7 +83,8 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	if (!shim_file_reads(f) && shim_posts_pending(s))
 		return -1; /* what has been written is not there yet */
 	if (total > left) {
-		if (!shim_file_reads(f)) /* it may have grown */
+		if (!shim_file_reads(f) ||
+		    at + total > INT64_MAX) /* it may have grown; or there is no such place in any file */
 			return -1;
 		total = left;
 	}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (8, 20 with FC_TEST_LONG).
+# Writes that nobody waits for: others see them in time (h_post.c). That they outlive who has made them: t_killed.sh.
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 need jq python3
@@ -8,23 +8,25 @@ need jq python3
 h=$(helper e2e/h_post) || exit 77
 far_begin
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
-is_long() { [[ $(stat -c %s "$TESTDIR/far/posted" 2>/dev/null || echo 0) -gt 16000 ]]; }
 mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
-"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
-observer=$!
-check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
-wait $observer
-kills=${FC_TEST_LONG:+20}
-for ((i = 0; i < ${FC_POST_KILLS:-${kills:-8}}; i++)); do
-	rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
-	far "$h" killed "$far" "$TESTDIR/count" &
-	check "it writes" wait_for 20 is_long
-	sleep "0.$((i % 4))$((RANDOM % 10))"
-	pkill -KILL -f "^$h killed $far $TESTDIR/count"
-	wait $!
-	check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
-done 2>"$TESTDIR/errors"
-grep -v Killed "$TESTDIR/errors"
+
+# observed WHAT FLAG THERE COMMAND...: he looks whenever he hears of it; FLAG, for him THERE, is a file by which he may
+observed()
+{
+	local what=$1 flag=$2 there=$3 observer
+	shift 3
+
+	"$h" observe "$TESTDIR/far" "$there" <"$TESTDIR/ask" >"$TESTDIR/answer" &
+	observer=$!
+	check "$what" "$@" timeout -k 5 100 "$h" write "$far" $observer "$flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
+	wait $observer
+}
+observed "others see it when they hear of it" "$TESTDIR/flag" "$TESTDIR/flag" far
+mkdir "$TESTDIR/other"
+start_domain other "$TESTDIR/other:/other"
+# shellcheck disable=SC2154 # start_domain sets it
+observed "others hear of it by another domain" /other/flag "$TESTDIR/other/flag" "$FARCALL" run --domain "$far_domain" --domain "$other_socket" --
+stop_domain other
 
 while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
 opener=$!
