@@ -147,9 +147,9 @@ sysbench_section()
 {
 	local round mode threads variant
 
-	sysbench_files
 	for ((round = 1; round <= sysbench_rounds; round++)); do
 		for mode in seqwr seqrd rndrd rndwr; do
+			sysbench_files
 			for threads in 1 4 16; do
 				progress "sysbench, round $round of $sysbench_rounds: $mode, threads: $threads"
 				for variant in $(order "$round" native farcall fuse); do
