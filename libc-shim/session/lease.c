@@ -22,6 +22,7 @@
 #include "libc-shim/transport/transport.h"
 
 #define SINCE_MINOR 4
+#define BARE_SINCE_MINOR 11
 #define ASK_AFTER 32           /* reads, which take about as long as a question */
 #define READ_BYTES (32u << 10) /* of one make it count once more */
 #define NOT_FOR 2048           /* reads after a no */
@@ -78,7 +79,7 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_POSTS, at = (uint64_t)pos;
 	const uint64_t left = at < bytes ? bytes - at : 0;
 
-	if (shim_file_shared(p, f) || !holds(s, word))
+	if (!bytes || shim_file_shared(p, f) || !holds(s, word))
 		return -1;
 	if (!shim_file_reads(f) && shim_posts_pending(s))
 		return -1; /* what has been written is not there yet */
@@ -189,22 +190,31 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && shim_process_first(p) && shim_sandbox_talks();
 }
 
-/* Map what the domain hands over. 0, or -errno and it has it back. */
-static int map(struct shim_session *s, struct shim_lease *l, int fd, const struct shim_grant *g)
+/* Map what the domain hands over, if it does. 0, or -errno and it has it back. */
+static int map(struct shim_session *s, struct shim_lease *l, const struct shim_grant *g)
 {
+	const uint64_t bytes = g->file < 0 ? 0 : g->bytes;
 	long at = 0;
 
-	if (g->bytes)
-		at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (bytes)
+		at = fc_call(SYS_mmap, 0, bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, g->file, 0);
 	if (shim_is_error(at)) {
 		shim_transport(s)->give_back(s, g->word);
 		return (int)at;
 	}
-	if (g->bytes)
-		fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
+	if (bytes)
+		fc_call(SYS_madvise, at, bytes, MADV_DONTFORK);
 	l->base = (const char *)at;
-	l->bytes = g->bytes | (g->posts ? SHIM_LEASE_POSTS : 0);
+	l->bytes = bytes | (g->posts ? SHIM_LEASE_POSTS : 0);
 	return 0;
+}
+
+/* Of FC_LEASE_*. Without the file a delegation is good for posting alone. */
+static uint64_t wants(const struct shim_session *s, bool posts)
+{
+	if (!posts)
+		return 0;
+	return fc_load(&shim.minor[s->domain]) < BARE_SINCE_MINOR ? FC_LEASE_POSTS : FC_LEASE_POSTS | FC_LEASE_BARE;
 }
 
 /* A write that would pass the limit is to fail at once, and with a signal. */
@@ -221,14 +231,15 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
 	const uint8_t bars = fc_load(&f->bars);
-	struct shim_grant g = { 0 };
-	int fd = -EIO, r;
+	struct shim_grant g = { .file = -1 };
+	int r = -EIO;
 
 	shim_session_lock(s, &saved);
 	if (s->state == SHIM_SESSION_READY)
-		fd = shim_transport(s)->lease(s, descriptor, s->posts.ring && !is_limited(), &g);
-	r = fd < 0 ? fd : map(s, &f->lease, fd, &g);
-	shim_done_with(p, fd);
+		r = shim_transport(s)->lease(s, descriptor, wants(s, s->posts.ring && !is_limited()), &g);
+	if (r == 0)
+		r = map(s, &f->lease, &g);
+	shim_done_with(p, g.file);
 	shim_unlock(&s->lock, &saved);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
 	if (shim_file_shared(p, f) || fc_load(&f->bars) != bars) { /* since we looked */

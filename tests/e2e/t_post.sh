@@ -6,38 +6,9 @@ need_farcall
 need jq python3
 [[ ! ${FC_TEST_XEN:-} ]] || exit 77 # whoever looks is not there
 h=$(helper e2e/h_post) || exit 77
-far_begin
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
 is_long() { [[ $(stat -c %s "$TESTDIR/far/posted" 2>/dev/null || echo 0) -gt 16000 ]]; }
-mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
-"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
-observer=$!
-check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
-wait $observer
-kills=${FC_TEST_LONG:+20}
-for ((i = 0; i < ${FC_POST_KILLS:-${kills:-8}}; i++)); do
-	rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
-	far "$h" killed "$far" "$TESTDIR/count" &
-	check "it writes" wait_for 20 is_long
-	sleep "0.$((i % 4))$((RANDOM % 10))"
-	pkill -KILL -f "^$h killed $far $TESTDIR/count"
-	wait $!
-	check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
-done 2>"$TESTDIR/errors"
-grep -v Killed "$TESTDIR/errors"
-
-while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
-opener=$!
-check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
-kill $opener
-
 logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
-before=$(counted .bytes_written)
-posts=$(counted .posts)
-check "a log is written" far timeout 60 python3 -c "$(logged)"
-check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
-check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
-check "its file was delegated" test "$(counted .leases)" -gt 0
 
 # set_id UID FLUSH: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
 set_id()
@@ -62,7 +33,42 @@ time.sleep(1)' "$where/bits" "$d" &
 	stat -c %a "$TESTDIR/far/bits"
 	wait $!
 }
-if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far"; then
+as_told() # what others see, and what is left of who was killed
+{
+	"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
+	observer=$!
+	check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
+	wait $observer
+	kills=${FC_TEST_LONG:+20}
+	for ((i = 0; i < ${FC_POST_KILLS:-${kills:-8}}; i++)); do
+		rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
+		far "$h" killed "$far" "$TESTDIR/count" &
+		check "it writes" wait_for 20 is_long
+		sleep "0.$((i % 4))$((RANDOM % 10))"
+		pkill -KILL -f "^$h killed $far $TESTDIR/count"
+		wait $!
+		check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
+	done 2>"$TESTDIR/errors"
+	grep -v Killed "$TESTDIR/errors"
+}
+
+in_order() # with handlers, and that they are posted at all
+{
+	while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
+	opener=$!
+	check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
+	kill $opener
+	before=$(counted .bytes_written)
+	posts=$(counted .posts)
+	check "a log is written" far timeout 60 python3 -c "$(logged)"
+	check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
+	check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
+	check "its file was delegated" test "$(counted .leases)" -gt 0
+}
+
+set_ids()
+{
+	((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far" || return
 	for uid in 0 1000; do
 		for flush in "" yes; do
 			run=() where=$TESTDIR/far
@@ -73,6 +79,15 @@ if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far"
 			echo "$uid $flush: $native"
 		done
 	done
-fi
-far_end
+}
+
+mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
+for far_options in "" :nomap; do
+	note "export options: ${far_options:-none}"
+	far_begin
+	as_told
+	in_order
+	set_ids
+	far_end
+done
 finish
