@@ -76,10 +76,11 @@ static void take_back(struct fc_shadow *s, unsigned i)
 	held[i].word = 0;
 }
 
-/* The client may have the same open file, and with it the lease. */
+/* The client may have the same open file, and with it the lease; which may be a mapping's by now. */
 static void let_go(int fd)
 {
-	fc_lease_give(fd);
+	if (!fc_lease_is_others(&watch, fd))
+		fc_lease_give(fd);
 	fc_call(SYS_close, fd);
 }
 
@@ -272,17 +273,22 @@ static uint64_t worth(struct fc_shadow *s, int fd, const struct candidate *c)
 	return bytes && c->bare ? bytes | FC_LEASE_BARE : bytes;
 }
 
+static int take(int fd, int type)
+{
+	return fc_lease_is_others(&watch, fd) ? -EAGAIN : fc_lease_take(&watch, fd, type);
+}
+
 /* Returns the descriptor that has the lease (and takes `fd`) or -errno; `grant`: what it is good for. */
 static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, int *type, uint64_t *grant)
 {
-	struct candidate c;
+	struct candidate c = { .type = F_RDLCK };
 	int own = fd;
 	int r = judge(s, fd, wants, &c);
 
 	*type = c.type;
 	if (r == 0) {
 		own = one_to_lease(fd, &c);
-		r = own < 0 ? -EOPNOTSUPP : (int)fc_lease_take(&watch, own, c.type);
+		r = own < 0 ? -EOPNOTSUPP : take(own, c.type);
 	}
 	if (r == 0 && fc_call(SYS_fstat, own, &c.st) < 0)
 		r = -EOPNOTSUPP;
