@@ -20,6 +20,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
+#include "libc-shim/calls/fill.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/post.h"
 #include "libc-shim/calls/remote.h"
@@ -457,6 +458,8 @@ static long read_at(long fd, struct transfer *t, const struct fc_row *row, const
 	bool may = f && fc_load(&f->lease.word) && !(w & SHIM_FD_DIRECT); /* F_SETFL may have set it since */
 	long r = may ? shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos) : -1;
 
+	if (may && r < 0 && shim_fill(p, (int)fd, w, f, t->total, (uint64_t)t->pos))
+		r = shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos);
 	if (r >= 0 && likely(shim_fd_get(p, fd) == w)) { /* else the record may be another file's by now */
 		if (unlikely(shim.trace_fd >= 0))
 			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
@@ -474,12 +477,16 @@ static long read_here(long fd, struct transfer *t, const struct fc_row *row, con
 	struct shim_process *p = shim_process();
 	uint64_t w = shim_fd_get(p, fd), held;
 	struct shim_file *f = shim_file_of(p, w);
+	int64_t at;
 	long r;
 
 	if (!f || fc_load(&f->lease.offset) < 0 || (w & SHIM_FD_DIRECT) ||
 	    !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
 		return -1;
 	r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
+	at = fc_load(&f->lease.offset);
+	if (r < 0 && at >= 0 && shim_fill(p, (int)fd, w, f, t->total, (uint64_t)at))
+		r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
 	shim_file_drop(p, held);
 	if (r >= 0 && unlikely(shim.trace_fd >= 0))
 		shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);

@@ -6,7 +6,7 @@
  *
  * A descriptor that is open for reading alone has a read lease, on an open file of the domain's own, for what is handed over is the client's to do with as
  * it likes; one that writes has a write lease on itself, and only if the client could have one natively. Where nothing is handed over the client gets the word
- * alone, and posts writes. All this is in the descriptor table of
+ * alone, posts writes, and keeps what it has read of a file that is open for reading alone. All this is in the descriptor table of
  * the thread that hands over (hand.c), which their watch (lease_watch.h) shares.
  */
 #define _GNU_SOURCE
@@ -32,6 +32,7 @@
 
 #define PATIENCE_S 1 /* for the thread that closes files */
 #define LINK 32      /* bytes of a name in /proc */
+#define LOOK_NS 1000000000ull
 #define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
 _Static_assert(FC_LEASES <= 1 << INDEX_BITS, "an index is so many bits");
 
@@ -40,16 +41,20 @@ static pthread_cond_t looked = PTHREAD_COND_INITIALIZER;
 static struct {
 	int fd; /* 0 = none */
 	int type;
-	uint64_t word; /* 0 = it does not hold any more */
-	uint64_t name; /* the word, until it is closed */
+	uint64_t word;  /* 0 = it does not hold any more */
+	uint64_t name;  /* the word, until it is closed */
+	bool kept;      /* the client keeps what it has read, of a file like this: */
+	struct stat st; /* since it has the lease */
 } held[FC_LEASES];
 static uint64_t serial;
 static bool posting;
 
+static bool any_kept(void);
+
 static uint64_t look(void *s)
 {
 	fc_leases_look(s);
-	return FC_LOOK_WHEN_TOLD;
+	return any_kept() ? LOOK_NS : FC_LOOK_WHEN_TOLD;
 }
 
 static struct fc_lease_watch watch = { .look = look };
@@ -137,11 +142,32 @@ int fc_lease_file(const struct fc_post *p)
 	return p->word && fc_load_acquire(&held[i].name) == p->word ? held[i].fd : -1;
 }
 
+static bool any_kept(void)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < FC_LEASES && !any; i++)
+		any = held[i].fd && held[i].kept;
+	pthread_mutex_unlock(&lock);
+	return any;
+}
+
+/* An open for reading alone that cuts it breaks no lease for reading. Where the client has the file it sees that. */
+static bool was_cut(unsigned i)
+{
+	const struct stat *was = &held[i].st;
+	struct stat st;
+
+	return held[i].kept && (fc_call(SYS_fstat, held[i].fd, &st) < 0 || st.st_size != was->st_size ||
+				st.st_mtim.tv_sec != was->st_mtim.tv_sec || st.st_mtim.tv_nsec != was->st_mtim.tv_nsec);
+}
+
 /* Withdrawn: its client has been told already. */
 static bool is_over(const struct fc_shadow *s, unsigned i)
 {
 	return !held[i].word || fc_load(&s->area->header.lease[i]) != held[i].word ||
-	       !fc_lease_stands(held[i].fd, held[i].type);
+	       !fc_lease_stands(held[i].fd, held[i].type) || was_cut(i);
 }
 
 /* Those that somebody waits for, and those that do not hold any more. One signal may stand for many. */
@@ -193,12 +219,12 @@ struct candidate {
 	struct stat st;
 };
 
-/* Of no use to a client that does not get it are files that it does not post to; and to one that does, files that it can neither read nor post to. */
+/* Of no use to a client that does not get it is a file that it does not post to and others write; and to one that does, one that it can neither read nor post to. */
 static bool is_of_use(const struct candidate *c)
 {
 	const int mode = c->flags & O_ACCMODE;
 
-	return c->bare ? c->posts && mode != O_RDONLY : c->posts || mode != O_WRONLY;
+	return c->bare ? c->posts || mode == O_RDONLY : c->posts || mode != O_WRONLY;
 }
 
 /* Can it be delegated to who wants FC_LEASE_*? */
@@ -224,14 +250,14 @@ static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *
 	return c->type == F_WRLCK && !client_may(s, c->st.st_uid) ? -EOPNOTSUPP : 0;
 }
 
-/* How much of it can be mapped and read for what it is. Where it has holes, a look at them would fill them. */
+/* How much of it can be read for what it is. Where it has holes, a look at them in a mapping would fill them. */
 static uint64_t readable(const struct candidate *c)
 {
 	const struct stat *st = &c->st;
 
-	return c->bare || (c->flags & O_ACCMODE) == O_WRONLY || st->st_blocks < st->st_size / 512
-		       ? 0
-		       : (uint64_t)st->st_size;
+	if (c->bare)
+		return c->type == F_RDLCK ? (uint64_t)st->st_size : 0;
+	return (c->flags & O_ACCMODE) == O_WRONLY || st->st_blocks < st->st_size / 512 ? 0 : (uint64_t)st->st_size;
 }
 
 /* May the client post writes to it? Not where they would have to be on the disk, or might fail; nor what the first of them takes a bit of the mode away from. */
@@ -279,20 +305,17 @@ static int take(int fd, int type)
 }
 
 /* Returns the descriptor that has the lease (and takes `fd`) or -errno; `grant`: what it is good for. */
-static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, int *type, uint64_t *grant)
+static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c, uint64_t *grant)
 {
-	struct candidate c = { .type = F_RDLCK };
-	int own = fd;
-	int r = judge(s, fd, wants, &c);
+	int own = fd, r = judge(s, fd, wants, c);
 
-	*type = c.type;
 	if (r == 0) {
-		own = one_to_lease(fd, &c);
-		r = own < 0 ? -EOPNOTSUPP : take(own, c.type);
+		own = one_to_lease(fd, c);
+		r = own < 0 ? -EOPNOTSUPP : take(own, c->type);
 	}
-	if (r == 0 && fc_call(SYS_fstat, own, &c.st) < 0)
+	if (r == 0 && fc_call(SYS_fstat, own, &c->st) < 0)
 		r = -EOPNOTSUPP;
-	*grant = r ? 0 : worth(s, own, &c);
+	*grant = r ? 0 : worth(s, own, c);
 	if (r == 0 && *grant)
 		return own;
 	if (own >= 0)
@@ -301,7 +324,7 @@ static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, int *type, uint
 }
 
 /* A word for the lease that `fd` has. -ENFILE if there is none. */
-static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
+static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t arg[3])
 {
 	unsigned i = 0;
 
@@ -310,7 +333,9 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 	if (i == FC_LEASES || !s->area || !fc_budget_take(s->shared, s->slot, FC_FILES, 1))
 		return -ENFILE;
 	held[i].fd = fd;
-	held[i].type = type;
+	held[i].type = c->type;
+	held[i].kept = c->bare && c->type == F_RDLCK;
+	held[i].st = c->st;
 	held[i].word = ++serial << INDEX_BITS | i;
 	fc_store_release(&held[i].name, held[i].word);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
@@ -323,20 +348,23 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
-	int type = F_RDLCK, fd = request->fd[0], r = watch_begin(s);
+	struct candidate c = { .type = F_RDLCK };
+	int fd = request->fd[0], r = watch_begin(s);
 
 	if (r == 0)
-		r = fd = lease_on(s, fd, request->head.arg[1], &type, &arg[2]);
+		r = fd = lease_on(s, fd, request->head.arg[1], &c, &arg[2]);
 	else
 		fc_call(SYS_close, fd);
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */
 	if (r >= 0)
-		r = note(s, fd, type, arg);
+		r = note(s, fd, &c, arg);
 	if (r == -ENFILE)
 		let_go(fd);
 	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : fd);
 	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */
+	if (r == 0 && c.bare)
+		fc_leases_nudge(); /* so that it looks at this one, too */
 }
 
 void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request)
