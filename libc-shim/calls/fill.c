@@ -17,7 +17,8 @@
 
 struct missing {
 	int fd;
-	uint64_t w, key, length;
+	uint64_t w, length;
+	struct shim_cache_fill to;
 	uint64_t block, end; /* from that block on, to that position */
 };
 
@@ -25,7 +26,7 @@ static void put(const struct missing *m, const char *from, uint64_t n)
 {
 	for (uint64_t at = 0, bytes; at < n; at += bytes) {
 		bytes = n - at < SHIM_BLOCK ? n - at : SHIM_BLOCK;
-		shim_cache_put(m->key, m->block + at / SHIM_BLOCK, from + at, (uint32_t)bytes,
+		shim_cache_put(&m->to, m->block + at / SHIM_BLOCK, from + at, (uint32_t)bytes,
 			       m->block * SHIM_BLOCK + at >= m->end);
 	}
 }
@@ -36,7 +37,7 @@ static uint64_t window(const struct missing *m)
 	const uint64_t start = m->block * SHIM_BLOCK, left = m->length - start;
 	uint64_t n = (m->end - start + SHIM_BLOCK - 1) / SHIM_BLOCK * SHIM_BLOCK;
 
-	if (n > FC_CHUNK || !m->block || shim_cache_has(m->key, m->block - 1))
+	if (n > FC_CHUNK || !m->block || shim_cache_has(m->to.key, m->block - 1))
 		n = FC_CHUNK;
 	return n < left ? n : left;
 }
@@ -75,18 +76,19 @@ static bool bring(struct shim_process *p, const struct missing *m)
 static bool bring_all(struct shim_process *p, struct missing *m)
 {
 	for (; m->block * SHIM_BLOCK < m->end; m->block++)
-		if (!shim_cache_has(m->key, m->block) && !bring(p, m))
+		if (!shim_cache_has(m->to.key, m->block) && !bring(p, m))
 			return false;
 	return true;
 }
 
 bool shim_fill(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, uint64_t total, uint64_t at)
 {
-	struct missing m = { .fd = fd, .w = w, .block = at / SHIM_BLOCK };
+	struct missing m = { .fd = fd, .w = w, .block = at / SHIM_BLOCK, .to.file = f };
 	bool filled;
 	uint64_t held;
 
-	if (total > BYTES_MAX || !shim_lease_cached(p, f, &m.key, &m.length) || at >= m.length)
+	if (total > BYTES_MAX || !shim_cache_fill_begin(&m.to) || !shim_lease_cached(p, f, &m.to.key, &m.length) ||
+	    at >= m.length)
 		return false;
 	if ((total > LARGE && m.length > shim.config.cache / LARGE_SHARE) || !shim_cache_pays())
 		return false;

@@ -45,7 +45,8 @@
 
 struct transfer {
 	bool write;
-	uint64_t w; /* descriptor word */
+	uint64_t w;    /* descriptor word */
+	uint64_t said; /* a write: the one whose file has been told (shim_lease_write_begin) */
 	const struct iovec *iov;
 	size_t iovcnt;
 	size_t total;
@@ -416,6 +417,20 @@ static int64_t run(struct shim_call *c, struct transfer *t)
 	return t->total > GATHER_MAX ? run_claimed(c, t) : run_gather(c, t);
 }
 
+/* The number may be another file's since that one has been told. */
+static int64_t run_told(struct shim_call *c, struct transfer *t)
+{
+	struct shim_file *f = t->write && t->w != t->said ? shim_file_of(c->p, t->w) : NULL;
+	int64_t r;
+
+	if (likely(!f))
+		return run(c, t);
+	shim_lease_write_begin(f, -1, 0);
+	r = run(c, t);
+	shim_lease_write_end(f);
+	return r;
+}
+
 static long transfer(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
 {
 	struct shim_frame *f = shim_frame_begin();
@@ -431,7 +446,7 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
 		if (r == 0) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
-			r = shim_call_own(&c, run(&c, t));
+			r = shim_call_own(&c, run_told(&c, t));
 			r = shim_result(c.s, r);
 			/* the parent does it, and as nothing depends on the file's offset, so may we: no such call is interrupted */
 			again = unlikely(c.s->requests.gone) && placed;
@@ -513,18 +528,12 @@ static long read_on(long fd, struct transfer *t, const struct fc_row *row, const
 }
 
 /* A write, which is posted if its file is delegated; what a request has written counts for that. */
-static long write_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+static long write_it(struct shim_process *p, long fd, uint64_t w, struct shim_file *f, struct transfer *t,
+		     const struct fc_row *row, const long a[6])
 {
-	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, fd);
-	struct shim_file *f = shim_file_of(p, w);
-	long r = f ? shim_post_error(p, f) : 0;
-
-	if (unlikely(r < 0))
-		return shim_result(&p->session[f->domain], r);
-	r = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !t->flags
-		    ? shim_post_write(p, (int)fd, t->iov, t->iovcnt, t->total, t->pos)
-		    : -1;
+	long r = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !t->flags
+			 ? shim_post_write(p, (int)fd, w, t->iov, t->iovcnt, t->total, t->pos)
+			 : -1;
 	if (r >= 0) {
 		if (unlikely(shim.trace_fd >= 0))
 			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
@@ -536,6 +545,24 @@ static long write_on(long fd, struct transfer *t, const struct fc_row *row, cons
 			shim_posts_open(p, shim_fd_domain(w));
 		shim_lease_count(p, (int)fd, w, f, r);
 	}
+	return r;
+}
+
+static long write_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	struct shim_file *f = shim_file_of(p, w);
+	long r = f ? shim_post_error(p, f) : 0;
+
+	if (unlikely(r < 0))
+		return shim_result(&p->session[f->domain], r);
+	t->said = w;
+	if (f)
+		shim_lease_write_begin(f, t->pos, t->total);
+	r = write_it(p, fd, w, f, t, row, a);
+	if (f)
+		shim_lease_write_end(f);
 	return r;
 }
 

@@ -45,6 +45,13 @@ struct state {
 static struct state *state; /* null: there is none yet */
 static uint64_t serial;
 
+/* Writes to files. Whom a handler jumps away from writes for ever, and of these files nothing is put there any more. */
+#define STRIPES 64
+static struct stripe {
+	uint32_t begun, ended;
+	char pad[FC_CACHE_LINE - 2 * sizeof(uint32_t)];
+} stripes[STRIPES];
+
 /* ---- memory ---- */
 
 static uint32_t sets(void)
@@ -95,7 +102,12 @@ uint64_t shim_cache_begin(void)
 	if (!s)
 		return 0;
 	fc_faa(&s->live, 1u);
-	return fc_faa(&serial, 1ull) + 1;
+	return shim_cache_renew();
+}
+
+uint64_t shim_cache_renew(void)
+{
+	return 2 * fc_faa(&serial, 1ull) + 3;
 }
 
 /* If that was the last one: nothing that is there can be found any more, and nobody fills a place: who begins to sees that this is under way. */
@@ -179,8 +191,47 @@ bool shim_cache_pays(void)
 	return s && (fc_load(&s->worth) >= 0 || fc_faa(&s->misses, 1u) % TRY == 0);
 }
 
-static void fill(struct state *s, struct place *p, uint64_t key, uint64_t block, const char *from, uint32_t bytes,
-		 bool ahead)
+static struct stripe *stripe_of(const void *file)
+{
+	return &stripes[((uintptr_t)file * SPREAD >> 32) % STRIPES];
+}
+
+void shim_cache_write_begin(const void *file)
+{
+	fc_faa(&stripe_of(file)->begun, 1u);
+}
+
+void shim_cache_write_end(const void *file)
+{
+	fc_faa(&stripe_of(file)->ended, 1u);
+}
+
+bool shim_cache_fill_begin(struct shim_cache_fill *fill)
+{
+	const struct stripe *s = stripe_of(fill->file);
+	const uint32_t ended = fc_load_acquire(&s->ended);
+
+	fill->writes = fc_load_acquire(&s->begun);
+	return fill->writes == ended;
+}
+
+void shim_cache_forked(void)
+{
+	memset(stripes, 0, sizeof stripes);
+}
+
+/* Either whoever writes sees the key, or this sees the write. */
+static void publish(struct place *p, const struct shim_cache_fill *f, uint32_t turn)
+{
+	fc_store(&p->key, f->key);
+	fc_fence();
+	if (fc_load(&stripe_of(f->file)->begun) != f->writes)
+		fc_store(&p->key, 0ull);
+	fc_store_release(&p->turn, turn + 2);
+}
+
+static void fill(struct state *s, struct place *p, const struct shim_cache_fill *f, uint64_t block, const char *from,
+		 uint32_t bytes, bool ahead)
 {
 	const uint32_t turn = fc_load(&p->turn);
 
@@ -188,27 +239,44 @@ static void fill(struct state *s, struct place *p, uint64_t key, uint64_t block,
 		return;
 	if (p->key && p->uses < AGAIN)
 		count(s, -1);
-	fc_store(&p->key, key);
+	fc_store(&p->key, 0ull);
 	fc_store(&p->block, block);
 	fc_store(&p->bytes, bytes);
 	fc_store(&p->read, 0u);
 	fc_store(&p->uses, ahead ? 1u : 0u);
 	memcpy(content(s, p), from, bytes);
-	fc_store_release(&p->turn, turn + 2);
+	publish(p, f, turn);
 }
 
-void shim_cache_put(uint64_t key, uint64_t block, const char *from, uint32_t bytes, bool ahead)
+static void drop_block(struct state *s, uint64_t key, uint64_t block)
+{
+	struct place *p = places(s, key, block);
+
+	for (unsigned i = 0; i < WAYS; i++, p++)
+		if (fc_load(&p->key) == key && fc_load(&p->block) == block)
+			fc_cas(&p->key, key, 0ull);
+}
+
+void shim_cache_drop(uint64_t key, uint64_t at, uint64_t n)
+{
+	struct state *s = fc_load_acquire(&state);
+
+	for (uint64_t block = at / SHIM_BLOCK; s && n && block <= (at + n - 1) / SHIM_BLOCK; block++)
+		drop_block(s, key, block);
+}
+
+void shim_cache_put(const struct shim_cache_fill *f, uint64_t block, const char *from, uint32_t bytes, bool ahead)
 {
 	struct state *s = fc_load_acquire(&state);
 	struct place *p;
 	uint32_t turn;
 
-	if (!s || find(s, key, block, &turn))
+	if (!s || find(s, f->key, block, &turn))
 		return;
 	fc_faa(&s->filling, 1u);
-	p = fc_load(&s->clearing) ? NULL : victim(s, key, block);
+	p = fc_load(&s->clearing) ? NULL : victim(s, f->key, block);
 	if (p)
-		fill(s, p, key, block, from, bytes, ahead);
+		fill(s, p, f, block, from, bytes, ahead);
 	fc_faa(&s->filling, -1u);
 }
 

@@ -27,6 +27,7 @@
 #define ASK_AFTER 32           /* reads, which take about as long as a question */
 #define READ_BYTES (32u << 10) /* of one make it count once more */
 #define NOT_FOR 2048           /* reads after a no */
+#define DROP_MAX (1u << 20)    /* bytes of a write: after a larger one nothing is found any more */
 #define NOT_AFTER 256          /* after one that was taken back */
 
 /* ---- reading ---- */
@@ -91,7 +92,7 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 
 	if (!bytes || shim_file_shared(p, f) || !holds(s, word))
 		return -1;
-	if (!shim_file_reads(f) && shim_posts_pending(s))
+	if (!shim_file_reads(f) && !(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED) && shim_posts_pending(s))
 		return -1; /* what has been written is not there yet */
 	if (total > left) {
 		if (!shim_file_reads(f)) /* it may have grown */
@@ -113,6 +114,26 @@ bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64
 	fc_load_fence();
 	return (all & SHIM_LEASE_CACHED) && !shim_file_shared(p, f) && holds(&p->session[f->domain], word) &&
 	       fc_load(&f->lease.word) == word;
+}
+
+/* In place of `key` there may be an address by now, which is even. */
+void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total)
+{
+	uint64_t key;
+
+	shim_cache_write_begin(f);
+	if (!(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED))
+		return;
+	key = fc_load(&f->lease.key);
+	if (pos >= 0 && total <= DROP_MAX)
+		shim_cache_drop(key, (uint64_t)pos, total);
+	else if (key & 1)
+		fc_cas(&f->lease.key, key, shim_cache_renew());
+}
+
+void shim_lease_write_end(struct shim_file *f)
+{
+	shim_cache_write_end(f);
 }
 
 bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word)
@@ -194,6 +215,8 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 
 void shim_leases_forget(struct shim_process *p)
 {
+	if (p == &shim.process)
+		shim_cache_forked();
 	/* of all records: a call that this thread goes on with may hold one that no descriptor is about any more */
 	for (uint32_t n = 1; n < p->files.records.top; n++) {
 		struct shim_file *f = shim_file_of(p, shim_fd_file_bits(n));
@@ -247,10 +270,10 @@ static int make_use(struct shim_session *s, struct shim_lease *l, const struct s
 	return r;
 }
 
-/* Of FC_LEASE_*. One without the file is good for posting, and if it is only read, for the cache. */
+/* Of FC_LEASE_*. One without the file is good for posting and for the cache. */
 static uint64_t wants(const struct shim_session *s, bool posts, bool reads)
 {
-	const bool bare = reads ? shim_cache_allowed() : posts;
+	const bool bare = shim_cache_allowed() || (posts && !reads);
 
 	return (posts ? FC_LEASE_POSTS : 0) |
 	       (bare && fc_load(&shim.minor[s->domain]) >= BARE_SINCE_MINOR ? FC_LEASE_BARE : 0);

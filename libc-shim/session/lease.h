@@ -2,7 +2,7 @@
 /*
  * lease.h - delegated files: as long as a word of the request area says so nobody else changes the length of the file (control.h, LEASE), and what is
  * read from it need not be asked for. It is read from the page cache, which the client has mapped: so its contents are everybody's. Where it is not handed
- * over what has been read once is read from a cache (cache.h), if it is open for reading alone: then nobody changes the contents either.
+ * over what has been read once is read from a cache (cache.h): nobody else changes the contents either then, and who writes here drops what is there of it.
  *
  * Asked for after some reads, so that who reads little pays nothing. It ends when the domain takes it back, which a reader sees; with the last
  * descriptor; before a fork and before anything else that shares the open file with another process, or changes the file's length.
@@ -44,6 +44,11 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 
 /* Of what is in the cache: how it is found, and the file's length. False: it is not one of these. What is read after this has said so, may be put there. */
 bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64_t *key, uint64_t *bytes);
+
+/* A call that writes to what w is about begins, and has ended: `total` bytes at `pos`, or nobody knows where (-1). Before and after, what is read from the
+ * cache is what is there. The record stays in between. */
+void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total);
+void shim_lease_write_end(struct shim_file *f);
 
 /* The length of a delegated file that is only for reading; -1: it is none. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f);

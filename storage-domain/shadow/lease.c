@@ -6,7 +6,7 @@
  *
  * A descriptor that is open for reading alone has a read lease, on an open file of the domain's own, for what is handed over is the client's to do with as
  * it likes; one that writes has a write lease on itself, and only if the client could have one natively. Where nothing is handed over the client gets the word
- * alone, posts writes, and keeps what it has read of a file that is open for reading alone. All this is in the descriptor table of
+ * alone, posts writes, and keeps what it has read. All this is in the descriptor table of
  * the thread that hands over (hand.c), which their watch (lease_watch.h) shares.
  */
 #define _GNU_SOURCE
@@ -219,14 +219,6 @@ struct candidate {
 	struct stat st;
 };
 
-/* Of no use to a client that does not get it is a file that it does not post to and others write; and to one that does, one that it can neither read nor post to. */
-static bool is_of_use(const struct candidate *c)
-{
-	const int mode = c->flags & O_ACCMODE;
-
-	return c->bare ? c->posts || mode == O_RDONLY : c->posts || mode != O_WRONLY;
-}
-
 /* Can it be delegated to who wants FC_LEASE_*? */
 static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c)
 {
@@ -243,7 +235,7 @@ static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *
 	c->type = (c->flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
 	if ((r < 0 && !c->bare) || (c->bare && !(wants & FC_LEASE_BARE)))
 		return -EOPNOTSUPP;
-	if (c->flags < 0 || (c->flags & (O_PATH | O_DIRECT)) || !is_of_use(c))
+	if (c->flags < 0 || (c->flags & (O_PATH | O_DIRECT)) || (!c->posts && (c->flags & O_ACCMODE) == O_WRONLY))
 		return -EOPNOTSUPP;
 	if (fc_call(SYS_fstat, fd, &c->st) < 0 || !S_ISREG(c->st.st_mode))
 		return -EOPNOTSUPP;
@@ -255,9 +247,9 @@ static uint64_t readable(const struct candidate *c)
 {
 	const struct stat *st = &c->st;
 
-	if (c->bare)
-		return c->type == F_RDLCK ? (uint64_t)st->st_size : 0;
-	return (c->flags & O_ACCMODE) == O_WRONLY || st->st_blocks < st->st_size / 512 ? 0 : (uint64_t)st->st_size;
+	if ((c->flags & O_ACCMODE) == O_WRONLY || (!c->bare && st->st_blocks < st->st_size / 512))
+		return 0;
+	return (uint64_t)st->st_size;
 }
 
 /* May the client post writes to it? Not where they would have to be on the disk, or might fail; nor what the first of them takes a bit of the mode away from. */

@@ -32,6 +32,8 @@ size_t fc_copy_to_user(void *user, const void *src, size_t n)
 	return 0;
 }
 
+static uint32_t wrong, found, over;
+
 /* Every word says what it is. */
 static void fill(uint64_t *to, uint64_t key, uint64_t block)
 {
@@ -41,10 +43,11 @@ static void fill(uint64_t *to, uint64_t key, uint64_t block)
 
 static void put(uint64_t key, uint64_t block, uint32_t bytes)
 {
+	static const uint32_t writes;
 	uint64_t text[SHIM_BLOCK / 8];
 
 	fill(text, key, block);
-	shim_cache_put(key, block, (char *)text, bytes, false);
+	shim_cache_put(&(struct shim_cache_fill){ .key = key, .writes = writes }, block, (char *)text, bytes, false);
 }
 
 static bool get(uint64_t key, uint64_t at, uint64_t n, char *to)
@@ -141,10 +144,103 @@ Test(cache, worth)
 	cr_expect(shim_cache_pays());
 }
 
+Test(cache, writes)
+{
+	struct shim_cache_fill fill = { .file = &fill }, early;
+	char text[SHIM_BLOCK] = { 0 };
+
+	shim.config.cache = 1 << 20;
+	fill.key = shim_cache_begin();
+	cr_assert(shim_cache_fill_begin(&fill));
+	early = fill;
+	shim_cache_put(&fill, 1, text, SHIM_BLOCK, false);
+	shim_cache_put(&fill, 2, text, SHIM_BLOCK, false);
+	shim_cache_put(&fill, 3, text, SHIM_BLOCK, false);
+	shim_cache_write_begin(fill.file);
+	shim_cache_drop(fill.key, 2 * SHIM_BLOCK - 1, 2);
+	cr_expect(!shim_cache_has(fill.key, 1) && !shim_cache_has(fill.key, 2) && shim_cache_has(fill.key, 3));
+	cr_expect_not(shim_cache_fill_begin(&fill), "it is being written to");
+	shim_cache_put(&early, 1, text, SHIM_BLOCK, false);
+	cr_expect_not(shim_cache_has(fill.key, 1), "asked for before it was written to");
+	shim_cache_write_end(fill.file);
+	shim_cache_put(&early, 1, text, SHIM_BLOCK, false);
+	cr_expect_not(shim_cache_has(fill.key, 1), "asked for before it was written to");
+	cr_expect(shim_cache_fill_begin(&fill));
+	shim_cache_put(&fill, 1, text, SHIM_BLOCK, false);
+	cr_expect(shim_cache_has(fill.key, 1));
+	cr_expect_neq(shim_cache_renew(), fill.key);
+}
+
+#define VERSIONS 16                                   /* blocks of one file: */
+static uint64_t version[VERSIONS], written[VERSIONS]; /* which is there, and of which it has been said that it is */
+static uint64_t file_key;
+
+static void *writer(void *arg)
+{
+	for (unsigned i = 0; !fc_load(&over); i++) {
+		const unsigned block = i * 7 % VERSIONS;
+
+		shim_cache_write_begin(arg);
+		shim_cache_drop(file_key, block * SHIM_BLOCK + 5, 1);
+		fc_faa(&version[block], 1ull);
+		shim_cache_write_end(arg);
+		fc_faa(&written[block], 1ull);
+		if (i % 64 == 0)
+			usleep(1);
+	}
+	return NULL;
+}
+
+static void bring(const void *file, unsigned block)
+{
+	struct shim_cache_fill f = { .key = file_key, .file = file };
+	uint64_t text[SHIM_BLOCK / 8] = { 0 };
+
+	if (!shim_cache_fill_begin(&f))
+		return;
+	text[0] = fc_load(&version[block]);
+	shim_cache_put(&f, block, (char *)text, SHIM_BLOCK, false);
+}
+
+static void *follower(void *arg)
+{
+	uint64_t text, before;
+
+	for (unsigned i = 0; !fc_load(&over); i++) {
+		const unsigned block = i % VERSIONS;
+
+		before = fc_load_acquire(&written[block]);
+		if (!get(file_key, block * SHIM_BLOCK, 8, (char *)&text)) {
+			bring(arg, block);
+			continue;
+		}
+		fc_faa(&found, 1u);
+		if (text < before)
+			fc_faa(&wrong, 1u);
+	}
+	return NULL;
+}
+
+/* Nobody reads what was there before a write that is over. */
+Test(cache, stale)
+{
+	pthread_t t[3];
+
+	shim.config.cache = 1 << 20;
+	file_key = shim_cache_begin();
+	for (int i = 0; i < 3; i++)
+		pthread_create(&t[i], NULL, i ? follower : writer, version);
+	sleep(2);
+	fc_store(&over, 1u);
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	cr_expect_eq(wrong, 0);
+	cr_expect_gt(found, 100);
+}
+
 #define KEYS 3
 #define BLOCKS 200
 static uint64_t first;
-static uint32_t wrong, found, over;
 
 static void *reader(void *arg)
 {
@@ -153,7 +249,7 @@ static void *reader(void *arg)
 
 	while (!fc_load(&over)) {
 		dice = dice * 1103515245 + 12345;
-		uint64_t key = first + dice / 7 % KEYS, block = dice / 64 % BLOCKS;
+		uint64_t key = first + dice / 7 % KEYS * 2, block = dice / 64 % BLOCKS;
 
 		if (!get(key, block * SHIM_BLOCK, SHIM_BLOCK, (char *)text)) {
 			put(key, block, SHIM_BLOCK);
