@@ -10,7 +10,9 @@ h=$(helper e2e/h_cohere) || exit 77
 seconds=${FC_COHERE_SECONDS:-${FC_TEST_LONG:+40}}
 seconds=${seconds:-16}
 seed=${FC_COHERE_SEED:-$RANDOM}
-ms=$((seconds * (${FC_COHERE_CLIENTS:+125 +} 375))) # a quarter of the time natively, half of the rest below :nomap
+share=375 # of a second: a quarter natively, half of the rest below :nomap
+[[ ! ${FC_COHERE_CLIENTS:-} ]] || share=500
+ms=$((seconds * share))
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total.$1] | add"; } # of all sessions that have been
 
 mkdir "$TESTDIR/native"
