@@ -82,10 +82,10 @@ void shim_posts_push(unsigned domain)
 	shim_simple(&shim.process, domain, SYS_lseek, -1, 0, SEEK_CUR);
 }
 
-long shim_post_write(struct shim_process *p, int fd, const struct iovec *iov, size_t iovcnt, uint64_t total,
+long shim_post_write(struct shim_process *p, int fd, uint64_t w, const struct iovec *iov, size_t iovcnt, uint64_t total,
 		     int64_t pos)
 {
-	uint64_t w = shim_fd_get(p, fd), held;
+	uint64_t held;
 	struct shim_file *f = shim_file_of(p, w);
 	enum shim_posted r;
 

@@ -6,8 +6,8 @@ need_farcall
 need jq python3
 [[ ! ${FC_TEST_XEN:-} ]] || exit 77 # whoever looks is not there
 h=$(helper e2e/h_post) || exit 77
-far_begin
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
+logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
 mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
 
 # observed WHAT FLAG THERE COMMAND...: he looks whenever he hears of it; FLAG, for him THERE, is a file by which he may
@@ -21,26 +21,6 @@ observed()
 	check "$what" "$@" timeout -k 5 100 "$h" write "$far" $observer "$flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
 	wait $observer
 }
-observed "others see it when they hear of it" "$TESTDIR/flag" "$TESTDIR/flag" far
-mkdir "$TESTDIR/other"
-start_domain other "$TESTDIR/other:/other"
-# shellcheck disable=SC2154 # start_domain sets it
-observed "others hear of it by another domain" /other/flag "$TESTDIR/other/flag" "$FARCALL" run --domain "$far_domain" --domain "$other_socket" --
-stop_domain other
-
-while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
-opener=$!
-check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
-kill $opener
-
-logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
-before=$(counted .bytes_written)
-posts=$(counted .posts)
-check "a log is written" far timeout 60 python3 -c "$(logged)"
-check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
-check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
-check "its file was delegated" test "$(counted .leases)" -gt 0
-
 # set_id UID FLUSH: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
 set_id()
 {
@@ -64,7 +44,34 @@ time.sleep(1)' "$where/bits" "$d" &
 	stat -c %a "$TESTDIR/far/bits"
 	wait $!
 }
-if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far"; then
+
+as_told() # what others see
+{
+	observed "others see it when they hear of it" "$TESTDIR/flag" "$TESTDIR/flag" far
+	mkdir -p "$TESTDIR/other"
+	start_domain other "$TESTDIR/other:/other"
+	# shellcheck disable=SC2154 # start_domain sets it
+	observed "others hear of it by another domain" /other/flag "$TESTDIR/other/flag" "$FARCALL" run --domain "$far_domain" --domain "$other_socket" --
+	stop_domain other
+}
+
+in_order() # with handlers, and that they are posted at all
+{
+	while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
+	opener=$!
+	check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
+	kill $opener
+	before=$(counted .bytes_written)
+	posts=$(counted .posts)
+	check "a log is written" far timeout 60 python3 -c "$(logged)"
+	check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
+	check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
+	check "its file was delegated" test "$(counted .leases)" -gt 0
+}
+
+set_ids()
+{
+	((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far" || return
 	for uid in 0 1000; do
 		for flush in "" yes; do
 			run=() where=$TESTDIR/far
@@ -75,6 +82,14 @@ if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far"
 			echo "$uid $flush: $native"
 		done
 	done
-fi
-far_end
+}
+
+for far_options in "" :nomap; do
+	note "export options: ${far_options:-none}"
+	far_begin
+	as_told
+	in_order
+	set_ids
+	far_end
+done
 finish
