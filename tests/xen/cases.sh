@@ -6,7 +6,7 @@
 # tests/xen/cases.sh DIRECTORY; what was printed and what differs is in OUT/cases. What has been printed natively there before is not asked for again.
 . "$FC_SOURCE/tests/xen/checks.sh"
 far=/far disk=/run/disk-one out=$LAB/cases
-stretch=8 # the emulator is slow: so much longer lasts each timeout(1) in a script
+stretch=${FC_CASES_STRETCH:-8} # the emulator is slow: so much longer lasts each timeout(1) in a script
 users="root user"
 case ${1:-} in --root | --user) users=${1#--}; shift ;; esac
 
@@ -41,25 +41,28 @@ as()
 
 one_side() # SIDE USER SCRIPT COMMAND...
 {
-	local side=$1 user=$2 script=$3 log=$out/$(name_of "$3").$2.$1 began=$SECONDS
+	local side=$1 user=$2 script=$3 name log began=$SECONDS
 	shift 3
+	name=$(name_of "$script")
+	log=$out/$name.$user.$side
 
 	# shellcheck disable=SC2016
 	as "$user" /usr/bin/timeout -k 5 $((60 * stretch)) "$@" sh -c 'umask 022 && mkdir "$1" && exec bash "$2" "$1"' sh \
-		"$far/open/$(name_of "$script")-$user" "$script" </dev/null >"$log" 2>"$log.err"
+		"$far/open/$name-$user" "$script" </dev/null >"$log" 2>"$log.err"
 	echo "exit $?" >>"$log"
-	say "$side $user $(name_of "$script"): $((SECONDS - began)) s"
+	say "$side $user $name: $((SECONDS - began)) s"
 }
 
 compare()
 {
-	local base
-	base=$out/$(name_of "$2").$1
+	local name base
+	name=$(name_of "$2")
+	base=$out/$name.$1
 	if diff -a "$base.native" "$base.remote" >"$base.diff"; then
-		pass "$(name_of "$2") as $1"
+		pass "$name as $1"
 		rm -f "$base.diff"
 	else
-		fail "$(name_of "$2") as $1"
+		fail "$name as $1"
 		sed 's/^/    | /' "$base.diff" | head -n 12
 	fi
 }
