@@ -61,6 +61,15 @@ stream_promises()
 }
 
 # shellcheck disable=SC2317
+files_promises()
+{
+	awk -F, '
+		$1 == "read on" { print "4 KiB from a file of 512 MiB, one after the other: native / farcall time," ($3 && $4 ? $3 / $4 : "") ",at least,1," $3 " against " $4 " ns" }
+		$1 == "write on" && $2 < 4096 { print "writes of " $2 " bytes, one after the other: native / farcall time," ($3 && $4 ? $3 / $4 : "") ",at least,1," $3 " against " $4 " ns" }' \
+		"$1/files.csv"
+}
+
+# shellcheck disable=SC2317
 hogs_promises()
 {
 	awk -F, 'NR > 1 {
@@ -101,6 +110,8 @@ note()
 section calls --variants farcall,fuse,floor --cases fcntl,pread:4096,pwrite:4096 --rounds 9
 note $?
 section stream --variants farcall --rounds 9
+note $?
+section files --variants native,farcall --rounds 3
 note $?
 section hogs --variants native,farcall --rounds 2
 note $?

@@ -42,6 +42,7 @@ if (have("calls.csv")) {
 		rotate by 45 right
 	set grid xtics ytics
 	do for [t in "pread pwrite"] {
+		if (int(system("grep -c ^".t.", calls.csv || true")) == 0) { continue }
 		set title t
 		plot for [n = 1:words(present)] "calls.csv" skip 1 \
 			using (strcol(1) eq t ? column(2) : NaN):(column(2) / column(int(word(present, n)) + 2)) with linespoints \

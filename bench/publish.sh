@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# publish.sh OUT DOCS - puts the results of run.sh, start.sh and real.sh, as far as they are in OUT, into the documentation: DOCS/benchmarks-*.csv and
+# publish.sh OUT DOCS - puts the results of run.sh, start.sh, real.sh and figures.sh, as far as they are in OUT, into the documentation: DOCS/benchmarks-*.csv and
 # .png, and the tables between the markers in DOCS/benchmarks.md.
 set -eu
 
@@ -8,7 +8,7 @@ out=$1
 docs=$2
 page=$docs/benchmarks.md
 
-for file in "$out"/{calls,stream,sysbench,hogs,forks,real}.csv "$out"/*.png; do
+for file in "$out"/{calls,stream,files,sysbench,hogs,forks,real,writes,oltp,fileio}.csv "$out"/*.png; do
 	[[ ! -e $file ]] || cp "$file" "$docs/benchmarks-${file##*/}"
 done
 
@@ -42,3 +42,4 @@ section()
 section numbers report.txt latency transfers sysbench hogs
 section starts start.txt forks
 section real real.txt real
+section figures figures.txt writes oltp fileio

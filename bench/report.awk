@@ -76,6 +76,24 @@ function stream_table(    i, test, size, a, b) {
 	}
 }
 
+function files_table(    i, names, sizes_of, v) {
+	split("read on,write on,write on,write on,write on,open+read+close,open+write+close", names, ",")
+	split("4096 64 512 4096 65536 4096 4096", sizes_of, " ")
+	print "\nWhole files, per step (ns, or us where marked u)"
+	printf "%-16s %5s %12s %12s %12s  %14s %12s\n", "step", "size", "native", "farcall", "fuse", "farcall/native", "fuse/farcall"
+	print "step,size,native,farcall,fuse" > (out "/files.csv")
+	for (i = 1; i <= 7; i++) {
+		v[1] = get("files", "native", names[i], sizes_of[i], 1)
+		v[2] = get("files", "farcall", names[i], sizes_of[i], 1)
+		v[3] = get("files", "fuse", names[i], sizes_of[i], 1)
+		if (v[1] v[2] v[3] == "")
+			continue
+		printf "%-16s %5s %12s %12s %12s  %14s %12s\n", names[i], human(sizes_of[i]), ns(v[1]), ns(v[2]), ns(v[3]),
+			dash(ratio(v[2], v[1])), dash(ratio(v[3], v[2]))
+		print names[i] "," sizes_of[i] "," v[1] "," v[2] "," v[3] > (out "/files.csv")
+	}
+}
+
 function sysbench_table(    i, t, v) {
 	print "\nsysbench fileio, 16 KiB (operations/s)"
 	printf "%-10s %7s %12s %12s %12s  %14s %12s\n", "mode", "threads", "native", "farcall", "fuse", "farcall/native",
@@ -118,6 +136,8 @@ END {
 		call_tables()
 	if ("stream" in sections)
 		stream_table()
+	if ("files" in sections)
+		files_table()
 	if ("sysbench" in sections)
 		sysbench_table()
 	if ("hogs" in sections)

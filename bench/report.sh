@@ -7,13 +7,7 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 
-{
-	echo section,variant,test,size,threads,median,min,max
-	sort -t, -k1,1 -k2,2 -k4,4 -k5,5n -k6,6n -k7,7g "$out/raw.csv" | awk -F, '
-		function flush() { if (n) print key "," (n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2) "," v[1] "," v[n] }
-		{ k = $1 "," $2 "," $4 "," $5 "," $6; if (k != key) { flush(); n = 0; key = k }; v[++n] = $7 }
-		END { flush() }'
-} >"$out/medians.csv" || exit 1
+"$here/medians.sh" "$out/raw.csv" >"$out/medians.csv" || exit 1
 
 {
 	[[ -r $out/machine.txt ]] && cat "$out/machine.txt"

@@ -7,15 +7,18 @@ export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
 farcall=${FARCALL:-farcall}     # the command under test
-programs=${BENCH_PROGRAMS:-$PWD/bench} # where bench_calls, bench_floor and bench_uring were built
+programs=${BENCH_PROGRAMS:-$PWD/bench} # where bench_calls and its kin were built
 out=bench-results
 dir=/dev/shm
 quick=
-only=calls,stream,sysbench,hogs
+only=calls,stream,files,sysbench,hogs
 wanted=native,farcall,fuse,fuse-direct,uring,floor
 cases=
 rounds=
 publish=
+
+# shellcheck source=bench/variants.sh
+. "$here/variants.sh"
 
 usage()
 {
@@ -25,29 +28,13 @@ usage()
 	  --quick          short samples and few rounds, less than 90 s; for a first look, not for numbers to keep
 	  --dir DIR        where the files are (default /dev/shm: no device's noise; give a directory on a disk to see one)
 	  --out DIR        where report.txt, the CSVs and the PNGs go (default bench-results)
-	  --only LIST      sections: calls,stream,sysbench,hogs
+	  --only LIST      sections: calls,stream,files,sysbench,hogs
 	  --variants LIST  native,farcall,fuse,fuse-direct,uring,floor
 	  --rounds N       instead of the default numbers of rounds
   --cases LIST     calls to measure in the calls section, NAME[:SIZE], e.g. fcntl,pread:4096
 	  --publish DOCS   copy the results into DOCS/benchmarks-* and the tables into DOCS/benchmarks.md
-	environment: FARCALL (the farcall command), BENCH_PROGRAMS (directory of bench_calls, bench_floor, bench_uring)
+	environment: FARCALL (the farcall command), BENCH_PROGRAMS (directory of bench_calls and its kin)
 	END
-}
-
-fail()
-{
-	echo "run.sh: $*" >&2
-	exit 1
-}
-
-progress()
-{
-	echo "[$SECONDS s] $*" >&2
-}
-
-has() # LIST ITEM
-{
-	[[ ",$1," == *",$2,"* ]]
 }
 
 while (($#)); do
@@ -74,23 +61,21 @@ done
 
 # Samples are shorter than a scheduler's slice, so that what else runs on the machine spoils few of them, not the median.
 if [[ $quick ]]; then
-	sample_us=400 repeats=15 call_rounds=3 stream_rounds=5
+	sample_us=400 repeats=15 call_rounds=3 stream_rounds=5 file_rounds=1 file_repeats=5
 	sysbench_rounds=1 sysbench_s=1 hog_rounds=2
 else
-	sample_us=1000 repeats=31 call_rounds=7 stream_rounds=9
+	sample_us=1000 repeats=31 call_rounds=7 stream_rounds=9 file_rounds=5 file_repeats=9
 	sysbench_rounds=3 sysbench_s=3 hog_rounds=5
 fi
 if [[ $rounds ]]; then
-	call_rounds=$rounds stream_rounds=$rounds sysbench_rounds=$rounds hog_rounds=$rounds
+	call_rounds=$rounds stream_rounds=$rounds file_rounds=$rounds sysbench_rounds=$rounds hog_rounds=$rounds
 fi
 fileio=(--file-num=16 --file-total-size=128M --file-block-size=16384)
 
-# ---- what must be undone -------------------------------------------------------------------------------------------
+raw=$out/raw.csv
+limit=$((60 + sysbench_s * 10))
 
-work=''
-data=''
-running=''
-hogs=() daemons=() mounts=()
+hogs=()
 
 stop_hogs()
 {
@@ -100,105 +85,9 @@ stop_hogs()
 	hogs=()
 }
 
-cleanup()
+stop_others()
 {
-	local m
-
-	trap '' INT TERM HUP
-	[[ $running ]] && kill "$running" 2>/dev/null && wait "$running" 2>/dev/null
 	stop_hogs
-	for m in "${mounts[@]}"; do
-		fusermount3 -u "$m" 2>/dev/null || fusermount3 -uz "$m" 2>/dev/null
-	done
-	((${#daemons[@]})) && kill "${daemons[@]}" 2>/dev/null && wait "${daemons[@]}" 2>/dev/null
-	[[ $data ]] && rm -rf "$data"
-	[[ $work ]] && rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# ---- variants ------------------------------------------------------------------------------------------------------
-
-fuse_program=''
-fuse_kind=''
-
-# libfuse ships its pass-through file systems as example sources; the low-level one is the fastest. bindfs is second best.
-build_fuse()
-{
-	local source=/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c flags
-
-	read -ra flags < <(pkg-config --cflags --libs fuse3 2>/dev/null)
-	if ${CC:-cc} -O2 -w -o "$work/passthrough_ll" "$source" "${flags[@]}" 2>/dev/null; then
-		fuse_program=$work/passthrough_ll
-		fuse_kind="libfuse $(pkg-config --modversion fuse3) passthrough_ll"
-	elif fuse_program=$(command -v bindfs); then
-		fuse_kind=$(bindfs --version 2>&1 | head -n 1)
-	else
-		return 1
-	fi
-}
-
-mount_fuse() # VARIANT
-{
-	local at=$work/$1 options n
-
-	[[ $fuse_program ]] || build_fuse || { unavailable "$1" "neither libfuse's examples nor bindfs"; return; }
-	mkdir "$at"
-	if [[ $fuse_program == */passthrough_ll ]]; then
-		options=(-f -o "source=$data,cache=auto" "$at")
-		[[ $1 == fuse-direct ]] && options=(-f -o "source=$data,cache=never" "$at")
-	else
-		options=(-f "$data" "$at")
-		[[ $1 == fuse-direct ]] && options=(-f --direct-io -o attr_timeout=0 "$data" "$at")
-	fi
-	"$fuse_program" "${options[@]}" 2>"$work/$1.err" &
-	daemons+=($!)
-	for ((n = 0; n < 50; n++)); do
-		if mountpoint -q "$at"; then
-			mounts+=("$at")
-			return
-		fi
-		kill -0 "${daemons[-1]}" 2>/dev/null || break
-		sleep 0.1
-	done
-	unavailable "$1" "$(tail -n 1 "$work/$1.err")"
-}
-
-unavailable() # VARIANT REASON
-{
-	echo "run.sh: no $1: $2" >&2
-	missing+=("$1: $2")
-	variants=$(tr ',' '\n' <<<"$variants" | grep -vx "$1" | paste -sd,)
-}
-
-# Sets `at` and `prefix`: where the variant sees the files, and what the command is run by.
-enter()
-{
-	prefix=()
-	at=$data
-	case $1 in
-	farcall*) prefix=("$farcall" run -v "$data:/bench" --) at=/bench ;;
-	fuse*) at=$work/$1 ;;
-	esac
-}
-
-# Runs a command to its end, its output in $work/stdout. A hang is a failure. Returns its status.
-run()
-{
-	timeout -k 5 "$((60 + sysbench_s * 10))" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null &
-	running=$!
-	wait "$running"
-	local status=$?
-	running=
-	return $status
-}
-
-broken() # VARIANT WHAT STATUS
-{
-	tail -n 5 "$work/stdout" "$work/stderr" >&2
-	fail "$1: $2 failed with status $3"
 }
 
 # ---- sections ------------------------------------------------------------------------------------------------------
@@ -218,20 +107,7 @@ calls() # SECTION VARIANT ROUND OPTIONS...
 		return
 	fi
 	((status)) && broken "$variant" "$program" "$status"
-	awk -F, -v s="$section,$variant,$round" '{ print s "," $1 "," $2 ",1," $3 }' "$work/stdout" >>"$out/raw.csv"
-}
-
-# Every other round goes backwards: whoever always came second might always find a warmer machine.
-order() # ROUND VARIANT...
-{
-	local round=$1
-	shift
-
-	if ((round % 2)); then
-		echo "$@"
-	else
-		printf '%s\n' "$@" | tac | paste -sd' '
-	fi
+	awk -F, -v s="$section,$variant,$round" '{ print s "," $1 "," $2 ",1," $3 }' "$work/stdout" >>"$raw"
 }
 
 calls_section()
@@ -267,31 +143,29 @@ stream_section()
 	done
 }
 
-fileio() # SECTION VARIANT ROUND TEST MODE THREADS
+# Whole files: each round is a process of its own, and makes them anew.
+files_section()
 {
-	enter "$2"
-	# shellcheck disable=SC2016 # the inner shell expands
-	run "${prefix[@]}" sh -c 'cd "$0" && exec sysbench "$@"' "$at" fileio "${fileio[@]}" --file-test-mode="$5" \
-		--threads="$6" --time="$sysbench_s" run || broken "$2" "sysbench $5 with $6 threads" $?
-	awk -v s="$1,$2,$3,$4,16384,$6" '/(reads|writes)\/s:/ { n += $2; seen = 1 }
-		END { if (!seen) exit 1; print s "," n }' "$work/stdout" >>"$out/raw.csv" ||
-		broken "$2" "reading sysbench's output" 0
-}
+	local round variant
 
-sysbench_files()
-{
-	[[ -e $data/test_file.0 ]] && return
-	command -v sysbench >/dev/null || fail "sysbench is not installed"
-	(cd "$data" && sysbench fileio "${fileio[@]}" prepare >/dev/null) || fail "sysbench prepare failed"
+	for ((round = 1; round <= file_rounds; round++)); do
+		for variant in $(order "$round" native farcall fuse); do
+			has "$variants" "$variant" || continue
+			progress "files, round $round of $file_rounds: $variant"
+			enter "$variant"
+			run "${prefix[@]}" "$programs/bench_files" -r "$file_repeats" "$at" || broken "$variant" bench_files $?
+			awk -F, -v s="files,$variant,$round" '{ print s "," $1 "," $2 ",1," $3 }' "$work/stdout" >>"$raw"
+		done
+	done
 }
 
 sysbench_section()
 {
 	local round mode threads variant
 
-	sysbench_files
 	for ((round = 1; round <= sysbench_rounds; round++)); do
 		for mode in seqwr seqrd rndrd rndwr; do
+			sysbench_files
 			for threads in 1 4 16; do
 				progress "sysbench, round $round of $sysbench_rounds: $mode, threads: $threads"
 				for variant in $(order "$round" native farcall fuse); do
@@ -336,31 +210,29 @@ hogs_section()
 
 describe()
 {
-	echo "date: $(date -u '+%Y-%m-%d %H:%M UTC')"
-	echo "machine: $(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(uname -sr)"
+	machine
 	echo "files: $(stat -f -c %T "$data"), load when started: $load"
 	echo "fuse: ${fuse_kind:-none}"
 	has "$variants" farcall && "$farcall" --version | head -n 1
-	echo "rounds: calls $call_rounds x $repeats samples of $sample_us us, stream $stream_rounds," \
+	echo "rounds: calls $call_rounds x $repeats samples of $sample_us us, stream $stream_rounds, files $file_rounds x $file_repeats," \
 		"sysbench $sysbench_rounds x $sysbench_s s, hogs $hog_rounds"
 	for reason in "${missing[@]}"; do
 		echo "missing: $reason"
 	done
 }
 
-for program in bench_calls bench_floor; do
+for program in bench_calls bench_floor bench_files; do
 	[[ -x $programs/$program ]] || fail "$programs/$program is not built (set BENCH_PROGRAMS, or use make bench)"
 done
 has "$wanted" farcall && { command -v "$farcall" >/dev/null || fail "no farcall command at $farcall (set FARCALL)"; }
-if ! mkdir -p "$out" || ! : >"$out/raw.csv"; then
+if ! mkdir -p "$out" || ! : >"$raw"; then
 	fail "cannot write to $out"
 fi
-rm -f "$out"/{medians,calls,stream,sysbench,hogs}.csv "$out"/{latency,transfers,sysbench,hogs}.png # of an earlier run
+rm -f "$out"/{medians,calls,stream,files,sysbench,hogs}.csv "$out"/{latency,transfers,sysbench,hogs}.png # of an earlier run
 work=$(mktemp -d "${TMPDIR:-/tmp}/farcall-bench.XXXXXX") || fail "cannot make a directory in ${TMPDIR:-/tmp}"
 data=$(mktemp -d "$dir/farcall-bench.XXXXXX") || fail "cannot make a directory in $dir"
 
 variants=$wanted
-missing=()
 if has "$variants" uring && [[ ! -x $programs/bench_uring ]]; then
 	unavailable uring "built without liburing"
 fi
@@ -368,7 +240,7 @@ for variant in fuse fuse-direct; do
 	has "$variants" $variant && mount_fuse $variant
 done
 load=$(cut -d' ' -f1 /proc/loadavg)
-for section in calls stream sysbench hogs; do
+for section in calls stream files sysbench hogs; do
 	has "$only" $section && ${section}_section
 done
 describe >"$out/machine.txt"

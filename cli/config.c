@@ -41,7 +41,7 @@ bool fc_config_covers(const struct fc_domain *domains, unsigned ndomains)
 
 /* Writes to `fd` and closes it. */
 static int write_config(int fd, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-			const char *preload)
+			const char *preload, const char *cache)
 {
 	FILE *f = fdopen(fd, "w");
 
@@ -63,6 +63,8 @@ static int write_config(int fd, const struct fc_domain *domains, unsigned ndomai
 	fprintf(f, "sites %s\npreload %s\n", sites, preload);
 	if (fc_config_covers(domains, ndomains))
 		fprintf(f, "covers local files\n");
+	if (*cache)
+		fprintf(f, "cache %s\n", cache);
 	fchmod(fd, 0644); /* whatever the umask: the command may change its user id */
 	if (ferror(f)) {
 		fclose(f);
@@ -72,7 +74,7 @@ static int write_config(int fd, const struct fc_domain *domains, unsigned ndomai
 }
 
 int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		    const char *preload)
+		    const char *preload, const char *cache)
 {
 	char draft[sizeof(FC_CONFIG_FILE) + 16];
 	int fd, err;
@@ -82,7 +84,7 @@ int fc_config_write(const struct fc_runtime *rt, const struct fc_domain *domains
 	fd = openat(rt->dir, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	err = write_config(fd, domains, ndomains, sites, preload);
+	err = write_config(fd, domains, ndomains, sites, preload, cache);
 	if (!err && renameat(rt->dir, draft, rt->dir, FC_CONFIG_FILE))
 		err = -errno;
 	if (err)

@@ -7,19 +7,17 @@
 #include "cli/cli.h"
 #include "cli/launch.h"
 
-enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_VERSION };
+enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_CACHE, OPT_VERSION };
 
 static const struct option options[] = {
-	{ "domain", required_argument, NULL, OPT_DOMAIN },
-	{ "trust-domain", no_argument, NULL, OPT_TRUST },
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{ "domain", required_argument, NULL, OPT_DOMAIN }, { "trust-domain", no_argument, NULL, OPT_TRUST },
+	{ "cache", required_argument, NULL, OPT_CACHE },   { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPT_VERSION },     { NULL, 0, NULL, 0 },
 };
 
 static void print_help(void)
 {
-	printf("Usage: farcall config --domain DOMAIN [--domain ...] [--trust-domain] DIR\n"
+	printf("Usage: farcall config --domain DOMAIN [--domain ...] [--trust-domain] [--cache SIZE] DIR\n"
 	       "Asks running domains what they serve and writes it into the directory DIR, an absolute path, which is "
 	       "made if\n"
 	       "need be. Programs relinked with farcall's uClibc-ng or musl use it if " FC_CONFIG_SYSTEM
@@ -28,6 +26,9 @@ static void print_help(void)
 	       "      --domain DOMAIN     the socket of a `farcall serve`, or the name of an attached Xen domain; "
 	       "repeatable\n"
 	       "      --trust-domain      use them even if neither root nor the program's user runs them\n"
+	       "      --cache SIZE        keep so much of what is read of delegated files (64M), where they are not "
+	       "handed "
+	       "over\n"
 	       "      --help, --version\n\n"
 	       "Exit status: 0, 2 for wrong usage, 125 if it cannot be done.\n");
 }
@@ -45,6 +46,9 @@ int fc_cmd_config(int argc, char **argv)
 			break;
 		case OPT_TRUST:
 			launch.trust = true;
+			break;
+		case OPT_CACHE:
+			fc_launch_set_cache(&launch, "config", optarg);
 			break;
 		case 'h':
 			print_help();

@@ -477,6 +477,20 @@ static void linger(void)
 	}
 }
 
+void fc_launch_set_cache(struct fc_launch *launch, const char *noun, const char *text)
+{
+	static const char unit[] = "KMG";
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+	const char *u = *end ? strchr(unit, *end) : NULL;
+	const unsigned shift = u ? 10 * (unsigned)(u - unit + 1) : 0;
+
+	if (*text < '0' || *text > '9' || (*end && (!u || end[1])) || n > FC_CONFIG_CACHE_MAX >> shift)
+		fc_die_usage(noun, "--cache %s: expected a number of bytes, with K, M or G behind it if you like",
+			     text);
+	snprintf(launch->cache, sizeof(launch->cache), "%llu", n << shift);
+}
+
 /*
  * A run that only uses domains of others leaves nothing to do when its command ends, so it becomes the command. Returns if it cannot be one
  * of those.
@@ -497,7 +511,7 @@ static void launch_standing(const struct fc_launch *launch)
 			fc_die(FC_EXIT_OWN, "%s", wrong);
 		run.domains[d].trusted = launch->trust;
 	}
-	if (!fc_standing_init(&standing, run.domains, launch->ndomains, sites, shim))
+	if (!fc_standing_init(&standing, run.domains, launch->ndomains, sites, shim, launch->cache))
 		return;
 	if (fc_standing_find(&standing, run.domains, launch->ndomains)) {
 		run.ndomains = launch->ndomains;
@@ -507,8 +521,8 @@ static void launch_standing(const struct fc_launch *launch)
 		if (fc_libc_tables(sites, &file))
 			return;
 		standing.key[0] = '\0'; /* the tables have changed where they are */
-		if (!fc_standing_init(&standing, run.domains, run.ndomains, sites, shim) ||
-		    !fc_standing_make(&standing, run.domains, run.ndomains, sites, shim))
+		if (!fc_standing_init(&standing, run.domains, run.ndomains, sites, shim, launch->cache) ||
+		    !fc_standing_make(&standing, run.domains, run.ndomains, sites, shim, launch->cache))
 			return;
 	}
 	argv = find_command(launch, &program);
@@ -529,7 +543,7 @@ int fc_launch_config(const struct fc_launch *launch, const char *dir)
 	add_shared_domains(launch);
 	check_mounts();
 	sites = prepare_sites();
-	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, preloadable_shim());
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, preloadable_shim(), launch->cache);
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/" FC_CONFIG_FILE ": %s", dir, strerror(-err));
 	return 0;
@@ -560,7 +574,7 @@ int fc_launch(struct fc_launch *launch)
 	check_mounts();
 	sites = prepare_sites();
 	shim = preloadable_shim();
-	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, shim);
+	err = fc_config_write(&run.runtime, run.domains, run.ndomains, sites, shim, launch->cache);
 	if (err)
 		fc_die(FC_EXIT_OWN, "%s/config: %s", run.runtime.path, strerror(-err));
 	prepare_environment(launch, &program, shim);

@@ -16,16 +16,19 @@ struct fc_launch {
 	unsigned nexports;
 	char *domains[FC_CONFIG_DOMAINS]; /* arguments of --domain */
 	unsigned ndomains;
-	bool trust;    /* --trust-domain: them, whoever runs them */
-	bool any_root; /* --any-root: the private domain serves programs in other mount namespaces, too */
-	int trace_fd;  /* inherited by the command; -1 = no trace */
+	bool trust;     /* --trust-domain: them, whoever runs them */
+	bool any_root;  /* --any-root: the private domain serves programs in other mount namespaces, too */
+	char cache[24]; /* --cache: bytes; "" = as usual */
+	int trace_fd;   /* inherited by the command; -1 = no trace */
 	bool trace_paths;
 	char **argv; /* the command, ended by null */
 };
 
-/* Add the argument of -v or --domain; wrong ones end the command with exit 2. */
+/* Add the argument of -v or --domain; here and below, wrong ones end the command with exit 2. */
 void fc_launch_add_export(struct fc_launch *launch, const char *noun, char *text);
 void fc_launch_add_domain(struct fc_launch *launch, const char *noun, char *path);
+/* The argument of --cache. */
+void fc_launch_set_cache(struct fc_launch *launch, const char *noun, const char *text);
 
 /* Do it all. Returns the command's exit status; if a signal killed it, dies of the same signal. */
 int fc_launch(struct fc_launch *launch);

@@ -9,13 +9,14 @@
 
 #include "cli/cli.h"
 
-enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_ANY_ROOT, OPT_VERSION };
+enum { OPT_DOMAIN = 256, OPT_TRUST, OPT_ANY_ROOT, OPT_CACHE, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "volume", required_argument, NULL, 'v' },
 	{ "domain", required_argument, NULL, OPT_DOMAIN },
 	{ "trust-domain", no_argument, NULL, OPT_TRUST },
 	{ "any-root", no_argument, NULL, OPT_ANY_ROOT },
+	{ "cache", required_argument, NULL, OPT_CACHE },
 	{ "output", required_argument, NULL, 'o' },
 	{ "paths", no_argument, NULL, 'y' },
 	{ "help", no_argument, NULL, 'h' },
@@ -44,6 +45,9 @@ static void print_help(const char *noun, bool trace)
 	       "domain that\n"
 	       "                                `farcall domain attach` has attached; repeatable\n"
 	       "      --trust-domain            use them even if neither root nor you run them\n"
+	       "      --cache SIZE              keep so much of what is read of delegated files (64M), where they are "
+	       "not "
+	       "handed over\n"
 	       "      --any-root                have -v's domain serve programs in other mount namespaces or chroots, "
 	       "too\n");
 	if (trace)
@@ -70,6 +74,9 @@ void fc_run_parse(struct fc_launch *launch, const char *noun, const char **outpu
 			break;
 		case OPT_TRUST:
 			launch->trust = true;
+			break;
+		case OPT_CACHE:
+			fc_launch_set_cache(launch, noun, optarg);
 			break;
 		case OPT_ANY_ROOT:
 			launch->any_root = true;

@@ -59,10 +59,10 @@ static void name_of(const char *key, char name[33])
 }
 
 bool fc_standing_init(struct fc_standing *s, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		      const char *shim)
+		      const char *shim, const char *cache)
 {
 	const char *libc, *linker;
-	bool good = append(s, "farcall " PACKAGE_VERSION "\n");
+	bool good = append(s, "farcall " PACKAGE_VERSION "\ncache %s\n", cache);
 
 	s->runtime.dir = s->runtime.lock = -1;
 	for (unsigned d = 0; d < ndomains && good;
@@ -140,7 +140,7 @@ bool fc_standing_find(struct fc_standing *s, struct fc_domain *domains, unsigned
 }
 
 bool fc_standing_make(struct fc_standing *s, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		      const char *shim)
+		      const char *shim, const char *cache)
 {
 	const struct iovec key = { s->key, strlen(s->key) };
 	char name[33], old[sizeof(s->key)];
@@ -150,6 +150,6 @@ bool fc_standing_make(struct fc_standing *s, const struct fc_domain *domains, un
 		return false;
 	if (read_text(s->runtime.dir, KEY, old, sizeof(old)) && strcmp(old, s->key))
 		return false; /* another's, of the same name */
-	return !fc_config_write(&s->runtime, domains, ndomains, sites, shim) &&
+	return !fc_config_write(&s->runtime, domains, ndomains, sites, shim, cache) &&
 	       !fc_cache_write(s->runtime.dir, KEY, &key, 1, false);
 }

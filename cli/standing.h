@@ -20,13 +20,13 @@ struct fc_standing {
 
 /* For these domains, whose exports need not be known yet. False: there can be none. */
 bool fc_standing_init(struct fc_standing *s, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		      const char *shim);
+		      const char *shim, const char *cache);
 
 /* Is there one, up to date, whose domains are there? Then s->runtime is it, and the domains' exports are filled in. */
 bool fc_standing_find(struct fc_standing *s, struct fc_domain *domains, unsigned ndomains);
 
 /* Make it, the domains' exports being known and the tables made. False: it cannot be made. */
 bool fc_standing_make(struct fc_standing *s, const struct fc_domain *domains, unsigned ndomains, const char *sites,
-		      const char *shim);
+		      const char *shim, const char *cache);
 
 #endif

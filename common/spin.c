@@ -55,20 +55,41 @@ static uint64_t clock_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+#define MEASURE_NS 20000u
+#define SLOWEST 400u /* ticks in a microsecond; what is measured across a suspension of the machine can be anything */
+#define FASTEST 10000u
+
+static uint64_t begun_ns, begun_tsc;
+
+void fc_tsc_begin(void)
+{
+	begun_ns = clock_ns();
+	begun_tsc = fc_tsc();
+}
+
+static uint64_t measure(void)
+{
+	uint64_t ns;
+
+	do {
+		ns = clock_ns();
+	} while (ns - begun_ns < MEASURE_NS);
+	return (fc_tsc() - begun_tsc) * 1000 / (ns - begun_ns);
+}
+
 void fc_tsc_calibrate(void)
 {
-	uint64_t ns0, tsc0, ns1;
+	uint64_t rate = 0;
 
 	if (fc_tsc_per_us)
 		return;
-	ns0 = clock_ns();
-	tsc0 = fc_tsc();
-	do {
-		ns1 = clock_ns();
-	} while (ns1 - ns0 < 20000);
-	fc_tsc_per_us = (fc_tsc() - tsc0) * 1000 / (ns1 - ns0);
-	if (!fc_tsc_per_us)
-		fc_tsc_per_us = 1;
+	if (begun_ns)
+		rate = measure();
+	if (rate < SLOWEST || rate > FASTEST) {
+		fc_tsc_begin();
+		rate = measure();
+	}
+	fc_tsc_per_us = rate ? (uint32_t)rate : 1;
 }
 
 static void apply_policy(struct fc_spin *sp)

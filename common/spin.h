@@ -58,7 +58,8 @@ static inline uint64_t fc_tsc(void)
 
 extern uint32_t fc_tsc_per_us;
 
-/* Measure fc_tsc_per_us (20 us of busy waiting), unless that has been done. Before any other thread exists. */
+/* Measure fc_tsc_per_us, unless that has been done: from fc_tsc_begin until now, for 20 us at least. Before any other thread exists. */
+void fc_tsc_begin(void);
 void fc_tsc_calibrate(void);
 
 static inline uint64_t fc_tsc_from_ns(uint64_t ns)

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #define CONFIG_BYTES_MAX (16 * 1024)
+#define CACHE_UNSAID UINT64_MAX
 
 /* A line being taken apart: [at, end), no newline. */
 struct line {
@@ -47,6 +48,22 @@ static bool line_index(struct line *l, unsigned limit, unsigned *value)
 	*value = n;
 	l->at = p;
 	return true;
+}
+
+/* A decimal number, of bytes, that is all the rest of the line. */
+static bool line_bytes(struct line *l, uint64_t most, uint64_t *value)
+{
+	uint64_t n = 0;
+
+	if (l->at == l->end)
+		return false;
+	for (; l->at != l->end; l->at++) {
+		if (*l->at < '0' || *l->at > '9' || n > most)
+			return false;
+		n = n * 10 + (uint64_t)(*l->at - '0');
+	}
+	*value = n;
+	return n <= most;
 }
 
 /* The rest of the line, 1 to size - 1 bytes. Returns its length or -errno. */
@@ -119,6 +136,13 @@ static int config_mount(struct fc_config *c, struct line *l)
 	return 0;
 }
 
+static int config_cache(struct fc_config *c, struct line *l)
+{
+	if (c->cache != CACHE_UNSAID || !line_bytes(l, FC_CONFIG_CACHE_MAX, &c->cache))
+		return -EINVAL;
+	return 0;
+}
+
 static int config_line(struct fc_config *c, struct line *l)
 {
 	int length;
@@ -133,6 +157,8 @@ static int config_line(struct fc_config *c, struct line *l)
 		return config_trust(c, l);
 	if (line_word(l, "mount"))
 		return config_mount(c, l);
+	if (line_word(l, "cache"))
+		return config_cache(c, l);
 	if (line_word(l, "covers")) {
 		c->covers = true;
 		return 0;
@@ -160,6 +186,7 @@ static int config_parse(struct fc_config *c, const char *text, size_t size)
 	c->ndomains = 0;
 	c->nmounts = 0;
 	c->covers = false;
+	c->cache = CACHE_UNSAID;
 	c->sites[0] = '\0';
 	c->preload[0] = '\0';
 	for (unsigned i = 0; i < FC_CONFIG_MOUNTS; i++)
@@ -181,6 +208,8 @@ static int config_parse(struct fc_config *c, const char *text, size_t size)
 		if (err)
 			return err;
 	}
+	if (c->cache == CACHE_UNSAID)
+		c->cache = FC_CONFIG_CACHE;
 	return first || !c->sites[0] ? -EINVAL : 0;
 }
 

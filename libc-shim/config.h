@@ -11,12 +11,14 @@
  *      sites <directory with the site tables>
  *      preload <path of libfarcall.so, for LD_PRELOAD>
  *      covers local files
+ *      cache <bytes>
  *
  * One item a line; a path goes from the one space before it to the end of its line, so it may hold anything but a
  * newline. The first line comes first; a mount and a trust come after their domain; the rest in any order, `trust` if a domain
  * is to be used whoever runs it (else only root and the process' own user), `sites` exactly once, `preload` at
  * most once (without it no program for glibc that this one starts gets the shim), `covers` if
- * something exists locally where a prefix is: no local call can then be trusted to fail when it walks into a mount.
+ * something exists locally where a prefix is: no local call can then be trusted to fail when it walks into a mount; `cache` at most once: how much of
+ * delegated files a process keeps, in place of FC_CONFIG_CACHE, at most FC_CONFIG_CACHE_MAX.
  * Prefixes are absolute, in normal form (no `.`, `..`, double or trailing slash), not "/", and none lies in another.
  *
  * Beside `config` the runtime directory holds `placeholder`, an empty directory (0555) whose descriptors stand for remote
@@ -26,6 +28,7 @@
 #define FC_SHIM_CONFIG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/export_spec.h"
 #include "farcall/abi.h"
@@ -37,6 +40,8 @@
 #define FC_CONFIG_FILE "config"
 #define FC_CONFIG_PLACEHOLDER "placeholder"
 #define FC_CONFIG_FIRST_LINE "farcall-config 1"
+#define FC_CONFIG_CACHE (64ull << 20)
+#define FC_CONFIG_CACHE_MAX (64ull << 30)
 #define FC_CONFIG_SYSTEM "/etc/farcall.conf"
 
 struct fc_config {
@@ -47,6 +52,7 @@ struct fc_config {
 		char address[108]; /* path of a socket; with `xen`, a name */
 	} domain[FC_CONFIG_DOMAINS];
 	bool covers;
+	uint64_t cache;
 	unsigned nmounts;
 	struct {
 		unsigned domain; /* index above */

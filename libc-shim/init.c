@@ -382,8 +382,10 @@ static void restore_lists(char **envp)
 static void begin(const char *dir, char **envp)
 {
 	const char *inherited = variable(envp, "FARCALL_EXEC"), *program = variable(envp, "FARCALL_PROGRAM");
-	int r = start(dir, envp);
+	int r;
 
+	fc_tsc_begin(); /* by the time that it is needed, long enough ago */
+	r = start(dir, envp);
 	if (r < 0) {
 		give_up(r, envp);
 		return;

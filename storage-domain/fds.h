@@ -14,6 +14,7 @@
 #define FC_FD_MOUNTS \
 	3 /* supervisor and who follows the host's mounts (mounts.h): open as long as there is a supervisor */
 #define FC_FD_CLIENT 4   /* shadow: the session's connection */
+#define FC_FD_NURSERY 4  /* supervisor: the way to who forks shadows (nursery.h) */
 #define FC_FD_PROC 5     /* processes in /proc, read-only: clients' for the supervisor, a shadow's own for a shadow */
 #define FC_FD_READY 6    /* supervisor: whom to tell when it listens */
 #define FC_FD_HAND 6     /* shadow: the way to who hands files over (hand.c), and: */

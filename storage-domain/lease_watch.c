@@ -99,6 +99,14 @@ int fc_lease_give(int fd)
 	return set(fd, F_UNLCK);
 }
 
+bool fc_lease_is_others(const struct fc_lease_watch *w, int fd)
+{
+	struct f_owner_ex told = { 0 };
+
+	return fc_call(SYS_fcntl, fd, F_GETLEASE) != F_UNLCK && fc_call(SYS_fcntl, fd, F_GETOWN_EX, &told) == 0 &&
+	       told.pid != (pid_t)fc_load(&w->thread);
+}
+
 bool fc_lease_stands(int fd, int type)
 {
 	return fc_call(SYS_fcntl, fd, F_GETLEASE) == type;

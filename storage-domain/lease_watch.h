@@ -30,6 +30,9 @@ void fc_lease_watch_nudge(const struct fc_lease_watch *w);
 int fc_lease_take(const struct fc_lease_watch *w, int fd, int type);
 int fc_lease_give(int fd);
 
+/* Has another watch taken the lease over? The open file may be mapped, too (exec/map.c), and has one lease, which is the last taker's. */
+bool fc_lease_is_others(const struct fc_lease_watch *w, int fd);
+
 /* Is it still what was taken? Else somebody waits. */
 bool fc_lease_stands(int fd, int type);
 

@@ -3,8 +3,11 @@
 #include "storage-domain/log.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static enum fc_log_level limit = FC_LOG_WARNING;
@@ -33,4 +36,11 @@ void fc_log(enum fc_log_level level, const char *format, ...)
 		/* nobody reads the log: nothing to be done about it */
 	}
 	errno = error;
+}
+
+void fc_log_death(int pid, int status)
+{
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
+		fc_log(FC_LOG_ERROR, "process %d of the domain has ended by signal %d (%s)", pid, WTERMSIG(status),
+		       strsignal(WTERMSIG(status)));
 }

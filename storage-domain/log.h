@@ -11,4 +11,7 @@ void fc_log_limit(enum fc_log_level level);
 /* Write "farcall-storaged: text" with one write(2). Any thread; not async-signal-safe. Keeps errno. */
 void fc_log(enum fc_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A process of the domain has ended, with this status from wait(2): say so if it is nobody's doing. */
+void fc_log_death(int pid, int status);
+
 #endif

@@ -24,7 +24,7 @@
  *   2.8  posted writes: struct fc_ring, POSTS, FC_REQ_AFTER; LEASE says whether it allows them (control.h).
  *   2.9  shared mappings with Xen, as 2.7: MAP, UNMAP, and AREAS of a new image (xen.h; control.h, UNMAP). The module asks no older domain.
  *   2.10 HAND says whether all may be handed over (control.h)
- *   2.11 `manner`, a hint.
+ *   2.11 delegations without the file: LEASE (control.h); `manner`, a hint.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.

@@ -31,6 +31,7 @@
 #define FC_MSG_TEXT 4096
 #define FC_MSG_FDS 4
 #define FC_LEASE_POSTS (1ull << 63)
+#define FC_LEASE_BARE (1ull << 62)
 #define FC_HAND_ALL 1u
 /* Where the sockets are of clients that cannot bind them in the domain: a directory beside the domain's own socket, for a Xen domain one of its name here */
 #define FC_SOCKETS_SUFFIX ".sockets"
@@ -87,7 +88,8 @@ enum fc_msg_type {
 			 session changes the length of that file. Answer: 1 fd = that file, to be mapped for reading; arg0 = which
 			 word of the request area (FC_LEASES) says that it holds, arg1 = the value as long as it does; arg2 = bytes
 			 that are certain to be there. arg1 = FC_LEASE_POSTS (since ABI 2.8): a delegation that only allows to post writes will do; if
-			 arg2 has FC_LEASE_POSTS this one does. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
+			 arg2 has FC_LEASE_POSTS this one does. arg1 = FC_LEASE_POSTS | FC_LEASE_BARE (since ABI 2.11): one without the file will do, too,
+			 where none is handed over: then arg2 has FC_LEASE_BARE, and there is no fd. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
 			 gives it back before anything shares the open file with another process, and before it changes its
 			 length. Not on Xen. Since ABI 2.4. */
 	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered, or arg0 = FC_LEASES_ALL, for all that there are: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since

@@ -20,6 +20,7 @@
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/calls/offset.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 
 #define COPY_BUFFER (2 * FC_CHUNK)
@@ -166,7 +167,13 @@ long shim_do_copy(long nr, long a[6])
 		b[in] = shim_fd_number(wi);
 		b[out] = shim_fd_number(wo);
 		const uint64_t held = shim_offset_begin(p, (int)a[in]);
+		struct shim_file *to = shim_file_of(p, wo);
+
+		if (to)
+			shim_lease_write_begin(to, -1, 0);
 		long r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
+		if (to)
+			shim_lease_write_end(to);
 		shim_offset_end(p, (int)a[in], held, false);
 		return r;
 	}

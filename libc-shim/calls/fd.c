@@ -232,6 +232,13 @@ long shim_do_dup(long nr, long a[6])
 	return dup_onto(p, nr, a);
 }
 
+static long close_natively(unsigned first, unsigned last, unsigned flags)
+{
+	const long a[6] = { first, last, flags };
+
+	return shim_native(SYS_close_range, a); /* a pipe's other end may hear it */
+}
+
 /* The ranges between our own descriptors, and those that are only coming, one kernel call each. */
 static long close_range_around(const struct shim_process *p, unsigned first, unsigned last, unsigned flags)
 {
@@ -247,9 +254,9 @@ static long close_range_around(const struct shim_process *p, unsigned first, uns
 			if (shim_fd_is_coming(fc_load(&p->fd[fd])))
 				next = fd;
 		if (next > last)
-			return fc_call(SYS_close_range, first, last, flags);
+			return close_natively(first, last, flags);
 		if (next > first) {
-			long r = fc_call(SYS_close_range, first, next - 1, flags);
+			long r = close_natively(first, next - 1, flags);
 			if (r < 0)
 				return r;
 		}
@@ -365,6 +372,17 @@ static void follow_flags(struct shim_process *p, int fd, uint64_t w, uint32_t fl
 		fc_cas(&p->fd[fd], w, now);
 }
 
+/* The domain's lease for a delegation is none of the program's. */
+static void end_delegation(struct shim_process *p, int fd, uint64_t w)
+{
+	const uint64_t held = shim_file_hold(p, &p->fd[fd], w);
+	struct shim_file *f = shim_file_of(p, held);
+
+	if (f)
+		shim_lease_end(p, f);
+	shim_file_drop(p, held);
+}
+
 /* Its range may be given from the file's offset on. */
 static bool is_lock(int cmd)
 {
@@ -394,6 +412,8 @@ long shim_do_fcntl(long nr, long a[6])
 		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
 		return shim_refuse(p, w, -EINVAL);
+	if (cmd == F_GETLEASE)
+		end_delegation(p, (int)a[0], w);
 	held = is_lock(cmd) ? shim_offset_begin(p, (int)a[0]) : 0;
 	long r = run_command(p, w, &arg, a, nr);
 	shim_offset_end(p, (int)a[0], held, false);

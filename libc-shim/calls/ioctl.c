@@ -18,6 +18,7 @@
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/calls/offset.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
@@ -185,8 +186,13 @@ long shim_do_ioctl(long nr, long a[6])
 	const uint64_t held =
 		(unsigned)a[1] == FIONREAD ? shim_offset_begin(p, (int)a[0]) : 0; /* it counts from there */
 	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
+	struct shim_file *file = shim_file_of(p, w);
+	if (file)
+		shim_lease_write_begin(file, -1, 0); /* FICLONE and its kin */
 	if (r == 0)
 		r = shim_result(c.s, run(&c, w, &arg, a));
+	if (file)
+		shim_lease_write_end(file);
 	shim_offset_end(p, (int)a[0], held, false);
 	shim_frame_end(f);
 	return (long)r;

@@ -3,6 +3,7 @@
 #include "libc-shim/calls/post.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -78,13 +79,13 @@ static void wait_for(struct shim_process *p, uint64_t w)
 
 void shim_posts_push(unsigned domain)
 {
-	shim_simple(&shim.process, domain, SYS_fcntl, -1, F_GETFL, 0);
+	shim_simple(&shim.process, domain, SYS_lseek, -1, 0, SEEK_CUR);
 }
 
-long shim_post_write(struct shim_process *p, int fd, const struct iovec *iov, size_t iovcnt, uint64_t total,
+long shim_post_write(struct shim_process *p, int fd, uint64_t w, const struct iovec *iov, size_t iovcnt, uint64_t total,
 		     int64_t pos)
 {
-	uint64_t w = shim_fd_get(p, fd), held;
+	uint64_t held;
 	struct shim_file *f = shim_file_of(p, w);
 	enum shim_posted r;
 

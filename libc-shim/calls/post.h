@@ -12,8 +12,8 @@ struct shim_process;
 /* A session's first file is about to be delegated that is written: let it have a ring, if there can be one. */
 void shim_posts_open(struct shim_process *p, unsigned domain);
 
-/* Post a write to what descriptor fd refers to: the bytes written, all of them, or -1: it is to be a request. */
-long shim_post_write(struct shim_process *p, int fd, const struct iovec *iov, size_t iovcnt, uint64_t total,
+/* Post a write to what descriptor fd refers to, if that is w yet: the bytes written, all of them, or -1: it is to be a request. */
+long shim_post_write(struct shim_process *p, int fd, uint64_t w, const struct iovec *iov, size_t iovcnt, uint64_t total,
 		     int64_t pos);
 
 #endif

@@ -25,6 +25,7 @@
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/data.h"
+#include "libc-shim/session/post.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
@@ -56,8 +57,11 @@ static int claim(struct shim_call *c, struct shim_process *p, unsigned domain, s
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f)
 {
-	int r = claim(c, p, domain, f);
+	int r;
 
+	if (unlikely(fc_load(&shim.posting)) && shim.config.ndomains > 1)
+		shim_posts_order(domain, row->nr);
+	r = claim(c, p, domain, f);
 	if (r < 0)
 		return r;
 	if (unlikely(c->s->lent) && (row->nr == SYS_chdir || row->nr == SYS_fchdir))

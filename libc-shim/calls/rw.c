@@ -20,6 +20,7 @@
 #include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/native.h"
+#include "libc-shim/calls/fill.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/post.h"
 #include "libc-shim/calls/remote.h"
@@ -44,7 +45,8 @@
 
 struct transfer {
 	bool write;
-	uint64_t w; /* descriptor word */
+	uint64_t w;    /* descriptor word */
+	uint64_t said; /* a write: the one whose file has been told (shim_lease_write_begin) */
 	const struct iovec *iov;
 	size_t iovcnt;
 	size_t total;
@@ -415,6 +417,20 @@ static int64_t run(struct shim_call *c, struct transfer *t)
 	return t->total > GATHER_MAX ? run_claimed(c, t) : run_gather(c, t);
 }
 
+/* The number may be another file's since that one has been told. */
+static int64_t run_told(struct shim_call *c, struct transfer *t)
+{
+	struct shim_file *f = t->write && t->w != t->said ? shim_file_of(c->p, t->w) : NULL;
+	int64_t r;
+
+	if (likely(!f))
+		return run(c, t);
+	shim_lease_write_begin(f, -1, 0);
+	r = run(c, t);
+	shim_lease_write_end(f);
+	return r;
+}
+
 static long transfer(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
 {
 	struct shim_frame *f = shim_frame_begin();
@@ -430,7 +446,7 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
 		if (r == 0) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
-			r = shim_call_own(&c, run(&c, t));
+			r = shim_call_own(&c, run_told(&c, t));
 			r = shim_result(c.s, r);
 			/* the parent does it, and as nothing depends on the file's offset, so may we: no such call is interrupted */
 			again = unlikely(c.s->requests.gone) && placed;
@@ -457,6 +473,8 @@ static long read_at(long fd, struct transfer *t, const struct fc_row *row, const
 	bool may = f && fc_load(&f->lease.word) && !(w & SHIM_FD_DIRECT); /* F_SETFL may have set it since */
 	long r = may ? shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos) : -1;
 
+	if (may && r < 0 && shim_fill(p, (int)fd, w, f, t->total, (uint64_t)t->pos))
+		r = shim_lease_read(p, f, t->iov, t->iovcnt, t->total, t->pos);
 	if (r >= 0 && likely(shim_fd_get(p, fd) == w)) { /* else the record may be another file's by now */
 		if (unlikely(shim.trace_fd >= 0))
 			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
@@ -474,21 +492,26 @@ static long read_here(long fd, struct transfer *t, const struct fc_row *row, con
 	struct shim_process *p = shim_process();
 	uint64_t w = shim_fd_get(p, fd), held;
 	struct shim_file *f = shim_file_of(p, w);
+	int64_t at;
 	long r;
 
 	if (!f || fc_load(&f->lease.offset) < 0 || (w & SHIM_FD_DIRECT) ||
 	    !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
 		return -1;
 	r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
+	at = fc_load(&f->lease.offset);
+	if (r < 0 && at >= 0 && shim_fill(p, (int)fd, w, f, t->total, (uint64_t)at))
+		r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
 	shim_file_drop(p, held);
 	if (r >= 0 && unlikely(shim.trace_fd >= 0))
 		shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
 	return r;
 }
 
+/* At the file's own offset, wherever that is kept. With flags it is a request, for they are the kernel's to heed. */
 static long read_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
 {
-	long r = read_here(fd, t, row, a);
+	long r = t->flags ? -1 : read_here(fd, t, row, a);
 	struct shim_process *p = r < 0 ? shim_process_own() : NULL;
 	uint64_t held, w;
 
@@ -506,18 +529,12 @@ static long read_on(long fd, struct transfer *t, const struct fc_row *row, const
 }
 
 /* A write, which is posted if its file is delegated; what a request has written counts for that. */
-static long write_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+static long write_it(struct shim_process *p, long fd, uint64_t w, struct shim_file *f, struct transfer *t,
+		     const struct fc_row *row, const long a[6])
 {
-	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, fd);
-	struct shim_file *f = shim_file_of(p, w);
-	long r = f ? shim_post_error(p, f) : 0;
-
-	if (unlikely(r < 0))
-		return shim_result(&p->session[f->domain], r);
-	r = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !t->flags
-		    ? shim_post_write(p, (int)fd, t->iov, t->iovcnt, t->total, t->pos)
-		    : -1;
+	long r = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && !t->flags
+			 ? shim_post_write(p, (int)fd, w, t->iov, t->iovcnt, t->total, t->pos)
+			 : -1;
 	if (r >= 0) {
 		if (unlikely(shim.trace_fd >= 0))
 			shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
@@ -529,6 +546,24 @@ static long write_on(long fd, struct transfer *t, const struct fc_row *row, cons
 			shim_posts_open(p, shim_fd_domain(w));
 		shim_lease_count(p, (int)fd, w, f, r);
 	}
+	return r;
+}
+
+static long write_on(long fd, struct transfer *t, const struct fc_row *row, const long a[6])
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = shim_fd_get(p, fd);
+	struct shim_file *f = shim_file_of(p, w);
+	long r = f ? shim_post_error(p, f) : 0;
+
+	if (unlikely(r < 0))
+		return shim_result(&p->session[f->domain], r);
+	t->said = w;
+	if (f)
+		shim_lease_write_begin(f, t->pos, t->total);
+	r = write_it(p, fd, w, f, t, row, a);
+	if (f)
+		shim_lease_write_end(f);
 	return r;
 }
 
@@ -606,9 +641,11 @@ static long vector(const struct fc_row *row, const long a[6], struct iovec *iov)
 	}
 	if (t.pos < -1)
 		return -EINVAL;
-	if (!write && !t.flags)
-		return t.pos >= 0 ? read_at(a[0], &t, row, a) : read_on(a[0], &t, row, a);
-	return write ? write_on(a[0], &t, row, a) : transfer(a[0], &t, row, a);
+	if (write)
+		return write_on(a[0], &t, row, a);
+	if (t.pos < 0)
+		return read_on(a[0], &t, row, a);
+	return t.flags ? transfer(a[0], &t, row, a) : read_at(a[0], &t, row, a);
 }
 
 long shim_do_vector(long nr, long a[6])

@@ -17,14 +17,17 @@
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/sandbox.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/session/cache.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
 
 #define SINCE_MINOR 4
+#define BARE_SINCE_MINOR 11
 #define ASK_AFTER 32           /* reads, which take about as long as a question */
 #define READ_BYTES (32u << 10) /* of one make it count once more */
 #define NOT_FOR 2048           /* reads after a no */
+#define DROP_MAX (1u << 20)    /* bytes of a write: after a larger one nothing is found any more */
 #define NOT_AFTER 256          /* after one that was taken back */
 
 /* ---- reading ---- */
@@ -44,11 +47,14 @@ static bool holds(const struct shim_session *s, uint64_t word)
 /* An open for reading that cuts it to nothing breaks no lease for reading, but then there is nothing mapped. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f)
 {
-	const uint64_t word = fc_load_acquire(&f->lease.word), bytes = fc_load(&f->lease.bytes);
+	const uint64_t word = fc_load_acquire(&f->lease.word), all = fc_load(&f->lease.bytes),
+		       bytes = all & ~SHIM_LEASE_FLAGS;
 	const char *base = fc_load(&f->lease.base);
 	char last;
 
-	if (!shim_file_reads(f) || shim_file_shared(p, f) || !bytes || fc_copy_from_user(&last, base + bytes - 1, 1))
+	if (!shim_file_reads(f) || shim_file_shared(p, f) || !bytes)
+		return -1;
+	if (!(all & SHIM_LEASE_CACHED) && fc_copy_from_user(&last, base + bytes - 1, 1))
 		return -1;
 	fc_load_fence();
 	return holds(&p->session[f->domain], word) && fc_load(&f->lease.word) == word ? (int64_t)bytes : -1;
@@ -68,29 +74,67 @@ static bool scatter(const char *from, const struct iovec *iov, size_t iovcnt, ui
 	return true;
 }
 
+/* What the record says a delegation is good for, of which `word` was one before. */
+static bool fetch(const struct shim_lease *l, const struct iovec *iov, size_t iovcnt, uint64_t total, uint64_t at)
+{
+	return fc_load(&l->bytes) & SHIM_LEASE_CACHED ? shim_cache_read(fc_load(&l->key), iov, iovcnt, total, at)
+						      : scatter(fc_load(&l->base) + at, iov, iovcnt, total);
+}
+
 /* Whoever ends it unmaps the file, perhaps while this copies: then the word is another one, and nothing has been read. */
 int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
 			uint64_t total, int64_t pos)
 {
 	const struct shim_session *s = &p->session[f->domain];
 	const uint64_t word = fc_load_acquire(&f->lease.word);
-	const char *base = fc_load(&f->lease.base);
-	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_POSTS, at = (uint64_t)pos;
+	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS, at = (uint64_t)pos;
 	const uint64_t left = at < bytes ? bytes - at : 0;
 
-	if (shim_file_shared(p, f) || !holds(s, word))
+	if (!bytes || shim_file_shared(p, f) || !holds(s, word))
 		return -1;
-	if (!shim_file_reads(f) && shim_posts_pending(s))
+	if (!shim_file_reads(f) && !(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED) && shim_posts_pending(s))
 		return -1; /* what has been written is not there yet */
 	if (total > left) {
-		if (!shim_file_reads(f)) /* it may have grown */
+		if (!shim_file_reads(f) ||
+		    at + total > INT64_MAX) /* it may have grown; or there is no such place in any file */
 			return -1;
 		total = left;
 	}
-	if (!scatter(base + at, iov, iovcnt, total))
+	if (!fetch(&f->lease, iov, iovcnt, total, at))
 		return -1; /* the kernel knows whose fault it is */
 	fc_load_fence();
 	return holds(s, word) && fc_load(&f->lease.word) == word ? (int64_t)total : -1;
+}
+
+bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64_t *key, uint64_t *bytes)
+{
+	const uint64_t word = fc_load_acquire(&f->lease.word), all = fc_load(&f->lease.bytes);
+
+	*key = fc_load(&f->lease.key);
+	*bytes = all & ~SHIM_LEASE_FLAGS;
+	fc_load_fence();
+	return (all & SHIM_LEASE_CACHED) && !shim_file_shared(p, f) && holds(&p->session[f->domain], word) &&
+	       fc_load(&f->lease.word) == word;
+}
+
+/* In place of `key` there may be an address by now, which is even. */
+void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total)
+{
+	uint64_t key;
+
+	shim_cache_write_begin(f);
+	if (!(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED))
+		return;
+	key = fc_load(&f->lease.key);
+	if (pos >= 0 && total <= DROP_MAX)
+		shim_cache_drop(key, (uint64_t)pos, total);
+	else if (key & 1)
+		fc_cas(&f->lease.key, key, shim_cache_renew());
+}
+
+void shim_lease_write_end(struct shim_file *f)
+{
+	shim_cache_write_end(f);
 }
 
 bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word)
@@ -106,11 +150,13 @@ static uint64_t unmap(struct shim_file *f)
 {
 	uint64_t word = fc_load_acquire(&f->lease.word);
 	const char *base = f->lease.base;
-	const uint64_t bytes = f->lease.bytes & ~SHIM_LEASE_POSTS;
+	const uint64_t all = f->lease.bytes, bytes = all & ~SHIM_LEASE_FLAGS;
 
 	if (word <= SHIM_LEASE_ASKED || !fc_cas(&f->lease.word, word, 0ull))
 		return 0;
-	if (bytes)
+	if (all & SHIM_LEASE_CACHED)
+		shim_cache_end();
+	else if (bytes)
 		fc_call(SYS_munmap, base, bytes);
 	return word;
 }
@@ -170,6 +216,8 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 
 void shim_leases_forget(struct shim_process *p)
 {
+	if (p == &shim.process)
+		shim_cache_forked();
 	/* of all records: a call that this thread goes on with may hold one that no descriptor is about any more */
 	for (uint32_t n = 1; n < p->files.records.top; n++) {
 		struct shim_file *f = shim_file_of(p, shim_fd_file_bits(n));
@@ -189,22 +237,47 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && shim_process_first(p) && shim_sandbox_talks();
 }
 
-/* Map what the domain hands over. 0, or -errno and it has it back. */
-static int map(struct shim_session *s, struct shim_lease *l, int fd, const struct shim_grant *g)
+/* Map what the domain hands over. 0, or -errno. */
+static int map(struct shim_lease *l, const struct shim_grant *g)
 {
 	long at = 0;
 
 	if (g->bytes)
-		at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (shim_is_error(at)) {
-		shim_transport(s)->give_back(s, g->word);
+		at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, g->file, 0);
+	if (shim_is_error(at))
 		return (int)at;
-	}
 	if (g->bytes)
 		fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
 	l->base = (const char *)at;
 	l->bytes = g->bytes | (g->posts ? SHIM_LEASE_POSTS : 0);
 	return 0;
+}
+
+/* Where it hands nothing over, what is read is kept. */
+static int keep(struct shim_lease *l, const struct shim_grant *g)
+{
+	l->key = g->bytes ? shim_cache_begin() : 0;
+	l->bytes = (l->key ? g->bytes | SHIM_LEASE_CACHED : 0) | (g->posts ? SHIM_LEASE_POSTS : 0);
+	return l->bytes ? 0 : -ENOMEM;
+}
+
+/* 0; or -errno, and the domain has it back. */
+static int make_use(struct shim_session *s, struct shim_lease *l, const struct shim_grant *g)
+{
+	const int r = g->file < 0 ? keep(l, g) : map(l, g);
+
+	if (r < 0)
+		shim_transport(s)->give_back(s, g->word);
+	return r;
+}
+
+/* Of FC_LEASE_*. One without the file is good for posting and for the cache. */
+static uint64_t wants(const struct shim_session *s, bool posts, bool reads)
+{
+	const bool bare = shim_cache_allowed() || (posts && !reads);
+
+	return (posts ? FC_LEASE_POSTS : 0) |
+	       (bare && fc_load(&shim.minor[s->domain]) >= BARE_SINCE_MINOR ? FC_LEASE_BARE : 0);
 }
 
 /* A write that would pass the limit is to fail at once, and with a signal. */
@@ -221,14 +294,16 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
 	const uint8_t bars = fc_load(&f->bars);
-	struct shim_grant g = { 0 };
-	int fd = -EIO, r;
+	struct shim_grant g = { .file = -1 };
+	int r = -EIO;
 
 	shim_session_lock(s, &saved);
 	if (s->state == SHIM_SESSION_READY)
-		fd = shim_transport(s)->lease(s, descriptor, s->posts.ring && !is_limited(), &g);
-	r = fd < 0 ? fd : map(s, &f->lease, fd, &g);
-	shim_done_with(p, fd);
+		r = shim_transport(s)->lease(s, descriptor,
+					     wants(s, s->posts.ring && !is_limited(), shim_file_reads(f)), &g);
+	if (r == 0)
+		r = make_use(s, &f->lease, &g);
+	shim_done_with(p, g.file);
 	shim_unlock(&s->lock, &saved);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
 	if (shim_file_shared(p, f) || fc_load(&f->bars) != bars) { /* since we looked */

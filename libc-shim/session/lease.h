@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * lease.h - delegated files: as long as a word of the request area says so nobody else changes the length of the file (control.h, LEASE), and what is
- * read from it need not be asked for. It is read from the page cache, which the client has mapped: so its contents are everybody's.
+ * read from it need not be asked for. It is read from the page cache, which the client has mapped: so its contents are everybody's. Where it is not handed
+ * over what has been read once is read from a cache (cache.h): nobody else changes the contents either then, and who writes here drops what is there of it.
  *
  * Asked for after some reads, so that who reads little pays nothing. It ends when the domain takes it back, which a reader sees; with the last
  * descriptor; before a fork and before anything else that shares the open file with another process, or changes the file's length.
@@ -21,13 +22,18 @@ struct shim_process;
 struct shim_lease {
 	uint64_t
 		word; /* what the request area says as long as it holds; SHIM_LEASE_ASKED: somebody asks; 0 = there is none */
-	const char *base; /* the file, mapped: */
-	uint64_t bytes;   /* of it that are certain to be there; and SHIM_LEASE_POSTS: writes may be posted */
-	int64_t offset;   /* the file's own, if this process keeps it (offset.h) */
+	union {
+		const char *base; /* the file, mapped: */
+		uint64_t key;     /* SHIM_LEASE_CACHED: or what is in the cache of it */
+	};
+	uint64_t bytes; /* of it that are certain to be there; and SHIM_LEASE_POSTS: writes may be posted */
+	int64_t offset; /* the file's own, if this process keeps it (offset.h) */
 };
 
 #define SHIM_OFFSET_AWAY (-1) /* the domain keeps it, as it does at first */
 #define SHIM_LEASE_POSTS (1ull << 63)
+#define SHIM_LEASE_CACHED (1ull << 62)
+#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED)
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
@@ -35,6 +41,14 @@ struct shim_lease {
 /* pread(2) from what is mapped: the bytes read, or -1 if it cannot say. Of a file that is only for reading it knows the end, too. */
 int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
 			uint64_t total, int64_t pos);
+
+/* Of what is in the cache: how it is found, and the file's length. False: it is not one of these. What is read after this has said so, may be put there. */
+bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64_t *key, uint64_t *bytes);
+
+/* A call that writes to what w is about begins, and has ended: `total` bytes at `pos`, or nobody knows where (-1). Before and after, what is read from the
+ * cache is what is there. The record stays in between. */
+void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total);
+void shim_lease_write_end(struct shim_file *f);
 
 /* The length of a delegated file that is only for reading; -1: it is none. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f);

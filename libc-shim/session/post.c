@@ -165,6 +165,15 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 	return publish(s, ring, f, post, head);
 }
 
+/* Of what is posted to two domains who knows which is done first? */
+static bool others_pending(const struct shim_process *p, unsigned domain)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (d != domain && shim_posts_pending(&p->session[d]))
+			return true;
+	return false;
+}
+
 enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
 			   size_t iovcnt, uint64_t total, int64_t pos)
 {
@@ -179,7 +188,7 @@ enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t
 	uint32_t looks;
 
 	if (total > SHIM_POST_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
-	    !shim_lease_posts(p, f, post.word))
+	    !shim_lease_posts(p, f, post.word) || others_pending(p, f->domain))
 		goto not ;
 	if (!take_turn(o))
 		goto not ;
@@ -319,11 +328,17 @@ static bool is_silent(long nr)
 	case SYS_recvmsg:
 	case SYS_recvmmsg:
 	case SYS_prlimit64:
-	case SYS_prctl:
 		return true;
 	default:
 		return false;
 	}
+}
+
+void shim_posts_order(unsigned domain, long nr)
+{
+	for (unsigned d = 0; d < shim.config.ndomains && !is_silent(nr); d++)
+		if (d != domain)
+			wait_for(&shim.process.session[d]);
 }
 
 void shim_posts_stop(void)

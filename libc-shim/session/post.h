@@ -67,11 +67,14 @@ void shim_posts_wait(void);
 /* The same, and nothing is posted any more: a write can fail now that the domain would not expect to. */
 void shim_posts_stop(void);
 
-/* calls/post.c: have it written by a request that does nothing. What was posted just when its delegation ended is written by no one else, and who has
+/* calls/post.c: have it written by a request that does nothing, and waits for no other domain. What was posted just when its delegation ended is written by no one else, and who has
  * posted it may not get to make one: he is below this, in a signal handler, or such a handler has jumped away from him. */
 void shim_posts_push(unsigned domain);
 
 /* Something is posted: a local call is about to be made. Does it come after that? */
 void shim_posts_tell(long nr);
+
+/* The same for a request to a domain, of what is posted to others. */
+void shim_posts_order(unsigned domain, long nr);
 
 #endif

@@ -32,7 +32,7 @@ int shim_local_ask_on(struct shim_session *s, unsigned type);
 
 int shim_local_hand(struct shim_session *s, int descriptor);
 int shim_local_look(struct shim_session *s, int descriptor);
-int shim_local_lease(struct shim_session *s, int descriptor, bool posts, struct shim_grant *g);
+int shim_local_lease(struct shim_session *s, int descriptor, uint64_t wants, struct shim_grant *g);
 void shim_local_give_back(struct shim_session *s, uint64_t word);
 int shim_local_pass(struct shim_session *s, int descriptor, int to, int self);
 int shim_local_claim(struct shim_session *s, int ticket, struct shim_other *o);

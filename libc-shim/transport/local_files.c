@@ -101,24 +101,40 @@ int shim_local_look(struct shim_session *s, int descriptor)
 	return -ENODEV;
 }
 
-int shim_local_lease(struct shim_session *s, int descriptor, bool posts, struct shim_grant *g)
+/* Can it be what has been asked for? A file where there is to be one; else its absence is no want of room. */
+static bool is_grant(const struct shim_grant *g, uint64_t index, bool bare, uint64_t wants)
 {
-	int fd = shim_local_ask_for(s, (struct fc_msg){ .type = FC_MSG_LEASE,
-							.arg = { (uint64_t)descriptor, posts ? FC_LEASE_POSTS : 0 } });
-	const uint64_t *arg = s->packet.head.arg;
 	struct stat st;
 
-	if (fd < 0)
+	if (index >= FC_LEASES || shim_lease_index(g->word) != index || g->word <= SHIM_LEASE_ASKED ||
+	    g->bytes > INT64_MAX || !(g->bytes || g->posts))
+		return false;
+	if (bare)
+		return wants & FC_LEASE_BARE && g->file == -1;
+	return g->file == -EMFILE || (g->file >= 0 && fc_call(SYS_fstat, g->file, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+int shim_local_lease(struct shim_session *s, int descriptor, uint64_t wants, struct shim_grant *g)
+{
+	int fd = shim_local_ask_for(s, (struct fc_msg){ .type = FC_MSG_LEASE, .arg = { (uint64_t)descriptor, wants } });
+	const uint64_t *arg = s->packet.head.arg;
+	const bool bare = arg[2] & FC_LEASE_BARE;
+
+	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
 		return fd;
 	*g = (struct shim_grant){ .word = arg[1],
-				  .bytes = arg[2] & ~FC_LEASE_POSTS,
-				  .posts = posts && arg[2] & FC_LEASE_POSTS };
-	if (arg[0] < FC_LEASES && shim_lease_index(g->word) == arg[0] && g->word > SHIM_LEASE_ASKED &&
-	    (g->bytes || g->posts) && g->bytes <= INT64_MAX && fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
-		return fd;
-	shim_session_fail(s, "it delegated what is no file");
-	shim_done_with(shim_process(), fd);
-	return -EIO;
+				  .bytes = arg[2] & ~(FC_LEASE_POSTS | FC_LEASE_BARE),
+				  .posts = wants & arg[2] & FC_LEASE_POSTS,
+				  .file = fd == -EMFILE && bare ? -1 : fd };
+	if (!is_grant(g, arg[0], bare, wants)) {
+		shim_session_fail(s, "it delegated what is no file");
+		shim_done_with(shim_process(), fd);
+		return -EIO;
+	}
+	if (g->file != -EMFILE)
+		return 0;
+	shim_local_give_back(s, g->word);
+	return -EMFILE;
 }
 
 void shim_local_give_back(struct shim_session *s, uint64_t word)

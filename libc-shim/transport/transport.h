@@ -26,6 +26,7 @@ struct shim_offspring {
 struct shim_grant {
 	uint64_t word, bytes;
 	bool posts; /* writes may be posted */
+	int file;   /* to be mapped; -1: it is not to be had */
 };
 
 /* Something that another process has open. */
@@ -56,9 +57,9 @@ struct shim_transport {
 	/* The same, of a regular file that is looked at and closed: it may be had without asking. Null where `hand` is. */
 	int (*look)(struct shim_session *s, int descriptor);
 
-	/* A delegation of what is open as a domain descriptor, with `posts` also if it only allows to post writes: the file, as a descriptor
-	 * of this process; or -errno, as FC_MSG_LEASE. And the end of one, or of SHIM_LEASE_ALL. Null: there are none. */
-	int (*lease)(struct shim_session *s, int descriptor, bool posts, struct shim_grant *g);
+	/* A delegation of what is open as a domain descriptor. `wants`: FC_LEASE_*. 0 or -errno, as FC_MSG_LEASE. And the end of one, or of
+	 * SHIM_LEASE_ALL. Null: there are none. */
+	int (*lease)(struct shim_session *s, int descriptor, uint64_t wants, struct shim_grant *g);
 	void (*give_back)(struct shim_session *s, uint64_t word);
 
 	/* bind(2) of a socket of this process at a path (at most as long as an address has room for) in the domain; inotify_add_watch(2) of an

@@ -304,9 +304,10 @@ void *fc_worker_main(void *arg)
 	for (;;) {
 		uint32_t seen = fc_load_acquire(&s->area->header.bell);
 
-		if (fc_load_acquire(&w->pool->crew.stop))
+		if (!fc_load_acquire(&crew->stop))
+			rest(w, seen);
+		if (fc_load_acquire(&crew->stop))
 			break;
-		rest(w, seen);
 		(void)has_slept(w);
 		fc_crew_wake(crew, &w->member);
 		fc_worker_move_apart(w);

@@ -18,7 +18,7 @@
 #define WORKER_STACK (256u * 1024u)
 #define ASLEEP_MAX 32
 #define STOP_NS 5000000000ull /* for workers to end */
-#define CHASE_NS 1000000ull   /* until those that are left are signalled again */
+#define CHASE_NS 1000000ull   /* until those that are left are signalled, and again */
 
 static struct fc_workers *workers_of(struct fc_crew *c)
 {
@@ -173,12 +173,20 @@ int fc_workers_start(struct fc_shadow *s)
 	fc_credit_publish(&s->area->header, &p->crew.count, false); /* none yet */
 	fc_crew_show(&p->crew);
 	r = spawn(p);
-	if (!r)
-		r = spawn(p);
 	pthread_mutex_unlock(&p->lock);
 	if (r)
 		fc_workers_stop(s);
 	return r;
+}
+
+void fc_workers_spare(struct fc_shadow *s)
+{
+	struct fc_workers *p = s->workers;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->crew.count.live < FC_TASKS_BASE - 1)
+		spawn(p); /* if it fails, the first one to wake tries again */
+	pthread_mutex_unlock(&p->lock);
 }
 
 void fc_workers_forget(struct fc_shadow *s)
@@ -246,20 +254,33 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* Signal and wake all workers once; returns how many are left. */
-static unsigned chase(struct fc_workers *p)
+/* Those that are asleep see that they are to end. */
+static void rouse(struct fc_workers *p)
+{
+	fc_faa(&p->s->area->header.bell, 1);
+	p->s->bell->ops->wake_worker(p->s->bell, &p->s->area->header.bell, FC_ENTRIES);
+}
+
+/* Those that are in a call return from it. */
+static void chase(struct fc_workers *p)
 {
 	struct fc_worker *w;
-	unsigned live;
 
 	pthread_mutex_lock(&p->lock);
 	for (unsigned i = 0; (w = worker(p, i)); i++)
 		if (w->member.live)
 			pthread_kill(w->thread, FC_WORKER_SIGNAL);
+	pthread_mutex_unlock(&p->lock);
+	rouse(p);
+}
+
+static unsigned count_live(struct fc_workers *p)
+{
+	unsigned live;
+
+	pthread_mutex_lock(&p->lock);
 	live = p->crew.count.live;
 	pthread_mutex_unlock(&p->lock);
-	fc_faa(&p->s->area->header.bell, 1);
-	p->s->bell->ops->wake_worker(p->s->bell, &p->s->area->header.bell, FC_ENTRIES);
 	return live;
 }
 
@@ -267,18 +288,23 @@ int fc_workers_stop(struct fc_shadow *s)
 {
 	struct fc_workers *p = s->workers;
 	struct fc_worker *w;
-	uint64_t deadline;
+	uint64_t deadline, next;
 	uint32_t seen;
 
 	if (!p)
 		return 0;
-	deadline = now_ns() + STOP_NS;
+	next = now_ns() + CHASE_NS;
+	deadline = next + STOP_NS;
 	/* before the look at the workers; partner: the look at `stop` when one has been discharged */
 	fc_xchg(&p->crew.stop, 1u);
-	while ((void)(seen = fc_load_acquire(&p->discharged)), chase(p)) {
+	rouse(p);
+	while ((void)(seen = fc_load_acquire(&p->discharged)), count_live(p)) {
 		if (now_ns() > deadline)
 			return -ETIMEDOUT;
-		fc_futex_wait(&p->discharged, seen, now_ns() + CHASE_NS);
+		if (fc_futex_wait(&p->discharged, seen, next) != -ETIMEDOUT)
+			continue;
+		chase(p);
+		next = now_ns() + CHASE_NS;
 	}
 	for (unsigned i = 0; (w = worker(p, i)); i++)
 		if (w->joinable)

@@ -28,8 +28,8 @@
 #define O_PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
 #define RACE_TRIES 16
-#define LEASE_LOOKS 200 /* 20 ms: what is not ours takes longer */
-#define LEASE_LOOK_NS 100000
+#define LEASE_LOOKS 70       /* a quarter of a second, on a busy machine: what is not ours takes longer */
+#define LEASE_LOOK_NS 100000 /* before the first, and longer each time */
 
 static unsigned open_walk_flags(const struct open_how *how)
 {
@@ -116,7 +116,7 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 	int64_t r = open_once(x, how);
 
 	for (int i = 0; r == -EAGAIN && (how->flags & O_NONBLOCK) && i < LEASE_LOOKS; i++) {
-		nanosleep(&(struct timespec){ .tv_nsec = LEASE_LOOK_NS }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = LEASE_LOOK_NS * (i + 1) }, NULL);
 		r = open_once(x, how);
 	}
 	return r;

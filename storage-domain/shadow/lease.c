@@ -5,7 +5,8 @@
  * without the client's help.
  *
  * A descriptor that is open for reading alone has a read lease, on an open file of the domain's own, for what is handed over is the client's to do with as
- * it likes; one that writes has a write lease on itself, and only if the client could have one natively. All this is in the descriptor table of
+ * it likes; one that writes has a write lease on itself, and only if the client could have one natively. Where nothing is handed over the client gets the word
+ * alone, posts writes, and keeps what it has read. All this is in the descriptor table of
  * the thread that hands over (hand.c), which their watch (lease_watch.h) shares.
  */
 #define _GNU_SOURCE
@@ -31,6 +32,7 @@
 
 #define PATIENCE_S 1 /* for the thread that closes files */
 #define LINK 32      /* bytes of a name in /proc */
+#define LOOK_NS 1000000000ull
 #define INDEX_BITS 9 /* of a word; above it is a number that is never used again */
 _Static_assert(FC_LEASES <= 1 << INDEX_BITS, "an index is so many bits");
 
@@ -39,16 +41,20 @@ static pthread_cond_t looked = PTHREAD_COND_INITIALIZER;
 static struct {
 	int fd; /* 0 = none */
 	int type;
-	uint64_t word; /* 0 = it does not hold any more */
-	uint64_t name; /* the word, until it is closed */
+	uint64_t word;  /* 0 = it does not hold any more */
+	uint64_t name;  /* the word, until it is closed */
+	bool kept;      /* the client keeps what it has read, of a file like this: */
+	struct stat st; /* since it has the lease */
 } held[FC_LEASES];
 static uint64_t serial;
 static bool posting;
 
+static bool any_kept(void);
+
 static uint64_t look(void *s)
 {
 	fc_leases_look(s);
-	return FC_LOOK_WHEN_TOLD;
+	return any_kept() ? LOOK_NS : FC_LOOK_WHEN_TOLD;
 }
 
 static struct fc_lease_watch watch = { .look = look };
@@ -75,10 +81,11 @@ static void take_back(struct fc_shadow *s, unsigned i)
 	held[i].word = 0;
 }
 
-/* The client may have the same open file, and with it the lease. */
+/* The client may have the same open file, and with it the lease; which may be a mapping's by now. */
 static void let_go(int fd)
 {
-	fc_lease_give(fd);
+	if (!fc_lease_is_others(&watch, fd))
+		fc_lease_give(fd);
 	fc_call(SYS_close, fd);
 }
 
@@ -135,11 +142,32 @@ int fc_lease_file(const struct fc_post *p)
 	return p->word && fc_load_acquire(&held[i].name) == p->word ? held[i].fd : -1;
 }
 
+static bool any_kept(void)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < FC_LEASES && !any; i++)
+		any = held[i].fd && held[i].kept;
+	pthread_mutex_unlock(&lock);
+	return any;
+}
+
+/* An open for reading alone that cuts it breaks no lease for reading. Where the client has the file it sees that. */
+static bool was_cut(unsigned i)
+{
+	const struct stat *was = &held[i].st;
+	struct stat st;
+
+	return held[i].kept && (fc_call(SYS_fstat, held[i].fd, &st) < 0 || st.st_size != was->st_size ||
+				st.st_mtim.tv_sec != was->st_mtim.tv_sec || st.st_mtim.tv_nsec != was->st_mtim.tv_nsec);
+}
+
 /* Withdrawn: its client has been told already. */
 static bool is_over(const struct fc_shadow *s, unsigned i)
 {
 	return !held[i].word || fc_load(&s->area->header.lease[i]) != held[i].word ||
-	       !fc_lease_stands(held[i].fd, held[i].type);
+	       !fc_lease_stands(held[i].fd, held[i].type) || was_cut(i);
 }
 
 /* Those that somebody waits for, and those that do not hold any more. One signal may stand for many. */
@@ -183,36 +211,52 @@ static const char *link_to(char to[LINK], int fd)
 	return to;
 }
 
-/* Can it be delegated? One that is only written if the client posts writes, and its export allows it. */
-static int judge(struct fc_shadow *s, int fd, bool *posts, struct stat *st, int *flags)
+/* What is to be delegated, and how. */
+struct candidate {
+	int flags, type;
+	bool posts; /* the client would post writes to it */
+	bool bare;  /* it does not get the file */
+	struct stat st;
+};
+
+/* Can it be delegated to who wants FC_LEASE_*? */
+static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c)
 {
+	const int r = fc_hand_judge(s->exports, fd);
 	const struct fc_export *in;
-	int r = fc_hand_judge(s->exports, fd);
 	char link[LINK];
 
 	in = fc_export_at(s->exports, link_to(link, fd));
 	if (!in || in->nocache)
 		return -EOPNOTSUPP;
-	*posts = *posts && !in->sync;
-	*flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
-	if (r < 0 || *flags < 0 || (*flags & (O_PATH | O_DIRECT)) || (!*posts && (*flags & O_ACCMODE) == O_WRONLY))
+	c->posts = (wants & FC_LEASE_POSTS) && !in->sync;
+	c->bare = r == -EOPNOTSUPP;
+	c->flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
+	c->type = (c->flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
+	if ((r < 0 && !c->bare) || (c->bare && !(wants & FC_LEASE_BARE)))
 		return -EOPNOTSUPP;
-	if (fc_call(SYS_fstat, fd, st) < 0 || !S_ISREG(st->st_mode))
+	if (c->flags < 0 || (c->flags & (O_PATH | O_DIRECT)) || (!c->posts && (c->flags & O_ACCMODE) == O_WRONLY))
 		return -EOPNOTSUPP;
-	return 0;
+	if (fc_call(SYS_fstat, fd, &c->st) < 0 || !S_ISREG(c->st.st_mode))
+		return -EOPNOTSUPP;
+	return c->type == F_WRLCK && !client_may(s, c->st.st_uid) ? -EOPNOTSUPP : 0;
 }
 
-/* How much of it can be mapped and read for what it is. Where it has holes, a look at them would fill them. */
-static uint64_t readable(const struct stat *st, int flags)
+/* How much of it can be read for what it is. Where it has holes, a look at them in a mapping would fill them. */
+static uint64_t readable(const struct candidate *c)
 {
-	return (flags & O_ACCMODE) == O_WRONLY || st->st_blocks < st->st_size / 512 ? 0 : (uint64_t)st->st_size;
+	const struct stat *st = &c->st;
+
+	if ((c->flags & O_ACCMODE) == O_WRONLY || (!c->bare && st->st_blocks < st->st_size / 512))
+		return 0;
+	return (uint64_t)st->st_size;
 }
 
 /* May the client post writes to it? Not where they would have to be on the disk, or might fail; nor what the first of them takes a bit of the mode away from. */
-static bool may_post(struct fc_shadow *s, int fd, int flags, const struct stat *st)
+static bool may_post(struct fc_shadow *s, int fd, const struct candidate *c)
 {
-	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_DSYNC) || (st->st_mode & (S_ISUID | S_ISGID)) ||
-	    fc_post_is_tight(fd))
+	if (!c->posts || (c->flags & O_ACCMODE) == O_RDONLY || (c->flags & O_DSYNC) ||
+	    (c->st.st_mode & (S_ISUID | S_ISGID)) || fc_post_is_tight(fd))
 		return false;
 	if (!posting)
 		posting = fc_poster_begin(s);
@@ -227,29 +271,44 @@ static int open_again(int fd)
 	return (int)fc_call(SYS_openat, FC_FD_PROC, link_to(link, fd), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-/* Returns the descriptor that has the lease (and takes `fd`) or -errno; the length it holds for, with FC_LEASE_POSTS if `posts` and it does. */
-static int lease_on(struct fc_shadow *s, int fd, bool posts, int *type, uint64_t *bytes)
+/* The descriptor that is to have the lease, in place of `fd`. */
+static int one_to_lease(int fd, const struct candidate *c)
 {
-	struct stat st;
-	int flags, own = fd;
-	int r = judge(s, fd, &posts, &st, &flags);
+	int own;
 
-	*type = (flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
-	if (r == 0 && *type == F_WRLCK && !client_may(s, st.st_uid))
-		r = -EOPNOTSUPP;
-	if (r == 0 && *type == F_RDLCK) {
-		own = open_again(fd);
-		fc_call(SYS_close, fd);
-		r = own < 0 ? -EOPNOTSUPP : 0;
+	if (c->type == F_WRLCK)
+		return fd;
+	own = open_again(fd);
+	fc_call(SYS_close, fd);
+	return own;
+}
+
+/* What arg2 of the answer says. 0: it is of no use. */
+static uint64_t worth(struct fc_shadow *s, int fd, const struct candidate *c)
+{
+	const uint64_t bytes = readable(c) | (may_post(s, fd, c) ? FC_LEASE_POSTS : 0);
+
+	return bytes && c->bare ? bytes | FC_LEASE_BARE : bytes;
+}
+
+static int take(int fd, int type)
+{
+	return fc_lease_is_others(&watch, fd) ? -EAGAIN : fc_lease_take(&watch, fd, type);
+}
+
+/* Returns the descriptor that has the lease (and takes `fd`) or -errno; `grant`: what it is good for. */
+static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c, uint64_t *grant)
+{
+	int own = fd, r = judge(s, fd, wants, c);
+
+	if (r == 0) {
+		own = one_to_lease(fd, c);
+		r = own < 0 ? -EOPNOTSUPP : take(own, c->type);
 	}
-	if (r == 0)
-		r = (int)fc_lease_take(&watch, own, *type);
-	if (r == 0 && fc_call(SYS_fstat, own, &st) < 0)
+	if (r == 0 && fc_call(SYS_fstat, own, &c->st) < 0)
 		r = -EOPNOTSUPP;
-	*bytes = r ? 0 : readable(&st, flags);
-	if (r == 0 && posts && may_post(s, own, flags, &st))
-		*bytes |= FC_LEASE_POSTS;
-	if (r == 0 && *bytes)
+	*grant = r ? 0 : worth(s, own, c);
+	if (r == 0 && *grant)
 		return own;
 	if (own >= 0)
 		let_go(own);
@@ -257,7 +316,7 @@ static int lease_on(struct fc_shadow *s, int fd, bool posts, int *type, uint64_t
 }
 
 /* A word for the lease that `fd` has. -ENFILE if there is none. */
-static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
+static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t arg[3])
 {
 	unsigned i = 0;
 
@@ -266,7 +325,9 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 	if (i == FC_LEASES || !s->area || !fc_budget_take(s->shared, s->slot, FC_FILES, 1))
 		return -ENFILE;
 	held[i].fd = fd;
-	held[i].type = type;
+	held[i].type = c->type;
+	held[i].kept = c->bare && c->type == F_RDLCK;
+	held[i].st = c->st;
 	held[i].word = ++serial << INDEX_BITS | i;
 	fc_store_release(&held[i].name, held[i].word);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
@@ -279,20 +340,23 @@ static int note(struct fc_shadow *s, int fd, int type, uint64_t arg[3])
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
-	int type = F_RDLCK, fd = request->fd[0], r = watch_begin(s);
+	struct candidate c = { .type = F_RDLCK };
+	int fd = request->fd[0], r = watch_begin(s);
 
 	if (r == 0)
-		r = fd = lease_on(s, fd, request->head.arg[1] == FC_LEASE_POSTS, &type, &arg[2]);
+		r = fd = lease_on(s, fd, request->head.arg[1], &c, &arg[2]);
 	else
 		fc_call(SYS_close, fd);
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */
 	if (r >= 0)
-		r = note(s, fd, type, arg);
+		r = note(s, fd, &c, arg);
 	if (r == -ENFILE)
 		let_go(fd);
-	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 ? -1 : fd);
+	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : fd);
 	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */
+	if (r == 0 && c.bare)
+		fc_leases_nudge(); /* so that it looks at this one, too */
 }
 
 void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request)

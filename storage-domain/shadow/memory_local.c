@@ -109,14 +109,16 @@ static void judge(const struct fc_packet *p)
 				    p->head.type != FC_MSG_AREAS && !p->head.arg[1], &part[i].at, &part[i].size);
 }
 
-static int receive(struct fc_packet *p)
+static int receive(struct fc_packet *p, bool alone)
 {
 	bool brings;
 	int r = fc_control_peek(FC_FD_CLIENT, &brings);
 
 	if (r < 0)
 		return r;
-	return brings ? fc_receive_apart(p, judge) : fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
+	if (!brings)
+		return fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
+	return alone ? fc_receive_alone(p, judge) : fc_receive_apart(p, judge);
 }
 
 /* ---- placing ---- */

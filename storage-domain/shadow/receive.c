@@ -24,22 +24,26 @@ struct reception {
 };
 
 /* Raw calls, for the thread sanitizer believes that there is one table, in which others use the same numbers. */
+int fc_receive_alone(struct fc_packet *p, void (*judge)(const struct fc_packet *p))
+{
+	int r = fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
+
+	if (r < 0)
+		return r;
+	judge(p);
+	for (int i = 0; i < p->nfds; i++) {
+		fc_call(SYS_close, p->fd[i]);
+		p->fd[i] = -1;
+	}
+	return r;
+}
+
 static int receive(struct reception *r)
 {
 	/* the domain's own numbers are copied, the client's (there may be a million) are not */
 	int n = (int)fc_call(SYS_close_range, FC_DOMAIN_FD_FIRST, ~0u, CLOSE_RANGE_UNSHARE);
 
-	if (n < 0)
-		return n;
-	n = fc_control_recv(FC_FD_CLIENT, r->packet, MSG_DONTWAIT);
-	if (n < 0)
-		return n;
-	r->judge(r->packet);
-	for (int i = 0; i < r->packet->nfds; i++) {
-		fc_call(SYS_close, r->packet->fd[i]);
-		r->packet->fd[i] = -1;
-	}
-	return n;
+	return n < 0 ? n : fc_receive_alone(r->packet, r->judge);
 }
 
 static void *receiver(void *arg)

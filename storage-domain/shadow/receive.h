@@ -16,4 +16,7 @@
  */
 int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *p));
 
+/* The same in the calling thread, whose table is nobody else's, and has nothing of the client's. */
+int fc_receive_alone(struct fc_packet *p, void (*judge)(const struct fc_packet *p));
+
 #endif

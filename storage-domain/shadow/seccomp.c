@@ -72,6 +72,7 @@ static const int allowed[] = {
 	SYS_sendmsg,
 	SYS_recvmsg,
 	SYS_poll,
+	SYS_ppoll,
 	SYS_setsockopt,
 	/* errands */
 	SYS_bind,
@@ -87,7 +88,6 @@ static const int allowed[] = {
 	SYS_gettimeofday,
 	SYS_membarrier,
 	SYS_getppid,
-	SYS_ppoll,
 	SYS_readv,
 	SYS_rt_sigpending,
 	SYS_rt_sigsuspend,

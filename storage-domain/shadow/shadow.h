@@ -167,8 +167,11 @@ struct fc_shadow {
 
 /* ---- offered by the execution side (workers.c) ---- */
 
-/* Start serving s->area: the first worker and a spare. Returns 0 or -errno. */
+/* Start serving s->area: the first worker, which sees to it that there is a spare when it has something to do. Returns 0 or -errno. */
 int fc_workers_start(struct fc_shadow *s);
+
+/* The spare, ahead of need. */
+void fc_workers_spare(struct fc_shadow *s);
 
 /* Interrupt whatever runs, wait until no worker touches the areas any more, free all worker state. Only the shadow's
  * control thread calls it. Bounded: after 5 s it gives up and returns -ETIMEDOUT (the caller then ends the process). */

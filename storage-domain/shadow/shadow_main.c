@@ -3,8 +3,8 @@
  * shadow_main.c - the control thread of a shadow process: makes the process what it must be, then serves the session's control
  * messages until one side goes. Requests for system calls are the workers'.
  *
- * The control thread keeps the domain's own identity, so that its parent-death signal stays armed. It never has a descriptor of the
- * client's making in the table that it shares with the workers: see memory.h's receive.
+ * It ends when the supervisor does, which it sees by its link. It never has a descriptor of the client's making in the table that it shares with
+ * the workers: see memory.h's receive.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -128,6 +128,8 @@ static void areas(struct fc_shadow *s, struct fc_packet *p)
 	if (r == -ETIMEDOUT)
 		end(1);
 	fc_shadow_answer(s, p, r, NULL, -1);
+	if (r == 0)
+		fc_workers_spare(s);
 }
 
 static void map(struct fc_shadow *s, struct fc_packet *p)
@@ -406,6 +408,12 @@ void fc_shadow_serve_link(struct fc_shadow *s)
 		leave(s); /* without a supervisor there is no domain */
 }
 
+/* Before its first areas: no worker has been there, and nothing has been opened. */
+static bool is_new(const struct fc_shadow *s)
+{
+	return !s->workers && fc_load(&s->descriptors_top) == FC_DOMAIN_FD_FIRST;
+}
+
 /* Until the session is over, and the process has not ended with it. */
 static void serve(struct fc_shadow *s)
 {
@@ -422,7 +430,7 @@ static void serve(struct fc_shadow *s)
 		fc_shadow_serve_link(s);
 		fc_heir_instead(s);
 		if (fds[1].revents) {
-			r = s->memory->receive(&p);
+			r = s->memory->receive(&p, is_new(s));
 			if (r == -EPROTO)
 				fc_shadow_poison(s, "malformed control message");
 			if (r < 0 && r != -EAGAIN)
@@ -507,66 +515,85 @@ static int arrange_fds(const struct fc_exports *exports, uint32_t keep, int link
 
 static int arrange_signals(void)
 {
-	sigset_t set, asked;
+	sigset_t asked;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
 	sigemptyset(&asked);
 	sigaddset(&asked, SIGIO); /* lease.c waits for it */
 	/* SIGTERM and the like stay blocked: it is the supervisor that ends its shadows */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
-	    signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL) ||
 	    sigprocmask(SIG_BLOCK, &asked, NULL))
 		return -errno;
 	return 0;
 }
 
-void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
-		    pid_t supervisor)
+/* Nobody waits for a shadow's own children. */
+static int disown(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	return signal(SIGCHLD, SIG_IGN) == SIG_ERR || sigprocmask(SIG_UNBLOCK, &set, NULL) ? -errno : 0;
+}
+
+static struct fc_shadow shadow;
+
+int fc_shadow_prepare(const struct fc_exports *exports, const struct fc_transport *transport,
+		      struct fc_domain_shared *shared, struct fc_clerk_box *clerk, int link)
 {
 	static uint32_t numbers[FC_DOMAIN_FD_MAX];
-	static struct fc_shadow s;
+	struct fc_shadow *s = &shadow;
 	int r;
 
-	pthread_mutex_init(&s.cred_lock, NULL);
-	pthread_mutex_init(&s.pipe_lock, NULL);
-	pthread_mutex_init(&s.place_lock, NULL);
-	s.exports = exports;
-	s.shared = shared;
-	s.slot = &shared->slot[index];
-	s.clerk = clerk;
-	s.numbers = numbers;
-	fc_shadow_clerk_init(&s);
-	fc_posts_init(&s);
-	s.transport = transport;
-	s.foreign = transport->foreign;
-	s.memory = transport->memory;
-	s.cost = transport->cost;
-	fc_errand_init(&s);
-	fc_roster_adopt(index);
-	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
-	r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ? -errno : 0;
-	if (r == 0 && getppid() != supervisor)
-		end(0); /* it died before we could ask to be told */
-	if (r == 0)
-		r = arrange_signals();
+	pthread_mutex_init(&s->cred_lock, NULL);
+	pthread_mutex_init(&s->pipe_lock, NULL);
+	pthread_mutex_init(&s->place_lock, NULL);
+	s->exports = exports;
+	s->shared = shared;
+	s->clerk = clerk;
+	s->numbers = numbers;
+	fc_shadow_clerk_init(s);
+	fc_posts_init(s);
+	s->transport = transport;
+	s->foreign = transport->foreign;
+	s->memory = transport->memory;
+	s->cost = transport->cost;
+	fc_errand_init(s);
+	r = arrange_signals();
 	if (r == 0)
 		r = arrange_fds(exports, transport->fds | (clerk ? 1u << FC_FD_CLERK : 0), link);
-	fc_table_begin(&s);
-	if (r == 0 && !s.foreign)
+	return r < 0 ? r : fc_seccomp_enter();
+}
+
+/* What each shadow has for itself. */
+static int begin(struct fc_shadow *s, int link)
+{
+	int r = disown();
+
+	if (r == 0 && (dup3(link, FC_FD_LINK, O_CLOEXEC) < 0 || close_range(FC_DOMAIN_FD_FIRST, ~0u, 0)))
+		r = -errno;
+	fc_table_begin(s);
+	if (r == 0 && !s->foreign)
 		r = fc_hand_begin();
-	if (r == 0 && !s.foreign)
-		r = fc_heir_begin(&s);
-	if (r == 0)
-		r = fc_seccomp_enter();
+	return r == 0 && !s->foreign ? fc_heir_begin(s) : r;
+}
+
+void fc_shadow_main(uint32_t index, int link)
+{
+	struct fc_shadow *s = &shadow;
+	int r;
+
+	s->slot = &s->shared->slot[index];
+	fc_roster_adopt(index);
+	prctl(PR_SET_NAME, "farcall-shadow", 0, 0, 0); /* for ps(1) */
+	r = begin(s, link);
 	if (r < 0) {
 		fc_log(FC_LOG_ERROR, "a shadow process cannot start: %s", strerror(-r));
 		end(1);
 	}
-	await_session(&s);
+	await_session(s);
 	for (;;) {
-		serve(&s);
-		await_parent(&s);
+		serve(s);
+		await_parent(s);
 	}
 }

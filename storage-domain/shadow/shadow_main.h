@@ -9,10 +9,12 @@
 #include "common/control.h"
 #include "storage-domain/shadow/shadow.h"
 
-/* A freshly forked process becomes a shadow in slot `index`, with `link` as its only way to the supervisor. Never returns. */
-void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
-		    pid_t supervisor) __attribute__((noreturn));
+/* A freshly forked process becomes what all shadows are, with nothing open but `link`, as FC_FD_LINK, and under their filter. 0 or -errno. */
+int fc_shadow_prepare(const struct fc_exports *exports, const struct fc_transport *transport,
+		      struct fc_domain_shared *shared, struct fc_clerk_box *clerk, int link);
+
+/* A fork of such a process becomes the shadow in slot `index`, with `link` as its only way to the supervisor. */
+void fc_shadow_main(uint32_t index, int link) __attribute__((noreturn));
 
 /* shadow_main.c: answer the client. One that does not take its answers is cut off; the session ends if there is no memory for one. */
 void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int status, const uint64_t arg[3], int fd);

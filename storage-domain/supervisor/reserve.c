@@ -2,44 +2,47 @@
 /* reserve.c - makes shadow processes ahead of need, so that a client need not wait for a fork. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "storage-domain/log.h"
-#include "storage-domain/supervisor/oom.h"
-#include "storage-domain/shadow/shadow_main.h"
+#include "storage-domain/supervisor/nursery.h"
 #include "storage-domain/supervisor/supervisor.h"
+
+/* A pidfd of a process whose number is good as long as the other end of `link` is open; or -errno. */
+static int pidfd_of(pid_t pid, int link)
+{
+	struct pollfd end = { .fd = link };
+	int fd = pidfd_open(pid, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (poll(&end, 1, 0) == 0)
+		return fd;
+	close(fd);
+	return -ESRCH;
+}
 
 /* Fork one. Returns 0 or -errno. */
 static int reserve_add(struct fc_supervisor *v)
 {
 	struct fc_session *s = fc_session_claim(v);
-	pid_t supervisor = getpid(), pid;
 	int pair[2], pidfd, r;
+	pid_t pid;
 
 	if (!s)
 		return -EAGAIN;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	fc_oom_before_fork();
-	pid = fork();
-	if (pid == 0)
-		fc_shadow_main(&v->exports, v->transport, v->shared, v->clerk, s - v->session, pair[1], supervisor);
-	r = -errno;
-	fc_oom_after_fork();
+	pid = fc_nursery_fork(v, (unsigned)(s - v->session), pair[1]);
 	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return r;
-	}
-	/* the number is our child's until we have waited for it */
-	pidfd = pidfd_open(pid, 0);
+	pidfd = pid < 0 ? pid : pidfd_of(pid, pair[0]);
 	if (pidfd < 0) {
-		r = -errno;
 		close(pair[0]);
-		return r;
+		return pidfd;
 	}
 	r = fc_session_open(v, s, pid, pidfd, pair[0]);
 	if (r == 0) {

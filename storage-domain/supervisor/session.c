@@ -105,6 +105,8 @@ static bool tell_to_end(struct fc_supervisor *v, struct fc_session *s)
 
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s)
 {
+	if (s->end_ms) /* it is writing, and somebody else has heard of its client's death */
+		return;
 	if (s->state == FC_SESSION_LIVE && tell_to_end(v, s))
 		return;
 	leave_state(v, s);

@@ -23,6 +23,7 @@
 #include "storage-domain/fds.h"
 #include "storage-domain/log.h"
 #include "storage-domain/shadow/transport.h"
+#include "storage-domain/supervisor/nursery.h"
 
 #define FC_RETRY_MS 1000
 #define FC_END_MS 3000 /* how long the shadows may take to die */
@@ -114,11 +115,9 @@ static void signals_ready(struct fc_supervisor *v, struct fc_watch *w, uint32_t 
 		return;
 	if (info.ssi_signo != SIGCHLD)
 		v->stop = true;
-	/* what a death means is done when the pidfd tells of it; here it is only said, if it is nobody's doing */
+	/* what a death means is done when the pidfd tells of it */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM)
-			fc_log(FC_LOG_ERROR, "process %d of the domain has ended by signal %d (%s)", (int)pid,
-			       WTERMSIG(status), strsignal(WTERMSIG(status)));
+		fc_log_death(pid, status);
 }
 
 static int signals_open(struct fc_supervisor *v)
@@ -184,7 +183,7 @@ int fc_supervisor_init(struct fc_supervisor *v)
 		v->epoll = epoll_create1(EPOLL_CLOEXEC);
 		r = v->epoll < 0 ? -errno : signals_open(v);
 	}
-	/* shadows of forked clients are forked by shadows: when those end, we inherit them */
+	/* shadows are forked by shadows and the nursery: when those end, we inherit them */
 	if (r == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 		r = -errno;
 	if (r == 0 && v->listen_fd >= 0)
@@ -194,7 +193,11 @@ int fc_supervisor_init(struct fc_supervisor *v)
 		return -1;
 	}
 	v->listening = true;
-	fc_reserve_fill(v);
+	r = fc_nursery_start(v);
+	if (r < 0)
+		fc_log(FC_LOG_ERROR, "cannot start: %s", strerror(-r));
+	else
+		fc_reserve_fill(v);
 	if (!v->reserved)
 		return -1;
 	fc_page_state(v, FC_DOMAIN_UP);
@@ -243,7 +246,8 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 	if (v->page)
 		fc_page_state(v, FC_DOMAIN_DEAD);
 	close(FC_FD_LOOKOUT); /* it ends */
-	close(FC_FD_MOUNTS);  /* and so does that one */
+	close(FC_FD_MOUNTS);  /* and so does that one, */
+	close(FC_FD_NURSERY); /* and that one */
 	if (v->clerk)
 		close(FC_FD_CLERK); /* and so it does with the last shadow */
 	if (v->epoll < 0 || !v->session)

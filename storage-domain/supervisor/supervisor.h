@@ -234,8 +234,8 @@ void fc_session_limit(struct fc_supervisor *v, const struct fc_session *s, uint6
 /* The client of a session on another machine is process `pid` there, which is for show. */
 void fc_session_foreign_pid(struct fc_supervisor *v, struct fc_session *s, pid_t pid);
 
-/* Kill the shadow; one that has something to write back is told to end, and killed if it does not in time, or the next time. What was its client's is
- * gone when the loop sees it dead. */
+/* Kill the shadow; one that has something to write back is told to end, and killed if it does not in time, however often it is to be killed until then.
+ * What was its client's is gone when the loop sees it dead. */
 void fc_session_kill(struct fc_supervisor *v, struct fc_session *s);
 
 /* Kill those whose time is over. Returns in how many milliseconds the next one's is, -1: there is none. */

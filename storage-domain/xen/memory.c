@@ -198,8 +198,9 @@ static void unmap_all(void *area, char *const segment[], uint64_t length)
 }
 
 /* From our own supervisor; it brings no descriptors. */
-static int receive(struct fc_packet *p)
+static int receive(struct fc_packet *p, bool alone)
 {
+	(void)alone;
 	return fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
 }
 

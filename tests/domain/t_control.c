@@ -758,6 +758,14 @@ static void orphan(void)
 	CHECK(!rmdir(d->export) && !rmdir(d->directory));
 }
 
+/* Inherited when its parent has ended, see suite.h, if there is a status to wait for. */
+static bool ends(pid_t pid)
+{
+	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++)
+		suite_sleep_ms(waitpid(pid, NULL, WNOHANG) == pid ? 0 : 10);
+	return kill(pid, 0) < 0;
+}
+
 /* A dead domain's processes end with it, and its socket does not keep the next one from starting. */
 static void lives(void)
 {
@@ -773,10 +781,7 @@ static void lives(void)
 	CHECK(pid > 0 && child > 0 && !kill(suite_domain.pid, SIGKILL));
 	CHECK(waitpid(suite_domain.pid, NULL, 0) == suite_domain.pid);
 	CHECK(peer_hangs_up(last.sock, 1000) && peer_hangs_up(p.fd[0], 1000));
-	CHECK(waitpid(pid, NULL, 0) == pid); /* inherited, see suite.h; the child has no status to wait for */
-	for (int i = 0; i < 100 && kill(child, 0) == 0; i++)
-		suite_sleep_ms(waitpid(child, NULL, WNOHANG) == child ? 0 : 10);
-	CHECK(kill(child, 0) < 0);
+	CHECK(ends(pid) && ends(child));
 	session_close(&last);
 	daemon_again(&suite_domain, suite_daemon, extra);
 	session_open(&last, &suite_domain);

@@ -73,4 +73,5 @@ mutant libc-shim/session/post.c 's/if \(!is_silent\(nr\)\)/if (0 \&\& !is_silent
 mutant storage-domain/shadow/lease.c '/^static void end\(/,/^}/{s/^\ttake_back\(s, i\);//;s/^(\tpthread_mutex_lock\(&s->posts\.lock\);)/\ttake_back(s, i);\n\1/}' \
 	'the word is taken back only after what is posted has been written'
 mutant storage-domain/crew/worker.c 's/if \(w->exec\.e\.flags & FC_REQ_AFTER\)/if (0)/' 'requests do not come after what is posted'
+mutant libc-shim/session/lease.c '/^void shim_lease_write_begin/,/^}/s/if \(!\(fc_load/if (1 || !(fc_load/' 'what is written stays in the cache as it was'
 ((!missed))

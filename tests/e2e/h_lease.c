@@ -3,7 +3,7 @@
  * h_lease.c - reads that need no request, while others change the file.
  *   h_lease drive FILE MS COMMAND...   changes the length of FILE again and again while COMMAND (h_lease read) reads it; says how often
  *   h_lease read FILE                  what it reads is right at any time: every byte, and between the lengths before and after the change
- *   h_lease hold FILE                  reads FILE until it is delegated, says so and sleeps
+ *   h_lease hold FILE                  reads FILE until it is delegated, says so, and whether it is shorter one day
  *   h_lease open FILE ARG              opens FILE (ARG "n": without blocking) for writing, cuts it to nothing; says how many ms that took
  *   h_lease count FILE N               N reads
  */
@@ -194,6 +194,10 @@ static int hold(const char *path)
 		if (pread(fd, text, sizeof text, 0) != sizeof text)
 			return fail("pread");
 	puts("held");
+	fflush(stdout);
+	while (pread(fd, text, sizeof text, 0) == sizeof text)
+		usleep(10000);
+	puts("cut");
 	fflush(stdout);
 	for (;;)
 		pause();

@@ -10,7 +10,7 @@ forked_by_shadows()
 {
 	local shadow count=0
 
-	for shadow in $(pgrep -P "$1" -x farcall-shadow); do
+	for shadow in $(pgrep -P "$(pgrep -P "$1" -x farcall-nursery)" -x farcall-shadow); do
 		count=$((count + $(pgrep -c -P "$shadow" -x farcall-shadow)))
 	done
 	echo "$count"
@@ -34,7 +34,7 @@ kill_heirs()
 {
 	local shadow
 
-	for shadow in $(pgrep -P "$1" -x farcall-shadow); do
+	for shadow in $(pgrep -P "$(pgrep -P "$1" -x farcall-nursery)" -x farcall-shadow); do
 		[[ $(find "/proc/$shadow/task" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l) = 1 ]] && kill -KILL "$shadow" 2>/dev/null
 	done
 }

@@ -6,7 +6,6 @@
 need_farcall
 [[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
 h=$(helper e2e/h_lease)
-far_begin
 there=$TESTDIR/far
 ms=${FC_TEST_LONG:+8000}
 ms=${ms:-3000}
@@ -15,14 +14,6 @@ calls()
 {
 	"$FARCALL" stat --domain "$far_domain" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[0]["total"]["calls"])'
 }
-
-head -c 20000 /dev/zero >"$there/f"
-before=$(calls)
-check "ten thousand reads" far "$h" count "$far/f" 10000
-asked=$(($(calls) - before))
-check "are few requests ($asked)" test "$asked" -lt 200
-
-check "changed while it is read" "$h" drive "$there/g" "${FC_LEASE_MS:-$ms}" "$FARCALL" run --domain "$far_domain" -- "$h" read "$far/g"
 
 hold() # somebody has f delegated
 {
@@ -47,33 +38,57 @@ soon() # WHAT COMMAND...: opens f, in milliseconds
 	check "$what: opens soon ($ms ms)" test "${ms:-9999}" -lt 500
 }
 
-hold
-soon "a program beside farcall" "$h" open "$there/f" b
-release
-hold
-soon "another client" far "$h" open "$far/f" b
-release
-hold
-soon "another client that does not wait" far "$h" open "$far/f" n
-release
-hold
-check "a program beside farcall that does not wait" grep -q 'temporarily unavailable' <("$h" open "$there/f" n 2>&1)
-release
-hold
-kill -STOP "$holder"
-soon "the holder is stopped" "$h" open "$there/f" b
-release -KILL
-hold
-release -KILL
-soon "the holder is dead" "$h" open "$there/f" b
-far_end
+# What is cut by an open for reading alone, which ends no lease for reading, is not read for long where it is not mapped.
+cut_by_reader()
+{
+	hold
+	python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_TRUNC)' "$there/f"
+	check "an open for reading cuts it" wait_for 3 grep -q cut "$TESTDIR/hold"
+	release
+}
 
-for far_options in :nomap :nocache; do
+for far_options in "" :nomap; do
+	note "export options: ${far_options:-none}"
 	far_begin
-	head -c 20000 /dev/zero >"$TESTDIR/far/f"
+	head -c 20000 /dev/zero >"$there/f"
 	before=$(calls)
-	check "$far_options" far "$h" count "$far/f" 5000
-	check "$far_options: requests" test $(($(calls) - before)) -gt 5000
+	check "ten thousand reads" far "$h" count "$far/f" 10000
+	asked=$(($(calls) - before))
+	check "are few requests ($asked)" test "$asked" -lt 200
+
+	check "changed while it is read" "$h" drive "$there/g" "${FC_LEASE_MS:-$ms}" "$FARCALL" run --domain "$far_domain" -- "$h" read "$far/g"
+	hold
+	soon "a program beside farcall" "$h" open "$there/f" b
+	release
+	hold
+	soon "another client" far "$h" open "$far/f" b
+	release
+	hold
+	soon "another client that does not wait" far "$h" open "$far/f" n
+	release
+	hold
+	check "a program beside farcall that does not wait" grep -q 'temporarily unavailable' <("$h" open "$there/f" n 2>&1)
+	release
+	hold
+	kill -STOP "$holder"
+	soon "the holder is stopped" "$h" open "$there/f" b
+	release -KILL
+	hold
+	release -KILL
+	soon "the holder is dead" "$h" open "$there/f" b
+	cut_by_reader
+	far_end
+done
+
+for how in "" "--cache 0"; do
+	far_options=:nocache
+	[[ ! $how ]] || far_options=:nomap
+	far_begin
+	head -c 20000 /dev/zero >"$there/f"
+	before=$(calls)
+	# shellcheck disable=SC2086
+	check "$far_options $how" "$FARCALL" run --domain "$far_domain" $how -- "$h" count "$far/f" 5000
+	check "$far_options $how: requests" test $(($(calls) - before)) -gt 5000
 	far_end
 done
 finish

@@ -1,44 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Writes that nobody waits for: others see them in time, and they outlive who has made them (h_post.c). FC_POST_KILLS: how many are killed (8, 20 with FC_TEST_LONG).
+# Writes that nobody waits for: others see them in time (h_post.c). That they outlive who has made them: t_killed.sh.
 . "$(dirname "$0")/../lib.sh"
 need_farcall
 need jq python3
 [[ ! ${FC_TEST_XEN:-} ]] || exit 77 # whoever looks is not there
 h=$(helper e2e/h_post) || exit 77
-far_begin
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
-is_long() { [[ $(stat -c %s "$TESTDIR/far/posted" 2>/dev/null || echo 0) -gt 16000 ]]; }
-mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
-"$h" observe "$TESTDIR/far" "$TESTDIR/flag" <"$TESTDIR/ask" >"$TESTDIR/answer" &
-observer=$!
-check "others see it when they hear of it" far timeout -k 5 100 "$h" write "$far" $observer "$TESTDIR/flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
-wait $observer
-kills=${FC_TEST_LONG:+20}
-for ((i = 0; i < ${FC_POST_KILLS:-${kills:-8}}; i++)); do
-	rm -f "$TESTDIR/count" "$TESTDIR/far/posted"
-	far "$h" killed "$far" "$TESTDIR/count" &
-	check "it writes" wait_for 20 is_long
-	sleep "0.$((i % 4))$((RANDOM % 10))"
-	pkill -KILL -f "^$h killed $far $TESTDIR/count"
-	wait $!
-	check "all is there that it had written when it was killed" "$h" count "$TESTDIR/far" "$TESTDIR/count" >>"$TESTDIR/counts"
-done 2>"$TESTDIR/errors"
-grep -v Killed "$TESTDIR/errors"
-
-while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
-opener=$!
-check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
-kill $opener
-
 logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
-before=$(counted .bytes_written)
-posts=$(counted .posts)
-check "a log is written" far timeout 60 python3 -c "$(logged)"
-check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
-check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
-check "its file was delegated" test "$(counted .leases)" -gt 0
+mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
 
+# observed WHAT FLAG THERE COMMAND...: he looks whenever he hears of it; FLAG, for him THERE, is a file by which he may
+observed()
+{
+	local what=$1 flag=$2 there=$3 observer
+	shift 3
+
+	"$h" observe "$TESTDIR/far" "$there" <"$TESTDIR/ask" >"$TESTDIR/answer" &
+	observer=$!
+	check "$what" "$@" timeout -k 5 100 "$h" write "$far" $observer "$flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
+	wait $observer
+}
 # set_id UID FLUSH: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
 set_id()
 {
@@ -62,7 +44,34 @@ time.sleep(1)' "$where/bits" "$d" &
 	stat -c %a "$TESTDIR/far/bits"
 	wait $!
 }
-if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far"; then
+
+as_told() # what others see
+{
+	observed "others see it when they hear of it" "$TESTDIR/flag" "$TESTDIR/flag" far
+	mkdir -p "$TESTDIR/other"
+	start_domain other "$TESTDIR/other:/other"
+	# shellcheck disable=SC2154 # start_domain sets it
+	observed "others hear of it by another domain" /other/flag "$TESTDIR/other/flag" "$FARCALL" run --domain "$far_domain" --domain "$other_socket" --
+	stop_domain other
+}
+
+in_order() # with handlers, and that they are posted at all
+{
+	while sleep 0.01; do : <"$TESTDIR/far/posted"; done 2>/dev/null &
+	opener=$!
+	check "a handler's call comes after what is posted, and comes" far timeout -k 1 40 "$h" signals "$far" 8000
+	kill $opener
+	before=$(counted .bytes_written)
+	posts=$(counted .posts)
+	check "a log is written" far timeout 60 python3 -c "$(logged)"
+	check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
+	check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
+	check "its file was delegated" test "$(counted .leases)" -gt 0
+}
+
+set_ids()
+{
+	((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far" || return
 	for uid in 0 1000; do
 		for flush in "" yes; do
 			run=() where=$TESTDIR/far
@@ -73,6 +82,14 @@ if ((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far"
 			echo "$uid $flush: $native"
 		done
 	done
-fi
-far_end
+}
+
+for far_options in "" :nomap; do
+	note "export options: ${far_options:-none}"
+	far_begin
+	as_told
+	in_order
+	set_ids
+	far_end
+done
 finish

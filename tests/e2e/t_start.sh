@@ -15,7 +15,7 @@ fd_sizes()
 	local pid
 
 	# shellcheck disable=SC2154 # start_domain's
-	for pid in $(pgrep -P "$one_pid" -x farcall-shadow); do
+	for pid in $(pgrep -P "$one_pid,$(pgrep -P "$one_pid" -x farcall-nursery)" -x farcall-shadow); do
 		sed -n 's/^FDSize:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null
 	done
 }

@@ -43,10 +43,9 @@
 #define SYS_futex_waitv 449
 #endif
 #define SLOT 5
-#define SUPERVISOR 77
 #define HEIR 6 /* its slot */
 #define HEIR_ID 9
-#define LINK 40        /* as fc_shadow_main gets it */
+#define LINK 40        /* as fc_shadow_prepare and fc_shadow_main get it */
 #define CONNECTION 900 /* as SESSION brings it */
 #define FAKES (64 + FC_LEASES)
 #define MAPPINGS 16
@@ -380,12 +379,6 @@ int fuzz_clock_gettime(clockid_t clock, struct timespec *ts)
 	(void)clock;
 	*ts = (struct timespec){ 1, 0 };
 	return 0;
-}
-
-pid_t fuzz_getppid(void);
-pid_t fuzz_getppid(void)
-{
-	return unlucky() ? 1 : SUPERVISOR;
 }
 
 int fuzz_prctl(int option, ...);
@@ -948,6 +941,12 @@ int fc_workers_stop(struct fc_shadow *s)
 	return 0;
 }
 
+void fc_workers_spare(struct fc_shadow *s)
+{
+	if (!s->workers)
+		fuzz_fail("a spare where no worker is");
+}
+
 bool fc_workers_bar(struct fc_shadow *s)
 {
 	(void)s;
@@ -1003,8 +1002,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&roster.slot[SLOT], 0, 2 * sizeof roster.slot[SLOT]);
 	roster.slot[SLOT].client_pid = 500;
 	roster.slot[SLOT].tasks_max = UINT32_MAX;
-	if (!setjmp(fuzz_over))
-		fc_shadow_main(&exports, &transport, &roster, NULL, SLOT, LINK, SUPERVISOR);
+	if (!setjmp(fuzz_over) && fc_shadow_prepare(&exports, &transport, &roster, NULL, LINK) == 0)
+		fc_shadow_main(SLOT, LINK);
 	if (shadow)
 		memset(shadow, 0, sizeof *shadow);
 	shadow = NULL;

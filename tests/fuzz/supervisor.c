@@ -30,6 +30,7 @@
 #include "storage-domain/shadow/link.h"
 #include "storage-domain/supervisor/lookout.h"
 #include "storage-domain/shadow/shadow_main.h"
+#include "storage-domain/supervisor/nursery.h"
 #include "storage-domain/supervisor/supervisor.h"
 #include "storage-domain/shadow/transport.h"
 #include "tests/fuzz/fuzz.h"
@@ -142,7 +143,7 @@ int fuzz_close(int fd)
 {
 	struct fd *f;
 
-	if ((fd == FC_FD_LOOKOUT || fd == FC_FD_MOUNTS))
+	if (fd == FC_FD_LOOKOUT || fd == FC_FD_MOUNTS || fd == FC_FD_NURSERY)
 		return 0;
 	f = need(fd, "close");
 
@@ -492,12 +493,19 @@ struct fc_sight fc_lookout_ask(pid_t pid)
 	return (struct fc_sight){ ~fuzz_back(1) & (FC_LOOKOUT_USER | FC_LOOKOUT_ROOT), FC_LOOKOUT_NOBODY };
 }
 
-void fc_oom_before_fork(void)
+int fc_nursery_start(struct fc_supervisor *of)
 {
+	(void)of;
+	return unlucky() ? -EAGAIN : 0;
 }
 
-void fc_oom_after_fork(void)
+/* The child has a copy of the link's end, or has died at once. */
+pid_t fc_nursery_fork(struct fc_supervisor *of, unsigned index, int link)
 {
+	(void)of;
+	if (index >= FC_SESSIONS_MAX || need(link, "a shadow's link")->kind != FAR_END)
+		fuzz_fail("a shadow for slot %u with descriptor %d", index, link);
+	return unlucky() ? -EAGAIN : next_pid++;
 }
 
 int fuzz_pidfd_open(pid_t pid, unsigned flags);
@@ -733,14 +741,6 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 }
 
 /* ---- */
-
-void fc_shadow_main(const struct fc_exports *exports, const struct fc_transport *transport,
-		    struct fc_domain_shared *shared, struct fc_clerk_box *clerk, uint32_t index, int link,
-		    pid_t supervisor)
-{
-	(void)exports, (void)transport, (void)shared, (void)index, (void)link, (void)supervisor;
-	fuzz_fail("the supervisor has become a shadow");
-}
 
 /* After the end: everything but these has been closed. */
 static void check_left(void)

@@ -4,7 +4,7 @@
 
 # Not here: t_pass and t_watch, which are about nothing else. t_border has what their calls give.
 # shellcheck disable=SC2034 # for who sources this
-border_programs=(t_border t_aio t_attr t_dir t_exec t_fifo t_link t_lock t_map t_open t_poll t_read t_socket t_splice t_unix)
+border_programs=(t_border t_aio t_attr t_dir t_exec t_fifo t_link t_lock t_map t_open t_poll t_post t_read t_reread t_socket t_splice t_unix)
 
 # border_same PROGRAM KINDS FIRST SECOND: what it has said natively and remotely differs as is listed for it alone and for these KINDS of domain and user
 border_same()

@@ -148,6 +148,8 @@ static void wrong(void)
 	SAY(writev(fd, bad, 2));
 	SAY(write(fd, pages, 0));
 	SAY(write(fd, NULL, 0));
+	SAY(pread(fd, pages, 0, 0));
+	SAY(pread(fd, pages, 1, 0));
 	SAY(pwrite(fd, "x", 1, -1));
 	SAY(pwrite(fd, "x", 1, LONG_MAX));
 	SAY(read(fd, buffer, 1));

@@ -82,6 +82,24 @@ Test(config, trust)
 	cr_expect_eq(load_text(FIRST "domain /a\nmount 0\nsites /s\n"), -EINVAL);
 }
 
+Test(config, cache)
+{
+	cr_assert_eq(load_text(FIRST "cache 4096\nsites /s\n"), 0);
+	cr_expect_eq(config.cache, 4096);
+	cr_assert_eq(load_text(FIRST "sites /s\n"), 0);
+	cr_expect_eq(config.cache, FC_CONFIG_CACHE, "left over from before");
+	cr_assert_eq(load_text(FIRST "cache 0\nsites /s\n"), 0);
+	cr_expect_eq(config.cache, 0);
+	cr_expect_eq(load_text(FIRST "cache 68719476736\nsites /s\n"), 0);
+	cr_expect_eq(load_text(FIRST "cache 68719476737\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache 99999999999999999999999\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache \nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache -1\nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache 1 \nsites /s\n"), -EINVAL);
+	cr_expect_eq(load_text(FIRST "cache 1\ncache 1\nsites /s\n"), -EINVAL);
+}
+
 Test(config, preload)
 {
 	char text[FC_PATH_MAX + 100];

@@ -121,6 +121,11 @@ void shim_session_fail(struct shim_session *of, const char *why)
 	failed = why;
 }
 
+void shim_posts_order(unsigned of, long nr)
+{
+	(void)of, (void)nr;
+}
+
 int shim_entry_chunk(struct shim_session *of, int entry)
 {
 	(void)of, (void)entry;

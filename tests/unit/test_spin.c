@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_spin.c - what the spinning budget learns. */
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 #include "common/spin.h"
 
@@ -64,6 +65,22 @@ Test(spin, preemption_ends_it_at_once_and_for_longer_each_time)
 	for (second = 0; !sp.budget_ns; second++)
 		fc_spin_slept(&sp, 1000);
 	cr_expect_eq(second, first);
+}
+
+/* Measured over some time, or anew if that cannot be. */
+Test(spin, rate)
+{
+	uint32_t rate;
+
+	fc_tsc_calibrate();
+	rate = fc_tsc_per_us;
+	fc_tsc_per_us = 0;
+	fc_tsc_begin();
+	for (int i = 0; i < 20; i++)
+		usleep(100);
+	fc_tsc_calibrate();
+	cr_expect_gt(fc_tsc_per_us, rate / 2);
+	cr_expect_lt(fc_tsc_per_us, rate * 2);
 }
 
 Test(spin, clock)

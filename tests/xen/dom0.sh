@@ -19,6 +19,9 @@ dom0_start()
 {
 	mount -t devpts devpts /dev/pts 2>/dev/null || { mkdir -p /dev/pts && mount -t devpts devpts /dev/pts; }
 	ln -sf /proc/self/fd /dev/fd
+	ln -sf /proc/self/fd/0 /dev/stdin
+	ln -sf /proc/self/fd/1 /dev/stdout
+	ln -sf /proc/self/fd/2 /dev/stderr
 	mkdir -p /dev/shm
 	mount -t tmpfs tmpfs /dev/shm
 	mount -t tmpfs tmpfs /run
