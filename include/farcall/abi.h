@@ -24,7 +24,7 @@
  *   2.8  posted writes: struct fc_ring, POSTS, FC_REQ_AFTER; LEASE says whether it allows them (control.h).
  *   2.9  shared mappings with Xen, as 2.7: MAP, UNMAP, and AREAS of a new image (xen.h; control.h, UNMAP). The module asks no older domain.
  *   2.10 HAND says whether all may be handed over (control.h)
- *   2.11 delegations without the file: LEASE (control.h)
+ *   2.11 delegations without the file: LEASE (control.h); `manner`, a hint.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -184,6 +184,10 @@ struct fc_queue {
 
 /* ---- Request area: one memory object per session ---- */
 
+/* How threads that wait do it (fc_area_header.manner); 0 = unknown, as FC_SLEEPING */
+#define FC_SLEEPING 1u
+#define FC_YIELDING 2u
+
 struct fc_area_header {
 	/* line 0: written by the client before it offers the area, constant from then on */
 	uint64_t magic;
@@ -197,7 +201,9 @@ struct fc_area_header {
 	uint32_t cpu;    /* client: one more than the CPU its last sleeper was on, 0 = unknown; a hint to stay off it */
 	uint32_t mute;   /* client: nonzero: it may not ring (seccomp(2)), workers look by themselves */
 	uint32_t guests; /* client: which parts of the area other processes have; nothing to the domain */
-	uint32_t pad1[12];
+	uint32_t
+		manner; /* client: FC_YIELDING: its threads that wait give their CPU away first, and so do workers; a hint */
+	uint32_t pad1[11];
 	/* line 2: domain */
 	uint32_t credit; /* calls in flight that the awake workers will serve; a client with more in flight rings */
 	uint32_t pad2[15];

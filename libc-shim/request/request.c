@@ -162,6 +162,11 @@ static bool more_in_flight(const struct shim_requests *q, uint32_t n)
 	return false;
 }
 
+bool shim_requests_few(const struct shim_requests *q)
+{
+	return !more_in_flight(q, 1);
+}
+
 void shim_requests_submit(const struct shim_request r[], unsigned n)
 {
 	struct shim_requests *q = r->of;

@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "common/doorbell.h"
+#include "common/spin.h"
 #include "farcall/abi.h"
 
 /* Who has a slot: a thread (its id), one day a user-level thread or a ring of posted writes. 0 is nobody yet. */
@@ -61,13 +62,14 @@ struct shim_slot {
 struct shim_requests {
 	struct fc_request_area *area;
 	struct fc_bell bell;
-	struct shim_slot *slot; /* FC_ENTRIES */
-	uint32_t used;          /* no slot from here on was ever taken */
-	uint32_t forgotten;     /* there may be something to reclaim */
-	uint32_t wanted;        /* somebody waits for a slot or a buffer to become free ... */
-	uint32_t freed;         /* ... on this word */
-	uint32_t posting;       /* something is posted (session/post.h), which requests come after */
-	bool gone;              /* they were the process' that has made this one by fork, in the middle of a call */
+	struct shim_slot *slot;  /* FC_ENTRIES */
+	uint32_t used;           /* no slot from here on was ever taken */
+	uint32_t forgotten;      /* there may be something to reclaim */
+	uint32_t wanted;         /* somebody waits for a slot or a buffer to become free ... */
+	uint32_t freed;          /* ... on this word */
+	struct fc_manner manner; /* how its threads wait */
+	uint32_t posting;        /* something is posted (session/post.h), which requests come after */
+	bool gone;               /* they were the process' that has made this one by fork, in the middle of a call */
 };
 
 /* A slot that somebody has. */
@@ -97,6 +99,9 @@ void shim_request_number(const struct shim_request *r, int number);
 
 /* Hand `n` filled requests of one session to the domain: one look at its credit, at most one ring. */
 void shim_requests_submit(const struct shim_request r[], unsigned n);
+
+/* No more than one call is in flight. */
+bool shim_requests_few(const struct shim_requests *q);
 
 /* Its result, as the domain gave it; -EIO if there will be none; -EINTR in a fork's child, whose request it is not. */
 int64_t shim_request_wait(const struct shim_request *r);

@@ -17,6 +17,9 @@
 #include "libc-shim/vdso.h"
 
 #define SPIN_SHORT_NS 2000u      /* without a licence */
+#define YIELDS 16                /* before a sleep */
+#define ROUNDS_IN_VAIN 3         /* yields */
+#define SPINS 2u                 /* neither yields nor sleeps */
 #define LIVENESS_NS 400000000ull /* a waiter looks after its domain this often */
 #define PATIENCE_GROWS 8         /* from one look to the next */
 #define STREAM_LOOK_NS 200000    /* at the end of a stream's call, which is not announced on the word slept on */
@@ -120,14 +123,13 @@ static enum spun spin_long(const struct fc_spin *b, uint32_t limit, const uint32
 	return how;
 }
 
-bool shim_spin_until(const struct shim_requests *q, const uint32_t *word, uint32_t seen, const uint32_t *state)
+static bool spin_until(const struct shim_requests *q, struct fc_spin *b, const uint32_t *word, uint32_t seen,
+		       const uint32_t *state)
 {
-	struct fc_spin *b = shim_spin_of(q);
-	uint32_t budget = b->budget_ns, limit;
+	uint32_t budget = b->budget_ns, limit = usable_cpus() - !shim_requests_apart(q);
 	uint64_t start;
 	enum spun how;
 
-	limit = usable_cpus() - !shim_requests_apart(q);
 	if (!budget || !limit)
 		return false;
 	start = fc_tsc();
@@ -143,16 +145,52 @@ bool shim_spin_until(const struct shim_requests *q, const uint32_t *word, uint32
 	return how == SPUN_HIT;
 }
 
-/* ---- sleeping ---- */
-
-/* For the domain, whose worker would do better on another CPU. */
-static void publish_cpu(struct shim_requests *q)
+/* For the domain, whose worker would do better on another CPU, and is to wait in the manner of its clients. */
+static void publish_cpu(const struct shim_requests *q)
 {
+	const uint32_t manner = fc_load(&q->manner.sleeps) ? FC_SLEEPING : FC_YIELDING;
+
+	if (fc_load(&q->area->header.manner) != manner)
+		fc_store(&q->area->header.manner, manner);
 	uint32_t cpu = shim_vdso_cpu() + 1;
 
 	if (fc_load(&q->area->header.cpu) != cpu)
 		fc_store(&q->area->header.cpu, cpu);
 }
+
+/* The same by giving the CPU away: here the workers may be waiting for it. */
+static bool yield_until(const struct shim_requests *q, struct fc_spin *b, const uint32_t *word, uint32_t seen,
+			const uint32_t *state)
+{
+	uint64_t nudge = fc_tsc() + fc_tsc_from_ns(FC_NUDGE_NS);
+	uint32_t n = 0;
+	bool more = true;
+
+	if (shim_requests_apart(q) || q->gone || fc_load(&q->manner.sleeps))
+		return false;
+	publish_cpu(q);
+	while (more && n < YIELDS) {
+		more = fc_spin_yield(b);
+		if (fc_load_acquire(word) != seen || fc_load_acquire(state) != FC_QUEUED) {
+			fc_spin_came(b, shim_requests_few(q));
+			return true;
+		}
+		/* all others on this CPU have had their turn, and there was no worker among them */
+		if (++n == ROUNDS_IN_VAIN && fc_tsc() > nudge)
+			fc_bell_nudge(&q->bell, q->area);
+	}
+	fc_spin_in_vain(b);
+	return false;
+}
+
+bool shim_spin_until(const struct shim_requests *q, const uint32_t *word, uint32_t seen, const uint32_t *state)
+{
+	struct fc_spin *b = shim_spin_of(q);
+
+	return spin_until(q, b, word, seen, state) || yield_until(q, b, word, seen, state);
+}
+
+/* ---- sleeping ---- */
 
 static int sleep_on(const struct shim_request *r)
 {
@@ -192,11 +230,15 @@ static int sleep_on(const struct shim_request *r)
 int64_t shim_request_wait(const struct shim_request *r)
 {
 	struct fc_entry *e = shim_entry_of(r);
+	struct fc_spin *b = shim_spin_of(r->of);
 	uint64_t start = fc_tsc();
-	uint32_t state = FC_QUEUED;
+	uint32_t state = FC_QUEUED, sleeps = SPINS;
 
-	if (shim_spin_until(r->of, &e->state, FC_QUEUED, &e->state))
-		state = fc_load_acquire(&e->state);
+	if (!spin_until(r->of, b, &e->state, FC_QUEUED, &e->state)) {
+		sleeps = fc_load(&r->of->manner.sleeps);
+		yield_until(r->of, b, &e->state, FC_QUEUED, &e->state);
+	}
+	state = fc_load_acquire(&e->state);
 	if (state == FC_FREE)
 		return -EINTR; /* as in sleep_on; there is no area any more */
 	if (state != FC_DONE) {
@@ -206,8 +248,10 @@ int64_t shim_request_wait(const struct shim_request *r)
 
 		if (how < 0)
 			return how;
-		fc_spin_slept(shim_spin_of(r->of), fc_tsc_to_ns(fc_tsc() - start));
+		fc_spin_slept(b, fc_tsc_to_ns(fc_tsc() - start));
 	}
+	if (__builtin_expect(sleeps != SPINS, 0))
+		fc_manner_waited(&r->of->manner, sleeps, fc_tsc_to_ns(fc_tsc() - start), fc_load(&r->of->used));
 	int64_t result = e->result;
 	fc_store(&shim_slot_of(r)->sent, 0u);
 	fc_store(&e->state, FC_FREE);

@@ -13,8 +13,8 @@
  *     stuck    in a call that it announced as blocking (fc_block_begin), or that was seen to run longer than that by another
  *              worker that changed its own state. It serves the one call it has.
  *   credit = stuck + (no ready ones ? 0 : eager ? ready : all of FC_ENTRIES).
- *   `eager` is on while calls are slow (one of the last 64 of some worker was stuck): then every call in flight gets
- *   its own worker and disk-bound calls run side by side.
+ *   `eager` is on while calls are slow (one of the last 64 of some worker was stuck, and slept in it: being preempted does not count): then
+ *   every call in flight gets its own worker and disk-bound calls run side by side.
  *   The gap in this: the last ready worker gets stuck in a call that nobody announced. Nobody in the domain looks then;
  *   the waiting client does, and nudges (doorbell.h). The worker so woken sees the stuck one and counts right.
  *   Whoever lowers the credit looks at the queue afterwards, whoever enqueues looks at the credit afterwards.

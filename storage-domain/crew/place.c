@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * place.c - keeps a worker off the CPU of its client while both could spin. The kernel likes to wake a worker where its client
- * runs; there neither can spin for the other, each hand-over costs two sleeps, and nothing moves them apart for many
- * milliseconds. Where spinning does not pay anyway (spin.h's probation, or other workers are awake for other clients), sharing a CPU is the cheaper
- * way, and is left alone.
+ * runs; there neither can spin for the other, each hand-over costs two switches, and nothing moves them apart for many
+ * milliseconds. Where spinning does not pay anyway (spin.h's probation, which also says that many take turns on this CPU, or other workers are
+ * awake for other clients), sharing a CPU is the cheaper way, and is left alone.
  */
 #define _GNU_SOURCE
 #include <sched.h>

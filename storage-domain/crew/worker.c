@@ -10,6 +10,7 @@
 #include "storage-domain/crew/worker.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "storage-domain/roster.h"
 
 #define LOOKS_PER_CLOCK 48 /* about a microsecond */
+#define YIELDS 8           /* before a sleep */
 #define QUICK_ENOUGH 64    /* calls in a row */
 #define FLUSH_CALLS 64
 
@@ -46,7 +48,6 @@ static bool spin(struct fc_worker *w)
 	const struct fc_queue *q = &w->pool->s->area->queue;
 	uint64_t start = fc_tsc(), prev = start, now, budget, gap;
 
-	w->idle_since = start;
 	if (!w->spin.budget_ns || !fc_licence_get(&w->licence))
 		return fc_queue_peek(q);
 	budget = fc_tsc_from_ns(w->spin.budget_ns);
@@ -75,17 +76,61 @@ static bool spin(struct fc_worker *w)
 	}
 }
 
+/* The same by giving the CPU away to the clients that are here. */
+static bool yield(struct fc_worker *w)
+{
+	const struct fc_queue *q = &w->pool->s->area->queue;
+	const bool few = w->served <= 1; /* clients that take turns with it */
+	bool more = true;
+
+	fc_licence_put(&w->licence);
+	w->served = 0;
+	if (fc_load(&w->pool->s->area->header.manner) != FC_YIELDING || w->pool->s->foreign)
+		return false;
+	for (uint32_t n = 0; more && n < YIELDS; n++) {
+		more = fc_spin_yield(&w->spin);
+		if (!fc_queue_peek(q))
+			continue;
+		fc_spin_came(&w->spin, few);
+		if (few)
+			fc_worker_move_apart(w); /* spinning for few beats changing places with them */
+		return true;
+	}
+	fc_spin_in_vain(&w->spin);
+	return false;
+}
+
+/* Look for requests for as long as that pays, one way or the other. */
+static bool look(struct fc_worker *w)
+{
+	w->idle_since = fc_tsc();
+	return spin(w) || yield(w);
+}
+
+/* Has this worker slept since it was asked last? One that was only preempted has not: its call is not one that blocks. */
+static bool has_slept(struct fc_worker *w)
+{
+	struct rusage u;
+	long before = w->sleeps;
+
+	if (getrusage(RUSAGE_THREAD, &u))
+		return true;
+	w->sleeps = u.ru_nvcsw;
+	return w->sleeps != before;
+}
+
 /* Count a finished call that took `ticks`. */
 static void account(struct fc_worker *w, int64_t result, uint64_t ticks)
 {
 	bool eager = fc_load(&w->pool->crew.eager);
 
 	w->exec.count.calls++;
+	w->served++;
 	if (result < 0)
 		w->exec.count.errors++;
 	if (w->exec.count.calls >= FLUSH_CALLS)
 		fc_worker_flush(w);
-	if (ticks > fc_tsc_from_ns(FC_STUCK_NS)) {
+	if (ticks > fc_tsc_from_ns(FC_STUCK_NS) && has_slept(w)) {
 		w->quick = 0;
 		if (!eager)
 			fc_crew_set_eager(&w->pool->crew, true);
@@ -191,7 +236,7 @@ static void serve(struct fc_worker *w)
 
 	while (!fc_load_acquire(&w->pool->crew.stop)) {
 		wake_if_due(w);
-		if (!spin(w))
+		if (!look(w))
 			return;
 		index = fc_call_take(&w->member, &s->area->queue);
 		if (index == FC_QUEUE_EMPTY)
@@ -263,6 +308,7 @@ void *fc_worker_main(void *arg)
 			rest(w, seen);
 		if (fc_load_acquire(&crew->stop))
 			break;
+		(void)has_slept(w);
 		fc_crew_wake(crew, &w->member);
 		fc_worker_move_apart(w);
 		serve(w);

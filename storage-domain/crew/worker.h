@@ -31,6 +31,8 @@ struct fc_worker {
 	pthread_t thread;
 	uint32_t cred_generation;
 	uint32_t quick;                     /* calls in a row that were not stuck */
+	uint32_t served;                    /* since it waited last */
+	long sleeps;                        /* of the thread, when it was asked last */
 	uint64_t idle_since;                /* TSC when it last ran out of requests */
 	uint64_t moved;                     /* TSC when it last left its client's CPU */
 	uint64_t wake_since;                /* TSC when the first of them was done: */

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ static const int allowed[] = {
 	SYS_gettid,
 	SYS_wait4,
 	SYS_sched_getaffinity,
+	SYS_sched_yield,
 	SYS_getcpu,
 	/* time */
 	SYS_clock_gettime,
@@ -89,7 +91,6 @@ static const int allowed[] = {
 	SYS_readv,
 	SYS_rt_sigpending,
 	SYS_rt_sigsuspend,
-	SYS_sched_yield,
 	SYS_sigaltstack,
 	SYS_writev,
 #endif
@@ -131,6 +132,7 @@ static int add_conditional(scmp_filter_ctx ctx)
 		{ SYS_tgkill, SCMP_A2(SCMP_CMP_EQ, FC_WORKER_SIGNAL) },
 		{ SYS_prlimit64, SCMP_A0(SCMP_CMP_EQ, 0) },
 		{ SYS_sched_setaffinity, SCMP_A0(SCMP_CMP_EQ, 0) },
+		{ SYS_getrusage, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)RUSAGE_THREAD) },
 		{ SYS_clone, SCMP_A0(SCMP_CMP_MASKED_EQ, FC_CLONE_NAMESPACES, 0) },
 		{ SYS_socketpair, SCMP_A0(SCMP_CMP_EQ, AF_UNIX) },
 		{ SYS_unshare, SCMP_A0(SCMP_CMP_EQ, CLONE_FS) },

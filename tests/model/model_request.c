@@ -116,6 +116,23 @@ void fc_spin_preempted(struct fc_spin *sp)
 {
 	(void)sp;
 }
+bool fc_spin_yield(struct fc_spin *sp)
+{
+	(void)sp;
+	return false;
+}
+void fc_spin_came(struct fc_spin *sp, bool few)
+{
+	(void)sp, (void)few;
+}
+void fc_spin_in_vain(struct fc_spin *sp)
+{
+	(void)sp;
+}
+void fc_manner_waited(struct fc_manner *m, uint32_t sleeps, uint64_t ns, uint32_t threads)
+{
+	(void)m, (void)sleeps, (void)ns, (void)threads;
+}
 void fc_spin_slept(struct fc_spin *sp, uint64_t waited_ns)
 {
 	(void)sp, (void)waited_ns;

@@ -90,3 +90,129 @@ Test(spin, clock)
 	cr_expect_lt(fc_tsc_per_us, 20000);
 	cr_expect_eq(fc_tsc_to_ns(fc_tsc_from_ns(1000000)), 1000000);
 }
+
+Test(spin, a_yield_says_whether_the_cpu_is_wanted)
+{
+	struct fc_spin sp;
+
+	fc_spin_init(&sp, &fc_spin_local);
+	cr_expect(fc_spin_yielded(&sp, 400));
+	fc_spin_came(&sp, false);
+	cr_expect_gt(sp.budget_ns, 0, "nobody was there");
+	cr_expect(fc_spin_yielded(&sp, 30000));
+	fc_spin_came(&sp, false);
+	cr_expect_eq(sp.budget_ns, 0, "somebody was");
+	for (int i = 0; i < 10000; i++) {
+		fc_spin_yielded(&sp, 30000);
+		fc_spin_came(&sp, false);
+	}
+	cr_expect_eq(sp.budget_ns, 0, "no spinning among many");
+	cr_expect_not(fc_spin_yielded(&sp, 4000000), "a slice");
+	fc_spin_in_vain(&sp);
+	for (int i = 0; i < 10000 && !sp.budget_ns; i++) {
+		fc_spin_yielded(&sp, 400);
+		fc_spin_came(&sp, false);
+	}
+	cr_expect_gt(sp.budget_ns, 0, "alone again");
+}
+
+Test(spin, one_peer_on_the_same_cpu_may_go_elsewhere)
+{
+	struct fc_spin sp;
+	int n;
+
+	fc_spin_init(&sp, &fc_spin_local);
+	fc_spin_yielded(&sp, 30000);
+	fc_spin_came(&sp, true);
+	cr_expect_gt(sp.budget_ns, 0);
+	fc_spin_preempted(&sp);
+	for (n = 0; !sp.budget_ns && n < 10000; n++) {
+		fc_spin_yielded(&sp, 30000);
+		fc_spin_came(&sp, true);
+	}
+	cr_expect_gt(sp.budget_ns, 0);
+}
+
+/* So many waits, each as dear as its manner; how many were made sleeping. */
+static unsigned wait_often(struct fc_manner *m, unsigned waits, uint64_t yielding_ns, uint64_t sleeping_ns)
+{
+	unsigned slept = 0;
+
+	for (unsigned i = 0; i < waits; i++) {
+		uint32_t sleeps = m->sleeps;
+
+		slept += sleeps;
+		fc_manner_waited(m, sleeps, sleeps ? sleeping_ns : yielding_ns, 1);
+	}
+	return slept;
+}
+
+Test(manner, the_cheaper_one_is_kept_and_the_other_tried_rarely)
+{
+	struct fc_manner m = { 0 };
+	unsigned slept;
+
+	slept = wait_often(&m, 1000000, 400000, 800000);
+	cr_expect_gt(slept, 0);
+	cr_expect_lt(slept, 20000);
+	wait_often(&m, 1000000, 800000, 400000); /* things have changed */
+	slept = wait_often(&m, 1000000, 800000, 400000);
+	cr_expect_gt(slept, 980000);
+	cr_expect_lt(slept, 1000000);
+	wait_often(&m, 1000000, 400000, 800000); /* and back */
+	cr_expect_lt(wait_often(&m, 1000000, 400000, 800000), 20000);
+}
+
+Test(manner, nearly_as_good_is_no_reason)
+{
+	struct fc_manner m = { 0 };
+	unsigned changes = 0;
+	uint32_t was = m.sleeps;
+
+	for (int i = 0; i < 1000000; i++) {
+		wait_often(&m, 1, 400000, i & 1 ? 392000 : 388000);
+		changes += m.sleeps != was;
+		was = m.sleeps;
+	}
+	cr_expect_lt(changes, 64);
+}
+
+Test(manner, yields_that_cost_slices_are_soon_given_up)
+{
+	struct fc_manner m = { 0 };
+
+	cr_expect_lt(50 - wait_often(&m, 50, 4000000, 50000), 25u, "as a process begins");
+	m = (struct fc_manner){ 0 };
+	wait_often(&m, 100000, 30000, 60000);
+	while (m.sleeps)
+		wait_often(&m, 1, 30000, 60000);
+	cr_expect_gt(wait_often(&m, 64, 4000000, 50000), 0, "in the middle");
+	wait_often(&m, 200000, 4000000, 50000);
+	cr_expect_lt(1000000 - wait_often(&m, 1000000, 4000000, 50000), 100u, "and hardly tried again");
+}
+
+Test(manner, a_stall_of_all_threads_changes_nothing)
+{
+	struct fc_manner m = { 0 };
+
+	wait_often(&m, 100000, 400000, 800000);
+	while (m.sleeps || m.trial)
+		wait_often(&m, 1, 400000, 800000);
+	for (int i = 0; i < 8; i++)
+		fc_manner_waited(&m, 0, 20000000, 1);
+	cr_expect_lt(wait_often(&m, 10000, 400000, 800000), 2000u);
+	cr_expect_eq(m.sleeps, 0);
+}
+
+Test(manner, sleeping_is_not_tried_while_yielding_costs_what_it_should)
+{
+	struct fc_manner m = { 0 };
+	unsigned slept = 0;
+
+	cr_expect_eq(wait_often(&m, 1000000, 50000, 1000), 0);
+	for (int i = 0; i < 1000000; i++) {
+		slept += m.sleeps;
+		fc_manner_waited(&m, m.sleeps, 300000, 16);
+	}
+	cr_expect_eq(slept, 0, "sixteen threads wait longer");
+}
