@@ -25,7 +25,7 @@ long shim_dispatch_for_us(long nr, const long a[6])
 	return r;
 }
 
-int shim_obtain_at(int dirfd, const char *path, int how, shim_hander *hand)
+int shim_obtain_at(int dirfd, const char *path, int how)
 {
 	const long a[6] = { dirfd, (long)path, O_PATH | O_CLOEXEC | how };
 	int fd = (int)shim_dispatch_for_us(SYS_openat, a);
@@ -34,7 +34,7 @@ int shim_obtain_at(int dirfd, const char *path, int how, shim_hander *hand)
 
 	if (!w)
 		return fd;
-	int handed = hand(p, shim_fd_domain(w), shim_fd_number(w));
+	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	shim_dispatch_for_us(SYS_close, (long[6]){ fd });
 	return handed;
 }

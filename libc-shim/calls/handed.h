@@ -3,15 +3,11 @@
 #ifndef FC_SHIM_HANDED_H
 #define FC_SHIM_HANDED_H
 
-struct shim_process;
-
 /* A call whose descriptors are none of the application's: they may lie beyond its limit. */
 long shim_dispatch_for_us(long nr, const long a[6]);
 
-typedef int shim_hander(struct shim_process *p, unsigned domain, int descriptor); /* shim_hand, shim_hand_look */
-
 /* What is at a path, from a directory, with O_NOFOLLOW or 0, wherever that leads: a descriptor of the local kernel's (O_PATH) for shim_done_with, or -errno
- * as open(2) and `hand` have it. */
-int shim_obtain_at(int dirfd, const char *path, int how, shim_hander *hand);
+ * as open(2) and shim_hand have it. */
+int shim_obtain_at(int dirfd, const char *path, int how);
 
 #endif

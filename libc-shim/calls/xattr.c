@@ -112,11 +112,10 @@ static bool is_wanted(const struct wish *w, long r)
 static int obtain(struct shim_process *p, const struct wish *w)
 {
 	uint64_t word = w->by_fd ? shim_fd_get(p, w->dir) : 0;
-	shim_hander *hand = w->nr == SYS_listxattr || w->nr == SYS_getxattr ? shim_hand_look : shim_hand;
 
 	if (w->by_fd)
-		return word ? hand(p, shim_fd_domain(word), shim_fd_number(word)) : -EBADF;
-	return shim_obtain_at(w->dir, (const char *)w->path, w->how, hand);
+		return word ? shim_hand(p, shim_fd_domain(word), shim_fd_number(word)) : -EBADF;
+	return shim_obtain_at(w->dir, (const char *)w->path, w->how);
 }
 
 static long by_hand(const struct wish *w, long answer)

@@ -51,15 +51,6 @@ int shim_hand(struct shim_process *p, unsigned domain, int descriptor)
 	return r < 0 ? r : end(s, &saved, shim_transport(s)->hand(s, descriptor));
 }
 
-int shim_hand_look(struct shim_process *p, unsigned domain, int descriptor)
-{
-	struct shim_session *s = &p->session[domain];
-	struct shim_lock_state saved;
-	int r = begin_hand(p, domain, SINCE_MINOR, &saved);
-
-	return r < 0 ? r : end(s, &saved, shim_transport(s)->look(s, descriptor));
-}
-
 int shim_hand_bind(struct shim_process *p, unsigned domain, int sock, const char *path)
 {
 	struct shim_session *s = &p->session[domain];

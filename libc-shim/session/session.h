@@ -40,13 +40,13 @@ struct shim_session {
 	unsigned domain;
 	int sock; /* the connection (Xen: /dev/syscall), a hidden descriptor */
 	uint64_t token[2];
-	uint32_t ruid;     /* real user id of the process, as far as the domain knows */
-	int32_t looked_at; /* the process that has the domain's descriptors, if they may be looked at without asking; -1: they may not; 0: not known */
-	uint32_t serial;   /* of the last control request */
-	uint32_t owed;     /* answers to earlier ones that have not come in time */
-	uint32_t leaving;  /* the thread whose exec hands it on: nobody else says anything until that has failed */
-	bool told;         /* something has been said since the last answer */
-	struct shim_lock lock;   /* attach, grow, fork: whatever uses `sock` and `packet` */
+	uint32_t ruid; /* real user id of the process, as far as the domain knows */
+	int32_t taken_from; /* the process that has the domain's descriptors, if they may be had without asking; -1: they may not; 0: not known */
+	uint32_t serial;       /* of the last control request */
+	uint32_t owed;         /* answers to earlier ones that have not come in time */
+	uint32_t leaving;      /* the thread whose exec hands it on: nobody else says anything until that has failed */
+	bool told;             /* something has been said since the last answer */
+	struct shim_lock lock; /* attach, grow, fork: whatever uses `sock` and `packet` */
 	struct fc_packet packet; /* the answer to the last control message */
 
 	struct shim_requests requests;
@@ -127,8 +127,6 @@ uint32_t shim_room_for_guest(struct shim_process *p, struct shim_session *s);
 /* The open file behind a domain descriptor, for this process to have (control.h, HAND): a descriptor for shim_done_with, or -errno.
  * -EOPNOTSUPP: not to be had from this domain, or of this export. */
 int shim_hand(struct shim_process *p, unsigned domain, int descriptor);
-/* The same of a regular file, to look at it and be done with it at once; mostly without asking. -ENODEV: it is something else. */
-int shim_hand_look(struct shim_process *p, unsigned domain, int descriptor);
 
 /* The other way: bind(2) and inotify_add_watch(2) on what this process has, about what is in the domain. As the calls, and -EOPNOTSUPP. */
 int shim_hand_bind(struct shim_process *p, unsigned domain, int sock, const char *path);

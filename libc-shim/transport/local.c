@@ -499,7 +499,6 @@ const struct shim_transport shim_transport_local = {
 	.attach = attach,
 	.memory = memory,
 	.hand = shim_local_hand,
-	.look = shim_local_look,
 	.lease = shim_local_lease,
 	.give_back = shim_local_give_back,
 	.pass = shim_local_pass,

@@ -31,7 +31,6 @@ int shim_local_ask_on(struct shim_session *s, unsigned type);
 /* ---- as in struct shim_transport ---- */
 
 int shim_local_hand(struct shim_session *s, int descriptor);
-int shim_local_look(struct shim_session *s, int descriptor);
 int shim_local_lease(struct shim_session *s, int descriptor, uint64_t wants, struct shim_grant *g);
 void shim_local_give_back(struct shim_session *s, uint64_t word);
 int shim_local_pass(struct shim_session *s, int descriptor, int to, int self);

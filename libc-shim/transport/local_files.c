@@ -33,14 +33,14 @@ static bool may_be_handed(int fd)
 }
 
 /* A file comes with the first of two answers. */
-int shim_local_hand(struct shim_session *s, int descriptor)
+static int ask_for_it(struct shim_session *s, int descriptor)
 {
 	int fd = shim_local_ask_for_one(s, FC_MSG_HAND, (uint64_t)descriptor), r = fd;
 
 	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
 		return fd;
 	if (fd >= 0 && s->packet.has_sender)
-		s->looked_at =
+		s->taken_from =
 			s->packet.head.arg[0] & FC_HAND_ALL && s->packet.sender.pid > 0 ? s->packet.sender.pid : -1;
 	if (fd >= 0 && !may_be_handed(fd)) {
 		shim_session_fail(s, "it handed over what is no file");
@@ -54,20 +54,20 @@ int shim_local_hand(struct shim_session *s, int descriptor)
 }
 
 /* The first time, with the kernel's word for who answers. */
-static int hand_and_tell(struct shim_session *s, int descriptor)
+static int ask_who_it_is(struct shim_session *s, int descriptor)
 {
 	const int on = 1, off = 0;
 	int r;
 
 	fc_call(SYS_setsockopt, s->sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-	r = shim_local_hand(s, descriptor);
+	r = ask_for_it(s, descriptor);
 	fc_call(SYS_setsockopt, s->sock, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
 	return r;
 }
 
 static int take(struct shim_session *s, int descriptor)
 {
-	long process = fc_call(SYS_pidfd_open, s->looked_at, 0), fd;
+	long process = fc_call(SYS_pidfd_open, s->taken_from, 0), fd;
 
 	if (process < 0)
 		return (int)process;
@@ -78,24 +78,23 @@ static int take(struct shim_session *s, int descriptor)
 }
 
 /*
- * Asking costs three threads' wakeups, and root's `cp -a` looks at each file twice: by pidfd_getfd(2) it costs none. Who may do that, root as a rule,
- * could do so anyway.
+ * Asking costs three threads' wakeups, and root's git maps each of its files, its `cp -a` looks at each twice: by pidfd_getfd(2) it costs none. Who may
+ * do that, root as a rule, could do so anyway.
  */
-int shim_local_look(struct shim_session *s, int descriptor)
+int shim_local_hand(struct shim_session *s, int descriptor)
 {
-	struct stat st;
 	int fd;
 
-	if (!s->looked_at)
-		return hand_and_tell(s, descriptor);
-	if (s->looked_at < 0 || shim_sandbox_unknown())
-		return shim_local_hand(s, descriptor);
+	if (!s->taken_from)
+		return ask_who_it_is(s, descriptor);
+	if (s->taken_from < 0 || shim_sandbox_unknown())
+		return ask_for_it(s, descriptor);
 	fd = take(s, descriptor);
 	if (fd == -EPERM || fd == -ENOSYS)
-		s->looked_at = -1;
+		s->taken_from = -1;
 	if (fd < 0)
-		return fd == -EIO ? fd : shim_local_hand(s, descriptor);
-	if (fc_call(SYS_fstat, fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd == -EIO ? fd : ask_for_it(s, descriptor);
+	if (may_be_handed(fd))
 		return fd;
 	fc_call(SYS_close, fd);
 	return -ENODEV;

@@ -54,8 +54,6 @@ struct shim_transport {
 	/* The open file behind a domain descriptor, as a descriptor of this process, beyond its limit if need be; or -errno, as FC_MSG_HAND.
 	 * Null: there is no way for one. */
 	int (*hand)(struct shim_session *s, int descriptor);
-	/* The same, of a regular file that is looked at and closed: it may be had without asking. Null where `hand` is. */
-	int (*look)(struct shim_session *s, int descriptor);
 
 	/* A delegation of what is open as a domain descriptor. `wants`: FC_LEASE_*. 0 or -errno, as FC_MSG_LEASE. And the end of one, or of
 	 * SHIM_LEASE_ALL. Null: there are none. */
