@@ -439,7 +439,7 @@ long shim_do_wait(long nr, long a[6])
 	siginfo_t info;
 	info.si_pid = 0;
 	long r = fc_call(SYS_waitid, a[0], a[1], &info, a[3], a[4]);
-	if (r == 0 && info.si_pid && (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED) && !(a[3] & WNOWAIT))
+	if (r == 0 && info.si_pid && (info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED))
 		wait_gone(info.si_pid);
 	if (r == 0 && a[2]) {
 		if (!info.si_pid)

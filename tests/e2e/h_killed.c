@@ -205,6 +205,17 @@ static void begin_to_write(unsigned i, pid_t pid)
 	}
 }
 
+/* By either call that says so. WNOWAIT: and it is still there to be waited for. */
+static bool is_killed(pid_t pid, int how)
+{
+	siginfo_t info;
+	int status;
+
+	if (how)
+		return waitid(P_PID, (id_t)pid, &info, WEXITED | how) == 0 && info.si_code == CLD_KILLED;
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
 static unsigned long drive(const char *dir, unsigned n, bool late, char **command)
 {
 	const char *given = getenv("FC_KILLED_SEED");
@@ -212,7 +223,6 @@ static unsigned long drive(const char *dir, unsigned n, bool late, char **comman
 	unsigned long writes = 0;
 	char *there = strrchr(dir, ',');
 	pid_t pid[BOTH];
-	int status;
 
 	/* two views of it: theirs and ours */
 	if (there)
@@ -228,9 +238,11 @@ static unsigned long drive(const char *dir, unsigned n, bool late, char **comman
 		for (unsigned i = 0; i < BOTH; i++) {
 			usleep(dice(&seed, dice(&seed, 4) ? 3000 : 12000));
 			kill(pid[i], SIGKILL);
-			if (waitpid(pid[i], &status, 0) != pid[i] || !WIFSIGNALED(status))
+			if (!is_killed(pid[i], i ? WNOWAIT : 0))
 				fail("one ends by itself");
 			look(there, i, late);
+			if (i)
+				waitpid(pid[i], NULL, 0);
 			writes += all[i].writes;
 		}
 	}
