@@ -47,49 +47,42 @@ int fc_spin_policy_find(const char *name)
 	return -1;
 }
 
+#define MEASURE_NS 20000u
+#define MEASURE_MOST_NS 1000000000u /* across a suspension of the machine anything can be measured */
+#define RATE_UNKNOWN 2000u          /* there is no clock to be had */
+
+static uint64_t begun_ns, begun_tsc;
+
+/* 0: that is forbidden. */
 static uint64_t clock_ns(void)
 {
 	struct timespec ts;
 
-	fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	return fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts) < 0 ? 0 : ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-#define MEASURE_NS 20000u
-#define SLOWEST 400u /* ticks in a microsecond; what is measured across a suspension of the machine can be anything */
-#define FASTEST 10000u
-
-static uint64_t begun_ns, begun_tsc;
-
-void fc_tsc_begin(void)
+void fc_tsc_begin(const struct timespec *now)
 {
-	begun_ns = clock_ns();
+	begun_ns = now->tv_sec * 1000000000ull + now->tv_nsec;
 	begun_tsc = fc_tsc();
-}
-
-static uint64_t measure(void)
-{
-	uint64_t ns;
-
-	do {
-		ns = clock_ns();
-	} while (ns - begun_ns < MEASURE_NS);
-	return (fc_tsc() - begun_tsc) * 1000 / (ns - begun_ns);
 }
 
 void fc_tsc_calibrate(void)
 {
-	uint64_t rate = 0;
+	uint64_t ns0 = begun_ns, tsc0 = begun_tsc, ns;
 
 	if (fc_tsc_per_us)
 		return;
-	if (begun_ns)
-		rate = measure();
-	if (rate < SLOWEST || rate > FASTEST) {
-		fc_tsc_begin();
-		rate = measure();
+	ns = clock_ns();
+	if (!ns0 || ns - ns0 > MEASURE_MOST_NS) {
+		ns0 = ns;
+		tsc0 = fc_tsc();
 	}
-	fc_tsc_per_us = rate ? (uint32_t)rate : 1;
+	while (ns && ns - ns0 < MEASURE_NS)
+		ns = clock_ns();
+	fc_tsc_per_us = ns ? (uint32_t)((fc_tsc() - tsc0) * 1000 / (ns - ns0)) : RATE_UNKNOWN;
+	if (!fc_tsc_per_us)
+		fc_tsc_per_us = 1;
 }
 
 static void apply_policy(struct fc_spin *sp)

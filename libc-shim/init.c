@@ -379,13 +379,22 @@ static void restore_lists(char **envp)
 	restore_list(envp, "GLIBC_TUNABLES", FC_CONFIG_TUNABLES);
 }
 
+/* By the time that the rate is needed this is long enough ago. */
+static void measure_from_here(void)
+{
+	struct timespec now;
+
+	if (fc_tsc_per_us)
+		return;
+	shim_vdso_clock(&now);
+	fc_tsc_begin(&now);
+}
+
 static void begin(const char *dir, char **envp)
 {
 	const char *inherited = variable(envp, "FARCALL_EXEC"), *program = variable(envp, "FARCALL_PROGRAM");
-	int r;
+	int r = start(dir, envp);
 
-	fc_tsc_begin(); /* by the time that it is needed, long enough ago */
-	r = start(dir, envp);
 	if (r < 0) {
 		give_up(r, envp);
 		return;
@@ -399,6 +408,7 @@ static void begin(const char *dir, char **envp)
 		shim_inherit_restore(inherited);
 		remove_variable(envp, "FARCALL_EXEC");
 	}
+	measure_from_here();
 	restore_lists(envp);
 }
 

@@ -164,7 +164,7 @@ static bool yield_until(const struct shim_requests *q, struct fc_spin *b, const 
 {
 	uint64_t nudge = fc_tsc() + fc_tsc_from_ns(FC_NUDGE_NS);
 	uint32_t n = 0;
-	bool more = true;
+	bool more = true, nudged = false;
 
 	if (shim_requests_apart(q) || q->gone || fc_load(&q->manner.sleeps))
 		return false;
@@ -176,8 +176,10 @@ static bool yield_until(const struct shim_requests *q, struct fc_spin *b, const 
 			return true;
 		}
 		/* all others on this CPU have had their turn, and there was no worker among them */
-		if (++n == ROUNDS_IN_VAIN && fc_tsc() > nudge)
-			fc_bell_nudge(&q->bell, q->area);
+		if (++n < ROUNDS_IN_VAIN || nudged || fc_tsc() <= nudge)
+			continue;
+		fc_bell_nudge(&q->bell, q->area);
+		nudged = true;
 	}
 	fc_spin_in_vain(b);
 	return false;

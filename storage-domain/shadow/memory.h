@@ -12,7 +12,8 @@
 
 struct fc_memory {
 	/* The client's next message, as fc_control_recv has it without waiting, but with no descriptor in it that could be used. Memory
-	 * that it brought is kept for the functions below. `alone`: the caller shares its descriptors with no thread, and none is the client's. */
+	 * that it brought is kept for the functions below. `alone`: the caller shares its descriptors with no thread, and none is the client's;
+	 * then only AREAS may bring any. */
 	int (*receive)(struct fc_packet *p, bool alone);
 
 	/* Let go of what the last message brought and nobody has mapped. */

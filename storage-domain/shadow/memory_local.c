@@ -109,6 +109,22 @@ static void judge(const struct fc_packet *p)
 				    p->head.type != FC_MSG_AREAS && !p->head.arg[1], &part[i].at, &part[i].size);
 }
 
+/* What else brings descriptors is done with the client's identity, which the caller is not to take on. */
+static void judge_first(const struct fc_packet *p)
+{
+	if (p->head.type == FC_MSG_AREAS)
+		judge(p);
+	else
+		discard();
+}
+
+static int receive_first(struct fc_packet *p)
+{
+	int r = fc_receive_alone(p, judge_first);
+
+	return r == 0 && p->head.type != FC_MSG_AREAS ? -EPROTO : r;
+}
+
 static int receive(struct fc_packet *p, bool alone)
 {
 	bool brings;
@@ -118,7 +134,7 @@ static int receive(struct fc_packet *p, bool alone)
 		return r;
 	if (!brings)
 		return fc_control_recv(FC_FD_CLIENT, p, MSG_DONTWAIT);
-	return alone ? fc_receive_alone(p, judge) : fc_receive_apart(p, judge);
+	return alone ? receive_first(p) : fc_receive_apart(p, judge);
 }
 
 /* ---- placing ---- */

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
@@ -15,6 +17,7 @@
 #include "storage-domain/shadow/thread.h"
 
 #define TRIES 100 /* when there are no threads to be had: a second */
+#define LOOK_S 1  /* for the supervisor */
 
 struct reception {
 	struct fc_packet *packet;
@@ -55,6 +58,22 @@ static void *receiver(void *arg)
 	return NULL;
 }
 
+static bool is_done(struct reception *r)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOOK_S;
+	return sem_timedwait(&r->done, &until) == 0;
+}
+
+static bool is_supervised(void)
+{
+	struct pollfd link = { .fd = FC_FD_LINK };
+
+	return poll(&link, 1, 0) <= 0;
+}
+
 int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *p))
 {
 	struct reception reception = { .packet = p, .judge = judge };
@@ -65,7 +84,8 @@ int fc_receive_apart(struct fc_packet *p, void (*judge)(const struct fc_packet *
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	if (r)
 		return -ENOMEM;
-	while (sem_wait(&reception.done)) /* EINTR */
-		;
+	while (!is_done(&reception))
+		if (!is_supervised())
+			_exit(1); /* it may never come back, and nobody would end us */
 	return reception.result;
 }

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -86,7 +88,7 @@ static void serve(void)
 	pid = fork();
 	if (pid == 0)
 		fc_shadow_main((uint32_t)p.head.arg[0], p.fd[0]);
-	m = (struct fc_msg){ .serial = p.head.serial, .status = pid < 0 ? -errno : 0, .arg = { (uint64_t)pid } };
+	m = (struct fc_msg){ .status = pid < 0 ? -errno : 0, .arg = { (uint64_t)pid } };
 	fc_packet_drop(&p); /* the child's end is the child's alone */
 	if (fc_control_send(FC_FD_LINK, &m, NULL, NULL, 0, 0) < 0)
 		_exit(0);
@@ -113,63 +115,80 @@ static void nursery(const struct fc_supervisor *v, int link)
 
 /* ---- in the supervisor ---- */
 
+static int nursery_fd = -1; /* pidfd */
+
+static int start(struct fc_supervisor *v, const int pair[2])
+{
+	pid_t pid;
+	int r = 0;
+
+	if (dup3(pair[0], FC_FD_NURSERY, O_CLOEXEC) < 0)
+		return -errno;
+	fc_oom_before_fork();
+	pid = fork();
+	if (pid == 0)
+		nursery(v, pair[1]);
+	if (pid < 0 || (nursery_fd = pidfd_open(pid, 0)) < 0)
+		r = -errno;
+	fc_oom_after_fork();
+	return r;
+}
+
 int fc_nursery_start(struct fc_supervisor *v)
 {
-	pid_t pid = -1;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	r = dup3(pair[0], FC_FD_NURSERY, O_CLOEXEC) < 0 ? -errno : 0;
+	r = start(v, pair);
 	close(pair[0]);
-	if (r == 0) {
-		fc_oom_before_fork();
-		pid = fork();
-		if (pid == 0)
-			nursery(v, pair[1]);
-		r = pid < 0 ? -errno : 0;
-		fc_oom_after_fork();
-	}
 	close(pair[1]);
 	return r;
 }
 
-/* The answer to `serial`; those to who has given up before are passed over. -errno: there will be none. */
-static int answer(uint32_t serial, struct fc_packet *p)
+/* One that is stopped would go on some day, and fork what nobody has asked for any more. */
+static void end(void)
 {
-	struct pollfd way = { .fd = FC_FD_NURSERY, .events = POLLIN };
-	int r;
+	if (nursery_fd >= 0) {
+		pidfd_send_signal(nursery_fd, SIGKILL, NULL, 0);
+		close(nursery_fd);
+	}
+	nursery_fd = -1;
+}
 
-	do {
-		if (poll(&way, 1, PATIENCE_MS) != 1)
-			return -ETIMEDOUT;
-		r = fc_control_recv(FC_FD_NURSERY, p, MSG_DONTWAIT);
-	} while (r == 0 && p->head.serial != serial);
-	return r;
+static bool is_ready(int fd)
+{
+	struct pollfd way = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&way, 1, PATIENCE_MS);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static int ask(unsigned index, int link, struct fc_packet *p)
 {
-	static uint32_t serial;
-	struct fc_msg m = { .serial = serial + 1, .arg = { index } };
+	struct fc_msg m = { .arg = { index } };
 	int r = fc_control_send(FC_FD_NURSERY, &m, NULL, &link, 1, MSG_DONTWAIT);
 
-	serial++;
-	return r < 0 ? r : answer(m.serial, p);
+	if (r < 0)
+		return r;
+	r = is_ready(FC_FD_NURSERY) ? fc_control_recv(FC_FD_NURSERY, p, MSG_DONTWAIT) : -ETIMEDOUT;
+	return r < 0 ? -EPIPE : 0;
 }
 
 pid_t fc_nursery_fork(struct fc_supervisor *v, unsigned index, int link)
 {
 	struct fc_packet p;
-	int r = ask(index, link, &p);
+	int r = nursery_fd < 0 ? -EPIPE : ask(index, link, &p);
 
-	if (r < 0) {
-		fc_log(FC_LOG_WARNING, "the process that forks shadows has gone: %s", strerror(-r));
-		r = fc_nursery_start(v); /* the old one, if it lives, sees its way end */
-		if (r == 0)
-			r = ask(index, link, &p);
-	}
 	if (r == 0)
-		r = p.head.status;
-	return r < 0 ? r : (pid_t)p.head.arg[0];
+		return p.head.status < 0 ? p.head.status : (pid_t)p.head.arg[0];
+	if (r != -EPIPE) /* there is no memory for a message */
+		return r;
+	fc_log(FC_LOG_WARNING, "the process that forks shadows does not answer: here is another one");
+	end();
+	r = fc_nursery_start(v);
+	return r < 0 ? r : -EPIPE;
 }

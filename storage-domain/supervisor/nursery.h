@@ -14,7 +14,7 @@ struct fc_supervisor;
 int fc_nursery_start(struct fc_supervisor *v);
 
 /* A shadow for slot `index`, with `link` as its way to the supervisor, which stays the caller's to close. Its process, whose number is good for as long as
- * the other end of the link is open; or -errno. One that does not answer is replaced. */
+ * the other end of the link is open; or -errno. -EPIPE: it did not answer, and is replaced; that link is not to be used again, for there may be a child that has it. */
 pid_t fc_nursery_fork(struct fc_supervisor *v, unsigned index, int link);
 
 #endif

@@ -27,7 +27,7 @@ static int pidfd_of(pid_t pid, int link)
 }
 
 /* Fork one. Returns 0 or -errno. */
-static int reserve_add(struct fc_supervisor *v)
+static int add(struct fc_supervisor *v)
 {
 	struct fc_session *s = fc_session_claim(v);
 	int pair[2], pidfd, r;
@@ -50,6 +50,13 @@ static int reserve_add(struct fc_supervisor *v)
 		v->reserved++;
 	}
 	return r;
+}
+
+static int reserve_add(struct fc_supervisor *v)
+{
+	int r = add(v);
+
+	return r == -EPIPE ? add(v) : r; /* by another nursery */
 }
 
 void fc_reserve_fill(struct fc_supervisor *v)

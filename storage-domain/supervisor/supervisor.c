@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -264,4 +265,7 @@ void fc_supervisor_fini(struct fc_supervisor *v)
 		if (pid == 0)
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}
+	for (unsigned i = 0; i < v->used; i++) /* those that had something to write, and had their time */
+		if (v->session[i].shadow.fd >= 0)
+			pidfd_send_signal(v->session[i].shadow.fd, SIGKILL, NULL, 0);
 }

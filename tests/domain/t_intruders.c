@@ -110,6 +110,17 @@ static void refuse_areas(int area, int data, uint64_t size)
 	close(data);
 }
 
+/* What brings a descriptor before there are areas. */
+static void refuse_before_areas(unsigned type)
+{
+	int sock = peer_connect(&suite_domain), fd = open("/dev/null", O_RDWR);
+
+	CHECK_IS(peer_ask(sock, FC_MSG_ATTACH, 022, -1ull, NULL), 0);
+	CHECK_IS(peer_ask_fds(sock, type, 64, &fd, 1, NULL), -EPIPE);
+	close(sock);
+	close(fd);
+}
+
 static int odd_memfd(uint64_t size, unsigned flags, int seals)
 {
 	int fd = memfd_create("odd", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
@@ -158,6 +169,11 @@ static void bad_areas(void)
 	if (fd >= 0)
 		refuse_areas(header_of(peer_memfd(area)), fd, 2 << 20);
 
+	refuse_before_areas(FC_MSG_WATCH);
+	refuse_before_areas(FC_MSG_BIND);
+	refuse_before_areas(FC_MSG_CLAIM);
+	refuse_before_areas(FC_MSG_GROW);
+	refuse_before_areas(FC_MSG_MAP);
 	refuse_growth(peer_memfd(4096), 4096);
 	refuse_growth(odd_memfd(data, 0, F_SEAL_SHRINK | F_SEAL_GROW), data); /* nobody has touched its pages */
 	fd = peer_memfd(data);
