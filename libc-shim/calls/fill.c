@@ -76,7 +76,7 @@ static bool bring(struct shim_process *p, const struct missing *m)
 static bool bring_all(struct shim_process *p, struct missing *m)
 {
 	for (; m->block * SHIM_BLOCK < m->end; m->block++)
-		if (!shim_cache_has(m->to.key, m->block) && !bring(p, m))
+		if (!shim_cache_has(m->to.key, m->block) && !(bring(p, m) && shim_cache_has(m->to.key, m->block)))
 			return false;
 	return true;
 }
@@ -87,8 +87,8 @@ bool shim_fill(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, 
 	bool filled;
 	uint64_t held;
 
-	if (total > BYTES_MAX || !shim_cache_fill_begin(&m.to) || !shim_lease_cached(p, f, &m.to.key, &m.length) ||
-	    at >= m.length)
+	if (!shim_process_first(p) || total > BYTES_MAX || !shim_cache_fill_begin(&m.to) ||
+	    !shim_lease_cached(p, f, &m.to.key, &m.length) || at >= m.length)
 		return false;
 	if ((total > LARGE && m.length > shim.config.cache / LARGE_SHARE) || !shim_cache_pays())
 		return false;

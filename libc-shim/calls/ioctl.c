@@ -160,6 +160,23 @@ static long close_on_exec(struct shim_process *p, uint64_t w, const long a[6])
 	return r < 0 ? r : fc_call(SYS_fcntl, a[0], F_SETFD, (unsigned)a[1] == FIOCLEX ? FD_CLOEXEC : 0);
 }
 
+/* What is kept of the file (session/cache.h) is not what it was then. */
+static bool changes_contents(unsigned request)
+{
+	switch (request) {
+	case FICLONE:
+	case FICLONERANGE:
+	case FS_IOC_RESVSP:
+	case FS_IOC_RESVSP64:
+	case FS_IOC_UNRESVSP:
+	case FS_IOC_UNRESVSP64:
+	case FS_IOC_ZERO_RANGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 long shim_do_ioctl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -186,13 +203,12 @@ long shim_do_ioctl(long nr, long a[6])
 	const uint64_t held =
 		(unsigned)a[1] == FIONREAD ? shim_offset_begin(p, (int)a[0]) : 0; /* it counts from there */
 	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
-	struct shim_file *file = shim_file_of(p, w);
-	if (file)
-		shim_lease_write_begin(file, -1, 0); /* FICLONE and its kin */
+	struct shim_file *file = changes_contents((unsigned)a[1]) ? shim_file_of(p, w) : NULL;
+	const uint32_t begun = file ? shim_lease_write_begin(file, -1, 0) : 0;
 	if (r == 0)
 		r = shim_result(c.s, run(&c, w, &arg, a));
 	if (file)
-		shim_lease_write_end(file);
+		shim_lease_write_end(file, begun);
 	shim_offset_end(p, (int)a[0], held, false);
 	shim_frame_end(f);
 	return (long)r;

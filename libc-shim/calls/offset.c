@@ -63,8 +63,8 @@ static void bring(struct shim_process *p, uint64_t w, struct shim_file *f)
 {
 	struct shim_lock_state saved;
 
-	if (fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY || shim_lease_length(p, f) < 0 || !shim_process_first(p) ||
-	    fc_load(&p->leaving))
+	if (fc_load(&f->lease.offset) != SHIM_OFFSET_AWAY || (fc_load(&f->lease.bytes) & SHIM_LEASE_AWAY) ||
+	    shim_lease_length(p, f) < 0 || !shim_process_first(p) || fc_load(&p->leaving))
 		return;
 	shim_lock(&p->moving, &saved);
 	take_home(p, w, f);

@@ -421,13 +421,14 @@ static int64_t run(struct shim_call *c, struct transfer *t)
 static int64_t run_told(struct shim_call *c, struct transfer *t)
 {
 	struct shim_file *f = t->write && t->w != t->said ? shim_file_of(c->p, t->w) : NULL;
+	uint32_t begun;
 	int64_t r;
 
 	if (likely(!f))
 		return run(c, t);
-	shim_lease_write_begin(f, -1, 0);
+	begun = shim_lease_write_begin(f, -1, 0);
 	r = run(c, t);
-	shim_lease_write_end(f);
+	shim_lease_write_end(f, begun);
 	return r;
 }
 
@@ -500,8 +501,12 @@ static long read_here(long fd, struct transfer *t, const struct fc_row *row, con
 		return -1;
 	r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
 	at = fc_load(&f->lease.offset);
-	if (r < 0 && at >= 0 && shim_fill(p, (int)fd, w, f, t->total, (uint64_t)at))
-		r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
+	if (r < 0 && at >= 0) {
+		if (shim_fill(p, (int)fd, w, f, t->total, (uint64_t)at))
+			r = shim_offset_read(p, f, t->iov, t->iovcnt, t->total);
+		else
+			shim_lease_away(f);
+	}
 	shim_file_drop(p, held);
 	if (r >= 0 && unlikely(shim.trace_fd >= 0))
 		shim_trace(row, a, (char *const[2]){ NULL, NULL }, r);
@@ -559,11 +564,10 @@ static long write_on(long fd, struct transfer *t, const struct fc_row *row, cons
 	if (unlikely(r < 0))
 		return shim_result(&p->session[f->domain], r);
 	t->said = w;
-	if (f)
-		shim_lease_write_begin(f, t->pos, t->total);
+	const uint32_t begun = f ? shim_lease_write_begin(f, t->pos, t->total) : 0;
 	r = write_it(p, fd, w, f, t, row, a);
 	if (f)
-		shim_lease_write_end(f);
+		shim_lease_write_end(f, begun);
 	return r;
 }
 

@@ -262,8 +262,13 @@ static long pipe_to_file(struct splice *s, struct shim_process *p)
 
 	if (handed < 0)
 		return w ? copy_all_from_pipe(s, p) : handed;
+	struct shim_file *to = shim_file_of(p, w);
+	const uint32_t begun =
+		to ? shim_lease_write_begin(to, -1, 0) : 0; /* it may have been delegated while it lay elsewhere */
 	r = s->cancellable ? fc_call_cancellable(SYS_splice, a)
 			   : fc_raw(SYS_splice, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (to)
+		shim_lease_write_end(to, begun);
 	shim_done_with(p, handed);
 	return r;
 }

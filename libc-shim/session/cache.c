@@ -91,7 +91,8 @@ static struct state *memory(void)
 	    !fc_cas(&state, (struct state *)NULL, (struct state *)at))
 		fc_call(SYS_munmap, at, size());
 	else
-		fc_call(SYS_madvise, at, size(), MADV_DONTDUMP);
+		(void)(fc_call(SYS_madvise, at, size(), MADV_DONTDUMP) +
+		       fc_call(SYS_madvise, at, size(), MADV_NOHUGEPAGE));
 	return fc_load_acquire(&state);
 }
 
@@ -127,7 +128,7 @@ void shim_cache_end(void)
 /* Neighbours are in neighbouring places: a file that fits in does not get in its own way. */
 static struct place *places(struct state *s, uint64_t key, uint64_t block)
 {
-	return &s->place[(((key * SPREAD) >> 32) + block) % sets() * WAYS];
+	return &s->place[((((key * SPREAD) >> 32) + block) & (sets() - 1)) * WAYS];
 }
 
 static char *content(struct state *s, const struct place *p)
@@ -196,14 +197,19 @@ static struct stripe *stripe_of(const void *file)
 	return &stripes[((uintptr_t)file * SPREAD >> 32) % STRIPES];
 }
 
-void shim_cache_write_begin(const void *file)
+static uint32_t forks; /* of this process' ancestors: what was begun before one is not ended after it */
+
+uint32_t shim_cache_write_begin(const void *file)
 {
-	fc_faa(&stripe_of(file)->begun, 1u);
+	if (shim_cache_allowed())
+		fc_faa(&stripe_of(file)->begun, 1u);
+	return forks;
 }
 
-void shim_cache_write_end(const void *file)
+void shim_cache_write_end(const void *file, uint32_t begun)
 {
-	fc_faa(&stripe_of(file)->ended, 1u);
+	if (shim_cache_allowed() && begun == fc_load(&forks))
+		fc_faa(&stripe_of(file)->ended, 1u);
 }
 
 bool shim_cache_fill_begin(struct shim_cache_fill *fill)
@@ -218,6 +224,7 @@ bool shim_cache_fill_begin(struct shim_cache_fill *fill)
 void shim_cache_forked(void)
 {
 	memset(stripes, 0, sizeof stripes);
+	fc_store(&forks, forks + 1);
 }
 
 /* Either whoever writes sees the key, or this sees the write. */

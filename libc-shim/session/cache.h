@@ -39,8 +39,8 @@ bool shim_cache_pays(void);
  * writes says so, and then drops what he is about to write to, or all there is: the next number. `file`: whatever is always the same for it, and may be
  * another one's, too.
  */
-void shim_cache_write_begin(const void *file);
-void shim_cache_write_end(const void *file);
+uint32_t shim_cache_write_begin(const void *file); /* what the end is to be told */
+void shim_cache_write_end(const void *file, uint32_t begun);
 void shim_cache_drop(uint64_t key, uint64_t at, uint64_t n);
 uint64_t shim_cache_renew(void);
 

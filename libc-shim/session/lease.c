@@ -118,23 +118,32 @@ bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64
 }
 
 /* In place of `key` there may be an address by now, which is even. */
-void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total)
+void shim_lease_away(struct shim_file *f)
 {
+	const uint64_t all = fc_load(&f->lease.bytes);
+
+	if (all & SHIM_LEASE_CACHED)
+		fc_cas(&f->lease.bytes, all, all | SHIM_LEASE_AWAY);
+}
+
+uint32_t shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total)
+{
+	const uint32_t begun = shim_cache_write_begin(f);
 	uint64_t key;
 
-	shim_cache_write_begin(f);
 	if (!(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED))
-		return;
+		return begun;
 	key = fc_load(&f->lease.key);
 	if (pos >= 0 && total <= DROP_MAX)
 		shim_cache_drop(key, (uint64_t)pos, total);
 	else if (key & 1)
 		fc_cas(&f->lease.key, key, shim_cache_renew());
+	return begun;
 }
 
-void shim_lease_write_end(struct shim_file *f)
+void shim_lease_write_end(struct shim_file *f, uint32_t begun)
 {
-	shim_cache_write_end(f);
+	shim_cache_write_end(f, begun);
 }
 
 bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word)
@@ -264,7 +273,10 @@ static int keep(struct shim_lease *l, const struct shim_grant *g)
 /* 0; or -errno, and the domain has it back. */
 static int make_use(struct shim_session *s, struct shim_lease *l, const struct shim_grant *g)
 {
-	const int r = g->file < 0 ? keep(l, g) : map(l, g);
+	int r = g->bytes & SHIM_LEASE_FLAGS ? -EFBIG : 0;
+
+	if (r == 0)
+		r = g->file < 0 ? keep(l, g) : map(l, g);
 
 	if (r < 0)
 		shim_transport(s)->give_back(s, g->word);

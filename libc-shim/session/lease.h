@@ -33,7 +33,8 @@ struct shim_lease {
 #define SHIM_OFFSET_AWAY (-1) /* the domain keeps it, as it does at first */
 #define SHIM_LEASE_POSTS (1ull << 63)
 #define SHIM_LEASE_CACHED (1ull << 62)
-#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED)
+#define SHIM_LEASE_AWAY (1ull << 61) /* the offset is better kept by the domain: what is read there is not found here */
+#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED | SHIM_LEASE_AWAY)
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
@@ -47,8 +48,11 @@ bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64
 
 /* A call that writes to what w is about begins, and has ended: `total` bytes at `pos`, or nobody knows where (-1). Before and after, what is read from the
  * cache is what is there. The record stays in between. */
-void shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total);
-void shim_lease_write_end(struct shim_file *f);
+uint32_t shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total); /* what the end is to be told */
+void shim_lease_write_end(struct shim_file *f, uint32_t begun);
+
+/* A read at the offset that is kept here was not found in the cache, and is not put there. */
+void shim_lease_away(struct shim_file *f);
 
 /* The length of a delegated file that is only for reading; -1: it is none. */
 int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *f);

@@ -42,6 +42,8 @@ struct shim_session {
 	uint64_t token[2];
 	uint32_t ruid; /* real user id of the process, as far as the domain knows */
 	int32_t taken_from; /* the process that has the domain's descriptors, if they may be had without asking; -1: they may not; 0: not known */
+	uint64_t taken_ino;    /* which process that is, of all that ever have that number: its pidfd's inode */
+	bool taken_sure;       /* it has answered since it has been looked at */
 	uint32_t serial;       /* of the last control request */
 	uint32_t owed;         /* answers to earlier ones that have not come in time */
 	uint32_t leaving;      /* the thread whose exec hands it on: nobody else says anything until that has failed */

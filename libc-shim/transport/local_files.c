@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "common/control.h"
 #include "common/rawcall.h"
@@ -17,6 +18,8 @@
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
+
+#define PID_FS 0x50494446 /* since Linux 6.9 each process has an inode there that no other ever has */
 
 /* What is a file's content, a FIFO's, or a way to a socket: a socket itself could be anybody's. */
 static bool may_be_handed(int fd)
@@ -32,6 +35,39 @@ static bool may_be_handed(int fd)
 	return flags >= 0 && flags & O_PATH;
 }
 
+/* A pidfd of the process that has this number now, and which it is; or -errno, -EOPNOTSUPP if that cannot be told. */
+static int pidfd_of(int pid, uint64_t *ino)
+{
+	struct statfs fs;
+	struct stat st;
+	long fd = fc_call(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0)
+		return (int)fd;
+	if (fc_call(SYS_fstatfs, fd, &fs) < 0 || fs.f_type != PID_FS || fc_call(SYS_fstat, fd, &st) < 0) {
+		fc_call(SYS_close, fd);
+		return -EOPNOTSUPP;
+	}
+	*ino = st.st_ino;
+	return (int)fd;
+}
+
+/*
+ * Whoever has answered, by the kernel's word, was the process `pid` then. If it is looked at, answers once more, and is still the same, then it was
+ * that one all the time.
+ */
+static void remember(struct shim_session *s, int pid)
+{
+	const bool again = s->taken_from == pid;
+	const uint64_t was = s->taken_ino;
+	int fd = pid > 0 ? pidfd_of(pid, &s->taken_ino) : -EOPNOTSUPP;
+
+	s->taken_from = fd < 0 ? -1 : pid;
+	s->taken_sure = fd >= 0 && again && was == s->taken_ino;
+	if (fd >= 0)
+		fc_call(SYS_close, fd);
+}
+
 /* A file comes with the first of two answers. */
 static int ask_for_it(struct shim_session *s, int descriptor)
 {
@@ -40,8 +76,7 @@ static int ask_for_it(struct shim_session *s, int descriptor)
 	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
 		return fd;
 	if (fd >= 0 && s->packet.has_sender)
-		s->taken_from =
-			s->packet.head.arg[0] & FC_HAND_ALL && s->packet.sender.pid > 0 ? s->packet.sender.pid : -1;
+		remember(s, s->packet.head.arg[0] & FC_HAND_ALL ? s->packet.sender.pid : -1);
 	if (fd >= 0 && !may_be_handed(fd)) {
 		shim_session_fail(s, "it handed over what is no file");
 		r = -EIO;
@@ -53,7 +88,7 @@ static int ask_for_it(struct shim_session *s, int descriptor)
 	return r;
 }
 
-/* The first time, with the kernel's word for who answers. */
+/* With the kernel's word for who answers. */
 static int ask_who_it_is(struct shim_session *s, int descriptor)
 {
 	const int on = 1, off = 0;
@@ -67,12 +102,13 @@ static int ask_who_it_is(struct shim_session *s, int descriptor)
 
 static int take(struct shim_session *s, int descriptor)
 {
-	long process = fc_call(SYS_pidfd_open, s->taken_from, 0), fd;
+	uint64_t ino;
+	long fd;
+	int process = pidfd_of(s->taken_from, &ino);
 
 	if (process < 0)
-		return (int)process;
-	/* if it is there now, that was it, and nobody who has got its number since */
-	fd = shim_session_alive(s) ? fc_call(SYS_pidfd_getfd, process, descriptor, 0) : -EIO;
+		return process;
+	fd = ino == s->taken_ino ? fc_call(SYS_pidfd_getfd, process, descriptor, 0) : -ESRCH;
 	fc_call(SYS_close, process);
 	return (int)fd;
 }
@@ -85,15 +121,15 @@ int shim_local_hand(struct shim_session *s, int descriptor)
 {
 	int fd;
 
-	if (!s->taken_from)
-		return ask_who_it_is(s, descriptor);
 	if (s->taken_from < 0 || shim_sandbox_unknown())
 		return ask_for_it(s, descriptor);
+	if (!s->taken_sure)
+		return ask_who_it_is(s, descriptor);
 	fd = take(s, descriptor);
 	if (fd == -EPERM || fd == -ENOSYS)
 		s->taken_from = -1;
 	if (fd < 0)
-		return fd == -EIO ? fd : ask_for_it(s, descriptor);
+		return ask_for_it(s, descriptor);
 	if (may_be_handed(fd))
 		return fd;
 	fc_call(SYS_close, fd);
@@ -128,6 +164,7 @@ int shim_local_lease(struct shim_session *s, int descriptor, uint64_t wants, str
 	if (!is_grant(g, arg[0], bare, wants)) {
 		shim_session_fail(s, "it delegated what is no file");
 		shim_done_with(shim_process(), fd);
+		g->file = -1;
 		return -EIO;
 	}
 	if (g->file != -EMFILE)

@@ -12,12 +12,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "common/atomic.h"
@@ -242,12 +244,22 @@ static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *
 	return c->type == F_WRLCK && !client_may(s, c->st.st_uid) ? -EOPNOTSUPP : 0;
 }
 
+/* There contents change by themselves, or by their server, and no lease tells. */
+static bool is_moody(int fd)
+{
+	struct statfs fs;
+
+	return fc_call(SYS_fstatfs, fd, &fs) < 0 || fs.f_type == FUSE_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+	       fs.f_type == PROC_SUPER_MAGIC;
+}
+
 /* How much of it can be read for what it is. Where it has holes, a look at them in a mapping would fill them. */
-static uint64_t readable(const struct candidate *c)
+static uint64_t readable(int fd, const struct candidate *c)
 {
 	const struct stat *st = &c->st;
 
-	if ((c->flags & O_ACCMODE) == O_WRONLY || (!c->bare && st->st_blocks < st->st_size / 512))
+	if ((c->flags & O_ACCMODE) == O_WRONLY || (!c->bare && st->st_blocks < st->st_size / 512) ||
+	    (c->bare && is_moody(fd)))
 		return 0;
 	return (uint64_t)st->st_size;
 }
@@ -286,7 +298,7 @@ static int one_to_lease(int fd, const struct candidate *c)
 /* What arg2 of the answer says. 0: it is of no use. */
 static uint64_t worth(struct fc_shadow *s, int fd, const struct candidate *c)
 {
-	const uint64_t bytes = readable(c) | (may_post(s, fd, c) ? FC_LEASE_POSTS : 0);
+	const uint64_t bytes = readable(fd, c) | (may_post(s, fd, c) ? FC_LEASE_POSTS : 0);
 
 	return bytes && c->bare ? bytes | FC_LEASE_BARE : bytes;
 }

@@ -136,6 +136,14 @@ int main(int argc, char **argv)
 	say("without blocking: %s", other < 0 ? strerrorname_np(errno) : "open");
 	close(other);
 	often(rd);
+	other = open("other", O_RDONLY | O_TRUNC); /* which breaks no lease for reading */
+	see("cut by a reader", rd, 0, 100);
+	SAY(lseek(rd, 0, SEEK_END));
+	close(other);
+	other = open("other", O_WRONLY);
+	SAY(write(other, text, 9000));
+	close(other);
+	often(rd);
 	other = open("other", O_WRONLY | O_NONBLOCK | O_APPEND);
 	say("without blocking: %s", other < 0 ? strerrorname_np(errno) : "open");
 	SAY(write(other, "appended", 8));

@@ -156,19 +156,28 @@ Test(cache, writes)
 	shim_cache_put(&fill, 1, text, SHIM_BLOCK, false);
 	shim_cache_put(&fill, 2, text, SHIM_BLOCK, false);
 	shim_cache_put(&fill, 3, text, SHIM_BLOCK, false);
-	shim_cache_write_begin(fill.file);
+	const uint32_t begun = shim_cache_write_begin(fill.file);
 	shim_cache_drop(fill.key, 2 * SHIM_BLOCK - 1, 2);
 	cr_expect(!shim_cache_has(fill.key, 1) && !shim_cache_has(fill.key, 2) && shim_cache_has(fill.key, 3));
 	cr_expect_not(shim_cache_fill_begin(&fill), "it is being written to");
 	shim_cache_put(&early, 1, text, SHIM_BLOCK, false);
 	cr_expect_not(shim_cache_has(fill.key, 1), "asked for before it was written to");
-	shim_cache_write_end(fill.file);
+	shim_cache_write_end(fill.file, begun);
 	shim_cache_put(&early, 1, text, SHIM_BLOCK, false);
 	cr_expect_not(shim_cache_has(fill.key, 1), "asked for before it was written to");
 	cr_expect(shim_cache_fill_begin(&fill));
 	shim_cache_put(&fill, 1, text, SHIM_BLOCK, false);
 	cr_expect(shim_cache_has(fill.key, 1));
 	cr_expect_neq(shim_cache_renew(), fill.key);
+
+	/* a handler on top of a write has forked, and in the child the write goes on */
+	const uint32_t before = shim_cache_write_begin(fill.file);
+	shim_cache_forked();
+	shim_cache_write_end(fill.file, before);
+	const uint32_t after = shim_cache_write_begin(fill.file);
+	cr_expect_not(shim_cache_fill_begin(&fill), "it is being written to");
+	shim_cache_write_end(fill.file, after);
+	cr_expect(shim_cache_fill_begin(&fill));
 }
 
 #define VERSIONS 16                                   /* blocks of one file: */
@@ -180,10 +189,11 @@ static void *writer(void *arg)
 	for (unsigned i = 0; !fc_load(&over); i++) {
 		const unsigned block = i * 7 % VERSIONS;
 
-		shim_cache_write_begin(arg);
+		const uint32_t begun = shim_cache_write_begin(arg);
+
 		shim_cache_drop(file_key, block * SHIM_BLOCK + 5, 1);
 		fc_faa(&version[block], 1ull);
-		shim_cache_write_end(arg);
+		shim_cache_write_end(arg, begun);
 		fc_faa(&written[block], 1ull);
 		if (i % 64 == 0)
 			usleep(1);
