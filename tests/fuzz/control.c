@@ -731,6 +731,13 @@ int fc_lease_give(int fd)
 	return (int)lease(fd, F_SETLEASE, F_UNLCK);
 }
 
+/* A mapping's, at times: control has none. */
+bool fc_lease_is_others(const struct fc_lease_watch *w, int fd)
+{
+	(void)w, (void)fd;
+	return (fuzz_back(1) & 15) == 15;
+}
+
 bool fc_lease_stands(int fd, int type)
 {
 	return lease(fd, F_GETLEASE, 0) == type;
