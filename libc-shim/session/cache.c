@@ -244,7 +244,7 @@ static void fill(struct state *s, struct place *p, const struct shim_cache_fill 
 
 	if (turn & 1 || !fc_cas(&p->turn, turn, turn + 1))
 		return;
-	if (p->key && p->uses < AGAIN)
+	if (fc_load(&p->key) && fc_load(&p->uses) < AGAIN)
 		count(s, -1);
 	fc_store(&p->key, 0ull);
 	fc_store(&p->block, block);

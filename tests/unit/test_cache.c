@@ -24,11 +24,16 @@ struct shim_globals shim;
 
 /* of hook/usercopy.c, which is not here */
 static char *forbidden;
-size_t fc_copy_to_user(void *user, const void *src, size_t n)
+/* What is copied may be changing: whoever has copied looks whether it was. The thread sanitizer is not told, as it is not in the shim, where this is assembler. */
+__attribute__((no_sanitize("thread"))) size_t fc_copy_to_user(void *user, const void *src, size_t n)
 {
+	volatile char *to = user;
+	const volatile char *from = src;
+
 	if (user == forbidden)
 		return n;
-	memcpy(user, src, n);
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i];
 	return 0;
 }
 
