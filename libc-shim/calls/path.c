@@ -316,9 +316,21 @@ static int64_t take_pipe(struct shim_path_call *pc, int descriptor, int placehol
 	return r;
 }
 
+/* An open for reading alone that cuts its file breaks no lease for reading, not even of ours: what we keep of it is of no use any more. */
+static void forget_cut(struct shim_process *p, unsigned domain)
+{
+	struct shim_lock_state saved;
+
+	shim_session_lock(&p->session[domain], &saved);
+	shim_leases_end(p, domain);
+	shim_unlock(&p->session[domain].lock, &saved);
+}
+
 /* What an open has come to: the application's descriptor, or -errno. */
 static int64_t opened(struct shim_path_call *pc, int64_t r, int placeholder, uint64_t flags, uint32_t forks)
 {
+	if (unlikely(r >= 0 && (flags & (O_TRUNC | O_ACCMODE | O_PATH)) == O_TRUNC))
+		forget_cut(pc->p, (unsigned)pc->route[0].domain);
 	if (r >= 0 && r < 2ll * FC_OPENED_PIPE && (r & FC_OPENED_PIPE)) {
 		r &= ~(int64_t)FC_OPENED_PIPE;
 		int64_t taken = take_pipe(pc, (int)r, placeholder, flags);

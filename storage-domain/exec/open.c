@@ -7,7 +7,6 @@
 #include "storage-domain/exec/execute.h"
 
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -108,34 +107,6 @@ static int64_t open_once(struct fc_exec *x, const struct open_how *how)
 	return fd <= FC_CONTINUE ? fd : fc_exec_new_fd(x, fd);
 }
 
-/* Does anybody keep what he has read, instead of mapping it? */
-static bool is_kept(const struct fc_exports *exports)
-{
-	for (unsigned i = 0; i < exports->count; i++)
-		if (exports->export[i].nomap)
-			return true;
-	return false;
-}
-
-/* An open for reading alone that has cut its file breaks no lease for reading: this one does, before it returns. */
-static void break_leases(int fd)
-{
-	char link[32];
-	struct stat st;
-	int64_t r = -EAGAIN;
-
-	if (fc_call(SYS_fstat, fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return;
-	snprintf(link, sizeof link, "thread-self/fd/%d", fd);
-	for (int i = 0; r == -EAGAIN && i < LEASE_LOOKS; i++) {
-		r = fc_call(SYS_openat, FC_FD_PROC, link, O_WRONLY | O_NONBLOCK | O_CLOEXEC, 0);
-		if (r == -EAGAIN)
-			nanosleep(&(struct timespec){ .tv_nsec = LEASE_LOOK_NS * (i + 1) }, NULL);
-	}
-	if (r >= 0)
-		fc_call(SYS_close, r);
-}
-
 /*
  * A file that is delegated to somebody is opened when he has given it back, which takes a moment. Who opens without blocking is told to come again instead
  * (fcntl(2), leases): so would it be if nobody of ours had it, and an open that need not wait for anything else must not fail for that.
@@ -148,8 +119,6 @@ static int64_t open_how(struct fc_exec *x, const struct open_how *how)
 		nanosleep(&(struct timespec){ .tv_nsec = LEASE_LOOK_NS * (i + 1) }, NULL);
 		r = open_once(x, how);
 	}
-	if (r >= 0 && (how->flags & (O_TRUNC | O_ACCMODE)) == O_TRUNC && is_kept(x->s->exports))
-		break_leases((int)r);
 	return r;
 }
 

@@ -136,8 +136,18 @@ int main(int argc, char **argv)
 	say("without blocking: %s", other < 0 ? strerrorname_np(errno) : "open");
 	close(other);
 	often(rd);
+	struct flock lock = { .l_type = F_RDLCK, .l_len = 10 };
+	SAY(fcntl(rd, F_SETLK, &lock));
 	other = open("other", O_RDONLY | O_TRUNC); /* which breaks no lease for reading */
 	see("cut by a reader", rd, 0, 100);
+	pid = fork(); /* which has no lock of its own */
+	if (!pid) {
+		lock.l_type = F_WRLCK;
+		fcntl(rd, F_GETLK, &lock);
+		_exit(lock.l_type == F_RDLCK ? 0 : 1);
+	}
+	waitpid(pid, &flags, 0);
+	say("its lock is %s", flags ? "gone" : "there");
 	SAY(lseek(rd, 0, SEEK_END));
 	close(other);
 	other = open("other", O_WRONLY);
