@@ -168,7 +168,6 @@ long shim_do_copy(long nr, long a[6])
 		b[out] = shim_fd_number(wo);
 		const uint64_t held = shim_offset_begin(p, (int)a[in]);
 		struct shim_file *to = shim_file_of(p, wo);
-
 		const uint32_t begun = to ? shim_lease_write_begin(to, -1, 0) : 0;
 		long r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
 		if (to)

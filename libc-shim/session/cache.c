@@ -199,11 +199,14 @@ static struct stripe *stripe_of(const void *file)
 
 static uint32_t forks; /* of this process' ancestors: what was begun before one is not ended after it */
 
+/* A handler that forks in between leaves the child a write that never ends, and not an end too many. */
 uint32_t shim_cache_write_begin(const void *file)
 {
+	const uint32_t before = fc_load(&forks);
+
 	if (shim_cache_allowed())
 		fc_faa(&stripe_of(file)->begun, 1u);
-	return forks;
+	return before;
 }
 
 void shim_cache_write_end(const void *file, uint32_t begun)
