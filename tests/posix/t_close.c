@@ -81,24 +81,24 @@ static bool can_lease(void)
 	return can;
 }
 
-static bool can_lock(void)
+static bool can_lock_by(int command)
 {
 	int fd = open("file", O_RDWR);
 	struct flock l = { .l_type = F_WRLCK };
-	bool can = fcntl(fd, F_SETLK, &l) == 0;
+	bool can = fcntl(fd, command, &l) == 0;
 
 	close(fd);
 	return can;
 }
 
+static bool can_lock(void)
+{
+	return can_lock_by(F_SETLK);
+}
+
 static bool can_lock_open_file(void)
 {
-	int fd = open("file", O_RDWR);
-	struct flock l = { .l_type = F_WRLCK };
-	bool can = fcntl(fd, F_OFD_SETLK, &l) == 0;
-
-	close(fd);
-	return can;
+	return can_lock_by(F_OFD_SETLK);
 }
 
 /* Without waiting for what keeps its length as it is: a lease, which goes with the close. */

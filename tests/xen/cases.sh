@@ -26,19 +26,6 @@ name_of() # SCRIPT
 	echo "${directory##*/}-$(basename "$1" .sh)"
 }
 
-# as USER COMMAND...
-as()
-{
-	local user=$1
-	shift
-
-	if [[ $user == user ]]; then
-		HOME=/run/home XDG_RUNTIME_DIR=/run/home setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
-
 one_side() # SIDE USER SCRIPT COMMAND...
 {
 	local side=$1 user=$2 script=$3 name log began=$SECONDS

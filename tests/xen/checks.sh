@@ -41,6 +41,19 @@ kernel_clean()
 	! dmesg | grep -E 'BUG|Oops|WARNING|hung task|rcu.*stall|general protection|allocation failure|leak|g\.e\.'
 }
 
+# as USER COMMAND...: USER is root, or user: an ordinary one, with /run/home
+as()
+{
+	local user=$1
+	shift
+
+	if [[ $user == user ]]; then
+		HOME=/run/home XDG_RUNTIME_DIR=/run/home setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
+
 # The module, the storage domain `one` at $FC_DOMU_PREFIX (/far), attached; or the end. Where another script has left such a domain, it is
 # that one, with whatever is on its disk.
 begin_with_one()

@@ -12,19 +12,6 @@ export FC_POSIX_SECONDS=150 # the emulator is slow
 programs=("$@")
 ((${#programs[@]})) || programs=("${border_programs[@]}")
 
-# as USER COMMAND...
-as()
-{
-	local user=$1
-	shift
-
-	if [[ $user == user ]]; then
-		HOME=/run/home XDG_RUNTIME_DIR=/run/home setpriv --reuid 1000 --regid 1000 --clear-groups "$@"
-	else
-		"$@"
-	fi
-}
-
 # In a fresh directory of the file system that is there now, which all may write to.
 one_side() # SIDE USER PROGRAM COMMAND...
 {
