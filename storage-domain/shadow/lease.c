@@ -303,28 +303,27 @@ static uint64_t worth(struct fc_shadow *s, int fd, const struct candidate *c)
 	return bytes && c->bare ? bytes | FC_LEASE_BARE : bytes;
 }
 
-static int take(int fd, int type)
+/* An open file that can be leased, in place of `fd`, or -errno. */
+static int prepare(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c)
 {
-	return fc_lease_is_others(&watch, fd) ? -EAGAIN : fc_lease_take(&watch, fd, type);
+	int r = watch_begin(s);
+
+	if (r == 0)
+		r = judge(s, fd, wants, c);
+	if (r == 0)
+		return one_to_lease(fd, c);
+	fc_call(SYS_close, fd);
+	return r;
 }
 
-/* Returns the descriptor that has the lease (and takes `fd`) or -errno; `grant`: what it is good for. */
-static int lease_on(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *c, uint64_t *grant)
+/* Does a word rest on the same open file's lease? Who gives that up would give up both. A file has one lease for writing. */
+static bool is_delegated(const struct candidate *c)
 {
-	int own = fd, r = judge(s, fd, wants, c);
-
-	if (r == 0) {
-		own = one_to_lease(fd, c);
-		r = own < 0 ? -EOPNOTSUPP : take(own, c->type);
-	}
-	if (r == 0 && fc_call(SYS_fstat, own, &c->st) < 0)
-		r = -EOPNOTSUPP;
-	*grant = r ? 0 : worth(s, own, c);
-	if (r == 0 && *grant)
-		return own;
-	if (own >= 0)
-		let_go(own);
-	return r == -EAGAIN ? r : -EOPNOTSUPP;
+	for (unsigned i = 0; c->type == F_WRLCK && i < FC_LEASES; i++)
+		if (held[i].fd && held[i].type == F_WRLCK && held[i].st.st_ino == c->st.st_ino &&
+		    held[i].st.st_dev == c->st.st_dev)
+			return true;
+	return false;
 }
 
 /* A word for the lease that `fd` has. -ENFILE if there is none. */
@@ -349,22 +348,33 @@ static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t
 	return 0;
 }
 
+/* Locked, from before there is a lease until there is a word for it: what ends meanwhile is another one. `fd` is taken, whatever is returned. */
+static int delegate(struct fc_shadow *s, int fd, struct candidate *c, uint64_t arg[3])
+{
+	int r = is_delegated(c) || fc_lease_is_others(&watch, fd) ? -EAGAIN : fc_lease_take(&watch, fd, c->type);
+
+	if (r < 0) { /* if it has one, that is not this one's to give up */
+		fc_call(SYS_close, fd);
+		return r == -EAGAIN ? r : -EOPNOTSUPP;
+	}
+	if (fc_call(SYS_fstat, fd, &c->st) == 0)
+		arg[2] = worth(s, fd, c);
+	r = arg[2] ? note(s, fd, c, arg) : -EOPNOTSUPP;
+	if (r < 0)
+		let_go(fd);
+	return r;
+}
+
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
 	struct candidate c = { .type = F_RDLCK };
-	int fd = request->fd[0], r = watch_begin(s);
+	int fd = prepare(s, request->fd[0], request->head.arg[1], &c), r = fd < 0 ? -EOPNOTSUPP : 0;
 
-	if (r == 0)
-		r = fd = lease_on(s, fd, request->head.arg[1], &c, &arg[2]);
-	else
-		fc_call(SYS_close, fd);
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */
-	if (r >= 0)
-		r = note(s, fd, &c, arg);
-	if (r == -ENFILE)
-		let_go(fd);
-	fc_shadow_answer(s, request, r < 0 ? r : 0, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : fd);
+	if (r == 0)
+		r = delegate(s, fd, &c, arg);
+	fc_shadow_answer(s, request, r, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : fd);
 	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */
 	if (r == 0 && c.bare)

@@ -55,7 +55,7 @@ static const struct {
 	{ "CRED", FC_MSG_CRED },     { "GONE", FC_MSG_GONE },     { "BYE", FC_MSG_BYE },
 	{ "SHRINK", FC_MSG_SHRINK }, { "FORKED", FC_MSG_FORKED }, { "MEMORY", FC_MSG_MEMORY },
 	{ "HAND", FC_MSG_HAND },     { "OTHER", FC_MSG_OTHER },   { "BIND", FC_MSG_BIND },
-	{ "WATCH", FC_MSG_WATCH },
+	{ "WATCH", FC_MSG_WATCH },   { "LEASE", FC_MSG_LEASE },
 };
 
 struct session {
@@ -461,6 +461,10 @@ static bool obey(struct session *s, const struct fc_packet *p, struct letter *l)
 		return true;
 	case FC_MSG_FORKED:
 		return false;
+	case FC_MSG_LEASE:
+		l->m.status = -EOPNOTSUPP;
+		say(l, message_rule(FC_MSG_LEASE));
+		return true;
 	case FC_MSG_HAND:
 		hand(l, message_rule(FC_MSG_HAND));
 		/* fallthrough */

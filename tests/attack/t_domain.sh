@@ -296,6 +296,12 @@ hands "a watch: an error" errno.ENOSPC works 0 WATCH=status:-28 "$watch"
 for what in arg:0 arg:0x80000000 status:1 status:-5000; do
 	hands "a watch: $what" errno.EIO lost 0 WATCH=$what "$watch"
 done
+reads='    for i in range(100):
+        os.pread(fd, 10, 0)'
+hands "a delegation: an error" 0 works 0 LEASE=status:-28 "$reads"
+for what in status:0 arg:600 status:1 status:-5000; do
+	hands "a delegation: $what" errno.EIO lost 0 "LEASE=$what" "$reads"
+done
 hands "bind: an error" errno.EADDRINUSE works 0 BIND=status:-98 '    sock.bind("/data/s")'
 hands "bind: no error" errno.EIO lost 0 BIND=status:98 '    sock.bind("/data/s")'
 # of another process: in a child

@@ -158,6 +158,63 @@ static void hands(void)
 	session_close(&s);
 }
 
+/* ---- delegations ---- */
+
+/* Does whoever opens the file to write have to wait? */
+static bool is_leased(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_NONBLOCK);
+
+	CHECK(fd >= 0 || errno == EWOULDBLOCK);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
+}
+
+static bool soon_over(const uint64_t *word)
+{
+	for (int i = 0; i < 2000 && __atomic_load_n(word, __ATOMIC_ACQUIRE); i++)
+		suite_sleep_ms(1);
+	return !__atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* A word says that nobody else writes: whatever else the client asks for, it does not, or the word is gone. */
+static void leases(void)
+{
+	struct fc_packet p;
+	struct session s;
+	char path[128];
+	int64_t fd, dup;
+
+	snprintf(path, sizeof path, "%s/leased", suite_domain.export);
+	session_open(&s, &suite_domain);
+	fd = suite_open(&s, "/data/leased", O_CREAT | O_RDWR);
+	CHECK_IS(CALL(&s, SYS_write, fd, session_put(&s, 8192, "hello"), 5), 5);
+	dup = CALL(&s, SYS_dup, fd);
+	CHECK(dup > fd);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, &p), 0);
+	const uint64_t index = p.head.arg[0], name = p.head.arg[1], *word = &s.area->header.lease[index];
+	fc_packet_drop(&p);
+	CHECK(index < FC_LEASES && *word == name);
+	/* once more, by another number too, and by another opening of the file */
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, NULL), -EAGAIN);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, dup, 0, NULL), -EAGAIN);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, index, name + 1, NULL), 0);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, (index + 1) % FC_LEASES, name, NULL), 0);
+	CHECK_IS(*word, name);
+	CHECK(is_leased(path) && soon_over(word) && !is_leased(path));
+	/* again; a refusal does not give it up, nor does another's end */
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, &p), 0);
+	fc_packet_drop(&p);
+	const uint64_t next = p.head.arg[0], second = p.head.arg[1];
+	CHECK(second != name && s.area->header.lease[next] == second);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, dup, 0, NULL), -EAGAIN);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, index, name, NULL), 0);
+	CHECK(s.area->header.lease[next] == second && is_leased(path));
+	CHECK(soon_over(&s.area->header.lease[next]) && !is_leased(path));
+	session_close(&s);
+}
+
 /* ---- mappings of what is not handed over ---- */
 
 #define MAP_BYTES (4ull * FC_PAGE_SIZE)
@@ -799,6 +856,7 @@ int main(int argc, char **argv)
 		{ memory, "memory" },
 		{ hands, "hands" },
 		{ hands_race, "hands_race" },
+		{ leases, "leases" },
 		{ maps, "maps" },
 		{ maps_refused, "maps_refused" },
 		{ maps_in_the_way, "maps_in_the_way" },
