@@ -298,9 +298,9 @@ static void pair(uint64_t seed)
 		if (pthread_create(&thread, NULL, cutter, &seed))
 			die("thread");
 		for (int i = 0; i < 40000 && !over(); i++)
-			if (i % 256)
+			if (i % 16)
 				read_strange(shared_fd, 0);
-			else if (i % 1024)
+			else if (i % 64)
 				read_some(shared_fd, 0, dice(8), BLOCKS - 8);
 			else
 				write_blocks(shared_fd, 0, false);
