@@ -48,10 +48,10 @@ mutant()
 	try notices "$@"
 }
 
-# slow FILE FUNCTION LINE ROUNDS WHAT: before LINE (a regular expression) in FUNCTION something else happens for a while
+# slow FILE FUNCTION LINE NS WHAT: before LINE (a regular expression) in FUNCTION something else happens for a while
 slow()
 {
-	try bears "$1" "/^[a-z].*\\<$2\\(/,/^}/s/^(\\t+)($3)/\\1for (volatile int slow = 0; slow < $4; slow++)\\n\\1\\t;\\n\\1\\2/" "slow: $5"
+	try bears "$1" "/^[a-z].*\\<$2\\(/,/^}/s/^(\\t+)($3)/\\1fc_call(35, ((const long[2]){ 0, $4 }), 0); \\/* nanosleep *\\/\\n\\1\\2/" "slow: $5"
 }
 
 # try notices|bears FILE SED WHAT
