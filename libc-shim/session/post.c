@@ -25,6 +25,8 @@
 #define WORTH 64  /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
+#define ROOM_ROUNDS 1000 /* without a sign of life */
+#define NOT_FOR 32       /* times that there is no room */
 #define NEVER (INT32_MIN / 2)
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)
@@ -98,6 +100,28 @@ static uint64_t find_room(struct shim_posts *o, const struct fc_ring *ring, uint
 	return has_room(o, head, n) ? head : UINT64_MAX;
 }
 
+/*
+ * As long as the domain goes on there soon is some, and a request would have to wait for all that is there. If that was in vain, because the domain is not
+ * running, say, it is left alone for a while.
+ */
+static uint64_t await_room(struct shim_posts *o, const struct fc_ring *ring, uint64_t n)
+{
+	uint64_t head = find_room(o, ring, n), done;
+
+	if (head == UINT64_MAX && o->vain && o->vain--)
+		return head;
+	for (unsigned i = 0; head == UINT64_MAX && i < ROOM_ROUNDS; i++) {
+		shim_wait_round(i);
+		done = o->done;
+		head = find_room(o, ring, n);
+		if (o->done != done)
+			i = 0;
+	}
+	if (head == UINT64_MAX)
+		o->vain = NOT_FOR;
+	return head;
+}
+
 static bool gather(char *to, const struct iovec *iov, size_t iovcnt)
 {
 	for (size_t i = 0; i < iovcnt; i++) {
@@ -156,7 +180,7 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
 {
 	struct shim_posts *o = &s->posts;
-	const uint64_t head = ring ? find_room(o, ring, post->length) : UINT64_MAX;
+	const uint64_t head = ring ? await_room(o, ring, post->length) : UINT64_MAX;
 
 	post->offset = (uint32_t)(head % DATA_SIZE);
 	if (head == UINT64_MAX || !gather(ring->data + post->offset, iov, iovcnt))

@@ -33,6 +33,7 @@ struct shim_posts {
 	uint64_t done;      /* when it was last looked at, with what the bounds below begin with */
 	uint64_t head;      /* bytes of data so far, modulo the ring's where they are: the next one's */
 	uint64_t rung;      /* where `done` was when the domain was last woken */
+	uint32_t vain;      /* so many times it is not waited for room */
 	int32_t worth;      /* below 0: it is waited for at once, more often than not */
 	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
 };

@@ -18,6 +18,7 @@
 #include "storage-domain/roster.h"
 
 #define PIECES 64                     /* of memory in one kernel call */
+#define BATCH_MAX (48u << 10) /* a quarter of the ring: the client fills it again while the next one is written */
 #define LOOK_AT_ROOM (1u << 20)       /* bytes written in between */
 #define ROOM_MIN ((uint64_t)64 << 20) /* all sessions' rings together are no larger */
 
@@ -26,6 +27,7 @@ struct batch {
 	struct fc_post first;
 	uint64_t end;   /* the position behind it */
 	unsigned posts; /* so many */
+	uint64_t bytes; /* in all */
 	int pieces;
 	struct iovec iov[PIECES];
 };
@@ -74,6 +76,8 @@ static bool add(struct batch *b, struct fc_ring *r, const struct fc_post *p)
 	struct iovec *last = b->pieces ? &b->iov[b->pieces - 1] : NULL;
 	char *at = r->data + p->offset;
 
+	if (b->posts && b->bytes + p->length > BATCH_MAX)
+		return false;
 	if (last && at == (char *)last->iov_base + last->iov_len) {
 		last->iov_len += p->length;
 	} else {
@@ -82,6 +86,7 @@ static bool add(struct batch *b, struct fc_ring *r, const struct fc_post *p)
 		b->iov[b->pieces++] = (struct iovec){ at, p->length };
 	}
 	b->posts++;
+	b->bytes += p->length;
 	if (b->first.position != FC_NULL)
 		b->end += p->length;
 	return true;
@@ -92,6 +97,7 @@ static void collect(struct fc_shadow *s, struct batch *b, struct fc_ring *r, uin
 	struct fc_post p;
 
 	b->posts = 0;
+	b->bytes = 0;
 	b->pieces = 0;
 	b->end = b->first.position;
 	add(b, r, &b->first);
