@@ -25,8 +25,8 @@
 #define WORTH 64  /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
-#define ROOM_ROUNDS 1000 /* without a sign of life */
-#define NOT_FOR 32       /* times that there is no room */
+#define ROOM_ROUNDS 1000         /* without a sign of life */
+#define NOT_FOR 32               /* times that there is no room */
 #define NEVER (INT32_MIN / 2)
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)

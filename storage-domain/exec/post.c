@@ -17,9 +17,9 @@
 #include "storage-domain/exec/execute.h"
 #include "storage-domain/roster.h"
 
-#define PIECES 64                     /* of memory in one kernel call */
-#define BATCH_MAX (48u << 10) /* a quarter of the ring: the client fills it again while the next one is written */
-#define LOOK_AT_ROOM (1u << 20)       /* bytes written in between */
+#define PIECES 64               /* of memory in one kernel call */
+#define BATCH_MAX (48u << 10)   /* a quarter of the ring: the client fills it again while the next one is written */
+#define LOOK_AT_ROOM (1u << 20) /* bytes written in between */
 #define ROOM_MIN ((uint64_t)64 << 20) /* all sessions' rings together are no larger */
 
 /* Writes that can be done at once: the first, and those that follow it in the ring and the file. */
