@@ -61,6 +61,11 @@ struct seal {
 	uint32_t id;
 };
 
+/* No estate is sealed: who has got one ends. */
+struct revocation {
+	uint32_t id, nothing;
+};
+
 union control {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(sizeof(int) * (FC_ESTATE_FILES + FC_ESTATE_EXTRA)) + CMSG_SPACE(sizeof(struct ucred))];
@@ -131,8 +136,8 @@ static int send_estate(const struct estate *e)
 	return send_on(e, offsetof(struct estate, open) + e->count * sizeof e->open[0], fds, n);
 }
 
-/* As it is at one instant. 0 or -errno: there was none, or it does not go into a message. */
-static int bequeath(struct fc_shadow *s, struct estate *e)
+/* As it is at one instant. 0 or -errno: there was none, or it does not go into a message. `left`: the heir may have got another one. */
+static int bequeath(struct fc_shadow *s, struct estate *e, bool *left)
 {
 	struct timespec moment = { .tv_nsec = 20000 };
 	const struct seal seal = { e->id };
@@ -147,6 +152,7 @@ static int bequeath(struct fc_shadow *s, struct estate *e)
 			continue;
 		}
 		r = list(s, e) ? send_estate(e) : -E2BIG;
+		*left |= r >= 0;
 		if (r >= 0 && awake)
 			r = fc_workers_still(s, &after) && before == after ? send_on(&seal, sizeof seal, NULL, 0)
 									   : -EAGAIN;
@@ -179,10 +185,20 @@ static uint64_t find(const struct fc_shadow *s)
 	return next;
 }
 
+/* What an heir has got that does not come to be one stays open in it, and locked, when all that the client knows of is closed: it is to end before
+ * anything else is answered. */
+static bool take_back(uint32_t id)
+{
+	const struct revocation r = { .id = id };
+
+	return send_on(&r, sizeof r, NULL, 0) >= 0;
+}
+
 bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 {
 	static struct estate e;
 	struct rlimit size;
+	bool left = false;
 
 	uint64_t next = find(s);
 
@@ -196,7 +212,7 @@ bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 	fc_cred_get(s, &e.cred);
 	fc_store(&s->slot->next,
 		 (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
-	if (bequeath(s, &e) < 0) {
+	if (bequeath(s, &e, &left) < 0 && !(left && take_back(e.id))) {
 		fc_cas(&s->slot->next, (uint64_t)FC_NEXT_COMING, next); /* or it has come to nothing meanwhile */
 		return false;
 	}
@@ -298,6 +314,8 @@ static bool inherit(struct estate *e, uint32_t id)
 	}
 	if (size == sizeof(struct seal))
 		return e->id == id;
+	if (size == sizeof(struct revocation))
+		_exit(0);
 	/* in place of an earlier one, whose files would be in its way */
 	if (!is_whole(&got, (size_t)size) || e->id || !place(&got, fds, count))
 		_exit(1);
