@@ -235,6 +235,17 @@ void fc_heir_news(struct fc_shadow *s, const struct fc_packet *p)
 		s->heir.lost = true;
 }
 
+/* The supervisor has looked for what nobody takes any more, but it may have been sent after that. */
+static void clear_way(void)
+{
+	char byte;
+	struct iovec iov = { &byte, sizeof byte };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	while (fc_call(SYS_recvmsg, FC_FD_WAY_END, &m, MSG_DONTWAIT) > 0)
+		;
+}
+
 void fc_heir_instead(struct fc_shadow *s)
 {
 	struct fc_packet request = { .head = { .type = FC_MSG_FORK, .serial = s->heir.asked } };
@@ -243,6 +254,7 @@ void fc_heir_instead(struct fc_shadow *s)
 		return;
 	s->heir.lost = false;
 	s->heir.given = 0;
+	clear_way();
 	fc_shadow_fork(s, &request);
 }
 
