@@ -6,7 +6,8 @@
  *
  * The estate is of one instant. While it is put together no call of the client's may run: workers that sleep are kept asleep; where some are awake,
  * the heir waits for a second message, the seal, that says that none of them has run anything meanwhile. If they have, another estate
- * replaces the first. Where that does not help, or there is more than one message carries, or something mapped, or no heir, the shadow forks (offspring.c).
+ * replaces the first. Where that does not help either, the heir is told to end, with what it has got, before anything is answered. Then, and where
+ * there is more than one message carries, or something mapped, or no heir, the shadow forks (offspring.c).
  *
  * The two have a way to each other, a socket pair under numbers that are not the client's: a descriptor that came later would be under
  * one of them for a moment, and what is written to the way decides who the child is. The supervisor gives the end to one heir after the other.
