@@ -50,8 +50,9 @@ int fc_spin_policy_find(const char *name)
 #define MEASURE_NS 20000u
 #define MEASURE_MOST_NS 1000000000u /* across a suspension of the machine anything can be measured */
 #define RATE_UNKNOWN 2000u          /* there is no clock to be had */
+#define LOOKS 4
 
-static uint64_t begun_ns, begun_tsc;
+static uint64_t begun_ns, begun_tsc, begun_took = UINT64_MAX;
 
 /* 0: that is forbidden. */
 static uint64_t clock_ns(void)
@@ -61,28 +62,51 @@ static uint64_t clock_ns(void)
 	return fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts) < 0 ? 0 : ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-void fc_tsc_begin(const struct timespec *now)
+/* What both say at one moment. Whoever is preempted between the two gets what belongs to two: so the shortest look of some counts. */
+static uint64_t look(uint64_t *tsc)
 {
+	uint64_t least = UINT64_MAX, found = 0;
+
+	for (int i = 0; i < LOOKS; i++) {
+		uint64_t before = fc_tsc(), ns = clock_ns(), took = fc_tsc() - before;
+
+		if (!ns || took >= least)
+			continue;
+		least = took;
+		found = ns;
+		*tsc = before;
+	}
+	return found;
+}
+
+void fc_tsc_begin(uint64_t before, const struct timespec *now)
+{
+	uint64_t took = fc_tsc() - before;
+
+	if (took >= begun_took)
+		return;
+	begun_took = took;
 	begun_ns = now->tv_sec * 1000000000ull + now->tv_nsec;
-	begun_tsc = fc_tsc();
+	begun_tsc = before;
 }
 
 void fc_tsc_calibrate(void)
 {
-	uint64_t ns0 = begun_ns, tsc0 = begun_tsc, ns;
+	uint64_t ns0 = begun_ns, tsc0 = begun_tsc, ns, tsc = 0;
 
 	if (fc_tsc_per_us)
 		return;
-	ns = clock_ns();
+	ns = look(&tsc);
 	if (!ns0 || ns - ns0 > MEASURE_MOST_NS) {
 		ns0 = ns;
-		tsc0 = fc_tsc();
+		tsc0 = tsc;
 	}
 	while (ns && ns - ns0 < MEASURE_NS)
-		ns = clock_ns();
-	fc_tsc_per_us = ns ? (uint32_t)((fc_tsc() - tsc0) * 1000 / (ns - ns0)) : RATE_UNKNOWN;
+		ns = look(&tsc);
+	fc_tsc_per_us = ns ? (uint32_t)((tsc - tsc0) * 1000 / (ns - ns0)) : RATE_UNKNOWN;
 	if (!fc_tsc_per_us)
 		fc_tsc_per_us = 1;
+	begun_took = UINT64_MAX;
 }
 
 static void apply_policy(struct fc_spin *sp)

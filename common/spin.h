@@ -59,8 +59,11 @@ static inline uint64_t fc_tsc(void)
 
 extern uint32_t fc_tsc_per_us;
 
-/* Measure fc_tsc_per_us, unless that has been done: from fc_tsc_begin on, if that is less than a second ago, and for 20 us at least. */
-void fc_tsc_begin(const struct timespec *now); /* CLOCK_MONOTONIC */
+/*
+ * Measure fc_tsc_per_us, unless that has been done: from fc_tsc_begin on, if that is less than a second ago, and for 20 us at least.
+ * `now`: CLOCK_MONOTONIC, fc_tsc() was `before` right before that; of several beginnings the one counts that took least.
+ */
+void fc_tsc_begin(uint64_t before, const struct timespec *now);
 void fc_tsc_calibrate(void);
 
 static inline uint64_t fc_tsc_from_ns(uint64_t ns)

@@ -386,8 +386,12 @@ static void measure_from_here(void)
 
 	if (fc_tsc_per_us)
 		return;
-	shim_vdso_clock(&now);
-	fc_tsc_begin(&now);
+	for (int i = 0; i < 3; i++) {
+		uint64_t before = fc_tsc();
+
+		shim_vdso_clock(&now);
+		fc_tsc_begin(before, &now);
+	}
 }
 
 static void begin(const char *dir, char **envp)

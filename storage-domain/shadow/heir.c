@@ -6,7 +6,8 @@
  *
  * The estate is of one instant. While it is put together no call of the client's may run: workers that sleep are kept asleep; where some are awake,
  * the heir waits for a second message, the seal, that says that none of them has run anything meanwhile. If they have, another estate
- * replaces the first. Where that does not help, or there is more than one message carries, or something mapped, or no heir, the shadow forks (offspring.c).
+ * replaces the first. Where that does not help either, the heir is told to end, with what it has got, before anything is answered. Then, and where
+ * there is more than one message carries, or something mapped, or no heir, the shadow forks (offspring.c).
  *
  * The two have a way to each other, a socket pair under numbers that are not the client's: a descriptor that came later would be under
  * one of them for a moment, and what is written to the way decides who the child is. The supervisor gives the end to one heir after the other.
@@ -59,6 +60,11 @@ struct estate {
 
 struct seal {
 	uint32_t id;
+};
+
+/* No estate is sealed: who has got one ends. */
+struct revocation {
+	uint32_t id, nothing;
 };
 
 union control {
@@ -131,8 +137,8 @@ static int send_estate(const struct estate *e)
 	return send_on(e, offsetof(struct estate, open) + e->count * sizeof e->open[0], fds, n);
 }
 
-/* As it is at one instant. 0 or -errno: there was none, or it does not go into a message. */
-static int bequeath(struct fc_shadow *s, struct estate *e)
+/* As it is at one instant. 0 or -errno: there was none, or it does not go into a message. `left`: the heir may have got another one. */
+static int bequeath(struct fc_shadow *s, struct estate *e, bool *left)
 {
 	struct timespec moment = { .tv_nsec = 20000 };
 	const struct seal seal = { e->id };
@@ -147,6 +153,7 @@ static int bequeath(struct fc_shadow *s, struct estate *e)
 			continue;
 		}
 		r = list(s, e) ? send_estate(e) : -E2BIG;
+		*left |= r >= 0;
 		if (r >= 0 && awake)
 			r = fc_workers_still(s, &after) && before == after ? send_on(&seal, sizeof seal, NULL, 0)
 									   : -EAGAIN;
@@ -179,10 +186,20 @@ static uint64_t find(const struct fc_shadow *s)
 	return next;
 }
 
+/* What an heir has got that does not come to be one stays open in it, and locked, when all that the client knows of is closed: it is to end before
+ * anything else is answered. */
+static bool take_back(uint32_t id)
+{
+	const struct revocation r = { .id = id };
+
+	return send_on(&r, sizeof r, NULL, 0) >= 0;
+}
+
 bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 {
 	static struct estate e;
 	struct rlimit size;
+	bool left = false;
 
 	uint64_t next = find(s);
 
@@ -196,7 +213,7 @@ bool fc_heir_give(struct fc_shadow *s, const struct fc_packet *request)
 	fc_cred_get(s, &e.cred);
 	fc_store(&s->slot->next,
 		 (uint64_t)FC_NEXT_COMING); /* before it can be used, after which the supervisor says more */
-	if (bequeath(s, &e) < 0) {
+	if (bequeath(s, &e, &left) < 0 && !(left && take_back(e.id))) {
 		fc_cas(&s->slot->next, (uint64_t)FC_NEXT_COMING, next); /* or it has come to nothing meanwhile */
 		return false;
 	}
@@ -219,6 +236,17 @@ void fc_heir_news(struct fc_shadow *s, const struct fc_packet *p)
 		s->heir.lost = true;
 }
 
+/* The supervisor has looked for what nobody takes any more, but it may have been sent after that. */
+static void clear_way(void)
+{
+	char byte;
+	struct iovec iov = { &byte, sizeof byte };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	while (fc_call(SYS_recvmsg, FC_FD_WAY_END, &m, MSG_DONTWAIT) > 0)
+		;
+}
+
 void fc_heir_instead(struct fc_shadow *s)
 {
 	struct fc_packet request = { .head = { .type = FC_MSG_FORK, .serial = s->heir.asked } };
@@ -227,6 +255,7 @@ void fc_heir_instead(struct fc_shadow *s)
 		return;
 	s->heir.lost = false;
 	s->heir.given = 0;
+	clear_way();
 	fc_shadow_fork(s, &request);
 }
 
@@ -298,6 +327,8 @@ static bool inherit(struct estate *e, uint32_t id)
 	}
 	if (size == sizeof(struct seal))
 		return e->id == id;
+	if (size == sizeof(struct revocation))
+		_exit(0);
 	/* in place of an earlier one, whose files would be in its way */
 	if (!is_whole(&got, (size_t)size) || e->id || !place(&got, fds, count))
 		_exit(1);

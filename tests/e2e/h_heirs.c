@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #define FILES 12
+#define MOVES 700 /* and the next: no number that others get */
 
 static int go[2], lock_fd;
 static int fd[FILES];
@@ -79,6 +80,7 @@ static void change(void)
 	for (int i = 1; i < FILES; i += 3)
 		EQUAL(dup2(f, fd[i]), fd[i]);
 	EQUAL(fcntl(f, F_DUPFD, 200) >= 200, 1);
+	EQUAL(close(f), 0);
 	EQUAL(chdir(in_dir("")), 0);
 	umask(077);
 }
@@ -254,10 +256,10 @@ static void *mover(void *unused)
 {
 	(void)unused;
 	while (goes_on()) {
-		EQUAL(dup2(60, 61), 61);
-		EQUAL(close(60), 0);
-		EQUAL(dup2(61, 60), 60);
-		EQUAL(close(61), 0);
+		EQUAL(dup2(MOVES, MOVES + 1), MOVES + 1);
+		EQUAL(close(MOVES), 0);
+		EQUAL(dup2(MOVES + 1, MOVES), MOVES);
+		EQUAL(close(MOVES + 1), 0);
 	}
 	return NULL;
 }
@@ -271,13 +273,21 @@ static void *reader(void *at)
 	return NULL;
 }
 
+static void *looker(void *unused)
+{
+	(void)unused;
+	while (goes_on())
+		EQUAL(access(in_dir("other"), R_OK), 0);
+	return NULL;
+}
+
 static void with_threads(int rounds)
 {
 	pthread_t thread[2];
 	int f = open(in_dir("other"), O_RDONLY);
 
 	open_all(1);
-	EQUAL(dup2(f, 60), 60);
+	EQUAL(dup2(f, MOVES), MOVES);
 	close(f);
 	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
 	pthread_create(&thread[0], NULL, mover, NULL);
@@ -287,7 +297,7 @@ static void with_threads(int rounds)
 
 		if (pid == 0) {
 			/* with farcall what moves just then may be in neither place: farcall(7) */
-			CHECK(e2e_remote || is_file(60, "other") || is_file(61, "other"));
+			CHECK(e2e_remote || is_file(MOVES, "other") || is_file(MOVES + 1, "other"));
 			for (int k = 0; k < FILES; k++)
 				CHECK(is_file(fd[k], name_of("f", k)));
 			_exit(e2e_failures != 0);
@@ -297,8 +307,27 @@ static void with_threads(int rounds)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
-	close(60);
+	close(MOVES);
 	close_all();
+}
+
+/* What a child's shadow was to get, and did not, because others' calls came in between: nobody has it any more. */
+static void locks_end_beside_threads(int rounds)
+{
+	int f = open(in_dir("other"), O_RDONLY);
+	pthread_t thread[2];
+
+	EQUAL(dup2(f, MOVES), MOVES);
+	close(f);
+	__atomic_store_n(&stop, false, __ATOMIC_RELAXED);
+	pthread_create(&thread[0], NULL, mover, NULL);
+	pthread_create(&thread[1], NULL, looker, NULL);
+	for (int i = 0; i < rounds && !e2e_failures; i++)
+		locks_end(0);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	close(MOVES);
 }
 
 static void hold(int count)
@@ -369,6 +398,7 @@ int main(int argc, char **argv)
 	at_once(64);
 	many(300);
 	with_threads(100);
+	locks_end_beside_threads(300);
 	EQUAL(fcntl(lock_fd, F_GETFD), 0);
 	return e2e_status();
 }

@@ -23,13 +23,14 @@ check "mv copes" "$FARCALL" run "${both[@]}" -- mv /one/f /two/h
 check "mv: result" test -f "$TESTDIR/b/h" -a ! -e "$TESTDIR/a/f"
 
 # statistics: valid JSON, with the sessions in it
-"$FARCALL" run "${both[@]}" -- sh -c 'exec 5</one/; cat /two/h; sleep 3' >/dev/null &
+"$FARCALL" run "${both[@]}" -- sh -c 'exec 5</one/; cat /two/h; while [ ! -e "$0" ]; do sleep 0.1; done' "$TESTDIR/seen" >"$TESTDIR/said" &
 started+=($!)
-sleep 1
+wait_for 20 test -s "$TESTDIR/said"
 check "stat --json" "$FARCALL" stat --json --domain "$one_socket" >"$TESTDIR/stat"
 check "stat --json: valid" jq -e . "$TESTDIR/stat" >/dev/null
 check "stat --json: a session, with calls" jq -e \
 	'[.. | objects | select(has("client_pid") or has("pid"))] | length >= 1' "$TESTDIR/stat" >/dev/null
+touch "$TESTDIR/seen"
 check "stat --json: calls were counted" jq -e '[.. | objects | .calls? // empty | numbers] | max > 0' "$TESTDIR/stat" >/dev/null
 check "stat" "$FARCALL" stat --domain "$two_socket" >"$TESTDIR/stat.text"
 check "stat: says something" test -s "$TESTDIR/stat.text"
@@ -110,20 +111,22 @@ check "the other one serves on" "$FARCALL" run --domain "$two_socket" -- cat /tw
 check "its socket: a clear line" test "$(wc -l <"$TESTDIR/err")" = 1
 check "nobody of the dead domain is left" wait_for 5 sh -c "! pgrep -f '[f]arcall-storaged.*$one_socket' >/dev/null"
 # a worker's bug costs one session: kill one shadow, the other client goes on
-"$FARCALL" run --domain "$two_socket" -- sh -c 'exec 5</two/g; sleep 2; cat <&5; cat /two/g' >"$TESTDIR/out" 2>&1 &
+"$FARCALL" run --domain "$two_socket" -- sh -c 'exec 5</two/g; while [ ! -e "$0" ]; do sleep 0.1; done; cat <&5; cat /two/g' "$TESTDIR/killed" >"$TESTDIR/out" 2>&1 &
 other=$!
 "$FARCALL" run --domain "$two_socket" -- "$python" -c 'import os, time, sys
 f = os.open("/two/g", os.O_RDONLY)
-time.sleep(3)
+open(sys.argv[1] + "/opened", "w").close()
+while not os.path.exists(sys.argv[1] + "/killed"): time.sleep(0.1)
 try:
     os.read(f, 1)
     print("went on")
 except OSError as e:
-    print("errno", e.errno)' >"$TESTDIR/out2" 2>"$TESTDIR/err2" &
+    print("errno", e.errno)' "$TESTDIR" >"$TESTDIR/out2" 2>"$TESTDIR/err2" &
 victim=$!
-sleep 1
+wait_for 20 test -e "$TESTDIR/opened"
 shadow=$("$FARCALL" stat --json --domain "$two_socket" | jq -r '[.. | objects | select(.command? // "" | startswith("python"))][0].shadow_pid // empty')
 check "stat names the shadow" test -n "$shadow" && kill -KILL "$shadow"
+touch "$TESTDIR/killed"
 wait $other $victim
 check "the session whose shadow died gets EIO" grep -q 'errno 5' "$TESTDIR/out2"
 check "the other session goes on" test "$(cat "$TESTDIR/out")" = "$(printf '1\n1')"

@@ -17,8 +17,15 @@ pid, uid, gid = struct.unpack("3i", c.getsockopt(socket.SOL_SOCKET, socket.SO_PE
 c.sendall(b"%d %d" % (os.getpid(), pid)); c.close(); os.unlink(sys.argv[1])
 END
 cat >"$TESTDIR/call.py" <<'END'
-import os, socket, struct, sys
-s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+import os, socket, struct, sys, time
+s = socket.socket(socket.AF_UNIX)
+end = time.monotonic() + (10 if len(sys.argv) > 2 else 0)
+while True: # with "wait": it is there before it listens
+    try:
+        s.connect(sys.argv[1]); break
+    except ConnectionRefusedError:
+        if time.monotonic() > end: raise
+        time.sleep(0.01)
 pid, uid, gid = struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
 print("right" if s.recv(100).split() == [b"%d" % pid, b"%d" % os.getpid()] else "wrong")
 END
@@ -27,11 +34,11 @@ for who in far local; do
 	if [[ $who = far ]]; then
 		"$FARCALL" run --domain "$far_domain" -- "$python" "$TESTDIR/serve.py" "$far/s" &
 		wait_for 10 test -S "$TESTDIR/far/s" || finish
-		answer=$("$python" "$TESTDIR/call.py" "$TESTDIR/far/s")
+		answer=$("$python" "$TESTDIR/call.py" "$TESTDIR/far/s" wait)
 	else
 		"$python" "$TESTDIR/serve.py" "$TESTDIR/far/s" &
 		wait_for 10 test -S "$TESTDIR/far/s" || finish
-		answer=$(far "$python" "$TESTDIR/call.py" "$far/s")
+		answer=$(far "$python" "$TESTDIR/call.py" "$far/s" wait)
 	fi
 	wait $!
 	check "bound by $who: who the peers are" test "$answer" = right
@@ -96,10 +103,9 @@ listing()
 "$FARCALL" run --domain "$shut_socket" -- "$python" "$TESTDIR/serve.py" /shut/t </dev/null >"$TESTDIR/out" 2>&1 &
 server=$!
 wait_for 10 test -S "$TESTDIR/places/t" || { cat "$TESTDIR/out"; wrong "nomap: nobody binds"; finish; }
-sleep 0.3 # until it listens
 "$python" "$TESTDIR/call.py" "$TESTDIR/places/t" 2>"$TESTDIR/err"
 check "nomap: not without farcall" grep -q ConnectionRefused "$TESTDIR/err"
-answer=$("$FARCALL" run --domain "$shut_socket" -- "$python" "$TESTDIR/call.py" /shut/t)
+answer=$("$FARCALL" run --domain "$shut_socket" -- "$python" "$TESTDIR/call.py" /shut/t wait)
 check "nomap: who the peers are" test "$answer" = right
 wait $server
 check "nomap: unlinked" test ! -e "$TESTDIR/places/t"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* test_spin.c - what the spinning budget learns. */
 #include <criterion/criterion.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/spin.h"
@@ -76,15 +79,49 @@ Test(spin, rate)
 	fc_tsc_calibrate();
 	rate = fc_tsc_per_us;
 	for (int i = 0; i < 2; i++) {
+		uint64_t before = fc_tsc();
+
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		now.tv_sec -= i * 5; /* the machine has slept since, and the counter stood still */
-		fc_tsc_begin(&now);
+		fc_tsc_begin(before, &now);
 		usleep(2000);
 		fc_tsc_per_us = 0;
 		fc_tsc_calibrate();
 		cr_expect_gt(fc_tsc_per_us, rate / 2);
 		cr_expect_lt(fc_tsc_per_us, rate * 2);
 	}
+}
+
+/* Somebody else has the CPU for a while, between any two instructions. */
+static void interrupt(int signal)
+{
+	uint64_t start = fc_tsc();
+
+	(void)signal;
+	while (fc_tsc() - start < 200000)
+		;
+}
+
+Test(spin, rate_beside_others)
+{
+	const struct itimerval often = { { 0, 150 }, { 0, 150 } }, never = { { 0, 0 }, { 0, 0 } };
+	const struct timespec unknown = { 0, 0 };
+	uint32_t rate;
+	int wrong = 0;
+
+	fc_tsc_calibrate();
+	rate = fc_tsc_per_us;
+	signal(SIGALRM, interrupt);
+	setitimer(ITIMER_REAL, &often, NULL);
+	for (int i = 0; i < 3000; i++) {
+		fc_tsc_begin(fc_tsc(), &unknown);
+		fc_tsc_per_us = 0;
+		fc_tsc_calibrate();
+		wrong += fc_tsc_per_us < rate / 2 || fc_tsc_per_us > rate * 2;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+	fc_tsc_per_us = rate;
+	cr_expect_leq(wrong, 3, "%d of 3000 are wrong", wrong);
 }
 
 Test(spin, clock)
