@@ -130,6 +130,7 @@ static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
 	if (unlikely(w & SHIM_FD_LENT))
 		return 0;
+	shim_posts_pass(&p->session[shim_fd_domain(w)]);
 	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
 }
 
