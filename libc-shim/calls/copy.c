@@ -167,6 +167,10 @@ long shim_do_copy(long nr, long a[6])
 		b[in] = shim_fd_number(wi);
 		b[out] = shim_fd_number(wo);
 		const uint64_t held = shim_offset_begin(p, (int)a[in]);
+		if (unlikely(!shim_offset_is_begun(p, wi, held))) { /* it is another file by now */
+			shim_offset_end(p, (int)a[in], held, false);
+			return shim_do_copy(nr, a);
+		}
 		struct shim_file *to = shim_file_of(p, wo);
 		const uint32_t begun = to ? shim_lease_write_begin(to, -1, 0) : 0;
 		long r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));

@@ -26,6 +26,37 @@
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
 
+/* A regular row whose first argument is a descriptor (and whose others are not). *is: what that was. `used`: SHIM_OFFSET_OTHER, if it is not that whose
+ * offset is used. */
+static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used)
+{
+	struct shim_process *p = shim_process();
+	uint64_t w = *is = shim_fd_get(p, a[0]);
+	struct shim_call c;
+
+	if (likely(!w))
+		return shim_native(nr, a);
+	struct shim_frame *f = shim_frame_begin();
+	if (!f)
+		return -EDEADLK;
+	if (!(p = shim_process_own()) || !(w = *is = shim_fd_get(p, a[0]))) {
+		shim_frame_end(f);
+		return -EBADF;
+	}
+	if (used && unlikely(!shim_offset_is_begun(p, w, *used))) {
+		shim_frame_end(f);
+		return SHIM_OFFSET_OTHER;
+	}
+	long b[6] = { shim_fd_number(w), a[1], a[2], a[3], a[4], a[5] };
+	int64_t r = shim_call_begin(&c, fc_row_by_nr((unsigned)nr), p, shim_fd_domain(w), f);
+	if (r == 0) {
+		c.shown = a;
+		r = shim_result(c.s, shim_call_row(&c, b));
+	}
+	shim_frame_end(f);
+	return (long)r;
+}
+
 /* ftruncate and fallocate, which may shorten a file. */
 long shim_do_length(long nr, long a[6])
 {
@@ -36,35 +67,16 @@ long shim_do_length(long nr, long a[6])
 	if (likely(!w))
 		return shim_native(nr, a);
 	shim_lease_cut(p, w);
-	r = shim_do_fd(nr, a);
+	r = on_fd(nr, a, &w, NULL); /* the number may be another file's by now */
 	shim_lease_cut(p, w);
 	return r;
 }
 
-/* A regular row whose first argument is a descriptor (and whose others are not). */
 long shim_do_fd(long nr, long a[6])
 {
-	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, a[0]);
-	struct shim_call c;
+	uint64_t w;
 
-	if (likely(!w))
-		return shim_native(nr, a);
-	struct shim_frame *f = shim_frame_begin();
-	if (!f)
-		return -EDEADLK;
-	if (!(p = shim_process_own()) || !(w = shim_fd_get(p, a[0]))) {
-		shim_frame_end(f);
-		return -EBADF;
-	}
-	long b[6] = { shim_fd_number(w), a[1], a[2], a[3], a[4], a[5] };
-	int64_t r = shim_call_begin(&c, fc_row_by_nr((unsigned)nr), p, shim_fd_domain(w), f);
-	if (r == 0) {
-		c.shown = a;
-		r = shim_result(c.s, shim_call_row(&c, b));
-	}
-	shim_frame_end(f);
-	return (long)r;
+	return on_fd(nr, a, &w, NULL);
 }
 
 static long traced(unsigned nr, const long a[6], long r)
@@ -94,9 +106,11 @@ long shim_do_lseek(long nr, long a[6])
 		return traced(SYS_lseek, a, r);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
-	held = shim_offset_begin(p, (int)a[0]);
-	r = shim_do_fd(nr, a);
-	shim_offset_end(p, (int)a[0], held, r >= 0);
+	do {
+		held = shim_offset_begin(p, (int)a[0]);
+		r = on_fd(nr, a, &w, &held);
+		shim_offset_end(p, (int)a[0], held, r >= 0);
+	} while (unlikely(r == SHIM_OFFSET_OTHER));
 	return r;
 }
 
@@ -130,6 +144,7 @@ static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
 	if (unlikely(w & SHIM_FD_LENT))
 		return 0;
+	shim_posts_pass(&p->session[shim_fd_domain(w)]);
 	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
 }
 
@@ -166,35 +181,64 @@ void shim_close_untold(int fd)
 	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
-/* A new domain descriptor for w under a placeholder that exists already: a copy of its own, which is of the same kind. */
+/* A descriptor of the domain's is one of another file as soon as it is closed and another is opened: so what was copied is looked at again. */
+#define CHANGED (-4096)
+
+/* A new domain descriptor for what w, descriptor `from`'s word, is about, which the application calls `number`: a copy of its own, which is of the same kind.
+ * *flags: what its word says besides, with a reference to the record. CHANGED: `from` is about something else by now. */
+static long copy(struct shim_process *p, int from, uint64_t w, int number, uint64_t *flags)
+{
+	const uint64_t held = shim_file_hold(p, &p->fd[from], w);
+	const long dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), number);
+
+	*flags = (w & SHIM_FD_DIRECT) | held;
+	if (likely(fc_load_acquire(&p->fd[from]) == w))
+		return dfd;
+	*flags = 0;
+	shim_file_drop(p, held);
+	if (dfd >= 0)
+		shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
+	return CHANGED;
+}
+
+/* The same under a placeholder that exists already. */
 static long dup_into(struct shim_process *p, int from, uint64_t w, int placeholder)
 {
+	uint64_t flags = 0;
+	long dfd = CHANGED;
+
 	if (placeholder < 0)
 		return placeholder;
 	shim_fd_reserve(p, placeholder, shim_fd_domain(w));
-	long dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), placeholder);
-	return shim_install(p, shim_fd_domain(w), dfd, placeholder,
-			    (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[from], w));
+	for (; w && dfd == CHANGED; w = dfd == CHANGED ? shim_fd_get(p, from) : w)
+		dfd = copy(p, from, w, placeholder, &flags);
+	if (dfd == CHANGED) /* it has been closed */
+		return shim_install(p, 0, -EBADF, placeholder, 0);
+	return shim_install(p, shim_fd_domain(w), dfd, placeholder, flags);
 }
 
 /* dup2 and dup3: the kernel replaces `to` by a copy of `from` in one step; then our table follows. */
 static long dup_onto(struct shim_process *p, long nr, const long a[6])
 {
-	uint64_t w = shim_fd_get(p, a[0]);
+	uint64_t w = shim_fd_get(p, a[0]), flags = 0;
 	int to = (int)a[1];
 	long dfd = 0;
 
 	if ((unsigned)to >= SHIM_FDS)
 		return -EBADF; /* beyond what the table holds, whatever the limit */
-	if (w && (dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), to)) < 0)
+	while (w && (dfd = copy(p, (int)a[0], w, to, &flags)) == CHANGED)
+		w = shim_fd_get(p, a[0]);
+	if (w && dfd < 0) {
+		shim_file_drop(p, flags);
 		return dfd;
+	}
 	long r = shim_native(nr, a);
 	if (r < 0) {
+		shim_file_drop(p, flags);
 		if (w)
 			shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
 		return r;
 	}
-	uint64_t flags = w ? (w & SHIM_FD_DIRECT) | shim_file_hold(p, &p->fd[(uint32_t)a[0]], w) : 0;
 	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, flags) : 0);
 	if (old)
 		close_domain_fd(p, old);
@@ -415,6 +459,10 @@ long shim_do_fcntl(long nr, long a[6])
 	if (cmd == F_GETLEASE)
 		end_delegation(p, (int)a[0], w);
 	held = is_lock(cmd) ? shim_offset_begin(p, (int)a[0]) : 0;
+	if (is_lock(cmd) && unlikely(!shim_offset_is_begun(p, w, held))) { /* it is another file by now */
+		shim_offset_end(p, (int)a[0], held, false);
+		return shim_do_fcntl(nr, a);
+	}
 	long r = run_command(p, w, &arg, a, nr);
 	shim_offset_end(p, (int)a[0], held, false);
 	if (cmd == F_SETFL && r == 0)

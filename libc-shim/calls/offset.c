@@ -117,6 +117,13 @@ uint64_t shim_offset_begin(struct shim_process *p, int fd)
 	return held;
 }
 
+bool shim_offset_is_begun(const struct shim_process *p, uint64_t w, uint64_t held)
+{
+	const struct shim_file *f = shim_file_of(p, w);
+
+	return !f || !shim_file_reads(f) || p->shared || shim_fd_file(held) == shim_fd_file(w);
+}
+
 void shim_offset_end(struct shim_process *p, int fd, uint64_t held, bool keep)
 {
 	struct shim_file *f = shim_file_of(p, held);

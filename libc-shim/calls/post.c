@@ -91,7 +91,7 @@ long shim_post_write(struct shim_process *p, int fd, uint64_t w, const struct io
 
 	if (!f || p != &shim.process || (w & SHIM_FD_DIRECT) || !(held = shim_file_hold(p, &p->fd[(uint32_t)fd], w)))
 		return -1;
-	r = shim_post(p, f, w, iov, iovcnt, total, pos);
+	r = shim_post(p, fd, f, w, iov, iovcnt, total, pos);
 	if (unlikely(r == SHIM_POST_PENDING))
 		wait_for(p, w);
 	shim_file_drop(p, held);

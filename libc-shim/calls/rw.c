@@ -47,6 +47,8 @@ struct transfer {
 	bool write;
 	uint64_t w;    /* descriptor word */
 	uint64_t said; /* a write: the one whose file has been told (shim_lease_write_begin) */
+	bool counts;   /* a read at the file's own offset: there is a use of the offset of */
+	uint64_t used; /* this one */
 	const struct iovec *iov;
 	size_t iovcnt;
 	size_t total;
@@ -443,7 +445,9 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 
 	if (!f)
 		return -EDEADLK;
-	if (p && (t->w = shim_fd_get(p, fd))) {
+	if (p && (t->w = shim_fd_get(p, fd)) && unlikely(t->counts && !shim_offset_is_begun(p, t->w, t->used))) {
+		r = SHIM_OFFSET_OTHER;
+	} else if (p && t->w) {
 		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
 		if (r == 0) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
@@ -524,12 +528,15 @@ static long read_on(long fd, struct transfer *t, const struct fc_row *row, const
 		return r;
 	if (!p)
 		return -ENOMEM;
-	held = shim_offset_begin(p, (int)fd);
-	w = shim_fd_get(p, fd);
-	r = transfer(fd, t, row, a);
-	if (r > 0 && held && shim_fd_file(held) == shim_fd_file(w))
-		shim_lease_count(p, (int)fd, w, shim_file_of(p, held), r);
-	shim_offset_end(p, (int)fd, held, r > 0);
+	t->counts = true;
+	do {
+		held = t->used = shim_offset_begin(p, (int)fd);
+		w = shim_fd_get(p, fd);
+		r = transfer(fd, t, row, a);
+		if (r > 0 && held && shim_fd_file(held) == shim_fd_file(w))
+			shim_lease_count(p, (int)fd, w, shim_file_of(p, held), r);
+		shim_offset_end(p, (int)fd, held, r > 0);
+	} while (unlikely(r == SHIM_OFFSET_OTHER));
 	return r;
 }
 

@@ -154,10 +154,9 @@ bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, u
 
 /* ---- having one ---- */
 
-/* Is it ours to end? Then it is not mapped any more. */
-static uint64_t unmap(struct shim_file *f)
+/* Is `word` ours to end? Then it is not mapped any more. */
+static uint64_t unmap(struct shim_file *f, uint64_t word)
 {
-	uint64_t word = fc_load_acquire(&f->lease.word);
 	const char *base = f->lease.base;
 	const uint64_t all = f->lease.bytes, bytes = all & ~SHIM_LEASE_FLAGS;
 
@@ -180,11 +179,14 @@ void shim_lease_end(struct shim_process *p, struct shim_file *f)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
-	uint64_t word = unmap(f);
+	uint64_t word = fc_load_acquire(&f->lease.word);
 
-	if (!word)
+	if (!word || (word != SHIM_LEASE_ASKED && !(word = unmap(f, word))))
 		return;
 	shim_session_lock(s, &saved);
+	if (word ==
+	    SHIM_LEASE_ASKED) /* by now there is one, or whoever asks will look at what has changed before he does */
+		word = unmap(f, fc_load_acquire(&f->lease.word));
 	give_back(s, word);
 	shim_unlock(&s->lock, &saved);
 }
@@ -217,7 +219,7 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 		uint64_t w = fc_load(&p->fd[fd]);
 		struct shim_file *f = w && shim_fd_domain(w) == domain ? shim_file_of(p, w) : NULL;
 
-		any = (f && unmap(f)) || any;
+		any = (f && unmap(f, fc_load_acquire(&f->lease.word))) || any;
 	}
 	if (any && s->state == SHIM_SESSION_READY)
 		shim_transport(s)->give_back(s, SHIM_LEASE_ALL);
@@ -300,6 +302,12 @@ static bool is_limited(void)
 	return fc_call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, &limit) < 0 || limit.rlim_cur != RLIM64_INFINITY;
 }
 
+/* Since it was decided to ask. */
+static bool has_changed(const struct shim_process *p, const struct shim_file *f, uint8_t bars)
+{
+	return shim_file_shared(p, f) || fc_load(&f->bars) != bars;
+}
+
 /* The record is held, and its word says that this thread asks. */
 static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 {
@@ -309,20 +317,17 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 	struct shim_grant g = { .file = -1 };
 	int r = -EIO;
 
-	shim_session_lock(s, &saved);
-	if (s->state == SHIM_SESSION_READY)
+	shim_session_lock(s, &saved); /* until it is known what it is: who ends it waits for that */
+	if (s->state == SHIM_SESSION_READY && !has_changed(p, f, bars))
 		r = shim_transport(s)->lease(s, descriptor,
 					     wants(s, s->posts.ring && !is_limited(), shim_file_reads(f)), &g);
 	if (r == 0)
 		r = make_use(s, &f->lease, &g);
 	shim_done_with(p, g.file);
-	shim_unlock(&s->lock, &saved);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
-	if (shim_file_shared(p, f) || fc_load(&f->bars) != bars) { /* since we looked */
-		shim_session_lock(s, &saved);
-		give_back(s, unmap(f));
-		shim_unlock(&s->lock, &saved);
-	}
+	if (r == 0 && has_changed(p, f, bars))
+		give_back(s, unmap(f, g.word));
+	shim_unlock(&s->lock, &saved);
 	return r;
 }
 
@@ -341,7 +346,7 @@ void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_fi
 		return;
 	fc_store(&f->reads, (int16_t)-NOT_FOR);
 	if (word && !holds(&p->session[f->domain], word)) { /* it was taken back, and whoever did so may come again */
-		unmap(f);
+		unmap(f, word);
 		fc_store(&f->reads, (int16_t)-NOT_AFTER);
 	}
 	if (word || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))

@@ -20,9 +20,10 @@
 #include "libc-shim/shim.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
-#define TRIES 64  /* for the turn of another thread to be over */
-#define LONG 1024 /* rounds of waiting, in which a domain that runs writes anything */
-#define WORTH 64  /* writes that waiting for one of them takes away */
+#define TRIES 64   /* for the turn of another thread to be over */
+#define PASS 10000 /* the same, for who would have it write elsewhere: a second or so */
+#define LONG 1024  /* rounds of waiting, in which a domain that runs writes anything */
+#define WORTH 64   /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
 #define ROOM_ROUNDS 1000         /* without a sign of life */
@@ -70,6 +71,7 @@ static bool take_turn(struct shim_posts *o)
 
 static void end_turn(struct shim_posts *o)
 {
+	fc_store(&o->turns, o->turns + 1);
 	fc_store_release(&o->owner, 0u);
 }
 
@@ -170,7 +172,8 @@ static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, st
 	holds = fc_ring_publish(&ring->tail, o->tail, &area->header.lease[shim_lease_index(p->word)], p->word);
 	/* Not before the domain can see it: a handler on top of this would wait for ever. */
 	fc_store(&o->published, o->tail);
-	fc_store_release(&shim.posting, 1u); /* whoever clears it looks at what is published afterwards */
+	if (!(fc_load_acquire(&shim.posting) & 1u << s->domain)) /* who clears it has the turn */
+		fc_fetch_or(&shim.posting, 1u << s->domain);
 	wake_if_due(o, ring);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
 }
@@ -198,7 +201,7 @@ static bool others_pending(const struct shim_process *p, unsigned domain)
 	return false;
 }
 
-enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
+enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, uint64_t w, const struct iovec *iov,
 			   size_t iovcnt, uint64_t total, int64_t pos)
 {
 	struct shim_session *s = &p->session[f->domain];
@@ -217,12 +220,27 @@ enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t
 	if (!take_turn(o))
 		goto not ;
 	looks = shim_look_begin();
-	r = write_to(s, fc_load(&o->ring), f, &post, iov, iovcnt);
+	if (fc_load_acquire(&p->fd[fd]) == w) /* partner: shim_posts_pass */
+		r = write_to(s, fc_load(&o->ring), f, &post, iov, iovcnt);
 	shim_look_end(looks);
 	end_turn(o);
 	return r;
 	not : o->worth += o->worth < 0 && o->worth > NEVER;
 	return SHIM_POST_NOT;
+}
+
+void shim_posts_pass(struct shim_session *s)
+{
+	struct shim_posts *o = &s->posts;
+	const uint32_t turns = fc_load_acquire(&o->turns), self = shim_owner_self();
+	uint32_t owner;
+
+	for (unsigned i = 0; fc_load(&o->ring) && i < PASS && fc_load_acquire(&o->turns) == turns; i++) {
+		owner = fc_load_acquire(&o->owner);
+		if (!owner || owner == self)
+			return;
+		shim_wait_round(i);
+	}
 }
 
 /* ---- errors ---- */
@@ -310,27 +328,24 @@ static void settle(struct shim_session *s)
 {
 	struct shim_posts *o = &s->posts;
 
-	if (!take_turn(o))
+	if (fc_load(&o->owner) || !fc_cas(&o->owner, 0u, shim_owner_self()))
 		return;
-	if (is_done(s))
+	if (is_done(s)) {
 		fc_store(&s->requests.posting, 0u);
+		fc_fetch_and(&shim.posting, ~(1u << s->domain));
+	}
 	end_turn(o);
 }
 
 void shim_posts_wait(void)
 {
 	struct shim_process *p = &shim.process;
-	bool all = true;
 
-	fc_store(&shim.posting, 0u); /* whoever posts from here on sets it again */
-	fc_fence();
-	for (unsigned d = 0; d < shim.config.ndomains; d++) {
+	for (unsigned d = 0; d < shim.config.ndomains;
+	     d++) { /* until that is over other threads see that something is posted, and wait, too */
 		wait_for(&p->session[d]);
 		settle(&p->session[d]);
-		all = all && is_done(&p->session[d]);
 	}
-	if (!all)
-		fc_store(&shim.posting, 1u);
 }
 
 /* Others cannot hear anything by these, and by what does not come here at all. */

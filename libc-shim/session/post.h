@@ -26,6 +26,7 @@ struct shim_session;
 struct shim_posts {
 	struct fc_ring *ring;
 	uint32_t owner;     /* the thread that posts. If a handler on top of it jumps away nobody posts any more. */
+	uint32_t turns;     /* so many have ended */
 	uint32_t asked;     /* whether there can be a ring */
 	uint32_t errors;    /* of the domain's that have been taken note of */
 	uint64_t tail;      /* as in the ring, or about to be */
@@ -53,8 +54,12 @@ void shim_posts_begin(struct shim_session *s, uint64_t at);
 void shim_posts_end(struct shim_session *s);
 
 /* Write all `total` bytes to a file whose record is held, and whose word has been looked at: at `pos`, or at its own offset (-1). */
-enum shim_posted shim_post(struct shim_process *p, struct shim_file *f, uint64_t w, const struct iovec *iov,
+enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, uint64_t w, const struct iovec *iov,
 			   size_t iovcnt, uint64_t total, int64_t pos);
+
+/* One of the domain's descriptors is about to be closed, which no number stands for any more, and something else may be under it then: who has looked at it
+ * before has posted what he was about to, so that it is written before. (Not if he is below this, in a signal handler.) */
+void shim_posts_pass(struct shim_session *s);
 
 /* The error of an earlier write, 0 if there is none: said once. */
 int shim_post_error(struct shim_process *p, struct shim_file *f);

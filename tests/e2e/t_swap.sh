@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Threads that change what a number stands for, or tell others, under the feet of one that has delegations. See h_swap.c.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+need_farcall
+[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
+h=$(helper e2e/h_swap) || exit 77
+for far_options in "" :nomap; do
+	far_begin
+	for what in dup length; do
+		check "$what $far_options" far timeout 60 "$h" $what "$far"
+	done
+	rm -f "$TESTDIR/fifo"
+	mkfifo "$TESTDIR/fifo"
+	timeout 60 "$h" hear "$TESTDIR/far/told" "$TESTDIR/fifo" &
+	check "telling $far_options" far timeout 60 "$h" tell "$far/told" "$TESTDIR/fifo"
+	check "what is told is there $far_options" wait $!
+	far_end
+done
+finish
