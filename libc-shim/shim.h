@@ -42,7 +42,7 @@ struct shim_globals {
 	uint32_t ending; /* the process whose end has begun: no remote call of its returns any more; 0 = none */
 	uint32_t
 		crowded; /* there are, or have been, processes that share our memory and do not wait for one another: kin.h */
-	uint32_t posting; /* a bit for each domain: something is posted, which what others can hear of comes after: session/post.h */
+	uint32_t posting; /* a bit for each domain: what others can hear of waits for it (session/post.h) */
 	uint32_t minor[FC_CONFIG_DOMAINS]; /* of the ABI that a domain speaks, once there is a session */
 	int trace_fd;                      /* -1 = no trace */
 	bool trace_paths;                  /* with the paths of descriptors */
