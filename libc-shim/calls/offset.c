@@ -47,19 +47,20 @@ int64_t shim_offset_seek(const struct shim_process *p, struct shim_file *f, int6
 
 /* ---- moving it ---- */
 
-static void take_home(struct shim_process *p, uint64_t w, struct shim_file *f)
+static void take_home(struct shim_process *p, int fd, uint64_t w, struct shim_file *f)
 {
 	long at;
 
 	if (!fc_cas(&f->lease.offset, (int64_t)SHIM_OFFSET_AWAY, MOVING))
 		return; /* others are at it in the domain */
 	at = shim_simple(p, shim_fd_domain(w), SYS_lseek, shim_fd_number(w), 0, SEEK_CUR);
-	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1 || fc_load(&p->leaving))
+	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1 || fc_load(&p->leaving) ||
+	    fc_load_acquire(&p->fd[fd]) != w) /* then the domain's descriptor may have been another file's */
 		at = SHIM_OFFSET_AWAY;
 	fc_store_release(&f->lease.offset, (int64_t)at);
 }
 
-static void bring(struct shim_process *p, uint64_t w, struct shim_file *f)
+static void bring(struct shim_process *p, int fd, uint64_t w, struct shim_file *f)
 {
 	struct shim_lock_state saved;
 
@@ -67,7 +68,7 @@ static void bring(struct shim_process *p, uint64_t w, struct shim_file *f)
 	    shim_lease_length(p, f) < 0 || !shim_process_first(p) || fc_load(&p->leaving))
 		return;
 	shim_lock(&p->moving, &saved);
-	take_home(p, w, f);
+	take_home(p, fd, w, f);
 	shim_unlock(&p->moving, &saved);
 }
 
@@ -136,6 +137,6 @@ void shim_offset_end(struct shim_process *p, int fd, uint64_t held, bool keep)
 		at = fc_load(&f->lease.offset);
 	while (at < SHIM_OFFSET_AWAY && at != MOVING && !fc_cas(&f->lease.offset, at, at + 1));
 	if (keep && shim_fd_file(w) == shim_fd_file(held))
-		bring(p, w, f);
+		bring(p, fd, w, f);
 	shim_file_drop(p, held);
 }

@@ -90,6 +90,7 @@ mutant storage-domain/crew/worker.c 's/if \(w->exec\.e\.flags & FC_REQ_AFTER\)/i
 mutant libc-shim/session/lease.c '/^void shim_lease_write_begin/,/^}/s/if \(!\(fc_load/if (1 || !(fc_load/' 'what is written stays in the cache as it was'
 slow libc-shim/session/lease.c shim_lease_end 'shim_session_lock' 300000 'a client that gives a delegation back has not told the domain yet'
 slow libc-shim/session/lease.c ask 'fc_xchg' 300000 'a client that has a delegation does not know it yet'
+slow libc-shim/session/lease.c ask 'if \(r == 0 && has_changed' 3000000 'a client that has a delegation has not looked what else has happened yet'
 slow libc-shim/session/lease.c shim_lease_read 'fc_load_fence' 1000 'what has been read has not been found to hold yet'
 slow libc-shim/session/post.c publish 'holds = fc_ring_publish' 3000 'what is posted is not in the ring yet'
 slow libc-shim/session/post.c publish 'fc_store\(&o->published' 3000 'what is in the ring is not known to be there yet'

@@ -271,6 +271,7 @@ static void *cutter(void *arg)
 	while (__atomic_load_n(&cutting, __ATOMIC_RELAXED) && !over()) {
 		pause_ns(200000 + dice(900000));
 		cut(shared_fd, 0, false);
+		look_at_end(shared_fd, 0, true);
 		for (int i = 0; i < 8; i++) {
 			m[i] = mmap(NULL, BODY + LENGTHS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			if (m[i] == MAP_FAILED)
