@@ -27,6 +27,7 @@ struct shim_posts {
 	struct fc_ring *ring;
 	uint32_t owner;     /* the thread that posts. If a handler on top of it jumps away nobody posts any more. */
 	uint32_t turns;     /* so many have ended */
+	uint32_t endless;   /* one more than that when somebody had waited for the next to end for long enough */
 	uint32_t asked;     /* whether there can be a ring */
 	uint32_t errors;    /* of the domain's that have been taken note of */
 	uint64_t tail;      /* as in the ring, or about to be */

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_swap.c - numbers that are now one file's and now another's, while another thread uses them; and what several threads tell of one that posts.
- * usage: h_swap dup|length DIR | tell FILE FIFO | hear FILE FIFO
+ * And who closes does not wait for one whom a handler has jumped away from.
+ * usage: h_swap dup|length|jump DIR | tell FILE FIFO | hear FILE FIFO
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +154,56 @@ static unsigned write_and_tell(const char *path, const char *fifo)
 	return 0; /* and nobody tells any more */
 }
 
+#define JUMPS 1000
+#define CLOSES 40
+#define CLOSES_S 4 /* all of them; natively some microseconds */
+
+static sigjmp_buf back;
+
+static void jump(int sig)
+{
+	(void)sig;
+	siglongjmp(back, 1);
+}
+
+static void *close_often(void *path)
+{
+	struct timespec begun, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	for (int i = 0; i < CLOSES; i++)
+		close(open(path, O_RDONLY));
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - begun.tv_sec > CLOSES_S ? path : NULL;
+}
+
+/* Where that happens cannot be told, so it is often. */
+static unsigned jump_away(const char *dir)
+{
+	const struct itimerval soon = { .it_value = { 0, 150 } };
+	static volatile int jumps;
+	pthread_t thread;
+	char path[256];
+	void *slow;
+
+	snprintf(path, sizeof path, "%s/jump", dir);
+	file[0] = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+	for (int i = 0; i < 300; i++) /* enough to post */
+		(void)!pwrite(file[0], all, RECORD, 0);
+	signal(SIGALRM, jump);
+	sigsetjmp(back, 1);
+	while (jumps < JUMPS) {
+		jumps++;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		for (;;)
+			(void)!pwrite(file[0], all, RECORD, 0);
+	}
+	pthread_create(&thread, NULL, close_often, path);
+	pthread_join(thread, &slow);
+	printf("jump: closing is %s\n", slow ? "slow" : "quick");
+	return slow != NULL;
+}
+
 static unsigned hear(const char *path, const char *fifo)
 {
 	int in = open(fifo, O_RDONLY);
@@ -171,5 +224,7 @@ int main(int argc, char **argv)
 		return write_and_tell(argv[2], argv[3]) != 0;
 	if (argc == 4 && !strcmp(argv[1], "hear"))
 		return hear(argv[2], argv[3]) != 0;
+	if (argc == 3 && !strcmp(argv[1], "jump"))
+		return jump_away(argv[2]) != 0;
 	return argc < 3 || swap_them(argv[2], !strcmp(argv[1], "length")) != 0;
 }

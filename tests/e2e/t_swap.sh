@@ -8,7 +8,7 @@ need_farcall
 h=$(helper e2e/h_swap) || exit 77
 for far_options in "" :nomap; do
 	far_begin
-	for what in dup length; do
+	for what in dup length jump; do
 		check "$what $far_options" far timeout 60 "$h" $what "$far"
 	done
 	rm -f "$TESTDIR/fifo"
