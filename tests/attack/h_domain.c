@@ -462,7 +462,8 @@ static bool obey(struct session *s, const struct fc_packet *p, struct letter *l)
 	case FC_MSG_FORKED:
 		return false;
 	case FC_MSG_LEASE:
-		l->m.status = -EOPNOTSUPP;
+		if (!*message_rule(FC_MSG_LEASE))
+			l->m.status = -EOPNOTSUPP;
 		say(l, message_rule(FC_MSG_LEASE));
 		return true;
 	case FC_MSG_HAND:
