@@ -26,7 +26,7 @@
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
 
-/* A regular row whose first argument is a descriptor (and whose others are not). *is: what that was. `used`: SHIM_OFFSET_OTHER, if it is not that whose
+/* A regular row whose first argument is a descriptor (and whose others are not). *is: what that was. `used`: SHIM_OTHER, if it is not that whose
  * offset is used. */
 static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used)
 {
@@ -45,10 +45,14 @@ static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used)
 	}
 	if (used && unlikely(!shim_offset_is_begun(p, w, *used))) {
 		shim_frame_end(f);
-		return SHIM_OFFSET_OTHER;
+		return SHIM_OTHER;
 	}
 	long b[6] = { shim_fd_number(w), a[1], a[2], a[3], a[4], a[5] };
 	int64_t r = shim_call_begin(&c, fc_row_by_nr((unsigned)nr), p, shim_fd_domain(w), f);
+	if (r == 0 && nr != SYS_flock && unlikely(!shim_call_use(&c, a[0], w))) {
+		shim_frame_end(f);
+		return on_fd(nr, a, is, used);
+	}
 	if (r == 0) {
 		c.shown = a;
 		r = shim_result(c.s, shim_call_row(&c, b));
@@ -110,7 +114,7 @@ long shim_do_lseek(long nr, long a[6])
 		held = shim_offset_begin(p, (int)a[0]);
 		r = on_fd(nr, a, &w, &held);
 		shim_offset_end(p, (int)a[0], held, r >= 0);
-	} while (unlikely(r == SHIM_OFFSET_OTHER));
+	} while (unlikely(r == SHIM_OTHER));
 	return r;
 }
 
@@ -140,12 +144,28 @@ long shim_do_sync(long nr, long a[6])
 	return likely(!w) ? shim_native(nr, a) : posted(p, shim_file_of(p, w), shim_do_fd(nr, a));
 }
 
+static long close_number(struct shim_process *p, unsigned domain, int number)
+{
+	if (shim_requests_leave(&p->session[domain].requests, number))
+		return 0; /* as when a thread still uses it natively: what its close would have said nobody hears */
+	shim_posts_pass(&p->session[domain]);
+	return shim_simple(p, domain, SYS_close, number, 0, 0);
+}
+
 static long close_domain_fd(struct shim_process *p, uint64_t w)
 {
 	if (unlikely(w & SHIM_FD_LENT))
 		return 0;
-	shim_posts_pass(&p->session[shim_fd_domain(w)]);
-	return shim_simple(p, shim_fd_domain(w), SYS_close, shim_fd_number(w), 0, 0);
+	return close_number(p, shim_fd_domain(w), shim_fd_number(w));
+}
+
+void shim_close_left(const struct shim_requests *q, int number)
+{
+	struct shim_process *p = shim_process();
+
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (&p->session[d].requests == q)
+			close_number(p, d, number);
 }
 
 long shim_do_close(long nr, long a[6])
@@ -181,38 +201,31 @@ void shim_close_untold(int fd)
 	shim_do_close(SYS_close, (long[6]){ fd });
 }
 
-/* A descriptor of the domain's is one of another file as soon as it is closed and another is opened: so what was copied is looked at again. */
-#define CHANGED (-4096)
-
 /* A new domain descriptor for what w, descriptor `from`'s word, is about, which the application calls `number`: a copy of its own, which is of the same kind.
- * *flags: what its word says besides, with a reference to the record. CHANGED: `from` is about something else by now. */
+ * *flags: what its word says besides, with a reference to the record. SHIM_OTHER: `from` is about something else by now. */
 static long copy(struct shim_process *p, int from, uint64_t w, int number, uint64_t *flags)
 {
 	const uint64_t held = shim_file_hold(p, &p->fd[from], w);
-	const long dfd = shim_copy(p, shim_fd_domain(w), shim_fd_number(w), number);
+	const long dfd = shim_copy(p, from, w, number);
 
-	*flags = (w & SHIM_FD_DIRECT) | held;
-	if (likely(fc_load_acquire(&p->fd[from]) == w))
-		return dfd;
-	*flags = 0;
-	shim_file_drop(p, held);
-	if (dfd >= 0)
-		shim_simple(p, shim_fd_domain(w), SYS_close, dfd, 0, 0);
-	return CHANGED;
+	*flags = dfd == SHIM_OTHER ? 0 : (w & SHIM_FD_DIRECT) | held;
+	if (unlikely(dfd == SHIM_OTHER))
+		shim_file_drop(p, held);
+	return dfd;
 }
 
 /* The same under a placeholder that exists already. */
 static long dup_into(struct shim_process *p, int from, uint64_t w, int placeholder)
 {
 	uint64_t flags = 0;
-	long dfd = CHANGED;
+	long dfd = SHIM_OTHER;
 
 	if (placeholder < 0)
 		return placeholder;
 	shim_fd_reserve(p, placeholder, shim_fd_domain(w));
-	for (; w && dfd == CHANGED; w = dfd == CHANGED ? shim_fd_get(p, from) : w)
+	for (; w && dfd == SHIM_OTHER; w = dfd == SHIM_OTHER ? shim_fd_get(p, from) : w)
 		dfd = copy(p, from, w, placeholder, &flags);
-	if (dfd == CHANGED) /* it has been closed */
+	if (dfd == SHIM_OTHER) /* it has been closed */
 		return shim_install(p, 0, -EBADF, placeholder, 0);
 	return shim_install(p, shim_fd_domain(w), dfd, placeholder, flags);
 }
@@ -226,7 +239,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 
 	if ((unsigned)to >= SHIM_FDS)
 		return -EBADF; /* beyond what the table holds, whatever the limit */
-	while (w && (dfd = copy(p, (int)a[0], w, to, &flags)) == CHANGED)
+	while (w && (dfd = copy(p, (int)a[0], w, to, &flags)) == SHIM_OTHER)
 		w = shim_fd_get(p, a[0]);
 	if (w && dfd < 0) {
 		shim_file_drop(p, flags);

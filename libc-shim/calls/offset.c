@@ -53,9 +53,8 @@ static void take_home(struct shim_process *p, int fd, uint64_t w, struct shim_fi
 
 	if (!fc_cas(&f->lease.offset, (int64_t)SHIM_OFFSET_AWAY, MOVING))
 		return; /* others are at it in the domain */
-	at = shim_simple(p, shim_fd_domain(w), SYS_lseek, shim_fd_number(w), 0, SEEK_CUR);
-	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1 || fc_load(&p->leaving) ||
-	    fc_load_acquire(&p->fd[fd]) != w) /* then the domain's descriptor may have been another file's */
+	at = shim_simple_on(p, fd, w, SYS_lseek, 0, SEEK_CUR);
+	if (at < 0 || shim_file_shared(p, f) || fc_load(&f->bars) & 1 || fc_load(&p->leaving))
 		at = SHIM_OFFSET_AWAY;
 	fc_store_release(&f->lease.offset, (int64_t)at);
 }
@@ -72,32 +71,35 @@ static void bring(struct shim_process *p, int fd, uint64_t w, struct shim_file *
 	shim_unlock(&p->moving, &saved);
 }
 
-void shim_offset_leave(struct shim_process *p, uint64_t w)
+bool shim_offset_leave(struct shim_process *p, int fd, uint64_t w)
 {
 	struct shim_file *f = shim_file_of(p, w);
 	struct shim_lock_state saved;
 	int64_t at;
+	long r = 0;
 
 	if (!f || likely(fc_load(&f->lease.offset) < 0 && fc_load(&f->lease.offset) != MOVING))
-		return;
+		return true;
 	shim_lock(&p->moving, &saved);
 	do
 		at = fc_load(&f->lease.offset);
 	while (at >= 0 && !fc_cas(&f->lease.offset, at, MOVING));
 	if (at >= 0) {
-		shim_simple(p, shim_fd_domain(w), SYS_lseek, shim_fd_number(w), at, SEEK_SET);
-		fc_store_release(&f->lease.offset, (int64_t)SHIM_OFFSET_AWAY);
+		r = shim_simple_on(p, fd, w, SYS_lseek, at, SEEK_SET);
+		fc_store_release(&f->lease.offset, r == SHIM_OTHER ? at : (int64_t)SHIM_OFFSET_AWAY);
 	}
 	shim_unlock(&p->moving, &saved);
+	return r != SHIM_OTHER;
 }
 
 void shim_offsets_leave(struct shim_process *p, int domain)
 {
 	for (uint32_t fd = 0; fd < fc_load(&p->fd_top); fd++) {
-		uint64_t w = fc_load(&p->fd[fd]);
+		uint64_t w;
 
-		if (w && (domain < 0 || shim_fd_domain(w) == (unsigned)domain))
-			shim_offset_leave(p, w);
+		do
+			w = fc_load(&p->fd[fd]);
+		while (w && (domain < 0 || shim_fd_domain(w) == (unsigned)domain) && !shim_offset_leave(p, (int)fd, w));
 	}
 }
 
@@ -112,7 +114,10 @@ uint64_t shim_offset_begin(struct shim_process *p, int fd)
 	if (!f || !shim_file_reads(f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
 		return 0;
 	do {
-		shim_offset_leave(p, w);
+		if (unlikely(!shim_offset_leave(p, fd, w))) {
+			shim_file_drop(p, held);
+			return 0;
+		}
 		at = fc_load(&f->lease.offset);
 	} while (at >= 0 || at == MOVING || !fc_cas(&f->lease.offset, at, at - 1));
 	return held;

@@ -24,14 +24,13 @@ int64_t shim_offset_seek(const struct shim_process *p, struct shim_file *f, int6
 /* A call at the domain's offset of descriptor fd begins: it goes there, if it is not there. For shim_offset_end; 0: it is one that a client never keeps. */
 uint64_t shim_offset_begin(struct shim_process *p, int fd);
 /* Is it the offset of what w is about that a call has begun to use? The number may have been another file's, and then the call is to begin anew, for the
- * offset may be kept here: SHIM_OFFSET_OTHER, which is no error of any call. */
+ * offset may be kept here: SHIM_OTHER. */
 bool shim_offset_is_begun(const struct shim_process *p, uint64_t w, uint64_t held);
-#define SHIM_OFFSET_OTHER (-4097)
 /* It has ended. `keep`: it has read; if the file is delegated the offset is kept here from now on, unless something forbids it. */
 void shim_offset_end(struct shim_process *p, int fd, uint64_t held, bool keep);
 
-/* It goes to the domain; all those of a domain do (-1: of any). What is shared does not come back. */
-void shim_offset_leave(struct shim_process *p, uint64_t w);
+/* It goes to the domain; all those of a domain do (-1: of any). What is shared does not come back. False: fd does not stand for w any more, and it stays. */
+bool shim_offset_leave(struct shim_process *p, int fd, uint64_t w);
 void shim_offsets_leave(struct shim_process *p, int domain);
 
 #endif

@@ -171,7 +171,7 @@ long shim_owner_fcntl(struct shim_process *p, int fd, uint64_t w, int cmd, long 
 	long r;
 
 	shim_lease_bar(p, w); /* the domain's has a signal of its own */
-	shim_offset_leave(p, w);
+	shim_offset_leave(p, fd, w);
 	handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (handed == -EOPNOTSUPP || handed == -ENODEV)
 		return not_handed(p, fd, w, cmd, arg);

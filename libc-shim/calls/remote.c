@@ -80,6 +80,15 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	return 0;
 }
 
+bool shim_call_use(struct shim_call *c, long fd, uint64_t w)
+{
+	const int left = shim_request_use(&c->frame->request, shim_fd_number(w));
+
+	if (unlikely(left >= 0)) /* to somebody who has never come back */
+		shim_close_left(&c->s->requests, left);
+	return likely(shim_fd_get(c->p, fd) == w);
+}
+
 void shim_call_end(struct shim_call *c)
 {
 	const struct shim_request r = c->frame->request;
@@ -487,7 +496,9 @@ int64_t shim_call_row(struct shim_call *c, const long a[6])
 	return r;
 }
 
-static long simple(struct shim_process *p, unsigned domain, unsigned nr, const long a[6], int number)
+/* `fd`: -1, or what has to stand for w, whose number is a[0]. */
+static long simple(struct shim_process *p, unsigned domain, unsigned nr, const long a[6], int number, int fd,
+		   uint64_t w)
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c = { .path = { NULL, NULL } };
@@ -495,6 +506,8 @@ static long simple(struct shim_process *p, unsigned domain, unsigned nr, const l
 	if (!f)
 		return -EDEADLK;
 	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
+	if (r == 0 && fd >= 0 && unlikely(!shim_call_use(&c, fd, w)))
+		r = SHIM_OTHER;
 	c.number = number;
 	c.quiet = nr == SYS_dup || nr == SYS_close || nr == SYS_fcntl; /* the application knows another number */
 	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
@@ -506,14 +519,21 @@ long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, 
 {
 	const long a[6] = { a0, a1, a2 };
 
-	return simple(p, domain, nr, a, -1);
+	return simple(p, domain, nr, a, -1, -1, 0);
 }
 
-long shim_copy(struct shim_process *p, unsigned domain, int dfd, int number)
+long shim_simple_on(struct shim_process *p, int fd, uint64_t w, unsigned nr, long a1, long a2)
 {
-	const long a[6] = { dfd };
+	const long a[6] = { shim_fd_number(w), a1, a2 };
 
-	return simple(p, domain, SYS_dup, a, number);
+	return simple(p, shim_fd_domain(w), nr, a, -1, fd, w);
+}
+
+long shim_copy(struct shim_process *p, int fd, uint64_t w, int number)
+{
+	const long a[6] = { shim_fd_number(w) };
+
+	return simple(p, shim_fd_domain(w), SYS_dup, a, number, fd, w);
 }
 
 long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags)

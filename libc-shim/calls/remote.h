@@ -39,6 +39,8 @@ struct shim_call {
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f);
 void shim_call_end(struct shim_call *c);
+/* The domain's descriptor in w, which the application's `fd` stood for, is not closed before the frame ends. False: that stands for something else by now. */
+bool shim_call_use(struct shim_call *c, long fd, uint64_t w);
 /* The result, if the call is this process' still: in a child that was forked in its middle it ends with EINTR, whatever it has seen. */
 static inline int64_t shim_call_own(const struct shim_call *c, int64_t r)
 {
@@ -56,8 +58,11 @@ int64_t shim_call_row(struct shim_call *c, const long a[6]);
 int64_t shim_call_values(struct shim_call *c, const long a[6]);
 /* Run a row that has only values and (domain) descriptors. dup, close and fcntl are not traced. */
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2);
-/* A copy of a domain descriptor, which the application will know as `number`. */
-long shim_copy(struct shim_process *p, unsigned domain, int dfd, int number);
+/* The same on what `fd` stands for. SHIM_OTHER: that is not w any more. */
+long shim_simple_on(struct shim_process *p, int fd, uint64_t w, unsigned nr, long a1, long a2);
+#define SHIM_OTHER (-4097) /* no error of any call */
+/* A copy of that, which the application will know as `number`. SHIM_OTHER as above. */
+long shim_copy(struct shim_process *p, int fd, uint64_t w, int number);
 /* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
 long shim_refuse(struct shim_process *p, uint64_t w, int error);
 /* No result of any call: what a check that fails turns a result into. shim_result ends the session over it. */

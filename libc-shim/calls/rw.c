@@ -446,10 +446,11 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 	if (!f)
 		return -EDEADLK;
 	if (p && (t->w = shim_fd_get(p, fd)) && unlikely(t->counts && !shim_offset_is_begun(p, t->w, t->used))) {
-		r = SHIM_OFFSET_OTHER;
+		r = SHIM_OTHER;
 	} else if (p && t->w) {
 		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
-		if (r == 0) {
+		again = r == 0 && unlikely(!shim_call_use(&c, fd, t->w));
+		if (r == 0 && !again) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
 			r = shim_call_own(&c, run_told(&c, t));
 			r = shim_result(c.s, r);
@@ -536,7 +537,7 @@ static long read_on(long fd, struct transfer *t, const struct fc_row *row, const
 		if (r > 0 && held && shim_fd_file(held) == shim_fd_file(w))
 			shim_lease_count(p, (int)fd, w, shim_file_of(p, held), r);
 		shim_offset_end(p, (int)fd, held, r > 0);
-	} while (unlikely(r == SHIM_OFFSET_OTHER));
+	} while (unlikely(r == SHIM_OTHER));
 	return r;
 }
 

@@ -213,7 +213,7 @@ static int hand_over(struct message *o, char *at)
 	if (o->count == RIGHTS_MAX)
 		return -EINVAL;
 	shim_lease_bar(p, w);
-	shim_offset_leave(p, w);
+	shim_offset_leave(p, fd, w);
 	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
 	if (r == -ENODEV || r == -EOPNOTSUPP)
 		r = shim_pass(p, w, o->sock);

@@ -121,10 +121,16 @@ static struct shim_frame frame_take(struct shim_frame *f)
 
 static void frame_release(const struct shim_frame *held)
 {
+	int left = -1;
+
 	if (held->scratch >= 0)
 		fc_store_release(&scratch_owner[held->scratch], 0u);
-	if (held->request.slot >= 0)
-		shim_request_finish(&held->request);
+	if (held->request.slot < 0)
+		return;
+	left = shim_request_let_go(&held->request);
+	shim_request_finish(&held->request);
+	if (unlikely(left >= 0))
+		shim_close_left(held->request.of, left);
 }
 
 /* The same for one that a jump has left behind. A handler may come in at any point, and sweep. */
@@ -132,8 +138,13 @@ static void frame_abandon(const struct shim_frame *held)
 {
 	if (held->scratch >= 0)
 		fc_cas(&scratch_owner[held->scratch], shim_owner_self(), 0u);
-	if (held->request.slot >= 0)
+	if (held->request.slot >= 0) {
+		int left = shim_request_let_go(&held->request);
+
 		shim_request_abandon(&held->request, shim_owner_self());
+		if (left >= 0)
+			shim_close_left(held->request.of, left);
+	}
 	if (held->placeholder >= 0)
 		shim_close_untold(held->placeholder);
 	for (int i = 0; i < 2; i++)

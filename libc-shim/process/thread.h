@@ -79,6 +79,8 @@ static inline void shim_look_end(uint32_t looks)
 
 /* Offered by calls/fd.c: close a descriptor whose number nobody has been told. */
 void shim_close_untold(int fd);
+/* What shim_requests_leave has left to a call that has ended. */
+void shim_close_left(const struct shim_requests *q, int descriptor);
 
 /* Scratch: 5 pages of private memory for the duration of a frame. */
 #define SHIM_SCRATCH_SIZE (5 * 4096)

@@ -167,6 +167,39 @@ bool shim_requests_few(const struct shim_requests *q)
 	return !more_in_flight(q, 1);
 }
 
+#define LEFT (1u << 31)
+
+static int left(uint32_t uses)
+{
+	return uses & LEFT ? (int)(uses & ~LEFT) - 1 : -1;
+}
+
+int shim_request_use(const struct shim_request *r, int descriptor)
+{
+	return left(fc_xchg(&shim_slot_of(r)->uses, (uint32_t)descriptor + 1));
+}
+
+int shim_request_let_go(const struct shim_request *r)
+{
+	struct shim_slot *slot = shim_slot_of(r);
+
+	return fc_load(&slot->uses) ? left(fc_xchg(&slot->uses, 0u)) : -1;
+}
+
+bool shim_requests_leave(struct shim_requests *q, int descriptor)
+{
+	const uint32_t used = fc_load(&q->used), uses = (uint32_t)descriptor + 1;
+
+	for (uint32_t i = 0; i < used && i < FC_ENTRIES; i++) {
+		const shim_owner owner = fc_load(&q->slot[i].owner);
+
+		if (fc_load(&q->slot[i].uses) == uses && owner && owner != SHIM_NOBODY &&
+		    fc_cas(&q->slot[i].uses, uses, uses | LEFT))
+			return true;
+	}
+	return false;
+}
+
 void shim_requests_submit(const struct shim_request r[], unsigned n)
 {
 	struct shim_requests *q = r->of;

@@ -6,10 +6,14 @@
 need_farcall
 [[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
 h=$(helper e2e/h_swap) || exit 77
-for far_options in "" :nomap; do
+reuse=$(helper e2e/h_reuse) || exit 77
+for far_options in "" :nomap :nocache; do
 	far_begin
 	for what in dup length jump; do
 		check "$what $far_options" far timeout 60 "$h" $what "$far"
+	done
+	for what in writes reads; do
+		check "$what $far_options" far timeout 60 "$reuse" $what "$far"
 	done
 	rm -f "$TESTDIR/fifo"
 	mkfifo "$TESTDIR/fifo"
