@@ -55,9 +55,8 @@ struct shim_slot {
 	uint16_t about;       /* one more than its slot, if nobody waits for the answer; 0 = none */
 	uint16_t chunk;       /* one more than the data chunk that stays with the slot, 0 = none yet */
 	uint16_t extra;       /* the same for the last one of further chunks of the call in progress */
-	uint32_t
-		uses; /* one more than the domain's descriptor that it is about; and whether its end is to close that: shim_requests_leave */
-	bool opens; /* the result is a new descriptor of the domain's that nobody else knows of yet */
+	uint32_t uses;        /* a descriptor of the domain's: shim_request_use */
+	bool opens;           /* the result is a new descriptor of the domain's that nobody else knows of yet */
 } __attribute__((aligned(64)));
 
 /* All requests of a session. */
@@ -107,9 +106,9 @@ void shim_requests_submit(const struct shim_request r[], unsigned n);
  * descriptor still stands for that. Whoever closes one has taken it from the application's table first; then he leaves it to somebody who uses it,
  * if there is anybody, whose last call closes it.
  */
-int shim_request_use(const struct shim_request *r,
-		     int descriptor);                  /* returns as the next one does, of who had the slot before */
-int shim_request_let_go(const struct shim_request *r); /* the descriptor that is left to it, or -1 */
+/* Returns what was left to who had the slot before. */
+int shim_request_use(const struct shim_request *r, int descriptor);
+int shim_request_let_go(const struct shim_request *r);             /* the descriptor that is left to it, or -1 */
 bool shim_requests_leave(struct shim_requests *q, int descriptor); /* false: nobody uses it */
 
 /* No more than one call is in flight. */
