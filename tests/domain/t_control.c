@@ -196,7 +196,7 @@ static void leases(void)
 	const uint64_t index = p.head.arg[0], name = p.head.arg[1], *word = &s.area->header.lease[index];
 	fc_packet_drop(&p);
 	CHECK(index < FC_LEASES && *word == name);
-	/* once more, by another number too, and by another opening of the file */
+	/* once more, by another number too */
 	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, NULL), -EAGAIN);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, dup, 0, NULL), -EAGAIN);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, index, name + 1, NULL), 0);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Can t_cohere.sh fail? Breaks a copy of the source and its build in one place at a time, by sed, and expects the test to notice within a minute. And a
-# copy that is only slow at one place has to pass it. By hand. Environment: FC_SOURCE, FC_BUILD (a directory of the source's that is built), FC_COHERE_SECONDS (60), FC_MUTANTS (where the copies are made and
+# copy that is only slow at one place has to pass it. By hand.
+# Environment: FC_SOURCE, FC_BUILD (a directory of the source's that is built), FC_COHERE_SECONDS (60), FC_MUTANTS (where the copies are made and
 # stay; default: nowhere).
 # usage: cohere_mutants.sh [-n] [WORD]: only those whose description contains WORD; -n: only build them
 set -u

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Threads that change what a number stands for, or tell others, under the feet of one that has delegations. See h_swap.c.
+# Threads that change what a number stands for, or tell others, under the feet of one that has delegations, or has
+# just begun a call. See h_swap.c and h_reuse.c.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 need_farcall
