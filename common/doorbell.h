@@ -60,6 +60,8 @@ extern const struct fc_bell fc_bell_local;
 
 /* futex.c: the same two without a session, for words that only one machine's processes share. */
 int fc_futex_wait(const uint32_t *word, uint32_t seen, uint64_t deadline_ns);
+/* While both are what has been seen; the second one may be null. */
+int fc_futex_wait_either(const uint32_t *const word[2], const uint32_t seen[2], uint64_t deadline_ns);
 void fc_futex_wake(uint32_t *word, int n);
 
 /* Client, after an enqueue: how many calls in flight the domain serves without being rung. FC_ENTRIES or more: all there can be. */

@@ -52,7 +52,12 @@ int fc_spin_policy_find(const char *name)
 #define RATE_UNKNOWN 2000u          /* there is no clock to be had */
 #define LOOKS 4
 
-static uint64_t begun_ns, begun_tsc, begun_took = UINT64_MAX;
+/* A moment on both clocks; the counter was read up to `took` ticks before the other. */
+struct moment {
+	uint64_t ns, tsc, took;
+};
+
+static struct moment begun = { .took = UINT64_MAX };
 
 /* 0: that is forbidden. */
 static uint64_t clock_ns(void)
@@ -62,51 +67,51 @@ static uint64_t clock_ns(void)
 	return fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, &ts) < 0 ? 0 : ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* What both say at one moment. Whoever is preempted between the two gets what belongs to two: so the shortest look of some counts. */
-static uint64_t look(uint64_t *tsc)
+/* Whoever is preempted between the two gets what belongs to two moments: so the shortest look of some counts. ns is 0: no clock. */
+static struct moment look(void)
 {
-	uint64_t least = UINT64_MAX, found = 0;
+	struct moment best = { .took = UINT64_MAX };
 
 	for (int i = 0; i < LOOKS; i++) {
-		uint64_t before = fc_tsc(), ns = clock_ns(), took = fc_tsc() - before;
+		struct moment m = { .tsc = fc_tsc() };
 
-		if (!ns || took >= least)
-			continue;
-		least = took;
-		found = ns;
-		*tsc = before;
+		m.ns = clock_ns();
+		m.took = fc_tsc() - m.tsc;
+		if (m.ns && m.took < best.took)
+			best = m;
 	}
-	return found;
+	return best;
 }
 
 void fc_tsc_begin(uint64_t before, const struct timespec *now)
 {
-	uint64_t took = fc_tsc() - before;
+	struct moment m = { now->tv_sec * 1000000000ull + now->tv_nsec, before, fc_tsc() - before };
 
-	if (took >= begun_took)
-		return;
-	begun_took = took;
-	begun_ns = now->tv_sec * 1000000000ull + now->tv_nsec;
-	begun_tsc = before;
+	if (m.took < begun.took)
+		begun = m;
+}
+
+/* Is the time between them long enough, and so much longer than looking at them took that the rate is not wrong by more than a third? */
+static int apart(const struct moment *a, const struct moment *b)
+{
+	return b->ns - a->ns >= MEASURE_NS && (b->tsc - a->tsc) / 4 >= a->took + b->took;
 }
 
 void fc_tsc_calibrate(void)
 {
-	uint64_t ns0 = begun_ns, tsc0 = begun_tsc, ns, tsc = 0;
+	struct moment from = begun, to;
 
 	if (fc_tsc_per_us)
 		return;
-	ns = look(&tsc);
-	if (!ns0 || ns - ns0 > MEASURE_MOST_NS) {
-		ns0 = ns;
-		tsc0 = tsc;
-	}
-	while (ns && ns - ns0 < MEASURE_NS)
-		ns = look(&tsc);
-	fc_tsc_per_us = ns ? (uint32_t)((tsc - tsc0) * 1000 / (ns - ns0)) : RATE_UNKNOWN;
+	do {
+		to = look();
+		if (!from.ns || to.ns - from.ns > MEASURE_MOST_NS || to.took < from.took / 8)
+			from = to;
+	} while (to.ns && !apart(&from, &to));
+	fc_tsc_per_us = to.ns ? (uint32_t)((to.tsc - from.tsc) * 1000 / (to.ns - from.ns)) : RATE_UNKNOWN;
 	if (!fc_tsc_per_us)
 		fc_tsc_per_us = 1;
-	begun_took = UINT64_MAX;
+	begun.took = UINT64_MAX;
 }
 
 static void apply_policy(struct fc_spin *sp)

@@ -60,7 +60,8 @@ static inline uint64_t fc_tsc(void)
 extern uint32_t fc_tsc_per_us;
 
 /*
- * Measure fc_tsc_per_us, unless that has been done: from fc_tsc_begin on, if that is less than a second ago, and for 20 us at least.
+ * Measure fc_tsc_per_us, unless that has been done: from fc_tsc_begin on, if that is less than a second ago, and for 20 us at least;
+ * longer while others have the CPU, until it is true but for a third.
  * `now`: CLOCK_MONOTONIC, fc_tsc() was `before` right before that; of several beginnings the one counts that took least.
  */
 void fc_tsc_begin(uint64_t before, const struct timespec *now);

@@ -203,6 +203,8 @@ union argument {
 	struct fc_ioc_offer offer;
 	struct fc_ioc_map map;
 	struct fc_ioc_unmap unmap;
+	struct fc_ioc_lease lease;
+	struct fc_ioc_return give_back;
 	struct fc_ioc_gone gone;
 	struct fc_ioc_wait wait;
 	struct fc_ioc_stat stat;
@@ -243,6 +245,10 @@ static int on_session(struct fc_session *session, unsigned int request, union ar
 		return map(session, &a->map);
 	case FC_IOC_UNMAP:
 		return fc_session_unmap(session, a->unmap.number);
+	case FC_IOC_LEASE:
+		return fc_session_lease(session, &a->lease);
+	case FC_IOC_RETURN:
+		return fc_session_return(session, &a->give_back);
 	case FC_IOC_FORK:
 		return fork_session(session, &a->fork);
 	case FC_IOC_FORKED:

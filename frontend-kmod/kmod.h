@@ -11,6 +11,7 @@
  *   bells.c     who sleeps, who is woken
  *   pages.c     pages granted to a domain, until it lets go of them
  *   maps.c      memory of shared mappings, and which sessions hold it
+ *   leases.c    delegations
  *   users.c     what one user may hold
  *   counters.c  what the module holds, in debugfs
  *
@@ -242,6 +243,7 @@ struct fc_request {
 	struct kref kref;
 	struct list_head link;
 	bool urgent;		/* overtakes those that wait for a place in the ring */
+	bool patient;		/* it may take as long as the domain lives: it waits for a disk */
 	struct fc_user *user;	/* on whose account it is in flight; a reference */
 	struct fc_xen_request wire;
 	struct fc_pages *text;
@@ -364,6 +366,12 @@ void fc_maps_leave(struct fc_session *session);
 void fc_maps_left(struct fc_session *session);
 /* The session is over, and the domain has nothing of it. */
 void fc_maps_end(struct fc_session *session);
+
+/* ---- leases.c ---- */
+
+/* A delegation, and its end; as ioctl.h says. */
+int fc_session_lease(struct fc_session *session, struct fc_ioc_lease *a);
+int fc_session_return(struct fc_session *session, const struct fc_ioc_return *a);
 
 /* ---- main.c ---- */
 

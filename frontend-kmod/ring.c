@@ -232,7 +232,8 @@ void fc_request_post(struct fc_domain *domain, struct fc_request *request)
 
 int fc_request_run(struct fc_domain *domain, struct fc_request *request)
 {
-	unsigned long patience = msecs_to_jiffies(READ_ONCE(fc_answer_ms)), since = jiffies;
+	unsigned long patience = request->patient ? MAX_SCHEDULE_TIMEOUT : msecs_to_jiffies(READ_ONCE(fc_answer_ms));
+	unsigned long since = jiffies;
 	long r;
 
 	kref_get(&request->kref);

@@ -22,7 +22,7 @@ static uint64_t mapped(const struct shim_pool *p, unsigned b)
 /* Where the number of the piece after `n` is. It is nothing else's, so that who has lost a race for `n` may read it all the same. */
 static uint32_t *next_of(const struct shim_pool *p, uint32_t n)
 {
-	const unsigned b = shim_pool_block(p, n);
+	const unsigned b = shim_pool_block(p->order, n);
 	const uint64_t first = (shim_pool_block_size(b) - shim_pool_block_size(0)) >> p->order;
 
 	return (uint32_t *)(fc_load(&p->block[b]) + shim_pool_block_size(b)) + (n - first);
@@ -55,7 +55,7 @@ static uint32_t take_new(struct shim_pool *p)
 
 	do {
 		n = fc_load(&p->top);
-		if (!have_block(p, shim_pool_block(p, n)))
+		if (!have_block(p, shim_pool_block(p->order, n)))
 			return 0;
 	} while (!fc_cas(&p->top, n, n + 1));
 	return n;

@@ -8,6 +8,7 @@
 #define FC_SHIM_POOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/atomic.h"
@@ -23,9 +24,9 @@ struct shim_pool {
 	char *block[SHIM_POOL_BLOCKS];
 };
 
-static inline unsigned shim_pool_block(const struct shim_pool *p, uint32_t n)
+static inline unsigned shim_pool_block(uint32_t order, uint32_t n)
 {
-	return 31 - (unsigned)__builtin_clz((n >> (SHIM_POOL_ORDER - p->order)) + 1);
+	return 31 - (unsigned)__builtin_clz((n >> (SHIM_POOL_ORDER - order)) + 1);
 }
 
 static inline uint64_t shim_pool_block_size(unsigned block)
@@ -33,18 +34,18 @@ static inline uint64_t shim_pool_block_size(unsigned block)
 	return 1ull << (SHIM_POOL_ORDER + block);
 }
 
-/* Where piece `n` is, which somebody has taken. Block b begins with piece (2^b - 1) * 2^(SHIM_POOL_ORDER - order). */
+/* Where piece `n` is; null: there can be none. Block b begins with piece (2^b - 1) * 2^(SHIM_POOL_ORDER - order). Of a pool whose order is known when this is
+ * compiled it takes half as long. */
+static inline void *shim_pool_find(const struct shim_pool *p, uint32_t order, uint32_t n)
+{
+	const unsigned b = shim_pool_block(order, n);
+	char *block = n && n < fc_load(&p->top) ? fc_load_acquire(&p->block[b]) : NULL;
+
+	return block ? block + (((uint64_t)n << order) - shim_pool_block_size(b) + shim_pool_block_size(0)) : NULL;
+}
 static inline void *shim_pool_at(const struct shim_pool *p, uint32_t n)
 {
-	const unsigned b = shim_pool_block(p, n);
-
-	return fc_load(&p->block[b]) + (((uint64_t)n << p->order) - shim_pool_block_size(b) + shim_pool_block_size(0));
-}
-
-/* Can there be a piece `n`? */
-static inline bool shim_pool_has(const struct shim_pool *p, uint32_t n)
-{
-	return n < fc_load(&p->top) && fc_load_acquire(&p->block[shim_pool_block(p, n)]);
+	return shim_pool_find(p, p->order, n);
 }
 
 /* None mapped yet. */

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "libc-shim/config.h"
+#include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -49,5 +50,12 @@ struct shim_globals {
 	struct shim_process process;
 };
 extern struct shim_globals shim;
+
+/* The calling thread's process: the real one, or in a vfork child its own copy once it has one. For looking only. */
+struct shim_process *shim_process_sought(void); /* it may be another one than the first */
+static inline struct shim_process *shim_process(void)
+{
+	return likely(!fc_vfork_depth && !fc_load(&shim.crowded)) ? &shim.process : shim_process_sought();
+}
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# fc_build.m4 - how farcall is compiled: sanitizers and warnings.
+# fc_build.m4 - how farcall is compiled: sanitizers, warnings and what the shim is compiled with.
 
 # FC_SANITIZERS: --enable-sanitizers=address|thread|undefined|address,undefined. Sets SANITIZER_CFLAGS, for everything but
 # the preload object, which runs inside programs that are not instrumented.
@@ -35,4 +35,19 @@ AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror], [treat warnings as er
 WARNING_CFLAGS="-Wall -Wextra"
 AS_IF([test "$enable_werror" = yes], [WARNING_CFLAGS="$WARNING_CFLAGS -Werror"])
 AC_SUBST([WARNING_CFLAGS])
+])
+
+# FC_PLAIN_MOVES: PLAIN_MOVES_CFLAGS, for code without vector registers. There gcc copies and clears structs with `rep movs` and `rep stos`, which take longer to
+# begin than a system call's worth of moves takes.
+AC_DEFUN([FC_PLAIN_MOVES], [
+AC_CACHE_CHECK([how to have structs copied by plain moves], [fc_cv_plain_moves], [
+	fc_cv_plain_moves=
+	fc_save_CFLAGS=$CFLAGS
+	fc_moves=unrolled_loop:256:noalign,libcall:-1:noalign
+	CFLAGS="$CFLAGS -Werror -mmemcpy-strategy=$fc_moves -mmemset-strategy=$fc_moves"
+	AC_COMPILE_IFELSE([AC_LANG_PROGRAM],
+		[fc_cv_plain_moves="-mmemcpy-strategy=$fc_moves -mmemset-strategy=$fc_moves"])
+	CFLAGS=$fc_save_CFLAGS
+])
+AC_SUBST([PLAIN_MOVES_CFLAGS], [$fc_cv_plain_moves])
 ])

@@ -25,6 +25,7 @@
  *   2.9  shared mappings with Xen, as 2.7: MAP, UNMAP, and AREAS of a new image (xen.h; control.h, UNMAP). The module asks no older domain.
  *   2.10 HAND says whether all may be handed over (control.h)
  *   2.11 delegations without the file: LEASE (control.h); `manner`, a hint.
+ *   2.12 delegations and posted writes with Xen: LEASE, RETURN (xen.h). The module asks no older domain.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -44,7 +45,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 11
+#define FC_ABI_MINOR 12
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */

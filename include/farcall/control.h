@@ -91,9 +91,9 @@ enum fc_msg_type {
 			 arg2 has FC_LEASE_POSTS this one does. arg1 = FC_LEASE_POSTS | FC_LEASE_BARE (since ABI 2.11): one without the file will do, too,
 			 where none is handed over: then arg2 has FC_LEASE_BARE, and there is no fd. -EAGAIN: others have it open; -EOPNOTSUPP: never for this file. The client
 			 gives it back before anything shares the open file with another process, and before it changes its
-			 length. Not on Xen. Since ABI 2.4. */
-	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered, or arg0 = FC_LEASES_ALL, for all that there are: it is over, and the domain has nothing more open for it when it answers. Not on Xen. Since
-			  ABI 2.4. */
+			 length. On Xen since ABI 2.12, and always without the file. Since ABI 2.4. */
+	FC_MSG_RETURN, /* arg0, arg1 as LEASE has answered, or arg0 = FC_LEASES_ALL, for all that there are: it is over, and the domain has nothing more open for it when it answers.
+			  On Xen since ABI 2.12. Since ABI 2.4. */
 	FC_MSG_PASS, /* A file that is sent to another client, and is not handed over: arg0 = a domain descriptor of a directory or with
 			O_PATH; arg1 = the process at the other end, arg2 = the caller's own pid, both as the caller counts. Answer: 1 fd = a ticket, to
 			send in its place: a Unix socket, whose peer's name begins with FC_TICKET_PREFIX. -EOPNOTSUPP: something else, or

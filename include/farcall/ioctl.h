@@ -121,6 +121,24 @@ struct fc_ioc_unmap {
 	uint32_t number;
 };
 
+/* LEASE: a delegation of what is open as domain descriptor `descriptor` (control.h). `wants`, `word`, `bytes`: arg1 of the question, arg1 and arg2 of
+ * the answer. RETURN: `which`, `word` as its arg0 and arg1. Errors as there; EOPNOTSUPP: or the domain is too old. */
+struct fc_ioc_lease {
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t descriptor;
+	uint64_t wants;
+	uint64_t word;  /* out */
+	uint64_t bytes; /* out */
+};
+
+struct fc_ioc_return {
+	uint32_t size;
+	uint32_t reserved;
+	uint64_t which;
+	uint64_t word;
+};
+
 /* CRED: the caller's identity has changed; returns when every later request runs with the one it has now. */
 /* RLIMIT: the same for its RLIMIT_FSIZE, RLIMIT_NOFILE and RLIMIT_NPROC. */
 /* BYE: returns when the session's descriptors and locks are gone; the session is over. */
@@ -184,6 +202,8 @@ struct fc_ioc_cleanup {
 #define FC_IOC_OFFER _IOW(FC_IOC_MAGIC, 15, struct fc_ioc_offer)
 #define FC_IOC_MAP _IOWR(FC_IOC_MAGIC, 16, struct fc_ioc_map)
 #define FC_IOC_UNMAP _IOW(FC_IOC_MAGIC, 17, struct fc_ioc_unmap)
+#define FC_IOC_LEASE _IOWR(FC_IOC_MAGIC, 18, struct fc_ioc_lease)
+#define FC_IOC_RETURN _IOW(FC_IOC_MAGIC, 19, struct fc_ioc_return)
 
 #ifndef __cplusplus
 _Static_assert(sizeof(struct fc_ioc_list) == 80, "ioctl.h: layout");

@@ -34,6 +34,7 @@
 #define FC_XEN_DATA_PAGES (FC_DATA_MIN / FC_PAGE_SIZE)
 #define FC_XEN_MAP_MAX (FC_DATA_MAX / 2) /* bytes of a shared mapping: as many grants as one text has room for */
 #define FC_XEN_MAPS_SINCE 9              /* the minor version of a back end that knows MAP and UNMAP */
+#define FC_XEN_LEASES_SINCE 12           /* and LEASE and RETURN */
 
 enum fc_xen_type {
 	FC_XEN_HELLO =
@@ -61,6 +62,9 @@ enum fc_xen_type {
 	FC_XEN_MAP, /* Memory for a shared mapping, which a child from FORK has, too: arg0 = its size, bytes. Text in: uint32_t grants
 			     of its pages. Response: value0 = its number in this session (FC_NR_MAP of abi.h). */
 	FC_XEN_UNMAP, /* arg0 = such a number. Response: this session has unmapped it; -EBUSY: FC_NR_UNMAP has not come before. */
+	FC_XEN_LEASE, /* arg0, arg1 as LEASE's of control.h. Response: value0, value1 = arg1, arg2 of its answer; the lower bits of arg1 are
+			     arg0 (FC_LEASES). */
+	FC_XEN_RETURN, /* arg0, arg1 as RETURN's of control.h */
 	FC_XEN_TYPES
 };
 

@@ -132,8 +132,9 @@ static long copy_by_hand(const struct copy *c, bool range, unsigned flags)
 	return (long)done;
 }
 
-static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uint64_t w, const long a[6],
-			   uint64_t length)
+/* SHIM_OTHER: one of the descriptors stands for something else by now. */
+static long copy_in_domain(const struct fc_row *row, struct shim_process *p, const struct copy *of, const uint64_t w[2],
+			   const long a[6])
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c;
@@ -141,10 +142,12 @@ static long copy_in_domain(const struct fc_row *row, struct shim_process *p, uin
 	if (!f)
 		return -EDEADLK;
 	c.path[0] = c.path[1] = NULL;
-	int64_t r = shim_call_begin(&c, row, p, shim_fd_domain(w), f);
+	int64_t r = shim_call_begin_on(&c, row, p, of->in, w[0], f);
+	if (r == 0 && unlikely(!shim_call_use(&c, of->out, w[1])))
+		r = SHIM_OTHER;
 	if (r == 0) {
 		r = shim_call_row(&c, a);
-		r = shim_result(c.s, r > 0 && (uint64_t)r > length ? SHIM_IMPOSSIBLE : r);
+		r = shim_result(c.s, r > 0 && (uint64_t)r > of->length ? SHIM_IMPOSSIBLE : r);
 	}
 	shim_frame_end(f);
 	return (long)r;
@@ -160,29 +163,26 @@ long shim_do_copy(long nr, long a[6])
 		return shim_native(nr, a);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
-	uint64_t wi = shim_fd_get(p, a[in]), wo = shim_fd_get(p, a[out]);
-	if (wi && wo && shim_fd_domain(wi) == shim_fd_domain(wo)) {
-		long b[6] = { a[0], a[1], a[2], a[3], a[4], a[5] };
-
-		b[in] = shim_fd_number(wi);
-		b[out] = shim_fd_number(wo);
-		const uint64_t held = shim_offset_begin(p, (int)a[in]);
-		if (unlikely(!shim_offset_is_begun(p, wi, held))) { /* it is another file by now */
-			shim_offset_end(p, (int)a[in], held, false);
-			return shim_do_copy(nr, a);
-		}
-		struct shim_file *to = shim_file_of(p, wo);
-		const uint32_t begun = to ? shim_lease_write_begin(to, -1, 0) : 0;
-		long r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, wi, b, (uint64_t)(range ? a[4] : a[3]));
-		if (to)
-			shim_lease_write_end(to, begun);
-		shim_offset_end(p, (int)a[in], held, false);
-		return r;
-	}
+	const uint64_t w[2] = { shim_fd_get(p, a[in]), shim_fd_get(p, a[out]) };
 	struct copy c = { .in = a[in],
 			  .out = a[out],
 			  .in_pos = (long *)(range ? a[1] : a[2]),
 			  .out_pos = (long *)(range ? a[3] : 0),
 			  .length = (size_t)(range ? a[4] : a[3]) };
+	if (w[0] && w[1] && shim_fd_domain(w[0]) == shim_fd_domain(w[1])) {
+		long b[6] = { a[0], a[1], a[2], a[3], a[4], a[5] }, r = SHIM_OTHER;
+
+		b[in] = shim_fd_number(w[0]);
+		b[out] = shim_fd_number(w[1]);
+		const uint64_t held = shim_offset_begin(p, (int)a[in]);
+		struct shim_file *to = shim_file_of(p, w[1]);
+		const uint32_t begun = to ? shim_lease_write_begin(to, -1, 0) : 0;
+		if (likely(shim_offset_is_begun(p, w[0], held)))
+			r = copy_in_domain(fc_row_by_nr((unsigned)nr), p, &c, w, b);
+		if (to)
+			shim_lease_write_end(to, begun);
+		shim_offset_end(p, (int)a[in], held, false);
+		return unlikely(r == SHIM_OTHER) ? shim_do_copy(nr, a) : r;
+	}
 	return copy_by_hand(&c, range, range ? (unsigned)a[5] : 0);
 }

@@ -82,7 +82,7 @@ static long dispatch(long nr, long a[6])
 }
 
 /* `as`: a, if it is a call at which the thread may be cancelled, else null. A jump may come at any instruction. */
-static long dispatch_as(const long *as, long nr, long a[6])
+__attribute__((noinline)) static long dispatch_as(const long *as, long nr, long a[6])
 {
 	const long *before = fc_cancellable_now.a;
 	long r;

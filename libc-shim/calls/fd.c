@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 
 #include "common/atomic.h"
@@ -26,9 +27,42 @@
 #include "libc-shim/text.h"
 #include "libc-shim/trace.h"
 
+/*
+ * A call that waits, as long as others have a lock, does not use its descriptor: they may wait for what a close unlocks. Natively it is still about the file
+ * that it began with, and so it is in the domain's kernel, but not on the way there; so it is tried first whether it has to wait.
+ */
+enum manner { PLAIN, TRIES, WAITS };
+
+static int begin_on(struct shim_call *c, const struct fc_row *row, struct shim_process *p, long fd, uint64_t w,
+		    struct shim_frame *f, enum manner how)
+{
+	int r;
+
+	if (likely(how != WAITS)) {
+		r = shim_call_begin_on(c, row, p, fd, w, f);
+	} else {
+		r = shim_call_begin(c, row, p, shim_fd_domain(w), f);
+		if (r == 0 && shim_fd_get(p, fd) != w)
+			r = SHIM_OTHER;
+	}
+	if (r == 0) {
+		c->loose = how == WAITS;
+		c->quiet = how == TRIES;
+	}
+	return r;
+}
+
+/* It was to wait: has a handler ended that? */
+static int64_t tried(const struct shim_call *c, int64_t r, enum manner how)
+{
+	const bool waits = how == TRIES && (r == -EAGAIN || r == -EACCES);
+
+	return unlikely(waits && shim_request_interrupted(&c->frame->request)) ? -EINTR : r;
+}
+
 /* A regular row whose first argument is a descriptor (and whose others are not). *is: what that was. `used`: SHIM_OTHER, if it is not that whose
  * offset is used. */
-static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used)
+static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used, enum manner how)
 {
 	struct shim_process *p = shim_process();
 	uint64_t w = *is = shim_fd_get(p, a[0]);
@@ -48,14 +82,14 @@ static long on_fd(long nr, long a[6], uint64_t *is, const uint64_t *used)
 		return SHIM_OTHER;
 	}
 	long b[6] = { shim_fd_number(w), a[1], a[2], a[3], a[4], a[5] };
-	int64_t r = shim_call_begin(&c, fc_row_by_nr((unsigned)nr), p, shim_fd_domain(w), f);
-	if (r == 0 && nr != SYS_flock && unlikely(!shim_call_use(&c, a[0], w))) {
+	int64_t r = begin_on(&c, fc_row_by_nr((unsigned)nr), p, a[0], w, f, how);
+	if (unlikely(r == SHIM_OTHER)) {
 		shim_frame_end(f);
-		return on_fd(nr, a, is, used);
+		return on_fd(nr, a, is, used, how);
 	}
 	if (r == 0) {
 		c.shown = a;
-		r = shim_result(c.s, shim_call_row(&c, b));
+		r = tried(&c, shim_result(c.s, shim_call_row(&c, b)), how);
 	}
 	shim_frame_end(f);
 	return (long)r;
@@ -71,7 +105,7 @@ long shim_do_length(long nr, long a[6])
 	if (likely(!w))
 		return shim_native(nr, a);
 	shim_lease_cut(p, w);
-	r = on_fd(nr, a, &w, NULL); /* the number may be another file's by now */
+	r = on_fd(nr, a, &w, NULL, PLAIN); /* the number may be another file's by now */
 	shim_lease_cut(p, w);
 	return r;
 }
@@ -80,7 +114,7 @@ long shim_do_fd(long nr, long a[6])
 {
 	uint64_t w;
 
-	return on_fd(nr, a, &w, NULL);
+	return on_fd(nr, a, &w, NULL, PLAIN);
 }
 
 static long traced(unsigned nr, const long a[6], long r)
@@ -90,6 +124,17 @@ static long traced(unsigned nr, const long a[6], long r)
 	if (unlikely(shim.trace_fd >= 0))
 		shim_trace(fc_row_by_nr(nr), a, none, r);
 	return r;
+}
+
+long shim_do_flock(long nr, long a[6])
+{
+	long at_once[6] = { a[0], a[1] | LOCK_NB }, r;
+	uint64_t w;
+
+	if (likely(!shim_fd_get(shim_process(), a[0])))
+		return shim_native(nr, a);
+	r = on_fd(nr, at_once, &w, NULL, TRIES);
+	return r == -EAGAIN && !(a[1] & LOCK_NB) ? on_fd(nr, a, &w, NULL, WAITS) : traced(SYS_flock, a, r);
 }
 
 /* lseek of what this process keeps the offset of is no request; where it cannot say, the domain's kernel can. */
@@ -112,7 +157,7 @@ long shim_do_lseek(long nr, long a[6])
 		return -ENOMEM;
 	do {
 		held = shim_offset_begin(p, (int)a[0]);
-		r = on_fd(nr, a, &w, &held);
+		r = on_fd(nr, a, &w, &held, PLAIN);
 		shim_offset_end(p, (int)a[0], held, r >= 0);
 	} while (unlikely(r == SHIM_OTHER));
 	return r;
@@ -121,18 +166,19 @@ long shim_do_lseek(long nr, long a[6])
 /* What has been posted is done before a request is, and so its errors are known when that has been answered. */
 static long posted(struct shim_process *p, struct shim_file *f, long r)
 {
-	const int error = f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS) && r >= 0 ? shim_post_error(p, f) : 0;
+	const int error = f && r >= 0 ? shim_post_error(p, f) : 0;
 
 	return unlikely(error < 0) ? shim_result(&p->session[f->domain], error) : r;
 }
 
-/* Of what writes may have been posted to. */
+/* Of what writes may have been posted to, by this image or by the one before. */
 static uint64_t hold_posted(struct shim_process *p, int fd)
 {
 	const uint64_t w = shim_fd_get(p, fd);
 	const struct shim_file *f = shim_file_of(p, w);
+	const bool may = f && (fc_load(&p->session[f->domain].posts.ring) || fc_load(&f->failed));
 
-	return unlikely(f && (fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS)) ? shim_file_hold(p, &p->fd[fd], w) : 0;
+	return unlikely(may) ? shim_file_hold(p, &p->fd[fd], w) : 0;
 }
 
 /* fsync and fdatasync, which say what has become of posted writes. */
@@ -144,19 +190,28 @@ long shim_do_sync(long nr, long a[6])
 	return likely(!w) ? shim_native(nr, a) : posted(p, shim_file_of(p, w), shim_do_fd(nr, a));
 }
 
-static long close_number(struct shim_process *p, unsigned domain, int number)
+/* Nothing, or nobody who would hear of it, closes it in the domain now. */
+static long close_here(int placeholder)
 {
-	if (shim_requests_leave(&p->session[domain].requests, number))
-		return 0; /* as when a thread still uses it natively: what its close would have said nobody hears */
-	shim_posts_pass(&p->session[domain]);
-	return shim_simple(p, domain, SYS_close, number, 0, 0);
+	if (placeholder >= 0)
+		fc_call(SYS_close, placeholder);
+	return 0;
 }
 
-static long close_domain_fd(struct shim_process *p, uint64_t w)
+/* `placeholder`: what stands for it here, -1 = nothing. */
+static long close_number(struct shim_process *p, unsigned domain, int number, int placeholder)
+{
+	if (unlikely(shim_requests_leave(&p->session[domain].requests, number)))
+		return close_here(placeholder); /* as when a thread still uses it natively */
+	shim_posts_pass(&p->session[domain]);
+	return shim_close_both(p, domain, number, placeholder);
+}
+
+static long close_domain_fd(struct shim_process *p, uint64_t w, int placeholder)
 {
 	if (unlikely(w & SHIM_FD_LENT))
-		return 0;
-	return close_number(p, shim_fd_domain(w), shim_fd_number(w));
+		return close_here(placeholder);
+	return close_number(p, shim_fd_domain(w), shim_fd_number(w), placeholder);
 }
 
 void shim_close_left(const struct shim_requests *q, int number)
@@ -165,7 +220,7 @@ void shim_close_left(const struct shim_requests *q, int number)
 
 	for (unsigned d = 0; d < shim.config.ndomains; d++)
 		if (&p->session[d].requests == q)
-			close_number(p, d, number);
+			close_number(p, d, number, -1);
 }
 
 long shim_do_close(long nr, long a[6])
@@ -181,10 +236,8 @@ long shim_do_close(long nr, long a[6])
 		return -ENOMEM;
 	uint64_t held = hold_posted(p, fd), w = shim_fd_set(p, fd, 0);
 	long r = -EBADF; /* another thread was faster: it has the number to give back */
-	if (w) {
-		r = close_domain_fd(p, w); /* before the number is free for others */
-		fc_call(SYS_close, fd);
-	}
+	if (w)
+		r = close_domain_fd(p, w, fd);
 	if (unlikely(held)) {
 		r = posted(p, shim_file_of(p, held), r);
 		shim_file_drop(p, held);
@@ -254,7 +307,7 @@ static long dup_onto(struct shim_process *p, long nr, const long a[6])
 	}
 	uint64_t old = shim_fd_set(p, to, w ? shim_fd_word(shim_fd_domain(w), dfd, flags) : 0);
 	if (old)
-		close_domain_fd(p, old);
+		close_domain_fd(p, old, -1);
 	return w ? traced(SYS_dup, a, r) : r;
 }
 
@@ -347,9 +400,10 @@ long shim_do_close_range(long nr, long a[6])
 
 /* ---- fcntl and ioctl ---- */
 
-static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg *arg, const long a[6], long nr)
+/* SHIM_OTHER: the descriptor is not w any more. */
+static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg *arg, const long a[6], enum manner how)
 {
-	const struct fc_row *row = fc_row_by_nr((unsigned)nr);
+	const struct fc_row *row = fc_row_by_nr(SYS_fcntl);
 	bool plain = arg->kind == FC_KIND_NONE || arg->kind == FC_KIND_VAL || arg->kind == FC_KIND_HEX;
 	long b[6] = { shim_fd_number(w), a[1], a[2] };
 	struct shim_frame *f = shim_frame_begin();
@@ -363,10 +417,10 @@ static long run_command(struct shim_process *p, uint64_t w, const struct fc_arg 
 		with_arg.arg[2] = *arg;
 		row = &with_arg;
 	}
-	int64_t r = shim_call_begin(&c, row, p, shim_fd_domain(w), f);
+	int64_t r = begin_on(&c, row, p, a[0], w, f, how);
 	if (r == 0) {
 		c.shown = a;
-		r = shim_result(c.s, plain ? shim_call_values(&c, b) : shim_call_row(&c, b));
+		r = tried(&c, shim_result(c.s, plain ? shim_call_values(&c, b) : shim_call_row(&c, b)), how);
 	}
 	shim_frame_end(f);
 	return (long)r;
@@ -407,10 +461,15 @@ long shim_do_getdents(long nr, long a[6])
 	return r;
 }
 
-long shim_refuse(struct shim_process *p, uint64_t w, int error)
+long shim_refuse(struct shim_process *p, int fd, int error)
 {
-	long flags = shim_simple(p, shim_fd_domain(w), SYS_fcntl, shim_fd_number(w), F_GETFL, 0);
+	long flags = SHIM_OTHER;
+	uint64_t w;
 
+	while (flags == SHIM_OTHER && (w = shim_fd_get(p, fd)))
+		flags = shim_simple_on(p, fd, w, SYS_fcntl, F_GETFL, 0);
+	if (flags == SHIM_OTHER)
+		return -EBADF;
 	return flags < 0 ? flags : flags & O_PATH ? -EBADF : error;
 }
 
@@ -447,6 +506,16 @@ static bool is_lock(int cmd)
 	       cmd == F_OFD_SETLKW;
 }
 
+static long run_waiting(struct shim_process *p, uint64_t w, const struct fc_arg *arg, const long a[6])
+{
+	const long at_once[6] = { a[0], (int)a[1] == F_SETLKW ? F_SETLK : F_OFD_SETLK, a[2] };
+	long r = run_command(p, w, arg, at_once, TRIES);
+
+	if (r == -EAGAIN || r == -EACCES)
+		return run_command(p, w, arg, a, WAITS);
+	return r == SHIM_OTHER ? r : traced(SYS_fcntl, a, r);
+}
+
 long shim_do_fcntl(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
@@ -468,7 +537,9 @@ long shim_do_fcntl(long nr, long a[6])
 	if (shim_owner_has(cmd))
 		return traced(SYS_fcntl, a, shim_owner_fcntl(p, (int)a[0], w, cmd, a[2]));
 	if (fc_fcntl_arg((unsigned)cmd, &arg) < 0)
-		return shim_refuse(p, w, -EINVAL);
+		return shim_refuse(p, (int)a[0], -EINVAL);
+	if (cmd == F_SETFL && a[2] & O_DIRECT) /* of all descriptors, and nothing may be aligned that is posted */
+		shim_lease_bar(p, w);
 	if (cmd == F_GETLEASE)
 		end_delegation(p, (int)a[0], w);
 	held = is_lock(cmd) ? shim_offset_begin(p, (int)a[0]) : 0;
@@ -476,8 +547,11 @@ long shim_do_fcntl(long nr, long a[6])
 		shim_offset_end(p, (int)a[0], held, false);
 		return shim_do_fcntl(nr, a);
 	}
-	long r = run_command(p, w, &arg, a, nr);
+	long r =
+		cmd == F_SETLKW || cmd == F_OFD_SETLKW ? run_waiting(p, w, &arg, a) : run_command(p, w, &arg, a, PLAIN);
 	shim_offset_end(p, (int)a[0], held, false);
+	if (unlikely(r == SHIM_OTHER))
+		return shim_do_fcntl(nr, a);
 	if (cmd == F_SETFL && r == 0)
 		follow_flags(p, (int)a[0], w, (uint32_t)a[2]);
 	return r;

@@ -42,8 +42,7 @@ static uint64_t window(const struct missing *m)
 	return n < left ? n : left;
 }
 
-/* If the descriptor is the same yet, it was when the file was read. */
-static bool ask(struct shim_process *p, const struct missing *m, struct shim_call *c)
+static bool ask(const struct missing *m, struct shim_call *c)
 {
 	const uint64_t n = window(m);
 	uint64_t buffer = shim_call_room(c, n);
@@ -54,7 +53,7 @@ static bool ask(struct shim_process *p, const struct missing *m, struct shim_cal
 	c->wire[1] = buffer;
 	c->wire[2] = n;
 	c->wire[3] = m->block * SHIM_BLOCK;
-	if (shim_call_own(c, shim_call_run(c, SYS_pread64)) != (int64_t)n || fc_load_acquire(&p->fd[m->fd]) != m->w)
+	if (shim_call_own(c, shim_call_run(c, SYS_pread64)) != (int64_t)n)
 		return false;
 	put(m, shim_call_at(c, buffer), n);
 	return true;
@@ -68,7 +67,7 @@ static bool bring(struct shim_process *p, const struct missing *m)
 
 	if (!f)
 		return false;
-	brought = shim_call_begin(&c, fc_row_by_nr(SYS_pread64), p, shim_fd_domain(m->w), f) == 0 && ask(p, m, &c);
+	brought = shim_call_begin_on(&c, fc_row_by_nr(SYS_pread64), p, m->fd, m->w, f) == 0 && ask(m, &c);
 	shim_frame_end(f);
 	return brought;
 }

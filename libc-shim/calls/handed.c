@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
+#include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
+#include "libc-shim/session/post.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/text.h"
 
@@ -22,6 +25,23 @@ long shim_dispatch_for_us(long nr, const long a[6])
 	t->for_us = true;
 	long r = shim_dispatch(nr, b);
 	t->for_us = false;
+	return r;
+}
+
+/* A call that sends no request: what it uses is not closed. It should wait for nothing that needs a request while it has one. */
+int shim_hand_on(struct shim_process *p, long fd, uint64_t w)
+{
+	struct shim_frame *f = shim_frame_begin();
+	struct shim_call c;
+	int r;
+
+	if (!f)
+		return -EDEADLK;
+	shim_posts_wait();
+	r = shim_call_begin_on(&c, fc_row_by_nr(SYS_fstat), p, fd, w, f);
+	if (r == 0)
+		r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	shim_frame_end(f);
 	return r;
 }
 

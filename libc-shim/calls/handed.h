@@ -3,6 +3,13 @@
 #ifndef FC_SHIM_HANDED_H
 #define FC_SHIM_HANDED_H
 
+#include <stdint.h>
+
+struct shim_process;
+
+/* shim_hand of what `fd` stands for, which is w. SHIM_OTHER: that is not w any more. */
+int shim_hand_on(struct shim_process *p, long fd, uint64_t w);
+
 /* A call whose descriptors are none of the application's: they may lie beyond its limit. */
 long shim_dispatch_for_us(long nr, const long a[6]);
 

@@ -22,14 +22,16 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-/* The domain descriptor of an application descriptor that must live in the same domain as w. */
-static long same_domain(const struct shim_process *p, uint64_t w, long fd)
+/* The domain descriptor of an application descriptor that must live in the same domain as w; the call uses it, too, if it has room for one more. */
+static long same_domain(struct shim_call *c, uint64_t w, long fd)
 {
-	uint64_t other = shim_fd_get(p, fd);
+	uint64_t other = shim_fd_get(c->p, fd);
 
 	if (!other)
 		return fc_call(SYS_fcntl, fd, F_GETFD) < 0 ? -EBADF : -EXDEV;
-	return shim_fd_domain(other) == shim_fd_domain(w) ? shim_fd_number(other) : -EXDEV;
+	if (shim_fd_domain(other) != shim_fd_domain(w))
+		return -EXDEV;
+	return likely(shim_call_use(c, fd, other)) ? shim_fd_number(other) : SHIM_OTHER;
 }
 
 static int64_t run_fiemap(struct shim_call *c, void *user)
@@ -66,7 +68,8 @@ static int64_t run_fiemap(struct shim_call *c, void *user)
 	return fc_copy_to_user(user, &map, sizeof map) ? -EFAULT : r;
 }
 
-/* FIDEDUPERANGE: the kernel takes a page of it at most, and says of each destination what became of it. */
+/* FIDEDUPERANGE: the kernel takes a page of it at most, and says of each destination what became of it. A destination that is another file by then
+ * is not changed in any way that can be seen: so they need not all be used. */
 static int64_t run_dedupe(struct shim_call *c, uint64_t w, char *user)
 {
 	struct file_dedupe_range *own = (struct file_dedupe_range *)shim_scratch(c->frame);
@@ -88,7 +91,9 @@ static int64_t run_dedupe(struct shim_call *c, uint64_t w, char *user)
 	struct file_dedupe_range *shared = (struct file_dedupe_range *)shim_call_at(c, c->wire[2]);
 	memcpy(shared, own, size);
 	for (unsigned i = 0; i < count; i++) {
-		fd[i] = same_domain(c->p, w, (int)own->info[i].dest_fd);
+		fd[i] = same_domain(c, w, (int)own->info[i].dest_fd);
+		if (unlikely(fd[i] == SHIM_OTHER))
+			return SHIM_OTHER;
 		shared->info[i].dest_fd = fd[i] < 0 ? -1 : fd[i];
 	}
 	r = shim_call_run(c, SYS_ioctl);
@@ -120,7 +125,7 @@ static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, co
 	row.arg[2] = *arg;
 	switch (arg->kind) {
 	case FC_KIND_FD_ARG:
-		source = same_domain(c->p, w, a[2]);
+		source = same_domain(c, w, a[2]);
 		if (source < 0)
 			return source;
 		row.arg[2].kind = FC_KIND_VAL;
@@ -129,7 +134,7 @@ static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, co
 	case FC_KIND_CLONE_RANGE:
 		if (fc_copy_from_user(&range, (void *)a[2], sizeof range))
 			return -EFAULT;
-		source = same_domain(c->p, w, range.src_fd);
+		source = same_domain(c, w, range.src_fd);
 		if (source < 0)
 			return source;
 		range.src_fd = source;
@@ -152,11 +157,13 @@ static int64_t run(struct shim_call *c, uint64_t w, const struct fc_arg *arg, co
 	return shim_call_row(c, b);
 }
 
-static long close_on_exec(struct shim_process *p, uint64_t w, const long a[6])
+static long close_on_exec(const long a[6])
 {
-	if (!(p = shim_process_own()))
+	struct shim_process *p = shim_process_own();
+
+	if (!p)
 		return -ENOMEM;
-	long r = shim_refuse(p, w, 0);
+	long r = shim_refuse(p, (int)a[0], 0);
 	return r < 0 ? r : fc_call(SYS_fcntl, a[0], F_SETFD, (unsigned)a[1] == FIOCLEX ? FD_CLOEXEC : 0);
 }
 
@@ -187,11 +194,11 @@ long shim_do_ioctl(long nr, long a[6])
 	if (likely(!w))
 		return shim_native(nr, a);
 	if ((unsigned)a[1] == FIOCLEX || (unsigned)a[1] == FIONCLEX)
-		return close_on_exec(p, w, a);
+		return close_on_exec(a);
 	if (!(p = shim_process_own()))
 		return -ENOMEM;
 	if (fc_ioctl_arg((unsigned)a[1], &arg) < 0)
-		return shim_refuse(p, w, -ENOTTY);
+		return shim_refuse(p, (int)a[0], -ENOTTY);
 	struct shim_frame *f = shim_frame_begin();
 	if (!f)
 		return -EDEADLK;
@@ -200,16 +207,20 @@ long shim_do_ioctl(long nr, long a[6])
 		return -EBADF;
 	}
 	c.path[0] = c.path[1] = NULL;
-	const uint64_t held =
-		(unsigned)a[1] == FIONREAD ? shim_offset_begin(p, (int)a[0]) : 0; /* it counts from there */
-	int64_t r = shim_call_begin(&c, fc_row_by_nr(SYS_ioctl), p, shim_fd_domain(w), f);
+	const bool counts = (unsigned)a[1] == FIONREAD; /* from the offset on */
+	const uint64_t held = counts ? shim_offset_begin(p, (int)a[0]) : 0;
+	int64_t r = likely(!counts || shim_offset_is_begun(p, w, held))
+			    ? shim_call_begin_on(&c, fc_row_by_nr(SYS_ioctl), p, a[0], w, f)
+			    : SHIM_OTHER;
 	struct shim_file *file = changes_contents((unsigned)a[1]) ? shim_file_of(p, w) : NULL;
 	const uint32_t begun = file ? shim_lease_write_begin(file, -1, 0) : 0;
 	if (r == 0)
-		r = shim_result(c.s, run(&c, w, &arg, a));
+		r = run(&c, w, &arg, a);
+	if (r != SHIM_OTHER)
+		r = shim_result(c.s, r);
 	if (file)
 		shim_lease_write_end(file, begun);
 	shim_offset_end(p, (int)a[0], held, false);
 	shim_frame_end(f);
-	return (long)r;
+	return unlikely(r == SHIM_OTHER) ? shim_do_ioctl(nr, a) : (long)r;
 }

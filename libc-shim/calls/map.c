@@ -16,8 +16,10 @@
 
 #include "common/rawcall.h"
 #include "farcall/abi.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/map_shared.h"
+#include "libc-shim/calls/remote.h"
 #include "libc-shim/native.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/beyond.h"
@@ -93,7 +95,8 @@ static long fill(long fd, char *to, size_t bytes, int64_t pos)
 	return 0;
 }
 
-static long map_copy(long fd, const long a[6], const struct stat *st)
+/* SHIM_OTHER: what it has copied may be another file's. */
+static long map_copy(struct shim_process *p, uint64_t w, const long a[6], const struct stat *st)
 {
 	size_t bytes = st->st_size <= a[5] ? 0 : (size_t)(st->st_size - a[5]);
 	long r;
@@ -104,7 +107,9 @@ static long map_copy(long fd, const long a[6], const struct stat *st)
 	long at = native(SYS_mmap, b);
 	if (shim_is_error(at))
 		return at;
-	r = fill(fd, (char *)at, bytes, a[5]);
+	r = fill(a[4], (char *)at, bytes, a[5]);
+	if (unlikely(shim_fd_get(p, a[4]) != w))
+		r = SHIM_OTHER;
 	/* whole pages beyond the end of the file cannot be touched */
 	size_t end = PAGE_UP(bytes), length = PAGE_UP((size_t)a[1]);
 	if (r == 0 && end)
@@ -118,15 +123,18 @@ static long map_copy(long fd, const long a[6], const struct stat *st)
 	return at;
 }
 
+/* SHIM_OTHER as above. */
 static long map_file(struct shim_process *p, uint64_t w, const long a[6])
 {
 	struct stat st = { 0 };
 	long r = check(a[4], a, &st);
 
+	if (unlikely(shim_fd_get(p, a[4]) != w))
+		return SHIM_OTHER; /* it may be the other file's */
 	if (r < 0)
 		return r;
 	if (!is_shared(a))
-		return map_copy(a[4], a, &st);
+		return map_copy(p, w, a, &st);
 	shim_lease_bar(p, w); /* of one lease there is one owner */
 	return shim_map_shared(p, w, a, &st, (r & O_ACCMODE) == O_RDWR);
 }
@@ -134,6 +142,7 @@ static long map_file(struct shim_process *p, uint64_t w, const long a[6])
 long shim_do_mmap(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
+	bool is_handed = true;
 	uint64_t w;
 
 	if (likely((a[3] & MAP_ANONYMOUS) || !shim_fd_get(p, a[4])))
@@ -145,13 +154,15 @@ long shim_do_mmap(long nr, long a[6])
 	const struct shim_file *f = shim_file_of(p, w);
 	if (f && !shim_file_reads(f))
 		shim_lease_bar(p, w); /* what is written has to be in the mapping at once */
-	int handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	long handed = shim_hand_on(p, a[4], w);
 	if (handed == -EOPNOTSUPP)
-		return map_file(p, w, a);
-	if (handed < 0)
+		handed = map_file(p, w, a), is_handed = false;
+	if (unlikely(handed == SHIM_OTHER))
+		return shim_do_mmap(nr, a);
+	if (handed < 0 || !is_handed)
 		return handed;
 	long b[6] = { a[0], a[1], a[2], a[3], handed, a[5] };
 	long r = native(nr, b);
-	shim_done_with(p, handed);
+	shim_done_with(p, (int)handed);
 	return r;
 }

@@ -67,7 +67,9 @@ void shim_maps_forked(void)
 	lock.word = 0;
 }
 
-static long ask(const struct region *g, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+/* About what `fd` stands for, in w, which is then a0; or w is 0. SHIM_OTHER: it is another by now. */
+static long ask_on(const struct region *g, long fd, uint64_t w, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2,
+		   uint64_t a3)
 {
 	struct shim_process *p = shim_process_own();
 	struct shim_frame *f = p ? shim_frame_begin() : NULL;
@@ -75,7 +77,8 @@ static long ask(const struct region *g, unsigned nr, uint64_t a0, uint64_t a1, u
 
 	if (!f)
 		return p ? -EDEADLK : -ENOMEM;
-	long r = shim_call_begin(&c, fc_row_by_nr(SYS_fsync), p, g->domain, f);
+	long r = w ? shim_call_begin_on(&c, fc_row_by_nr(SYS_fsync), p, fd, w, f)
+		   : shim_call_begin(&c, fc_row_by_nr(SYS_fsync), p, g->domain, f);
 	if (r == 0) {
 		c.wire[0] = a0;
 		c.wire[1] = a1;
@@ -85,6 +88,11 @@ static long ask(const struct region *g, unsigned nr, uint64_t a0, uint64_t a1, u
 	}
 	shim_frame_end(f);
 	return r;
+}
+
+static long ask(const struct region *g, unsigned nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+	return ask_on(g, -1, 0, nr, a0, a1, a2, a3);
 }
 
 /* ---- regions ---- */
@@ -119,9 +127,10 @@ static struct region *region_find(const struct region *want)
 	return NULL;
 }
 
-/* `old` (may be null): the region of the same file whose place it takes; that is known to nobody any more, but its memory is still there. */
-static long region_make(struct shim_process *p, int descriptor, const struct region *want, const struct region *old,
-			struct region **is)
+/* Of the file of descriptor fd, whose word is w. Or w is 0, and `old` the region of the same file whose place it takes; that is known to nobody any more, but
+ * its memory is still there. */
+static long region_make(struct shim_process *p, long fd, uint64_t w, const struct region *want,
+			const struct region *old, struct region **is)
 {
 	struct region *g = NULL;
 
@@ -133,8 +142,8 @@ static long region_make(struct shim_process *p, int descriptor, const struct reg
 	*g = *want;
 	long r = g->number = shim_hand_memory(p, g->domain, g->length, g->writable, &g->memory);
 	if (r >= 0) {
-		r = ask(g, FC_NR_MAP, (uint64_t)descriptor, (uint64_t)g->number, g->offset,
-			old ? (uint64_t)old->number + 1 : 0);
+		r = ask_on(g, fd, w, FC_NR_MAP, w ? (uint64_t)shim_fd_number(w) : (uint64_t)-1, (uint64_t)g->number,
+			   g->offset, old ? (uint64_t)old->number + 1 : 0);
 		if (r < 0)
 			memory_end(g);
 	}
@@ -245,10 +254,10 @@ static long place(struct region *g, const long a[6], uint64_t at, uint64_t lengt
 	return to;
 }
 
-static long map(struct shim_process *p, int descriptor, const long a[6], const struct region *want)
+static long map(struct shim_process *p, uint64_t w, const long a[6], const struct region *want)
 {
 	struct region *g = region_find(want);
-	long r = g ? 0 : region_make(p, descriptor, want, NULL, &g);
+	long r = g ? 0 : region_make(p, a[4], w, want, NULL, &g);
 
 	if (r < 0)
 		return r;
@@ -279,7 +288,7 @@ long shim_map_shared(struct shim_process *p, uint64_t w, const long a[6], const 
 	if (a[3] & MAP_FIXED && a[0] & (FC_PAGE_SIZE - 1))
 		return -EINVAL;
 	shim_lock(&lock, &saved);
-	r = map(p, shim_fd_number(w), a, &want);
+	r = map(p, w, a, &want);
 	shim_unlock(&lock, &saved);
 	return r;
 }
@@ -341,7 +350,7 @@ static long grow(const struct range *r, const long a[6], uint64_t length)
 		return -EINVAL;
 	want.length = at + length;
 	want.ranges = 0;
-	to = region_make(shim_process_own(), -1, &want, old, &g);
+	to = region_make(shim_process_own(), -1, 0, &want, old, &g);
 	if (to < 0)
 		return to;
 	g->ranges++;

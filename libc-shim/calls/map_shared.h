@@ -10,7 +10,7 @@
 struct shim_process;
 
 /* mmap(a) of the file of descriptor word w, which the caller has found to be allowed: st is the file's, `writable` what the descriptor
- * is. Kernel results. */
+ * is. Kernel results; SHIM_OTHER: descriptor a[4] is not w any more. */
 long shim_map_shared(struct shim_process *p, uint64_t w, const long a[6], const struct stat *st, bool writable);
 
 /* An mmap with MAP_FIXED of whatever it is, or a munmap: which may take a mapping's place. */

@@ -122,6 +122,7 @@ int64_t shim_meet_key(struct shim_process *p, unsigned domain, int descriptor, b
 	r = shim_call_begin(&c, fc_row_by_nr(SYS_fstat), p, domain, f);
 	if (r == 0) {
 		c.quiet = true;
+		c.loose = true; /* it is ours */
 		r = shim_call_row(&c, a);
 	}
 	if (r == 0) {

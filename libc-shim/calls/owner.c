@@ -17,6 +17,7 @@
 #include "common/atomic.h"
 #include "common/beside.h"
 #include "common/rawcall.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/lock.h"
@@ -154,7 +155,7 @@ static long owner_of_record(struct shim_process *p, int fd, uint64_t w, int cmd,
 
 static long not_handed(struct shim_process *p, int fd, uint64_t w, int cmd, long arg)
 {
-	long r = shim_refuse(p, w, 0);
+	long r = shim_refuse(p, fd, 0);
 
 	if (r < 0)
 		return r;
@@ -171,8 +172,9 @@ long shim_owner_fcntl(struct shim_process *p, int fd, uint64_t w, int cmd, long 
 	long r;
 
 	shim_lease_bar(p, w); /* the domain's has a signal of its own */
-	shim_offset_leave(p, fd, w);
-	handed = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
+	handed = shim_offset_leave(p, fd, w) ? shim_hand_on(p, fd, w) : SHIM_OTHER;
+	if (unlikely(handed == SHIM_OTHER))
+		return (w = shim_fd_get(p, fd)) ? shim_owner_fcntl(p, fd, w, cmd, arg) : -EBADF;
 	if (handed == -EOPNOTSUPP || handed == -ENODEV)
 		return not_handed(p, fd, w, cmd, arg);
 	if (handed < 0)

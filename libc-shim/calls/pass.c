@@ -17,6 +17,7 @@
 #include "common/atomic.h"
 #include "common/rawcall.h"
 #include "farcall/control.h"
+#include "farcall/wire.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/procfs.h"
 #include "libc-shim/calls/remote.h"
@@ -30,15 +31,23 @@
 #include "libc-shim/text.h"
 #include "libc-shim/transport/transport.h"
 
-int shim_pass(struct shim_process *p, uint64_t w, int sock)
+int shim_pass(struct shim_process *p, int fd, uint64_t w, int sock)
 {
 	struct ucred peer = { 0 };
-	int size = sizeof peer;
+	int size = sizeof peer, r;
+	struct shim_frame *f;
+	struct shim_call c;
 
 	/* of the socket's other end, when it was made: whoever has it by now is most likely its child */
 	if (fc_call(SYS_getsockopt, sock, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
 		return -EOPNOTSUPP;
-	return shim_hand_pass(p, shim_fd_domain(w), shim_fd_number(w), peer.pid, shim_procfs_self());
+	if (!(f = shim_frame_begin()))
+		return -EDEADLK;
+	r = shim_call_begin_on(&c, fc_row_by_nr(SYS_fstat), p, fd, w, f);
+	if (r == 0)
+		r = shim_hand_pass(p, shim_fd_domain(w), shim_fd_number(w), peer.pid, shim_procfs_self());
+	shim_frame_end(f);
+	return r;
 }
 
 /* ---- who receives ---- */

@@ -9,6 +9,6 @@
 
 /* What to send in place of the remote descriptor of word w over `sock`: a descriptor for shim_done_with, or -errno. -EOPNOTSUPP: who is at the other
  * end is not known to be a client of that domain. */
-int shim_pass(struct shim_process *p, uint64_t w, int sock);
+int shim_pass(struct shim_process *p, int fd, uint64_t w, int sock);
 
 #endif

@@ -275,11 +275,12 @@ static bool is_continuation(int64_t r)
 static uint64_t new_file(const struct shim_path_call *pc, int64_t r, uint64_t flags, uint32_t forks)
 {
 	struct shim_process *p = pc->p;
-	int fd = pc->dirfd[0];
-	const uint64_t *dir = fd == AT_FDCWD ? &p->cwd_file : (uint32_t)fd < SHIM_FDS ? &p->fd[fd] : NULL;
-	uint64_t held = dir ? shim_file_hold(p, dir, fc_load(dir)) : 0;
+	const struct shim_route *to = &pc->route[0];
+	uint64_t held = to->w                      ? shim_file_hold(p, &p->fd[to->fd], to->w)
+			: pc->dirfd[0] == AT_FDCWD ? shim_file_hold(p, &p->cwd_file, fc_load(&p->cwd_file))
+						   : 0;
 	struct shim_file is = {
-		.domain = (uint32_t)pc->route[0].domain, .descriptor = (int)r, .flags = (uint32_t)flags, .forks = forks
+		.domain = (uint8_t)to->domain, .descriptor = (int)r, .flags = (uint32_t)flags, .forks = forks
 	};
 	uint64_t bits = shim_file_new(p, &is, held, pc->descriptor[0] ? NULL : pc->path[0]);
 
@@ -341,7 +342,17 @@ static int64_t opened(struct shim_path_call *pc, int64_t r, int placeholder, uin
 			    (flags & O_DIRECT ? SHIM_FD_DIRECT : 0) | (r < 0 ? 0 : new_file(pc, r, flags, forks)));
 }
 
-/* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. */
+/* The call uses the descriptors that have led to its paths. */
+static int use_descriptors(const struct shim_path_call *pc, struct shim_call *c)
+{
+	for (int k = 0; k < pc->paths; k++)
+		if (pc->route[k].w && unlikely(!shim_call_use(c, pc->route[k].fd, pc->route[k].w)))
+			return SHIM_OTHER;
+	return 0;
+}
+
+/* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. SHIM_OTHER: a descriptor stands for something
+ * else by now. */
 static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 {
 	struct shim_call c;
@@ -371,6 +382,8 @@ static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 	c.path[0] = pc->path[0];
 	c.path[1] = pc->paths > 1 ? pc->path[1] : NULL;
 	int64_t r = shim_call_begin(&c, pc->row, pc->p, domain, f);
+	if (r == 0 && unlikely((r = use_descriptors(pc, &c)) < 0))
+		shim_call_end(&c);
 	if (r == 0) {
 		c.shown = pc->a;
 		c.number = placeholder;
@@ -398,7 +411,7 @@ static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 		shim_fd_give_back(pc->p, placeholder);
 		fc_call(SYS_close, placeholder);
 	}
-	if (unlikely(shim.trace_fd >= 0) && c.quiet)
+	if (unlikely(shim.trace_fd >= 0) && c.quiet && r != SHIM_OTHER)
 		shim_trace(pc->row, pc->a, c.path, r);
 	return r;
 }
@@ -429,7 +442,7 @@ static int64_t leaves(struct shim_path_call *pc, int k, struct shim_frame *f)
 	q.a[3] = q.follow[0] ? 0 : AT_SYMLINK_NOFOLLOW;
 	int64_t r = run_remote(&q, f);
 	if (r != FC_CONTINUE)
-		return r == SHIM_IMPOSSIBLE ? r : 0;
+		return r == SHIM_IMPOSSIBLE || r == SHIM_OTHER ? r : 0;
 	if (named) {
 		const char *name = shim_path_last(pc->path[k]);
 
@@ -527,6 +540,11 @@ static long run(struct shim_path_call *pc, struct shim_frame *f, long native_nr,
 				return refuse_open(pc, r);
 			r = shim_path_check_link(pc, run_remote(pc, f));
 		}
+		if (unlikely(r == SHIM_OTHER)) {
+			shim_path_begin_anew(pc);
+			hop--;
+			continue;
+		}
 		if (r != FC_CONTINUE)
 			return shim_result(&pc->p->session[*domain], r);
 	}
@@ -586,7 +604,9 @@ static long settle(struct shim_path_call *pc, struct shim_frame *f)
 			r = (long)leaves(pc, 0, f);
 		if (r == 0)
 			return 0;
-		if (r < 0 && r != FC_CONTINUE)
+		if (unlikely(r == SHIM_OTHER))
+			shim_path_begin_anew(pc);
+		else if (r < 0 && r != FC_CONTINUE)
 			return shim_result(&pc->p->session[pc->route[0].domain], r);
 	}
 	return -ELOOP;

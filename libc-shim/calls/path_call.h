@@ -53,6 +53,8 @@ int64_t shim_path_follow(struct shim_path_call *pc, int k);
 bool shim_path_meets_placeholder(const struct shim_path_call *pc);
 /* It has answered: does that say that it was about one? */
 bool shim_path_shows_placeholder(const struct shim_path_call *pc, long r);
+/* A descriptor that has led somewhere stands for something else by now (SHIM_OTHER): as if the call had not looked at it yet. */
+void shim_path_begin_anew(struct shim_path_call *pc);
 /* The domain has answered what a descriptor refers to: that, or -errno. */
 int64_t shim_path_check_link(const struct shim_path_call *pc, int64_t r);
 /* Is it a path in one of that domain's mounts that stands at `user`, n bytes, as the kernel would write it? Programs make paths of it. */

@@ -95,14 +95,29 @@ static long by_path(struct shim_path_call *pc, int fd)
 	return r < 0 ? r : by_descriptor(pc, (int)r);
 }
 
-/* Path k is what descriptor `fd`, a remote one, refers to: the domain's name for that. */
-static void name_descriptor(struct shim_path_call *pc, int k, int fd)
+/* Path k is what descriptor `fd` refers to: the domain's name for that. As shim_path_follow. */
+static int64_t name_descriptor(struct shim_path_call *pc, int k, int fd)
 {
 	uint64_t w = shim_fd_get(pc->p, fd);
 
+	if (!w)
+		return -ENOENT; /* it was a remote one a moment ago */
 	pc->descriptor[k] = true;
-	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD };
+	pc->route[k] = (struct shim_route){ .domain = (int)shim_fd_domain(w), .dirfd = AT_FDCWD, .fd = fd, .w = w };
 	shim_fd_path(pc->path[k], shim_fd_number(w));
+	return 1;
+}
+
+void shim_path_begin_anew(struct shim_path_call *pc)
+{
+	for (int k = 0; k < pc->paths; k++) {
+		if (!pc->descriptor[k] || shim_fd_get(pc->p, pc->route[k].fd) == pc->route[k].w)
+			continue;
+		shim_fd_path(pc->path[k], pc->route[k].fd);
+		pc->descriptor[k] = false;
+		pc->rewritten[k] = true;
+		pc->dirfd[k] = AT_FDCWD;
+	}
 }
 
 /* Path k goes on at `fd`, a remote directory: for a call that has no directory beside its path, at that one's own path. */
@@ -191,8 +206,7 @@ static int64_t take_link(struct shim_path_call *pc, int k, const struct shim_lin
 			pc->ran_in = (int)shim_fd_domain(shim_fd_get(pc->p, fd));
 			return answer(pc, by_path(pc, (int)fd));
 		}
-		name_descriptor(pc, k, (int)fd);
-		return 1;
+		return name_descriptor(pc, k, (int)fd);
 	}
 	if (link->whole) {
 		pc->path[k][0] = '.';

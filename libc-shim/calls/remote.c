@@ -69,34 +69,53 @@ int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_p
 	c->row = row;
 	c->p = p;
 	c->frame = f;
-	c->used = 0;
+	c->room_used = 0;
 	c->chunk = NULL;
 	c->shown = NULL;
 	c->position = -1;
 	c->number = -1;
+	c->closes = -1;
+	c->uses = 0;
+	c->loose = false;
 	for (int i = 0; i < 6; i++)
 		c->wire[i] = 0; /* what a call has no argument for, is not the stack's */
 	c->quiet = row->effect == FC_EFFECT_OPENS;
 	return 0;
 }
 
+static bool uses(const struct shim_call *c, int number)
+{
+	for (unsigned k = 0; k < c->uses; k++)
+		if (c->used[k] == number)
+			return true;
+	return false;
+}
+
 bool shim_call_use(struct shim_call *c, long fd, uint64_t w)
 {
-	const int left = shim_request_use(&c->frame->request, shim_fd_number(w));
+	const int number = shim_fd_number(w);
 
-	if (unlikely(left >= 0)) /* to somebody who has never come back */
-		shim_close_left(&c->s->requests, left);
+	if (likely(c->uses < SHIM_USES) && !uses(c, number)) {
+		const int left = shim_request_use(&c->frame->request, c->uses, number);
+
+		if (unlikely(left >= 0)) /* to somebody who has never come back */
+			shim_close_left(&c->s->requests, left);
+		c->used[c->uses++] = number;
+	}
 	return likely(shim_fd_get(c->p, fd) == w);
+}
+
+int shim_call_begin_on(struct shim_call *c, const struct fc_row *row, struct shim_process *p, long fd, uint64_t w,
+		       struct shim_frame *f)
+{
+	int r = shim_call_begin(c, row, p, shim_fd_domain(w), f);
+
+	return r == 0 && unlikely(!shim_call_use(c, fd, w)) ? SHIM_OTHER : r;
 }
 
 void shim_call_end(struct shim_call *c)
 {
-	const struct shim_request r = c->frame->request;
-
-	c->frame->request.slot = -1;
-	c->frame->session = NULL;
-	fc_signal_fence();
-	shim_request_finish(&r);
+	shim_frame_end_request(c->frame);
 }
 
 uint64_t shim_call_room(struct shim_call *c, size_t n)
@@ -108,10 +127,10 @@ uint64_t shim_call_room(struct shim_call *c, size_t n)
 			return FC_NULL;
 		c->chunk = shim_chunk_address(c->s, chunk);
 	}
-	uint32_t at = (c->used + 7) & ~7u;
+	uint32_t at = (c->room_used + 7) & ~7u;
 	if (n > FC_CHUNK || at + n > FC_CHUNK)
 		return FC_NULL;
-	c->used = at + (uint32_t)n;
+	c->room_used = at + (uint32_t)n;
 	return (uint64_t)(c->chunk - c->s->data) + at;
 }
 
@@ -155,7 +174,12 @@ int64_t shim_call_run(struct shim_call *c, unsigned nr)
 	if (c->number >= 0)
 		shim_request_number(r, c->number);
 	shim_requests_submit(r, 1);
-	return shim_request_wait(r);
+	if (c->closes >= 0) {
+		fc_call(SYS_close, c->closes);
+		c->closes = -1;
+	}
+	const int64_t result = shim_request_wait(r);
+	return unlikely(result == SHIM_OTHER) ? SHIM_IMPOSSIBLE : result; /* that is not the domain's to say */
 }
 
 int64_t shim_call_ask(struct shim_call *c, unsigned nr, uint64_t a1, uint64_t a2)
@@ -333,6 +357,13 @@ static int pack_object(struct shim_call *c, int i, unsigned kind, void *user, si
 	return 0;
 }
 
+/* A descriptor of the domain's is sent of which the call has said that it uses it, so that nobody can forget to say so. */
+static int pack_descriptor(struct shim_call *c, int i, int number)
+{
+	c->wire[i] = (uint64_t)(int64_t)number;
+	return number < FC_DOMAIN_FD_FIRST || likely(uses(c, number)) || c->loose ? 0 : -EBADF;
+}
+
 static int pack(struct shim_call *c, const long a[6])
 {
 	int paths = 0, r = 0;
@@ -350,7 +381,7 @@ static int pack(struct shim_call *c, const long a[6])
 			break;
 		case FC_KIND_FD:
 		case FC_KIND_DIRFD:
-			c->wire[i] = (uint64_t)(int64_t)(int)a[i];
+			r = pack_descriptor(c, i, (int)a[i]);
 			break;
 		case FC_KIND_PATH:
 		case FC_KIND_PATH_OPT:
@@ -476,7 +507,10 @@ int64_t shim_call_values(struct shim_call *c, const long a[6])
 {
 	for (int i = 0; i < 6; i++)
 		c->wire[i] = (uint64_t)a[i];
-	int64_t r = shim_call_own(c, shim_call_run(c, c->row->nr));
+	int64_t r = pack_descriptor(c, 0, (int)a[0]);
+	if (r == 0)
+		r = shim_call_run(c, c->row->nr);
+	r = shim_call_own(c, r);
 	if (unlikely(shim.trace_fd >= 0))
 		shim_trace(c->row, c->shown ? c->shown : a, c->path, r);
 	return r;
@@ -496,44 +530,56 @@ int64_t shim_call_row(struct shim_call *c, const long a[6])
 	return r;
 }
 
-/* `fd`: -1, or what has to stand for w, whose number is a[0]. */
+/* `fd`: what has to stand for w, whose number is a[0]; or -1, of what nobody else knows of any more, or yet. `closes`: as in struct shim_call. */
 static long simple(struct shim_process *p, unsigned domain, unsigned nr, const long a[6], int number, int fd,
-		   uint64_t w)
+		   uint64_t w, int closes)
 {
 	struct shim_frame *f = shim_frame_begin();
 	struct shim_call c = { .path = { NULL, NULL } };
+	int64_t r = -EDEADLK;
 
-	if (!f)
-		return -EDEADLK;
-	int r = shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f);
-	if (r == 0 && fd >= 0 && unlikely(!shim_call_use(&c, fd, w)))
-		r = SHIM_OTHER;
+	if (f)
+		r = fd < 0 ? shim_call_begin(&c, fc_row_by_nr(nr), p, domain, f)
+			   : shim_call_begin_on(&c, fc_row_by_nr(nr), p, fd, w, f);
+	c.loose = fd < 0;
 	c.number = number;
+	c.closes = closes;
 	c.quiet = nr == SYS_dup || nr == SYS_close || nr == SYS_fcntl; /* the application knows another number */
-	int64_t result = r < 0 ? r : shim_result(c.s, shim_call_row(&c, a));
-	shim_frame_end(f);
-	return (long)result;
+	if (r >= 0)
+		r = shim_result(c.s, shim_call_row(&c, a));
+	if (f)
+		shim_frame_end(f);
+	if (c.closes >= 0)
+		fc_call(SYS_close, c.closes); /* it has not come that far */
+	return (long)r;
 }
 
 long shim_simple(struct shim_process *p, unsigned domain, unsigned nr, long a0, long a1, long a2)
 {
 	const long a[6] = { a0, a1, a2 };
 
-	return simple(p, domain, nr, a, -1, -1, 0);
+	return simple(p, domain, nr, a, -1, -1, 0, -1);
+}
+
+long shim_close_both(struct shim_process *p, unsigned domain, int number, int placeholder)
+{
+	const long a[6] = { number };
+
+	return simple(p, domain, SYS_close, a, -1, -1, 0, placeholder);
 }
 
 long shim_simple_on(struct shim_process *p, int fd, uint64_t w, unsigned nr, long a1, long a2)
 {
 	const long a[6] = { shim_fd_number(w), a1, a2 };
 
-	return simple(p, shim_fd_domain(w), nr, a, -1, fd, w);
+	return simple(p, shim_fd_domain(w), nr, a, -1, fd, w, -1);
 }
 
 long shim_copy(struct shim_process *p, int fd, uint64_t w, int number)
 {
 	const long a[6] = { shim_fd_number(w) };
 
-	return simple(p, shim_fd_domain(w), SYS_dup, a, number, fd, w);
+	return simple(p, shim_fd_domain(w), SYS_dup, a, number, fd, w, -1);
 }
 
 long shim_install(struct shim_process *p, unsigned domain, int64_t dfd, int placeholder, uint64_t flags)

@@ -25,6 +25,7 @@ struct shim_call {
 	const long *shown; /* the arguments as the application passed them, for the trace */
 	bool quiet;        /* the caller traces it, once the result is what the application will see */
 	int number;        /* what the application will know the new descriptor by, -1 = there will be none */
+	int closes;        /* a descriptor that is closed while the domain works, -1 = none, or it has been */
 	int64_t position;  /* of a directory before the call, -1 = not asked */
 	struct
 	{ /* the buffer of a struct xattr_args: the application's, where it is in the data area, its size there */
@@ -32,15 +33,21 @@ struct shim_call {
 		uint64_t at, room;
 	} value;
 	char *chunk; /* the entry's chunk, and how much of it is used */
-	uint32_t used;
+	uint32_t room_used;
+	int used[SHIM_USES]; /* the domain's descriptors that it has said it uses, and how many: no other is sent, */
+	unsigned uses;
+	bool loose; /* but by a call that may wait for long, or is about what nobody can close meanwhile */
 };
 
-/* Attach, claim an entry. 0 or -errno. Pair with shim_call_end. */
+/* Attach, claim an entry. 0 or -errno. Pair with shim_call_end. This alone is for a call that is about no descriptor. */
 int shim_call_begin(struct shim_call *c, const struct fc_row *row, struct shim_process *p, unsigned domain,
 		    struct shim_frame *f);
-void shim_call_end(struct shim_call *c);
-/* The domain's descriptor in w, which the application's `fd` stood for, is not closed before the frame ends. False: that stands for something else by now. */
+/* The same for one about what `fd` stands for, in w: the domain's descriptor is not closed before the call ends. SHIM_OTHER: fd is not w any more. */
+int shim_call_begin_on(struct shim_call *c, const struct fc_row *row, struct shim_process *p, long fd, uint64_t w,
+		       struct shim_frame *f);
+/* One more that the call is about. False: SHIM_OTHER. */
 bool shim_call_use(struct shim_call *c, long fd, uint64_t w);
+void shim_call_end(struct shim_call *c);
 /* The result, if the call is this process' still: in a child that was forked in its middle it ends with EINTR, whatever it has seen. */
 static inline int64_t shim_call_own(const struct shim_call *c, int64_t r)
 {
@@ -63,8 +70,10 @@ long shim_simple_on(struct shim_process *p, int fd, uint64_t w, unsigned nr, lon
 #define SHIM_OTHER (-4097) /* no error of any call */
 /* A copy of that, which the application will know as `number`. SHIM_OTHER as above. */
 long shim_copy(struct shim_process *p, int fd, uint64_t w, int number);
+/* close: `number` in the domain and, while that is under way, `placeholder` here, -1 = none. What the former says. */
+long shim_close_both(struct shim_process *p, unsigned domain, int number, int placeholder);
 /* The error for a command that no domain runs: -EBADF for an O_PATH descriptor, else `error`. */
-long shim_refuse(struct shim_process *p, uint64_t w, int error);
+long shim_refuse(struct shim_process *p, int fd, int error);
 /* No result of any call: what a check that fails turns a result into. shim_result ends the session over it. */
 #define SHIM_IMPOSSIBLE (-10000)
 /* A result as the application may see it: what no correct domain sends becomes -EIO. */

@@ -75,6 +75,8 @@ void shim_route_text(const struct shim_process *p, int dirfd, const char *path, 
 		if (w) {
 			r->domain = (int)shim_fd_domain(w);
 			r->dirfd = shim_fd_number(w);
+			r->fd = dirfd;
+			r->w = w;
 		}
 	}
 }

@@ -4,6 +4,7 @@
 #define FC_SHIM_ROUTE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "libc-shim/calls/procfs.h"
 
@@ -12,6 +13,8 @@ struct shim_process;
 struct shim_route {
 	int domain;            /* -1 = local */
 	int dirfd;             /* wire value: domain descriptor or AT_FDCWD */
+	int fd;                /* the application's that has led there, */
+	uint64_t w;            /* and its word; 0 = none has */
 	bool unsure;           /* local by its text; a local symbolic link might still lead into a mount */
 	struct shim_link link; /* local by its text, and leads through this */
 };

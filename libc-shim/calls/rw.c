@@ -448,9 +448,9 @@ static long transfer(long fd, struct transfer *t, const struct fc_row *row, cons
 	if (p && (t->w = shim_fd_get(p, fd)) && unlikely(t->counts && !shim_offset_is_begun(p, t->w, t->used))) {
 		r = SHIM_OTHER;
 	} else if (p && t->w) {
-		r = shim_call_begin(&c, row, p, shim_fd_domain(t->w), f);
-		again = r == 0 && unlikely(!shim_call_use(&c, fd, t->w));
-		if (r == 0 && !again) {
+		r = shim_call_begin_on(&c, row, p, fd, t->w, f);
+		again = unlikely(r == SHIM_OTHER);
+		if (r == 0) {
 			c.wire[0] = (uint64_t)shim_fd_number(t->w);
 			r = shim_call_own(&c, run_told(&c, t));
 			r = shim_result(c.s, r);
@@ -555,7 +555,7 @@ static long write_it(struct shim_process *p, long fd, uint64_t w, struct shim_fi
 	}
 	r = transfer(fd, t, row, a);
 	if (r > 0 && f && t->total <= SHIM_POST_MAX) {
-		if (shim_lease_due(f, r) && !fc_load(&f->lease.word))
+		if (shim_lease_due(f, r))
 			shim_posts_open(p, shim_fd_domain(w));
 		shim_lease_count(p, (int)fd, w, f, r);
 	}

@@ -20,6 +20,7 @@
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/meet.h"
 #include "libc-shim/calls/pass.h"
+#include "libc-shim/calls/remote.h"
 #include "libc-shim/calls/path.h"
 #include "libc-shim/calls/socket.h"
 #include "libc-shim/hook.h"
@@ -207,16 +208,18 @@ static int hand_over(struct message *o, char *at)
 	int fd, r;
 
 	memcpy(&fd, at, sizeof fd);
-	w = p ? shim_fd_get(p, fd) : 0;
-	if (!p || !w)
-		return p ? 0 : -ENOMEM;
-	if (o->count == RIGHTS_MAX)
-		return -EINVAL;
-	shim_lease_bar(p, w);
-	shim_offset_leave(p, fd, w);
-	r = shim_hand(p, shim_fd_domain(w), shim_fd_number(w));
-	if (r == -ENODEV || r == -EOPNOTSUPP)
-		r = shim_pass(p, w, o->sock);
+	if (!p)
+		return -ENOMEM;
+	do {
+		if (!(w = shim_fd_get(p, fd)))
+			return 0;
+		if (o->count == RIGHTS_MAX)
+			return -EINVAL;
+		shim_lease_bar(p, w);
+		r = shim_offset_leave(p, fd, w) ? shim_hand_on(p, fd, w) : SHIM_OTHER;
+		if (r == -ENODEV || r == -EOPNOTSUPP)
+			r = shim_pass(p, fd, w, o->sock);
+	} while (unlikely(r == SHIM_OTHER));
 	if (r < 0)
 		return r;
 	o->handed[o->count++] = r;

@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 
 #include "common/rawcall.h"
+#include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
@@ -256,10 +257,12 @@ static long copy_all_from_pipe(struct splice *s, struct shim_process *p)
 static long pipe_to_file(struct splice *s, struct shim_process *p)
 {
 	uint64_t w = shim_fd_get(p, s->out.fd);
-	int handed = w ? shim_hand(p, shim_fd_domain(w), shim_fd_number(w)) : -EBADF;
+	int handed = w ? shim_hand_on(p, s->out.fd, w) : -EBADF;
 	const long a[6] = { s->in.fd, 0, handed, s->out.pos ? (long)&s->out.at : 0, (long)s->length, s->flags };
 	long r;
 
+	if (unlikely(handed == SHIM_OTHER))
+		return pipe_to_file(s, p);
 	if (handed < 0)
 		return w ? copy_all_from_pipe(s, p) : handed;
 	struct shim_file *to = shim_file_of(p, w);

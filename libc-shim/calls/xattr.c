@@ -16,6 +16,7 @@
 #include "libc-shim/calls/handed.h"
 #include "libc-shim/calls/handlers.h"
 #include "libc-shim/calls/path.h"
+#include "libc-shim/calls/remote.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
@@ -111,11 +112,12 @@ static bool is_wanted(const struct wish *w, long r)
 
 static int obtain(struct shim_process *p, const struct wish *w)
 {
-	uint64_t word = w->by_fd ? shim_fd_get(p, w->dir) : 0;
+	int r = SHIM_OTHER;
+	uint64_t word;
 
-	if (w->by_fd)
-		return word ? shim_hand(p, shim_fd_domain(word), shim_fd_number(word)) : -EBADF;
-	return shim_obtain_at(w->dir, (const char *)w->path, w->how);
+	while (w->by_fd && r == SHIM_OTHER)
+		r = (word = shim_fd_get(p, w->dir)) ? shim_hand_on(p, w->dir, word) : -EBADF;
+	return w->by_fd ? r : shim_obtain_at(w->dir, (const char *)w->path, w->how);
 }
 
 static long by_hand(const struct wish *w, long answer)

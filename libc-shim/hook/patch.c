@@ -249,7 +249,7 @@ static int map_far(struct fc_object *o)
 static void fill_far_slot(char *slot, const struct fc_object *o, const struct fc_site *s)
 {
 	memcpy(slot, fc_slots, FC_SLOT_SIZE);
-	put_displacement(slot + FC_SLOT_AFTER - 8, (uintptr_t)o->far);
+	put_displacement(slot + FC_SLOT_AFTER - 4, (uintptr_t)o->far);
 	fill_slot(slot, FC_SLOT_AFTER, o, s);
 }
 

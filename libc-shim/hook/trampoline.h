@@ -13,7 +13,7 @@
 #define FC_SLOTS 640
 #define FC_SLOT_SIZE 64
 #define FC_SLOT_ENTRY 24
-#define FC_SLOT_AFTER 38
+#define FC_SLOT_AFTER 36
 
 #define FC_SPECIALS 16
 #define FC_SPECIAL_SIZE 256

@@ -239,6 +239,8 @@ long shim_do_execve(long nr, long a[6])
 
 	if (unlikely(fc_load(&shim.posting)))
 		shim_posts_wait();
+	if (!fc_in_vfork_child())
+		shim_posts_note(&shim.process);
 	im.nargs = count_pointers(argv);
 	if (nenv < 0 || im.nargs < 0 || fc_copy_from_user(&byte, im.path, 1))
 		return shim_native(nr, a); /* let the kernel say what is wrong */

@@ -13,15 +13,13 @@
 #include "libc-shim/shim.h"
 #include "libc-shim/text.h"
 
-#define RECORD_ORDER 6
-_Static_assert(sizeof(struct shim_file) == 1 << RECORD_ORDER, "a power of two");
 /* sizes of names: 64, 256, 1024, FC_PATH_MAX */
 static const uint8_t name_order[SHIM_NAMES] = { 6, 8, 10, 12 };
 _Static_assert(FC_PATH_MAX == 1 << 12, "the last of them");
 
 void shim_files_init(struct shim_files *fs)
 {
-	shim_pool_init(&fs->records, RECORD_ORDER);
+	shim_pool_init(&fs->records, SHIM_FILE_ORDER);
 	for (int i = 0; i < SHIM_NAMES; i++)
 		shim_pool_init(&fs->names[i], name_order[i]);
 }
@@ -53,14 +51,6 @@ void shim_files_unmap(struct shim_files *fs)
 void shim_files_forked(struct shim_files *fs)
 {
 	fc_faa(&fs->forks, 1u);
-}
-
-struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w)
-{
-	uint32_t n = shim_fd_file(w);
-
-	/* a fork in the middle of another thread's open may have copied the word and not what it names */
-	return n && shim_pool_has(&p->files.records, n) ? shim_pool_at(&p->files.records, n) : NULL;
 }
 
 /* ---- paths ---- */
@@ -95,9 +85,9 @@ const char *shim_file_path(const struct shim_process *p, const struct shim_file 
 	const char *text;
 
 	/* in a copy that was made while another thread wrote it, it may be of two paths */
-	if (!f->name || !shim_pool_has(names, f->name) || !f->name_bytes || f->name_bytes > 1u << names->order)
-		return NULL;
 	text = shim_pool_at(names, f->name);
+	if (!text || !f->name_bytes || f->name_bytes > 1u << names->order)
+		return NULL;
 	return text[f->name_bytes - 1] ? NULL : text;
 }
 
@@ -108,6 +98,7 @@ static void forget(struct shim_process *p, struct shim_file *f, uint32_t n)
 {
 	if (unlikely(f->lease.word))
 		shim_lease_end(p, f);
+	(void)shim_post_error(p, f); /* that nobody has asked for is not the next file's */
 	if (f->name)
 		shim_pool_give(&p->files.names[f->name_size], f->name);
 	shim_pool_give(&p->files.records, n);
@@ -127,7 +118,7 @@ uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint6
 	f->flags = is->flags;
 	f->forks = is->forks;
 	f->owner = is->owner;
-	f->failed = 0;
+	f->failed = is->failed;
 	f->name = 0;
 	f->reads = 0;
 	f->bars = is->bars & 1;
@@ -170,11 +161,4 @@ void shim_file_drop(struct shim_process *p, uint64_t w)
 void shim_file_enter(struct shim_process *p, uint64_t bits)
 {
 	shim_file_drop(p, fc_xchg(&p->cwd_file, bits));
-}
-
-/* ---- what is known ---- */
-
-bool shim_file_shared(const struct shim_process *p, const struct shim_file *f)
-{
-	return p->shared || f->forks != fc_load(&p->files.forks);
 }

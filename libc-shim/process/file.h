@@ -41,6 +41,9 @@ struct shim_file {
 	struct shim_lease lease;
 };
 
+#define SHIM_FILE_ORDER 6
+_Static_assert(sizeof(struct shim_file) == 1 << SHIM_FILE_ORDER, "a power of two");
+
 struct shim_files {
 	struct shim_pool records;
 	struct shim_pool names[SHIM_NAMES];
@@ -56,7 +59,7 @@ void shim_files_forked(struct shim_files *fs);
 
 /*
  * A record for a file that has just been opened, with one reference, as bits of a descriptor's word; 0: none. Of `is` domain, descriptor,
- * flags, forks, owner and whether it may be delegated are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
+ * flags, forks, owner, whether it may be delegated and what has failed are taken. `path` (may be null) is how the call named it, `dir` names the directory (and is held), if it was relative to
  * one: from these two the path is made, if it can be.
  */
 uint64_t shim_file_new(struct shim_process *p, const struct shim_file *is, uint64_t dir, const char *path);
@@ -69,8 +72,6 @@ void shim_file_drop(struct shim_process *p, uint64_t w);
 /* From here on the current directory is the file of these bits, whose reference it takes; 0: not known, or local. */
 void shim_file_enter(struct shim_process *p, uint64_t bits);
 
-/* What is known about the file of a word; null: nothing. It stays as long as somebody holds it. */
-struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w);
 /* Its path as opened: absolute, by its text; null: not known. */
 const char *shim_file_path(const struct shim_process *p, const struct shim_file *f);
 /* Is it open for reading alone? */
@@ -78,8 +79,5 @@ static inline bool shim_file_reads(const struct shim_file *f)
 {
 	return (fc_load(&f->flags) & O_ACCMODE) == O_RDONLY;
 }
-
-/* May another process have it, too? */
-bool shim_file_shared(const struct shim_process *p, const struct shim_file *f);
 
 #endif

@@ -23,7 +23,7 @@
 
 struct shim_globals shim;
 
-struct shim_process *shim_process(void)
+struct shim_process *shim_process_sought(void)
 {
 	if (unlikely(fc_vfork_depth) && fc_in_vfork_child()) {
 		struct shim_process *p = shim_vfork_view(shim_self());

@@ -74,11 +74,21 @@ struct shim_process {
 	struct shim_session session[SHIM_DOMAINS];
 } __attribute__((aligned(4096)));
 
-/* The calling thread's process: the real one, or in a vfork child its own copy once it has one. For looking only. */
-struct shim_process *shim_process(void);
+/* What is known about the file of a word (file.h); null: nothing. It stays as long as somebody holds it. */
+static inline struct shim_file *shim_file_of(const struct shim_process *p, uint64_t w)
+{
+	/* a fork in the middle of another thread's open may have copied the word and not what it names */
+	return shim_pool_find(&p->files.records, SHIM_FILE_ORDER, shim_fd_file(w));
+}
+/* May another process have it, too? */
+static inline bool shim_file_shared(const struct shim_process *p, const struct shim_file *f)
+{
+	return p->shared || f->forks != fc_load(&p->files.forks);
+}
+
 /* Is it the first one's, and the caller no vfork child? Such a child may not say a thing on its parent's behalf: the connections have other numbers there. */
 bool shim_process_first(const struct shim_process *p);
-/* The same for changing or for remote calls: makes the vfork child's copy first. Null if that failed. */
+/* As shim_process() (shim.h), for changing or for remote calls: makes the vfork child's copy first. Null if that failed. */
 struct shim_process *shim_process_own(void);
 
 static inline uint64_t shim_fd_get(const struct shim_process *p, long fd)

@@ -22,7 +22,7 @@
 
 #define SCRATCHES 128
 
-static __thread struct shim_thread self __attribute__((tls_model("initial-exec")));
+__thread struct shim_thread shim_here;
 
 static char scratch_memory[SCRATCHES][SHIM_SCRATCH_SIZE] __attribute__((aligned(4096)));
 static uint32_t scratch_owner[SCRATCHES]; /* tid, 0 = free */
@@ -42,21 +42,22 @@ static struct shim_thread *self_in_crowd(void)
 
 	if (t)
 		return t;
-	if (!self.tid) {
-		self.process = shim_kin_view((int)fc_call(SYS_getpid));
-		begin(&self, tid);
+	if (!shim_here.tid) {
+		shim_here.process = shim_kin_view((int)fc_call(SYS_getpid));
+		begin(&shim_here, tid);
 	}
-	return &self;
+	return &shim_here;
 }
 
-struct shim_thread *shim_self(void)
+struct shim_thread *shim_self_sought(void)
 {
 	if (unlikely(fc_load(&shim.crowded)))
 		return self_in_crowd();
-	if (unlikely(!self.tid))
-		begin(&self, fc_vfork_depth ? fc_vfork_caller
-					    : (int)fc_call(SYS_gettid)); /* a vfork child's record is its parent's */
-	return &self;
+	if (unlikely(!shim_here.tid))
+		begin(&shim_here, fc_vfork_depth
+					  ? fc_vfork_caller
+					  : (int)fc_call(SYS_gettid)); /* a vfork child's record is its parent's */
+	return &shim_here;
 }
 
 /* The other threads are gone, with what they had; what this one has is the same as before under a new name. */
@@ -64,14 +65,14 @@ void shim_thread_reset_after_fork(struct shim_thread *was)
 {
 	uint32_t before = (uint32_t)was->tid;
 
-	if (was != &self)
-		memcpy(&self, was, sizeof self);
-	self.vfork_process = NULL;
-	self.process = NULL;
-	self.tid = (int)fc_call(SYS_gettid);
+	if (was != &shim_here)
+		memcpy(&shim_here, was, sizeof shim_here);
+	shim_here.vfork_process = NULL;
+	shim_here.process = NULL;
+	shim_here.tid = (int)fc_call(SYS_gettid);
 	for (int i = 0; i < SCRATCHES; i++)
 		if (scratch_owner[i])
-			scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)self.tid : 0;
+			scratch_owner[i] = scratch_owner[i] == before ? (uint32_t)shim_here.tid : 0;
 	shim_licences_reset();
 }
 
@@ -119,18 +120,38 @@ static struct shim_frame frame_take(struct shim_frame *f)
 	return held;
 }
 
+static void close_left(const struct shim_request *r, const int left[SHIM_USES])
+{
+	for (unsigned k = 0; k < SHIM_USES; k++)
+		if (unlikely(left[k] >= 0))
+			shim_close_left(r->of, left[k]);
+}
+
+static void request_release(const struct shim_request *r)
+{
+	int left[SHIM_USES];
+
+	shim_request_let_go(r, left);
+	shim_request_finish(r);
+	close_left(r, left);
+}
+
 static void frame_release(const struct shim_frame *held)
 {
-	int left = -1;
-
 	if (held->scratch >= 0)
 		fc_store_release(&scratch_owner[held->scratch], 0u);
-	if (held->request.slot < 0)
-		return;
-	left = shim_request_let_go(&held->request);
-	shim_request_finish(&held->request);
-	if (unlikely(left >= 0))
-		shim_close_left(held->request.of, left);
+	if (held->request.slot >= 0)
+		request_release(&held->request);
+}
+
+void shim_frame_end_request(struct shim_frame *f)
+{
+	const struct shim_request r = f->request;
+
+	f->request.slot = -1;
+	f->session = NULL;
+	fc_signal_fence();
+	request_release(&r);
 }
 
 /* The same for one that a jump has left behind. A handler may come in at any point, and sweep. */
@@ -139,11 +160,11 @@ static void frame_abandon(const struct shim_frame *held)
 	if (held->scratch >= 0)
 		fc_cas(&scratch_owner[held->scratch], shim_owner_self(), 0u);
 	if (held->request.slot >= 0) {
-		int left = shim_request_let_go(&held->request);
+		int left[SHIM_USES];
 
+		shim_request_let_go(&held->request, left);
 		shim_request_abandon(&held->request, shim_owner_self());
-		if (left >= 0)
-			shim_close_left(held->request.of, left);
+		close_left(&held->request, left);
 	}
 	if (held->placeholder >= 0)
 		shim_close_untold(held->placeholder);
@@ -195,9 +216,9 @@ static void sweep(struct shim_thread *t)
 	t->dropped = false;
 }
 
-void shim_frames_check(void)
+void shim_frames_sort(void)
 {
-	struct shim_thread *t = likely(!fc_load(&shim.crowded)) ? &self : self_in_crowd();
+	struct shim_thread *t = likely(!fc_load(&shim.crowded)) ? &shim_here : self_in_crowd();
 
 	if (unlikely(t->depth))
 		drop_abandoned(t, (uintptr_t)__builtin_frame_address(0));

@@ -40,7 +40,13 @@ struct shim_thread {
 	void *exec_memory; /* what a vfork child's execve left behind */
 	size_t exec_size;
 };
-struct shim_thread *shim_self(void);
+/* The calling thread's, as nearly always: shim_self() says whether it is. */
+extern __thread struct shim_thread shim_here __attribute__((tls_model("initial-exec")));
+struct shim_thread *shim_self_sought(void); /* it is not, or not begun */
+static inline struct shim_thread *shim_self(void)
+{
+	return likely(!fc_load(&shim.crowded) && shim_here.tid) ? &shim_here : shim_self_sought();
+}
 void shim_thread_reset_after_fork(struct shim_thread *was);
 static inline struct shim_process *shim_base(const struct shim_thread *t)
 {
@@ -49,7 +55,12 @@ static inline struct shim_process *shim_base(const struct shim_thread *t)
 
 /* Take back what calls still hold that siglongjmp or a cancellation has left behind, and interrupt them. At the
  * start of every dispatch, remote or not: glibc makes one more when a cancelled thread ends. */
-void shim_frames_check(void);
+void shim_frames_sort(void); /* there may be some */
+static inline void shim_frames_check(void)
+{
+	if (unlikely(fc_load(&shim.crowded) || shim_here.depth || shim_here.dropped))
+		shim_frames_sort();
+}
 /* The same for all calls of a thread that ends: musl's go without unwinding. */
 void shim_thread_end(void);
 
@@ -57,6 +68,7 @@ void shim_thread_end(void);
 struct shim_frame *shim_frame_begin(void);
 void shim_frame_interrupt(void); /* it is to end: interrupt what it waits for */
 void shim_frame_end(struct shim_frame *f);
+void shim_frame_end_request(struct shim_frame *f); /* the frame goes on, and may have another */
 
 /*
  * Begin and end to use what a session shares with its domain, outside of a frame. If a handler on top of it forks, the child has memory of its own at these

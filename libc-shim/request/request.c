@@ -134,6 +134,7 @@ void shim_request_fill(const struct shim_request *r, unsigned nr, const uint64_t
 
 	fc_store(&slot->nonce, nonce);
 	slot->opens = opens;
+	slot->interrupted = false;
 	e->nr = (uint16_t)nr;
 	e->flags = (uint16_t)((opens ? FC_REQ_HANDS : 0) | (fc_load(&r->of->posting) ? FC_REQ_AFTER : 0));
 	e->nonce = nonce;
@@ -174,16 +175,31 @@ static int left(uint32_t uses)
 	return uses & LEFT ? (int)(uses & ~LEFT) - 1 : -1;
 }
 
-int shim_request_use(const struct shim_request *r, int descriptor)
+int shim_request_use(const struct shim_request *r, unsigned which, int descriptor)
 {
-	return left(fc_xchg(&shim_slot_of(r)->uses, (uint32_t)descriptor + 1));
+	return left(fc_xchg(&shim_slot_of(r)->uses[which], (uint32_t)descriptor + 1));
 }
 
-int shim_request_let_go(const struct shim_request *r)
+/* All before any is closed: they may be the same one. */
+void shim_request_let_go(const struct shim_request *r, int has_left[SHIM_USES])
 {
 	struct shim_slot *slot = shim_slot_of(r);
 
-	return fc_load(&slot->uses) ? left(fc_xchg(&slot->uses, 0u)) : -1;
+	for (unsigned k = 0; k < SHIM_USES; k++)
+		has_left[k] = fc_load(&slot->uses[k]) ? left(fc_xchg(&slot->uses[k], 0u)) : -1;
+}
+
+bool shim_request_interrupted(const struct shim_request *r)
+{
+	return shim_slot_of(r)->interrupted;
+}
+
+static bool leave(struct shim_slot *slot, uint32_t uses)
+{
+	for (unsigned k = 0; k < SHIM_USES; k++)
+		if (fc_load(&slot->uses[k]) == uses && fc_cas(&slot->uses[k], uses, uses | LEFT))
+			return true;
+	return false;
 }
 
 bool shim_requests_leave(struct shim_requests *q, int descriptor)
@@ -193,8 +209,7 @@ bool shim_requests_leave(struct shim_requests *q, int descriptor)
 	for (uint32_t i = 0; i < used && i < FC_ENTRIES; i++) {
 		const shim_owner owner = fc_load(&q->slot[i].owner);
 
-		if (fc_load(&q->slot[i].uses) == uses && owner && owner != SHIM_NOBODY &&
-		    fc_cas(&q->slot[i].uses, uses, uses | LEFT))
+		if (owner && owner != SHIM_NOBODY && leave(&q->slot[i], uses))
 			return true;
 	}
 	return false;

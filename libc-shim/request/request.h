@@ -46,17 +46,21 @@ typedef uint32_t shim_owner;
 #define SHIM_MESSENGERS 4u
 #endif
 
+/* Descriptors that one call can be about: a rename has two directories. */
+#define SHIM_USES 2
+
 /* The client's private side of a request entry. A line of its own: its owner writes it at every call. All zero: free, no buffers. */
 struct shim_slot {
 	shim_owner owner;
-	uint32_t nonce;       /* of the last request in it */
-	uint32_t sent;        /* the domain has it, or has answered and nobody has looked yet */
-	uint32_t about_nonce; /* of the request that is to be interrupted by this one: */
-	uint16_t about;       /* one more than its slot, if nobody waits for the answer; 0 = none */
-	uint16_t chunk;       /* one more than the data chunk that stays with the slot, 0 = none yet */
-	uint16_t extra;       /* the same for the last one of further chunks of the call in progress */
-	uint32_t uses;        /* a descriptor of the domain's: shim_request_use */
-	bool opens;           /* the result is a new descriptor of the domain's that nobody else knows of yet */
+	uint32_t nonce;           /* of the last request in it */
+	uint32_t sent;            /* the domain has it, or has answered and nobody has looked yet */
+	uint32_t about_nonce;     /* of the request that is to be interrupted by this one: */
+	uint16_t about;           /* one more than its slot, if nobody waits for the answer; 0 = none */
+	uint16_t chunk;           /* one more than the data chunk that stays with the slot, 0 = none yet */
+	uint16_t extra;           /* the same for the last one of further chunks of the call in progress */
+	uint32_t uses[SHIM_USES]; /* descriptors of the domain's: shim_request_use */
+	bool opens;               /* the result is a new descriptor of the domain's that nobody else knows of yet */
+	bool interrupted;         /* a handler has run meanwhile that ends what waits */
 } __attribute__((aligned(64)));
 
 /* All requests of a session. */
@@ -106,10 +110,14 @@ void shim_requests_submit(const struct shim_request r[], unsigned n);
  * descriptor still stands for that. Whoever closes one has taken it from the application's table first; then he leaves it to somebody who uses it,
  * if there is anybody, whose last call closes it.
  */
-/* Returns what was left to who had the slot before. */
-int shim_request_use(const struct shim_request *r, int descriptor);
-int shim_request_let_go(const struct shim_request *r);             /* the descriptor that is left to it, or -1 */
+/* Which of its uses that is. Returns what was left to who had the slot before, or -1. */
+int shim_request_use(const struct shim_request *r, unsigned which, int descriptor);
+void shim_request_let_go(const struct shim_request *r,
+			 int left[SHIM_USES]);                     /* the descriptors that are left to it, or -1 */
 bool shim_requests_leave(struct shim_requests *q, int descriptor); /* false: nobody uses it */
+
+/* Has a handler run, while it was waited for, that ends what waits? */
+bool shim_request_interrupted(const struct shim_request *r);
 
 /* No more than one call is in flight. */
 bool shim_requests_few(const struct shim_requests *q);
@@ -148,6 +156,11 @@ void shim_wait_a_moment(void);
 
 /* For what another is doing already, and nobody announces. `round` counts the tries. */
 void shim_wait_round(unsigned round);
+
+/* The same where those who do it are many, and may want this CPU: soon it gives that away, and sleeps from SHIM_ROUNDS_BUSY on. False: whoever got it computes,
+ * and one that waits for an answer is better off. */
+#define SHIM_ROUNDS_BUSY 164
+bool shim_wait_busy(const struct shim_requests *q, unsigned round);
 
 /* Before another look at what nobody announces: a change of ids, a domain without places. A signal ends it early. */
 void shim_wait_ns(uint64_t ns);

@@ -209,6 +209,8 @@ static int sleep_on(const struct shim_request *r)
 		int how = fc_entry_sleep(&q->bell, e, shim_now_ns() + patience);
 		uint32_t state = fc_load_acquire(&e->state);
 
+		if (how == -EINTR)
+			shim_slot_of(r)->interrupted = true;
 		if (state == FC_DONE)
 			break;
 		if (state != FC_QUEUED && state != FC_ASLEEP && state != FC_FREE) {
@@ -343,6 +345,7 @@ int shim_wait_awake(const uint32_t *word, uint32_t seen, uint64_t deadline_ns)
 
 #define LOOKS 2000 /* about as long as it takes to wake somebody */
 #define LOOK_NS 50000
+#define LOOKS_BUSY 64 /* about a microsecond */
 
 void shim_wait_a_moment(void)
 {
@@ -355,6 +358,21 @@ void shim_wait_round(unsigned round)
 		fc_pause();
 	else
 		shim_wait_ns(LOOK_NS);
+}
+
+bool shim_wait_busy(const struct shim_requests *q, unsigned round)
+{
+	struct fc_spin *b = shim_spin_of(q);
+	bool more = true;
+
+	if (round < LOOKS_BUSY)
+		fc_pause();
+	else if (round < SHIM_ROUNDS_BUSY)
+		more = fc_spin_yield(b);
+	else
+		shim_wait_ns(LOOK_NS);
+	fc_spin_in_vain(b); /* it says nothing about requests */
+	return more;
 }
 
 void shim_wait_ns(uint64_t ns)

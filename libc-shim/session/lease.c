@@ -29,16 +29,23 @@
 #define NOT_FOR 2048           /* reads after a no */
 #define DROP_MAX (1u << 20)    /* bytes of a write: after a larger one nothing is found any more */
 #define NOT_AFTER 256          /* after one that was taken back */
+#define NOT_TOLD UINT32_MAX    /* the cache, of a write */
 
 /* ---- reading ---- */
 
-/* Does the domain still say so? */
+/* Does the domain still say so? Between shim_look_begin and shim_look_end. */
+static inline bool says(const struct shim_session *s, uint64_t word)
+{
+	const struct fc_request_area *area = fc_load(&s->requests.area);
+
+	return word > SHIM_LEASE_ASKED && area && fc_load(&s->state) == SHIM_SESSION_READY &&
+	       fc_load_acquire(&area->header.lease[shim_lease_index(word)]) == word;
+}
+
 static bool holds(const struct shim_session *s, uint64_t word)
 {
 	const uint32_t looks = shim_look_begin();
-	const struct fc_request_area *area = fc_load(&s->requests.area);
-	const bool does = word > SHIM_LEASE_ASKED && area && fc_load(&s->state) == SHIM_SESSION_READY &&
-			  fc_load_acquire(&area->header.lease[shim_lease_index(word)]) == word;
+	const bool does = says(s, word);
 
 	shim_look_end(looks);
 	return does;
@@ -74,7 +81,7 @@ static bool scatter(const char *from, const struct iovec *iov, size_t iovcnt, ui
 	return true;
 }
 
-/* What the record says a delegation is good for, of which `word` was one before. */
+/* What the record says a delegation is good for. */
 static bool fetch(const struct shim_lease *l, const struct iovec *iov, size_t iovcnt, uint64_t total, uint64_t at)
 {
 	return fc_load(&l->bytes) & SHIM_LEASE_CACHED ? shim_cache_read(fc_load(&l->key), iov, iovcnt, total, at)
@@ -82,17 +89,18 @@ static bool fetch(const struct shim_lease *l, const struct iovec *iov, size_t io
 }
 
 /* Whoever ends it unmaps the file, perhaps while this copies: then the word is another one, and nothing has been read. */
-int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
-			uint64_t total, int64_t pos)
+static int64_t read_looking(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
+			    uint64_t total, uint64_t at)
 {
 	const struct shim_session *s = &p->session[f->domain];
-	const uint64_t word = fc_load_acquire(&f->lease.word);
-	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS, at = (uint64_t)pos;
+	const uint64_t word = fc_load_acquire(&f->lease.word), all = fc_load(&f->lease.bytes),
+		       bytes = all & ~SHIM_LEASE_FLAGS;
 	const uint64_t left = at < bytes ? bytes - at : 0;
 
-	if (!bytes || shim_file_shared(p, f) || !holds(s, word))
+	if (!bytes || shim_file_shared(p, f) || !says(s, word))
 		return -1;
-	if (!shim_file_reads(f) && !(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED) && shim_posts_pending(s))
+	if (!shim_file_reads(f) && !(all & SHIM_LEASE_CACHED) && shim_posts_pending(s) &&
+	    shim_posts_touch(s, word, at, at + total))
 		return -1; /* what has been written is not there yet */
 	if (total > left) {
 		if (!shim_file_reads(f) ||
@@ -103,7 +111,17 @@ int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const
 	if (!fetch(&f->lease, iov, iovcnt, total, at))
 		return -1; /* the kernel knows whose fault it is */
 	fc_load_fence();
-	return holds(s, word) && fc_load(&f->lease.word) == word ? (int64_t)total : -1;
+	return says(s, word) && fc_load(&f->lease.word) == word ? (int64_t)total : -1;
+}
+
+int64_t shim_lease_read(const struct shim_process *p, struct shim_file *f, const struct iovec *iov, size_t iovcnt,
+			uint64_t total, int64_t pos)
+{
+	const uint32_t looks = shim_look_begin();
+	const int64_t r = read_looking(p, f, iov, iovcnt, total, (uint64_t)pos);
+
+	shim_look_end(looks);
+	return r;
 }
 
 bool shim_lease_cached(const struct shim_process *p, struct shim_file *f, uint64_t *key, uint64_t *bytes)
@@ -128,9 +146,12 @@ void shim_lease_away(struct shim_file *f)
 
 uint32_t shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total)
 {
-	const uint32_t begun = shim_cache_write_begin(f);
+	uint32_t begun;
 	uint64_t key;
 
+	if (fc_load(&f->lease.bytes) & SHIM_LEASE_HANDED)
+		return NOT_TOLD;
+	begun = shim_cache_write_begin(f);
 	if (!(fc_load(&f->lease.bytes) & SHIM_LEASE_CACHED))
 		return begun;
 	key = fc_load(&f->lease.key);
@@ -143,7 +164,8 @@ uint32_t shim_lease_write_begin(struct shim_file *f, int64_t pos, uint64_t total
 
 void shim_lease_write_end(struct shim_file *f, uint32_t begun)
 {
-	shim_cache_write_end(f, begun);
+	if (begun != NOT_TOLD)
+		shim_cache_write_end(f, begun);
 }
 
 bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, uint64_t word)
@@ -260,16 +282,18 @@ static int map(struct shim_lease *l, const struct shim_grant *g)
 	if (g->bytes)
 		fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
 	l->base = (const char *)at;
-	l->bytes = g->bytes | (g->posts ? SHIM_LEASE_POSTS : 0);
+	l->bytes = g->bytes | SHIM_LEASE_HANDED | (g->posts ? SHIM_LEASE_POSTS : 0);
 	return 0;
 }
 
 /* Where it hands nothing over, what is read is kept. */
 static int keep(struct shim_lease *l, const struct shim_grant *g)
 {
-	l->key = g->bytes ? shim_cache_begin() : 0;
-	l->bytes = (l->key ? g->bytes | SHIM_LEASE_CACHED : 0) | (g->posts ? SHIM_LEASE_POSTS : 0);
-	return l->bytes ? 0 : -ENOMEM;
+	const uint64_t handed = l->bytes & SHIM_LEASE_HANDED, posts = g->posts ? SHIM_LEASE_POSTS : 0;
+
+	l->key = g->bytes && !handed ? shim_cache_begin() : 0;
+	l->bytes = (l->key ? g->bytes | SHIM_LEASE_CACHED : 0) | posts | handed;
+	return l->key || posts ? 0 : -ENOMEM;
 }
 
 /* 0; or -errno, and the domain has it back. */
@@ -308,8 +332,8 @@ static bool has_changed(const struct shim_process *p, const struct shim_file *f,
 	return shim_file_shared(p, f) || fc_load(&f->bars) != bars;
 }
 
-/* The record is held, and its word says that this thread asks. */
-static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
+/* The record is held, and its word says that this thread asks. What is delegated may be another file, if fd does not stand for w any more. */
+static int ask(struct shim_process *p, struct shim_file *f, int fd, uint64_t w)
 {
 	struct shim_session *s = &p->session[f->domain];
 	struct shim_lock_state saved;
@@ -319,8 +343,12 @@ static int ask(struct shim_process *p, struct shim_file *f, int descriptor)
 
 	shim_session_lock(s, &saved); /* until it is known what it is: who ends it waits for that */
 	if (s->state == SHIM_SESSION_READY && !has_changed(p, f, bars))
-		r = shim_transport(s)->lease(s, descriptor,
+		r = shim_transport(s)->lease(s, shim_fd_number(w),
 					     wants(s, s->posts.ring && !is_limited(), shim_file_reads(f)), &g);
+	if (r == 0 && unlikely(fc_load_acquire(&p->fd[fd]) != w)) {
+		shim_transport(s)->give_back(s, g.word);
+		r = -EBADF;
+	}
 	if (r == 0)
 		r = make_use(s, &f->lease, &g);
 	shim_done_with(p, g.file);
@@ -336,8 +364,15 @@ bool shim_lease_due(const struct shim_file *f, int64_t bytes)
 	return fc_load(&f->reads) + 1 + bytes / READ_BYTES >= ASK_AFTER;
 }
 
+/* It is delegated for reading, and written to as well. */
+static bool would_post(const struct shim_session *s, const struct shim_file *f)
+{
+	return s->posts.ring && !shim_file_reads(f) && !(fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS);
+}
+
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes)
 {
+	const struct shim_session *s = &p->session[f->domain];
 	int64_t reads = fc_load(&f->reads) + 1 + bytes / READ_BYTES;
 	uint64_t word = fc_load(&f->lease.word), held;
 
@@ -345,13 +380,16 @@ void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_fi
 	if (likely(reads < ASK_AFTER) || word == SHIM_LEASE_ASKED)
 		return;
 	fc_store(&f->reads, (int16_t)-NOT_FOR);
-	if (word && !holds(&p->session[f->domain], word)) { /* it was taken back, and whoever did so may come again */
+	if (word && !holds(s, word)) { /* it was taken back, and whoever did so may come again */
 		unmap(f, word);
 		fc_store(&f->reads, (int16_t)-NOT_AFTER);
-	}
-	if (word || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
 		return;
-	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, shim_fd_number(w)) == 0)
+	}
+	if ((word && !would_post(s, f)) || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
+		return;
+	if (word)
+		shim_lease_end(p, f);
+	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, fd, w) == 0 && !would_post(s, f))
 		fc_store(&f->reads, (int16_t)0);
 	shim_file_drop(p, held);
 }

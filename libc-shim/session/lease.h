@@ -34,7 +34,9 @@ struct shim_lease {
 #define SHIM_LEASE_POSTS (1ull << 63)
 #define SHIM_LEASE_CACHED (1ull << 62)
 #define SHIM_LEASE_AWAY (1ull << 61) /* the offset is better kept by the domain: what is read there is not found here */
-#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED | SHIM_LEASE_AWAY)
+/* It has been handed over: nothing of it is ever in the cache, whatever later delegations are like. */
+#define SHIM_LEASE_HANDED (1ull << 60)
+#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED | SHIM_LEASE_AWAY | SHIM_LEASE_HANDED)
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */

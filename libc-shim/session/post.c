@@ -20,14 +20,16 @@
 #include "libc-shim/shim.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
-#define TRIES 64   /* for the turn of another thread to be over */
-#define PASS 10000 /* the same, for who would have it write elsewhere: a second or so */
-#define LONG 1024  /* rounds of waiting, in which a domain that runs writes anything */
-#define WORTH 64   /* writes that waiting for one of them takes away */
+#define PASS \
+	10000 /* rounds until the turn of another thread is over, for who would have it write elsewhere: a second or so */
+#define LONG 1024 /* rounds of waiting, in which a domain that runs writes anything */
+#define WORTH 64  /* writes that waiting for one of them takes away */
 #define WORTH_MAX (WORTH * 64)
 #define POSITION_MAX (1ll << 40) /* beyond, a file system may say that it has no room for that */
-#define ROOM_ROUNDS 1000         /* without a sign of life */
-#define NOT_FOR 32               /* times that there is no room */
+#define ROOM_ROUNDS \
+	(SHIM_ROUNDS_BUSY + 40) /* without a sign of life: the domain has been woken, and is milliseconds late */
+#define NOT_FOR 32              /* times that there is no room; */
+#define NOT_FOR_LONG 2048       /* where others compute on this CPU */
 #define NEVER (INT32_MIN / 2)
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)
@@ -53,18 +55,18 @@ void shim_posts_end(struct shim_session *s)
 /* ---- one write ---- */
 
 /* A handler on top of one that posts must not wait for it. */
-static bool take_turn(struct shim_posts *o)
+static bool take_turn(struct shim_session *s)
 {
+	struct shim_posts *o = &s->posts;
 	const uint32_t self = shim_owner_self();
 
-	for (unsigned i = 0; i < TRIES; i++) {
+	for (unsigned i = 0; i < SHIM_ROUNDS_BUSY; i++) {
 		uint32_t owner = fc_load(&o->owner);
 
 		if (!owner && fc_cas(&o->owner, 0u, self))
 			return true;
-		if (owner == self)
+		if (owner == self || fc_load(&o->endless) == fc_load(&o->turns) + 1 || !shim_wait_busy(&s->requests, i))
 			return false;
-		shim_wait_round(i);
 	}
 	return false;
 }
@@ -106,21 +108,23 @@ static uint64_t find_room(struct shim_posts *o, const struct fc_ring *ring, uint
  * As long as the domain goes on there soon is some, and a request would have to wait for all that is there. If that was in vain, because the domain is not
  * running, say, it is left alone for a while.
  */
-static uint64_t await_room(struct shim_posts *o, const struct fc_ring *ring, uint64_t n)
+static uint64_t await_room(struct shim_session *s, const struct fc_ring *ring, uint64_t n)
 {
+	struct shim_posts *o = &s->posts;
 	uint64_t head = find_room(o, ring, n), done;
+	bool pays = true;
 
 	if (head == UINT64_MAX && o->vain && o->vain--)
 		return head;
-	for (unsigned i = 0; head == UINT64_MAX && i < ROOM_ROUNDS; i++) {
-		shim_wait_round(i);
+	for (unsigned i = 0; head == UINT64_MAX && pays && i < ROOM_ROUNDS; i++) {
+		pays = shim_wait_busy(&s->requests, i);
 		done = o->done;
 		head = find_room(o, ring, n);
 		if (o->done != done)
 			i = 0;
 	}
-	if (head == UINT64_MAX)
-		o->vain = NOT_FOR;
+	if (head == UINT64_MAX || !pays)
+		o->vain = pays ? NOT_FOR : NOT_FOR_LONG;
 	return head;
 }
 
@@ -134,15 +138,19 @@ static bool gather(char *to, const struct iovec *iov, size_t iovcnt)
 	return true;
 }
 
-static void ring_bell(struct fc_ring *ring)
+static void ring_bell(const struct shim_session *s, struct fc_ring *ring)
 {
+	const struct fc_bell *b = &s->requests.bell;
+
 	fc_faa(&ring->bell, 1u);
-	fc_futex_wake(&ring->bell, 1);
+	b->ops->wake_worker(b, &ring->bell, 1);
 }
 
 /* The domain is woken if it sleeps for good, or if half of the ring is full. */
-static void wake_if_due(struct shim_posts *o, struct fc_ring *ring)
+static void wake_if_due(struct shim_session *s, struct fc_ring *ring)
 {
+	struct shim_posts *o = &s->posts;
+
 	if (!fc_ring_sleeps(&ring->asleep, FC_RING_AWAKE))
 		return;
 	if (!fc_ring_sleeps(&ring->asleep, FC_RING_DOZES) && o->tail - o->done < FC_POSTS / 2 &&
@@ -152,7 +160,7 @@ static void wake_if_due(struct shim_posts *o, struct fc_ring *ring)
 	if (o->rung == o->done || o->done == o->tail)
 		return;
 	o->rung = o->done;
-	ring_bell(ring);
+	ring_bell(s, ring);
 }
 
 static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
@@ -174,7 +182,7 @@ static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, st
 	fc_store(&o->published, o->tail);
 	if (!(fc_load_acquire(&shim.posting) & 1u << s->domain)) /* who clears it has the turn */
 		fc_fetch_or(&shim.posting, 1u << s->domain);
-	wake_if_due(o, ring);
+	wake_if_due(s, ring);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
 }
 
@@ -183,7 +191,7 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
 {
 	struct shim_posts *o = &s->posts;
-	const uint64_t head = ring ? await_room(o, ring, post->length) : UINT64_MAX;
+	const uint64_t head = ring ? await_room(s, ring, post->length) : UINT64_MAX;
 
 	post->offset = (uint32_t)(head % DATA_SIZE);
 	if (head == UINT64_MAX || !gather(ring->data + post->offset, iov, iovcnt))
@@ -217,7 +225,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 	if (total > SHIM_POST_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
 	    !shim_lease_posts(p, f, post.word) || others_pending(p, f->domain))
 		goto not ;
-	if (!take_turn(o))
+	if (!take_turn(s))
 		goto not ;
 	looks = shim_look_begin();
 	if (fc_load_acquire(&p->fd[fd]) == w) /* partner: shim_posts_pass */
@@ -265,19 +273,34 @@ static void take_errors(struct shim_process *p, struct shim_posts *o, const stru
 	}
 }
 
-int shim_post_error(struct shim_process *p, struct shim_file *f)
+static void note_errors(struct shim_process *p, struct shim_session *s)
 {
-	struct shim_posts *o = &p->session[f->domain].posts;
+	struct shim_posts *o = &s->posts;
 	const uint32_t looks = shim_look_begin();
 	const struct fc_ring *ring = fc_load(&o->ring);
 
-	if (ring && unlikely(fc_load(&ring->errors) != o->errors) && take_turn(o)) {
+	if (ring && unlikely(fc_load(&ring->errors) != o->errors) && take_turn(s)) {
 		if (fc_load(&o->ring)) /* else this is a child by now */
 			take_errors(p, o, ring);
 		end_turn(o);
 	}
 	shim_look_end(looks);
+}
+
+int shim_post_error(struct shim_process *p, struct shim_file *f)
+{
+	struct shim_session *s = &p->session[f->domain];
+
+	if (fc_load(&s->posts.ring))
+		note_errors(p, s);
 	return likely(!fc_load(&f->failed)) ? 0 : -fc_xchg(&f->failed, (uint8_t)0);
+}
+
+void shim_posts_note(struct shim_process *p)
+{
+	for (unsigned d = 0; d < shim.config.ndomains; d++)
+		if (fc_load(&p->session[d].posts.ring))
+			note_errors(p, &p->session[d]);
 }
 
 /* ---- waiting ---- */
@@ -298,13 +321,33 @@ bool shim_posts_pending(const struct shim_session *s)
 	return fc_load(&s->requests.posting) && !is_done(s);
 }
 
+/* A place that is used again while this looks at it is done, whatever is there. */
+bool shim_posts_touch(const struct shim_session *s, uint64_t word, uint64_t at, uint64_t end)
+{
+	const uint32_t looks = shim_look_begin();
+	const struct fc_ring *ring = fc_load(&s->posts.ring);
+	uint64_t n = ring ? fc_load_acquire(&ring->done) : 0;
+	const uint64_t published = fc_load_acquire(&s->posts.published);
+	bool touch = ring && (int64_t)(published - n) > FC_POSTS;
+
+	for (; ring && (int64_t)(published - n) > 0 && !touch; n++) {
+		const struct fc_post *p = &ring->post[n % FC_POSTS];
+		const uint64_t position = fc_load(&p->position);
+
+		touch = fc_load(&p->word) == word &&
+			(position == FC_NULL || (position < end && at < position + fc_load(&p->length)));
+	}
+	shim_look_end(looks);
+	return touch;
+}
+
 static void hurry(struct shim_session *s)
 {
 	const uint32_t looks = shim_look_begin();
 	struct fc_ring *ring = fc_load(&s->posts.ring);
 
 	if (ring)
-		ring_bell(ring);
+		ring_bell(s, ring);
 	shim_look_end(looks);
 }
 
@@ -317,7 +360,7 @@ static void wait_for(struct shim_session *s)
 	fc_store(&o->worth, o->worth - WORTH);
 	hurry(s);
 	for (unsigned i = 0; !is_done(s); i++) {
-		if (i % 4096 == 4095 && !shim_session_alive(s))
+		if (i % 2048 == 2047 && !shim_session_alive(s))
 			return;
 		if (i % LONG == LONG - 1 && !fc_in_vfork_child())
 			shim_posts_push(s->domain);

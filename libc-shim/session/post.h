@@ -64,9 +64,13 @@ void shim_posts_pass(struct shim_session *s);
 
 /* The error of an earlier write, 0 if there is none: said once. */
 int shim_post_error(struct shim_process *p, struct shim_file *f);
+/* Those of all files, into their records: an exec takes these along. */
+void shim_posts_note(struct shim_process *p);
 
 /* Is anything posted that may not be written yet? */
 bool shim_posts_pending(const struct shim_session *s);
+/* And by what may be, of the file that is delegated as `word`, between those two? */
+bool shim_posts_touch(const struct shim_session *s, uint64_t word, uint64_t at, uint64_t end);
 
 /* Return when everything is written that has been posted; from any thread, and from a vfork child. */
 void shim_posts_wait(void);

@@ -141,8 +141,7 @@ static bool is_grant(const struct shim_grant *g, uint64_t index, bool bare, uint
 {
 	struct stat st;
 
-	if (index >= FC_LEASES || shim_lease_index(g->word) != index || g->word <= SHIM_LEASE_ASKED ||
-	    g->bytes > INT64_MAX || !(g->bytes || g->posts))
+	if (shim_lease_index(g->word) != index || !shim_grant_ok(g))
 		return false;
 	if (bare)
 		return wants & FC_LEASE_BARE && g->file == -1;
@@ -157,10 +156,7 @@ int shim_local_lease(struct shim_session *s, int descriptor, uint64_t wants, str
 
 	if (fd < 0 && (fd != -EMFILE || s->packet.head.status < 0))
 		return fd;
-	*g = (struct shim_grant){ .word = arg[1],
-				  .bytes = arg[2] & ~(FC_LEASE_POSTS | FC_LEASE_BARE),
-				  .posts = wants & arg[2] & FC_LEASE_POSTS,
-				  .file = fd == -EMFILE && bare ? -1 : fd };
+	*g = shim_grant_of(arg[1], arg[2], wants, fd == -EMFILE && bare ? -1 : fd);
 	if (!is_grant(g, arg[0], bare, wants)) {
 		shim_session_fail(s, "it delegated what is no file");
 		shim_done_with(shim_process(), fd);

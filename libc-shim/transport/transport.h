@@ -11,6 +11,8 @@
 #define FC_SHIM_TRANSPORT_H
 
 #include "common/doorbell.h"
+#include "farcall/control.h"
+#include "libc-shim/session/lease.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
 
@@ -28,6 +30,19 @@ struct shim_grant {
 	bool posts; /* writes may be posted */
 	int file;   /* to be mapped; -1: it is not to be had */
 };
+
+/* From what a domain has answered (control.h, LEASE), and whether it can be one. */
+static inline struct shim_grant shim_grant_of(uint64_t word, uint64_t bytes, uint64_t wants, int file)
+{
+	return (struct shim_grant){ word, bytes & ~(FC_LEASE_POSTS | FC_LEASE_BARE), wants & bytes & FC_LEASE_POSTS,
+				    file };
+}
+
+static inline bool shim_grant_ok(const struct shim_grant *g)
+{
+	return g->word > SHIM_LEASE_ASKED && shim_lease_index(g->word) < FC_LEASES && g->bytes <= INT64_MAX &&
+	       (g->bytes || g->posts);
+}
 
 /* Something that another process has open. */
 struct shim_other {

@@ -12,6 +12,7 @@
 #include "common/doorbell.h"
 #include "common/rawcall.h"
 #include "farcall/abi.h"
+#include "farcall/control.h"
 #include "farcall/ioctl.h"
 #include "libc-shim/native.h"
 #include "libc-shim/process/beyond.h"
@@ -184,6 +185,29 @@ static int map_memory(struct shim_session *s, size_t size, bool writable, long *
 	return (int)a.number;
 }
 
+static void give_back(struct shim_session *s, uint64_t word)
+{
+	struct fc_ioc_return a = { .size = sizeof a,
+				   .which = word == SHIM_LEASE_ALL ? FC_LEASES_ALL : shim_lease_index(word),
+				   .word = word };
+
+	ask(s, FC_IOC_RETURN, &a);
+}
+
+static int lease(struct shim_session *s, int descriptor, uint64_t wants, struct shim_grant *g)
+{
+	struct fc_ioc_lease a = { .size = sizeof a, .descriptor = (uint64_t)descriptor, .wants = wants };
+	int r = ask(s, FC_IOC_LEASE, &a);
+
+	if (r < 0)
+		return r == -ENOTTY ? -EOPNOTSUPP : r; /* a module from before there were any */
+	*g = shim_grant_of(a.word, a.bytes, wants, -1);
+	if (shim_grant_ok(g) && wants & a.bytes & FC_LEASE_BARE)
+		return 0;
+	shim_session_fail(s, "it delegated what is no file");
+	return -EIO;
+}
+
 static int fork_session(struct shim_session *s, struct shim_offspring *o)
 {
 	struct fc_ioc_fork a = { .size = sizeof a };
@@ -295,6 +319,8 @@ const struct shim_transport shim_transport_xen = {
 	.attach = attach,
 	.map = map_memory,
 	.unmap = unmap_memory,
+	.lease = lease,
+	.give_back = give_back,
 	.areas = areas,
 	.grow = grow,
 	.shrink = shrink,

@@ -58,11 +58,10 @@ static bool spin(struct fc_worker *w)
 			w->exec.count.spin_hits++;
 			return true;
 		}
-		if (fc_spin_policy == FC_SPIN_ALWAYS) {
-			if (fc_load_acquire(&w->pool->crew.stop))
-				return false;
+		if (fc_load_acquire(&w->pool->crew.stop))
+			return false;
+		if (fc_spin_policy == FC_SPIN_ALWAYS)
 			continue;
-		}
 		now = fc_tsc();
 		if (now - prev > gap) {
 			fc_spin_preempted(&w->spin);
@@ -87,7 +86,7 @@ static bool yield(struct fc_worker *w)
 	w->served = 0;
 	if (fc_load(&w->pool->s->area->header.manner) != FC_YIELDING || w->pool->s->foreign)
 		return false;
-	for (uint32_t n = 0; more && n < YIELDS; n++) {
+	for (uint32_t n = 0; more && n < YIELDS && !fc_load_acquire(&w->pool->crew.stop); n++) {
 		more = fc_spin_yield(&w->spin);
 		if (!fc_queue_peek(q))
 			continue;
@@ -246,7 +245,7 @@ static void serve(struct fc_worker *w)
 		if (slept)
 			fc_spin_slept(&w->spin, fc_tsc_to_ns(fc_tsc() - w->idle_since));
 		slept = false;
-		if (fc_load_acquire(&s->cut_off)) { /* partner: fc_workers_bar */
+		if (fc_load_acquire(&s->cut_off)) {
 			stand_still(w);
 			return;
 		}

@@ -15,10 +15,28 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 
+#define PAGE 4096u
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WORKER_STACK (2048u * 1024u) /* a sanitizer has a megabyte of each thread's for itself */
+#else
 #define WORKER_STACK (256u * 1024u)
+#endif
 #define ASLEEP_MAX 32
 #define STOP_NS 5000000000ull /* for workers to end */
 #define CHASE_NS 1000000ull   /* until those that are left are signalled, and again */
+
+/* A worker's memory. What it keeps comes right behind its stack, so that what it starts with is in one place. */
+struct place {
+	char guard[PAGE];
+	char stack[WORKER_STACK];
+	struct fc_worker worker;
+};
+_Static_assert(offsetof(struct place, worker) == PAGE + WORKER_STACK, "one behind the other");
+
+static struct place *place_of(struct fc_worker *w)
+{
+	return (struct place *)(void *)((char *)w - offsetof(struct place, worker));
+}
 
 static struct fc_workers *workers_of(struct fc_crew *c)
 {
@@ -33,6 +51,19 @@ static struct fc_worker *worker(const struct fc_workers *p, unsigned i)
 
 /* ---- threads ---- */
 
+static struct fc_worker *make_place(void)
+{
+	struct place *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (m == MAP_FAILED)
+		return NULL;
+	if (mprotect(m->guard, sizeof m->guard, PROT_NONE)) {
+		munmap(m, sizeof *m);
+		return NULL;
+	}
+	return &m->worker;
+}
+
 /* Memory for one more worker: new, or that of one that has ended. */
 static struct fc_worker *make_room(struct fc_workers *p)
 {
@@ -44,14 +75,12 @@ static struct fc_worker *make_room(struct fc_workers *p)
 			continue;
 		if (w->joinable)
 			pthread_join(w->thread, NULL); /* it has let go of the lock for good */
+		w->joinable = false;
 		return w;
 	}
-	if (i == FC_ENTRIES)
-		return NULL;
-	w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (w == MAP_FAILED)
-		return NULL;
-	p->crew.member[i] = &w->member;
+	w = i == FC_ENTRIES ? NULL : make_place();
+	if (w)
+		p->crew.member[i] = &w->member;
 	return w;
 }
 
@@ -62,7 +91,7 @@ static int start_thread(struct fc_worker *w)
 	int r;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	pthread_attr_setstack(&attr, place_of(w)->stack, WORKER_STACK);
 	sigfillset(&all);
 	sigdelset(&all, FC_WORKER_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -197,7 +226,7 @@ void fc_workers_forget(struct fc_shadow *s)
 	if (!p)
 		return;
 	for (unsigned i = 0; (w = worker(p, i)); i++)
-		munmap(w, sizeof *w);
+		munmap(place_of(w), sizeof(struct place));
 	munmap(p, sizeof *p);
 	s->workers = NULL;
 }
@@ -234,18 +263,6 @@ bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun)
 	return true;
 }
 
-bool fc_workers_bar(struct fc_shadow *s)
-{
-	uint64_t begun;
-	bool still;
-
-	/* before the look at who has a call; partner: the look at it when one has been taken */
-	(void)fc_xchg(&s->cut_off, true);
-	still = !fc_workers_hold(s) && fc_workers_still(s, &begun);
-	fc_workers_release(s);
-	return still;
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -274,31 +291,20 @@ static void chase(struct fc_workers *p)
 	rouse(p);
 }
 
-static unsigned count_live(struct fc_workers *p)
+/* Until `count`, one of the crew's, is 0: by then all who leave have said what they have counted. 0 or -ETIMEDOUT. */
+static int await_none(struct fc_workers *p, const unsigned *count)
 {
-	unsigned live;
-
-	pthread_mutex_lock(&p->lock);
-	live = p->crew.count.live;
-	pthread_mutex_unlock(&p->lock);
-	return live;
-}
-
-int fc_workers_stop(struct fc_shadow *s)
-{
-	struct fc_workers *p = s->workers;
-	struct fc_worker *w;
-	uint64_t deadline, next;
+	uint64_t next = now_ns() + CHASE_NS, deadline = next + STOP_NS;
 	uint32_t seen;
+	unsigned left;
 
-	if (!p)
-		return 0;
-	next = now_ns() + CHASE_NS;
-	deadline = next + STOP_NS;
-	/* before the look at the workers; partner: the look at `stop` when one has been discharged */
-	fc_xchg(&p->crew.stop, 1u);
-	rouse(p);
-	while ((void)(seen = fc_load_acquire(&p->discharged)), count_live(p)) {
+	for (;;) {
+		seen = fc_load_acquire(&p->discharged);
+		pthread_mutex_lock(&p->lock);
+		left = *count;
+		pthread_mutex_unlock(&p->lock);
+		if (!left)
+			return 0;
 		if (now_ns() > deadline)
 			return -ETIMEDOUT;
 		if (fc_futex_wait(&p->discharged, seen, next) != -ETIMEDOUT)
@@ -306,6 +312,32 @@ int fc_workers_stop(struct fc_shadow *s)
 		chase(p);
 		next = now_ns() + CHASE_NS;
 	}
+}
+
+int fc_workers_bar(struct fc_shadow *s)
+{
+	struct fc_workers *p = s->workers;
+
+	if (!p)
+		return 0;
+	/* before the look at who is awake; partner: the look at `stop` by who has woken up, and when one has been discharged */
+	fc_xchg(&p->crew.stop, 1u);
+	return await_none(p, &p->crew.count.awake);
+}
+
+int fc_workers_stop(struct fc_shadow *s)
+{
+	struct fc_workers *p = s->workers;
+	struct fc_worker *w;
+	int r;
+
+	if (!p)
+		return 0;
+	fc_xchg(&p->crew.stop, 1u); /* as above */
+	rouse(p);
+	r = await_none(p, &p->crew.count.live);
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; (w = worker(p, i)); i++)
 		if (w->joinable)
 			pthread_join(w->thread, NULL);

@@ -282,6 +282,15 @@ static int probe(int start, const char *rest, bool follow)
 	return 0;
 }
 
+/* Is it a mere name in the client's directory, and is there nothing by that name, not even a link? To ask that costs less than a probe, which opens
+ * something. */
+static bool is_absent(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return !strchr(path, '/') && fc_call(SYS_newfstatat, dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT;
+}
+
 /* Probe the directory that `rest`'s last component is in. */
 static int probe_parent(struct fc_walk *w, int start, const char *rest)
 {
@@ -309,6 +318,8 @@ int fc_path_judge(struct fc_walk *w, const struct fc_exports *exports, int dirfd
 		return FC_PATH_HERE;
 	if (flags & FC_WALK_PARENT)
 		r = probe_parent(w, start, rest);
+	else if (is_absent(dirfd, path))
+		r = -ENOENT;
 	else
 		r = probe(start, rest, flags & FC_WALK_FOLLOW);
 	if (r != -EXDEV)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -43,6 +44,12 @@ static struct fc_ring *ring_of(const struct fc_shadow *s)
 	if (!fc_region_ok(fc_segment_end(segment), at, FC_RING_SIZE))
 		return NULL;
 	return (struct fc_ring *)(void *)(fc_load(&s->segment[segment]) + (at - fc_segment_start(segment)));
+}
+
+/* What the client rings for who looks for posted writes; in another machine it rings for the session (xen/bell.c). */
+static const uint32_t *bell_of(const struct fc_shadow *s, const struct fc_ring *r)
+{
+	return s->foreign ? &s->slot->stream_bell : &r->bell;
 }
 
 static bool is_written(const struct fc_posts *o, uint64_t n)
@@ -216,11 +223,15 @@ static bool run(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 	return any;
 }
 
+/* Nothing that could keep the writer waiting: who takes a delegation back waits for that. */
 int fc_post_by_number(const struct fc_post *p)
 {
 	const int fd = fc_exec_fd(p->descriptor);
+	struct stat st;
 
-	return fd < 0 ? FC_DOMAIN_FD_MAX : fd; /* which is not open */
+	if (fd < 0 || fc_call(SYS_fstat, fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return FC_DOMAIN_FD_MAX; /* which is not open */
+	return fd;
 }
 
 void fc_posts_init(struct fc_shadow *s)
@@ -235,8 +246,6 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 	struct fc_ring *r;
 	uint64_t before;
 
-	if (s->foreign)
-		return -EOPNOTSUPP;
 	pthread_mutex_lock(&o->lock);
 	before = o->at;
 	fc_store(&o->at, at == FC_NULL || at % FC_PAGE_SIZE
@@ -250,9 +259,8 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 	if (r)
 		fc_store_release(&r->done, o->done);
 	fc_store(&s->slot->posts, r ? 1u : 0u); /* from before the first of them */
-	fc_faa(&o->generation, 1u);
+	fc_posts_rouse(s);
 	pthread_mutex_unlock(&o->lock);
-	fc_futex_wake(&o->generation, 1);
 	return 0;
 }
 
@@ -277,44 +285,84 @@ void fc_posts_cut(struct fc_shadow *s, uint64_t length)
 	r = ring_of(s);
 	if (r && !fc_region_ok(length, s->posts.at - 1, FC_RING_SIZE)) {
 		fc_store(&s->posts.at, 0ull);
-		fc_faa(&r->bell, 1u); /* whoever sleeps there is to sleep elsewhere */
-		fc_futex_wake(&r->bell, INT32_MAX);
+		fc_posts_rouse(s); /* whoever sleeps there is to sleep elsewhere */
 	}
 	pthread_mutex_unlock(&s->posts.lock);
 }
 
+/* By a word that no client can reach: it could move whoever sleeps on one of its own elsewhere. */
 void fc_posts_rouse(struct fc_shadow *s)
 {
-	struct fc_ring *r;
-
-	pthread_mutex_lock(&s->posts.lock);
-	r = ring_of(s);
-	if (r)
-		fc_faa(&r->bell, 1u);
 	fc_faa(&s->posts.generation, 1u);
-	fc_futex_wake(r ? &r->bell : &s->posts.generation, INT32_MAX);
-	pthread_mutex_unlock(&s->posts.lock);
+	fc_futex_wake(&s->posts.generation, INT32_MAX);
 }
 
-bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool deep, struct fc_post_nap *nap)
+/* From the first byte that has not been written to behind the last. Whatever the client has put there, it is a number. */
+static uint32_t length(const struct fc_posts *o, const struct fc_ring *r, uint64_t tail)
+{
+	const struct fc_post *first = &r->post[o->done % FC_POSTS], *last = &r->post[(tail - 1) % FC_POSTS];
+	const uint32_t from = fc_load(&first->offset), to = fc_load(&last->offset) + fc_load(&last->length);
+
+	return to > from ? to - from : to - from + (uint32_t)sizeof r->data;
+}
+
+/* Is a quarter of the ring full? */
+static bool is_much(const struct fc_posts *o, const struct fc_ring *r)
+{
+	const uint64_t tail = fc_load_acquire(&r->tail);
+
+	return tail != o->done && (tail - o->done >= FC_POSTS / 4 || length(o, r, tail) >= sizeof r->data / 4);
+}
+
+bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool *much)
 {
 	struct fc_posts *o = &s->posts;
 	struct fc_ring *r;
 	bool any = false;
 
+	*much = false;
 	pthread_mutex_lock(&o->lock);
-	*nap = (struct fc_post_nap){ &o->generation, o->generation };
 	r = ring_of(s);
 	if (r) {
+		o->rung = fc_load_acquire(bell_of(s, r));
 		fc_store(&r->asleep, FC_RING_AWAKE);
+		*much = is_much(o, r);
 		any = run(s, r, file);
-		nap->word = &r->bell;
-		if (!fc_ring_rest(&r->asleep, deep && !any ? FC_RING_SLEEPS : FC_RING_DOZES, &r->bell, &nap->seen,
-				  &r->tail, o->done))
-			any |= run(s, r, file);
 	}
 	pthread_mutex_unlock(&o->lock);
 	return any;
+}
+
+bool fc_posts_pressing(struct fc_shadow *s)
+{
+	struct fc_posts *o = &s->posts;
+	const struct fc_ring *r;
+	bool pressing;
+
+	if (pthread_mutex_trylock(&o->lock))
+		return false; /* somebody is doing it */
+	r = ring_of(s);
+	pressing = r && (is_much(o, r) || fc_load_acquire(bell_of(s, r)) != o->rung);
+	pthread_mutex_unlock(&o->lock);
+	return pressing;
+}
+
+bool fc_posts_rest(struct fc_shadow *s, bool deep, struct fc_post_nap *nap)
+{
+	struct fc_posts *o = &s->posts;
+	struct fc_ring *r;
+	bool rests = true;
+
+	pthread_mutex_lock(&o->lock);
+	*nap = (struct fc_post_nap){ .word = { &o->generation }, .seen = { fc_load_acquire(&o->generation) } };
+	r = ring_of(s);
+	if (r) {
+		nap->word[1] = bell_of(s, r);
+		rests = fc_ring_rest(&r->asleep, deep ? FC_RING_SLEEPS : FC_RING_DOZES, nap->word[1], &nap->seen[1],
+				     &r->tail, o->done);
+	}
+	pthread_mutex_unlock(&o->lock);
+	return rests;
 }
 
 bool fc_posts_withdrawn(struct fc_shadow *s)

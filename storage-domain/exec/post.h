@@ -31,14 +31,21 @@ void fc_posts_run(struct fc_shadow *s, fc_post_file *file);
 /* What is behind `length` in the data area is about to go: so is the ring, if it is there. No correct client has anything in it then. The control thread. */
 void fc_posts_cut(struct fc_shadow *s, uint64_t length);
 
-/* What to sleep on until there may be more. */
+/* What to sleep on until there may be more: a word of ours, and what the client rings, if there is anything. */
 struct fc_post_nap {
-	const uint32_t *word;
-	uint32_t seen;
+	const uint32_t *word[2];
+	uint32_t seen[2];
 };
 
-/* Run, and say in the ring that the caller will sleep, `deep`: until it is woken. True: there was something. */
-bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool deep, struct fc_post_nap *nap);
+/* As fc_posts_run, for the one that looks for them: from here on it is awake, and need not be woken. True: there was something; `much`: so
+ * much that its client may come to wait for room. */
+bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool *much);
+
+/* Awake still: is there much again, or somebody who waits? Else it is better done with what follows it. */
+bool fc_posts_pressing(struct fc_shadow *s);
+
+/* Say in the ring that the caller will sleep, `deep`: until it is woken. False: there is something. */
+bool fc_posts_rest(struct fc_shadow *s, bool deep, struct fc_post_nap *nap);
 
 /* Is there little room where that file is, so that a write might fail that its client does not wait for? */
 bool fc_post_is_tight(int fd);

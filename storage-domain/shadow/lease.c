@@ -12,12 +12,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -48,6 +50,7 @@ static struct {
 	bool kept;      /* the client keeps what it has read, of a file like this: */
 	struct stat st; /* since it has the lease */
 } held[FC_LEASES];
+static unsigned held_end; /* none from there on is in use, or has been: most sessions leave the memory untouched */
 static uint64_t serial;
 static bool posting;
 
@@ -70,7 +73,8 @@ void fc_leases_begin(void)
 {
 	pthread_mutex_init(&lock, NULL);
 	pthread_cond_init(&looked, NULL);
-	memset(held, 0, sizeof held);
+	memset(held, 0, held_end * sizeof held[0]);
+	held_end = 0;
 	watch.thread = 0;
 	posting = false;
 }
@@ -107,13 +111,13 @@ static void end(struct fc_shadow *s, unsigned i)
 
 static void void_all(struct fc_shadow *s)
 {
-	for (unsigned i = 0; i < FC_LEASES; i++)
+	for (unsigned i = 0; i < held_end; i++)
 		take_back(s, i);
 }
 
 static bool any(void)
 {
-	for (unsigned i = 0; i < FC_LEASES; i++)
+	for (unsigned i = 0; i < held_end; i++)
 		if (held[i].fd)
 			return true;
 	return false;
@@ -149,7 +153,7 @@ static bool any_kept(void)
 	bool any = false;
 
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < FC_LEASES && !any; i++)
+	for (unsigned i = 0; i < held_end && !any; i++)
 		any = held[i].fd && held[i].kept;
 	pthread_mutex_unlock(&lock);
 	return any;
@@ -176,7 +180,7 @@ static bool is_over(const struct fc_shadow *s, unsigned i)
 void fc_leases_look(struct fc_shadow *s)
 {
 	pthread_mutex_lock(&lock);
-	for (unsigned i = 0; i < FC_LEASES; i++) {
+	for (unsigned i = 0; i < held_end; i++) {
 		if (!held[i].fd || !is_over(s, i))
 			continue;
 		fc_faa(&s->slot->count.leases_broken, (uint64_t)!fc_lease_stands(held[i].fd, held[i].type));
@@ -217,7 +221,8 @@ static const char *link_to(char to[LINK], int fd)
 struct candidate {
 	int flags, type;
 	bool posts; /* the client would post writes to it */
-	bool bare;  /* it does not get the file */
+	bool bare;  /* it does not get the file, */
+	int given;  /* or this one, which is its own; -1: none */
 	struct stat st;
 };
 
@@ -232,7 +237,7 @@ static int judge(struct fc_shadow *s, int fd, uint64_t wants, struct candidate *
 	if (!in || in->nocache)
 		return -EOPNOTSUPP;
 	c->posts = (wants & FC_LEASE_POSTS) && !in->sync;
-	c->bare = r == -EOPNOTSUPP;
+	c->bare = r == -EOPNOTSUPP || (r == 0 && s->foreign);
 	c->flags = (int)fc_call(SYS_fcntl, fd, F_GETFL);
 	c->type = (c->flags & O_ACCMODE) == O_RDONLY ? F_RDLCK : F_WRLCK;
 	if ((r < 0 && !c->bare) || (c->bare && !(wants & FC_LEASE_BARE)))
@@ -264,11 +269,21 @@ static uint64_t readable(int fd, const struct candidate *c)
 	return (uint64_t)st->st_size;
 }
 
+/* Is what is written to be on the disk at once, by the file system's word or by chattr(1)'s? */
+static bool is_synchronous(int fd)
+{
+	struct statfs fs;
+	int flags = 0;
+
+	return fc_call(SYS_fstatfs, fd, &fs) < 0 || fs.f_flags & ST_SYNCHRONOUS ||
+	       (fc_call(SYS_ioctl, fd, FS_IOC_GETFLAGS, &flags) == 0 && flags & FS_SYNC_FL);
+}
+
 /* May the client post writes to it? Not where they would have to be on the disk, or might fail; nor what the first of them takes a bit of the mode away from. */
 static bool may_post(struct fc_shadow *s, int fd, const struct candidate *c)
 {
 	if (!c->posts || (c->flags & O_ACCMODE) == O_RDONLY || (c->flags & O_DSYNC) ||
-	    (c->st.st_mode & (S_ISUID | S_ISGID)) || fc_post_is_tight(fd))
+	    (c->st.st_mode & (S_ISUID | S_ISGID)) || is_synchronous(fd) || fc_post_is_tight(fd))
 		return false;
 	if (!posting)
 		posting = fc_poster_begin(s);
@@ -283,16 +298,21 @@ static int open_again(int fd)
 	return (int)fc_call(SYS_openat, FC_FD_PROC, link_to(link, fd), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-/* The descriptor that is to have the lease, in place of `fd`. */
-static int one_to_lease(int fd, const struct candidate *c)
+/*
+ * The descriptor that is to have the lease, in place of `fd`. What the client gets is its own open file: with the one that has the lease it could keep
+ * that, or have others told when it is broken. Where it may have a lease itself it is the same.
+ */
+static int one_to_lease(int fd, struct candidate *c)
 {
-	int own;
+	c->given = fd;
+	return c->type == F_WRLCK ? fd : open_again(fd);
+}
 
-	if (c->type == F_WRLCK)
-		return fd;
-	own = open_again(fd);
-	fc_call(SYS_close, fd);
-	return own;
+/* It has been passed on, or is not going to be. */
+static void drop_given(const struct candidate *c, int leased)
+{
+	if (c->given >= 0 && c->given != leased)
+		fc_call(SYS_close, c->given);
 }
 
 /* What arg2 of the answer says. 0: it is of no use. */
@@ -319,7 +339,7 @@ static int prepare(struct fc_shadow *s, int fd, uint64_t wants, struct candidate
 /* Does a word rest on the same open file's lease? Who gives that up would give up both. A file has one lease for writing. */
 static bool is_delegated(const struct candidate *c)
 {
-	for (unsigned i = 0; c->type == F_WRLCK && i < FC_LEASES; i++)
+	for (unsigned i = 0; c->type == F_WRLCK && i < held_end; i++)
 		if (held[i].fd && held[i].type == F_WRLCK && held[i].st.st_ino == c->st.st_ino &&
 		    held[i].st.st_dev == c->st.st_dev)
 			return true;
@@ -331,10 +351,12 @@ static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t
 {
 	unsigned i = 0;
 
-	while (i < FC_LEASES && held[i].fd)
+	while (i < held_end && held[i].fd)
 		i++;
 	if (i == FC_LEASES || !s->area || !fc_budget_take(s->shared, s->slot, FC_FILES, 1))
 		return -ENFILE;
+	if (i == held_end)
+		held_end++;
 	held[i].fd = fd;
 	held[i].type = c->type;
 	held[i].kept = c->bare && c->type == F_RDLCK;
@@ -368,13 +390,14 @@ static int delegate(struct fc_shadow *s, int fd, struct candidate *c, uint64_t a
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
-	struct candidate c = { .type = F_RDLCK };
+	struct candidate c = { .type = F_RDLCK, .given = -1 };
 	int fd = prepare(s, request->fd[0], request->head.arg[1], &c), r = fd < 0 ? -EOPNOTSUPP : 0;
 
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */
 	if (r == 0)
 		r = delegate(s, fd, &c, arg);
-	fc_shadow_answer(s, request, r, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : fd);
+	fc_shadow_answer(s, request, r, arg, r < 0 || arg[2] & FC_LEASE_BARE ? -1 : c.given);
+	drop_given(&c, fd);
 	pthread_mutex_unlock(&lock);
 	fc_leases_look(s); /* broken between having it and noting it */
 	if (r == 0 && c.bare)
@@ -388,7 +411,7 @@ void fc_lease_return(struct fc_shadow *s, const struct fc_packet *request)
 	pthread_mutex_lock(&lock);
 	if (i == FC_LEASES_ALL)
 		void_all(s);
-	else if (i < FC_LEASES && held[i].fd && held[i].word && held[i].word == request->head.arg[1])
+	else if (i < held_end && held[i].fd && held[i].word && held[i].word == request->head.arg[1])
 		end(s, (unsigned)i);
 	pthread_mutex_unlock(&lock);
 	if (i == FC_LEASES_ALL)

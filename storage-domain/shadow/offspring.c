@@ -78,22 +78,20 @@ static void wake_parent(struct fc_roster_slot *parent)
 
 /*
  * Numbers below FC_DOMAIN_FD_FIRST that are good for nothing in a shadow: the child's sockets come to be there for a moment, for the
- * client may have all others in use. Alone in its process it may do without them.
+ * client may have all others in use. Alone in its process it may do without them, and without those of the hand-over, which it makes anew.
  */
-static const int idle[] = { STDIN_FILENO, STDOUT_FILENO, FC_FD_READY, FC_FD_LOOKOUT };
-#define IDLE (sizeof idle / sizeof idle[0])
-
 static void idle_free(void)
 {
-	for (unsigned i = 0; i < IDLE; i++)
+	static const int idle[] = { STDIN_FILENO, STDOUT_FILENO, FC_FD_HAND, FC_FD_HANDED };
+
+	for (unsigned i = 0; i < sizeof idle / sizeof idle[0]; i++)
 		close(idle[i]);
 }
 
 static int idle_take(void)
 {
-	for (unsigned i = 0; i < IDLE; i++)
-		if (dup3(FC_FD_NULL, idle[i], O_CLOEXEC) < 0)
-			return -errno;
+	if (dup3(FC_FD_NULL, STDIN_FILENO, O_CLOEXEC) < 0 || dup3(FC_FD_NULL, STDOUT_FILENO, O_CLOEXEC) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -122,8 +120,10 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 		_exit(1);
 	wake_parent(parent);
 	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
-	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0 || idle_take() < 0 ||
-	    (!s->foreign && (fc_hand_begin() < 0 || fc_heir_begin(s) < 0)))
+	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
+		_exit(1);
+	idle_free(); /* for the sockets that come now */
+	if (fc_hand_begin() < 0 || (!s->foreign && fc_heir_begin(s) < 0) || idle_take() < 0)
 		_exit(1);
 	return 0;
 }

@@ -9,10 +9,16 @@
 
 #include "common/atomic.h"
 #include "common/doorbell.h"
+#include "common/spin.h"
 #include "storage-domain/exec/post.h"
+#include "storage-domain/licence.h"
+#include "storage-domain/roster.h"
 #include "storage-domain/shadow/shadow_main.h"
 #include "storage-domain/shadow/thread.h"
 
+#define PAUSES 16 /* between two looks */
+#define SLICE_NS \
+	1000000ull /* for what a ring holds: somebody else had the CPU, and spinning takes what is left of ours */
 #define DOZE_NS 1000000ull    /* so late may be what nobody asks for */
 #define AWAKE_NS 100000000ull /* after the last write, then it sleeps until it is woken */
 
@@ -45,28 +51,73 @@ static void tell(uint32_t ticket)
 	fc_futex_wake(&done, INT32_MAX);
 }
 
+/* Look for more for as long as that pays: a client that fills the ring faster than its writer could be woken would wait for each wake. The licence stays
+ * with the caller. */
+static bool spin(struct fc_shadow *s, struct fc_spin *budget, struct fc_licensee *licence, uint32_t generation)
+{
+	const uint64_t start = fc_tsc(), end = start + fc_tsc_from_ns(budget->budget_ns);
+	uint64_t prev = start, now = start;
+
+	while (now < end && fc_licence_get(licence)) {
+		if (fc_posts_pressing(s) || fc_load(&s->posts.generation) != generation) {
+			fc_spin_hit(budget);
+			return true;
+		}
+		for (unsigned i = 0; i < PAUSES; i++)
+			fc_pause();
+		now = fc_tsc();
+		if (now - prev > fc_tsc_from_ns(budget->cost->gap_ns)) {
+			fc_spin_preempted(budget);
+			break;
+		}
+		prev = now;
+	}
+	if (now >= end)
+		fc_spin_miss(budget);
+	return false;
+}
+
 static void *serve(void *arg)
 {
 	struct fc_shadow *s = arg;
 	struct fc_post_nap nap;
-	uint64_t last = now_ns(), now;
-	uint32_t generation = fc_load(&s->cred_generation) - 1, ticket;
+	struct fc_licensee licence = fc_roster_licensee(s->shared);
+	struct fc_spin budget;
+	uint64_t last = now_ns(), now, idle = 0;
+	uint32_t cred = fc_load(&s->cred_generation) - 1, generation, ticket;
+	bool any, much, again = false;
 
+	fc_spin_init(&budget, s->cost);
 	for (;;) {
+		generation = fc_load_acquire(&s->posts.generation);
 		ticket = fc_load_acquire(&wanted);
-		take_identity(s, &generation);
+		take_identity(s, &cred);
 		now = now_ns();
-		if (fc_posts_serve(s, fc_lease_file, now - last > AWAKE_NS, &nap))
+		any = fc_posts_serve(s, fc_lease_file, &much);
+		if (any)
 			last = now;
 		tell(ticket);
 		if (fc_posts_withdrawn(s))
 			fc_leases_nudge(); /* who has the right to give them back */
-		fc_futex_wait(nap.word, nap.seen, now - last > AWAKE_NS ? 0 : now + DOZE_NS);
+		if (much && now_ns() - now > SLICE_NS)
+			fc_spin_preempted(&budget);
+		else if (much && idle)
+			fc_spin_slept(&budget, now - idle);
+		idle = 0;
+		if (any && much && spin(s, &budget, &licence, generation))
+			continue;
+		fc_licence_put(&licence);
+		/* what there is, is new; or it is for others to do, if a second look finds nothing to do */
+		again = !fc_posts_rest(s, now - last > AWAKE_NS, &nap) && (any || !again);
+		if (again)
+			continue;
+		nap.seen[0] = generation; /* roused since this looked who waits: no sleep */
+		idle = now_ns();
+		fc_futex_wait_either(nap.word, nap.seen, now - last > AWAKE_NS ? 0 : now + DOZE_NS);
 	}
 	return NULL;
 }
 
-/* What it sleeps on the client can write to, so it may have to be woken more than once. */
 void fc_poster_flush(struct fc_shadow *s)
 {
 	const uint32_t ticket = fc_faa(&wanted, 1u) + 1;
@@ -81,5 +132,7 @@ void fc_poster_flush(struct fc_shadow *s)
 bool fc_poster_begin(struct fc_shadow *s)
 {
 	wanted = done = 0;
+	if (s->foreign)
+		fc_faa(&s->slot->streaming, 1u);
 	return fc_thread_start(serve, s) == 0;
 }

@@ -71,6 +71,7 @@ static const int allowed[] = {
 	/* control */
 	SYS_sendmsg,
 	SYS_recvmsg,
+	SYS_shutdown,
 	SYS_poll,
 	SYS_ppoll,
 	SYS_setsockopt,

@@ -71,8 +71,8 @@ struct fc_roster_slot {
 	uint32_t descriptors; /* the same */
 	uint32_t forked;      /* futex word: the forked child counts it up when it has set itself up, or failed */
 	uint32_t rung;        /* futex words of a domain whose clients cannot wake anybody here (xen/bell.c): workers */
-	uint32_t stream_bell; /* ... and those in the middle of a stream */
-	uint32_t streaming;   /* how many sleep on `stream_bell` */
+	uint32_t stream_bell; /* ... and those in the middle of a stream, and who looks for posted writes */
+	uint32_t streaming;   /* how many may sleep on `stream_bell` */
 	uint32_t rings;       /* nonzero: the supervisor is to ring this session's client */
 	uint64_t data_bytes;
 	uint64_t started_ns;
@@ -92,8 +92,9 @@ struct fc_posts {
 	uint64_t done;                   /* as in the ring, which is the client's memory */
 	uint64_t written[FC_POSTS / 64]; /* of those behind */
 	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
+	uint32_t rung;                   /* the client's bell when who looks for them last did */
 	uint64_t unlooked;               /* bytes written since the last look at how much room there is */
-	uint32_t generation;             /* futex word: there is another ring */
+	uint32_t generation;             /* futex word: whoever sleeps is to look */
 	uint32_t errors;
 	bool withdrawn;
 };
@@ -149,7 +150,7 @@ struct fc_shadow {
 	int clerk_fd
 		[FC_CLERK_BOXES]; /* the file that there is a question about, if it is not the client's descriptor; -1 */
 	uint32_t mapped;          /* shared mappings of its client, and files that they are of (exec/map.c) */
-	bool cut_off; /* no request of the client's runs any more: it has broken the protocol, or taken its leave */
+	bool cut_off;             /* no request of the client's runs any more: it has broken the protocol */
 
 	struct fc_posts posts;
 	struct fc_workers *workers; /* workers.c's own; null while none run */
@@ -184,8 +185,9 @@ void fc_workers_release(struct fc_shadow *s);
 /* In between: does nobody run a call? *begun says how many have been begun. If it is the same at two times when nobody does, none has run in between. */
 bool fc_workers_still(const struct fc_shadow *s, uint64_t *begun);
 
-/* The session ends: no further request is run. True: all workers sleep, have said what they have counted, and need not be stopped. */
-bool fc_workers_bar(struct fc_shadow *s);
+/* The session ends, and the process with it: when this returns 0 all workers sleep for good, or have left, and have said what they have counted.
+ * Otherwise as fc_workers_stop. */
+int fc_workers_bar(struct fc_shadow *s);
 
 /* In the child of a fork, which has none of its parent's workers: free their state and forget them. */
 void fc_workers_forget(struct fc_shadow *s);

@@ -60,6 +60,7 @@ static void leave(struct fc_shadow *s) __attribute__((noreturn));
 static void leave(struct fc_shadow *s)
 {
 	write_posted(s);
+	fc_leases_void(s); /* a file that is leased may still be mapped by the client */
 	end(0);
 }
 
@@ -95,6 +96,11 @@ void fc_shadow_answer(struct fc_shadow *s, const struct fc_packet *request, int 
 	r = fc_control_send(FC_FD_CLIENT, &m, NULL, &fd, fd >= 0, MSG_DONTWAIT);
 	if (r == -EAGAIN)
 		fc_shadow_poison(s, "it does not take its answers");
+	if (r == -EPIPE || r == -ECONNRESET) {
+		/* it has gone; the control thread sees that now, if it has not, and writes what has been posted */
+		shutdown(FC_FD_CLIENT, SHUT_RDWR);
+		return;
+	}
 	if (r < 0)
 		end(1); /* whoever it is for sees the session end, and need not wait for what never comes */
 }
@@ -203,7 +209,7 @@ static void shrink(struct fc_shadow *s, const struct fc_packet *p)
 static void bye(struct fc_shadow *s, const struct fc_packet *p)
 {
 	fc_maps_end();
-	if (s->workers && !fc_workers_bar(s) && fc_workers_stop(s) < 0)
+	if (fc_workers_bar(s) < 0)
 		end(1); /* the client sees the connection end, when the process has */
 	write_posted(s);
 	close_range(FC_DOMAIN_FD_FIRST, ~0u, 0);
@@ -296,10 +302,12 @@ static void client_message(struct fc_shadow *s, struct fc_packet *p)
 		fc_lend(s, p);
 		break;
 	case FC_MSG_HAND:
-	case FC_MSG_LEASE:
-	case FC_MSG_RETURN:
 		if (s->foreign)
 			fc_shadow_poison(s, "it wants a file, and is elsewhere");
+		fc_hand_over(s, p);
+		break;
+	case FC_MSG_LEASE:
+	case FC_MSG_RETURN:
 		fc_hand_over(s, p);
 		break;
 	case FC_MSG_OTHER:
@@ -573,7 +581,7 @@ static int begin(struct fc_shadow *s, int link)
 	if (r == 0 && (dup3(link, FC_FD_LINK, O_CLOEXEC) < 0 || close_range(FC_DOMAIN_FD_FIRST, ~0u, 0)))
 		r = -errno;
 	fc_table_begin(s);
-	if (r == 0 && !s->foreign)
+	if (r == 0)
 		r = fc_hand_begin();
 	return r == 0 && !s->foreign ? fc_heir_begin(s) : r;
 }

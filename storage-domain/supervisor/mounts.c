@@ -397,6 +397,7 @@ static int enter_fence(void)
 		SCMP_SYS(close),
 		SCMP_SYS(statx),
 		SCMP_SYS(poll),
+		SCMP_SYS(restart_syscall), /* poll's, of a process that was stopped meanwhile */
 		SCMP_SYS(pipe2),
 		SCMP_SYS(exit_group),
 		/* mounts */

@@ -76,6 +76,16 @@ static void await(void)
 			fc_log_death(pid, status);
 }
 
+/* There is one thread here, and nothing that it may have locked; the sanitizers want to know of it all the same. */
+static pid_t fork_alone(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return fork();
+#else
+	return _Fork();
+#endif
+}
+
 static void serve(void)
 {
 	struct fc_packet p;
@@ -85,7 +95,7 @@ static void serve(void)
 	await();
 	if (fc_control_recv(FC_FD_LINK, &p, 0) < 0 || p.nfds != 1)
 		_exit(0); /* without a supervisor there is nobody to fork for */
-	pid = fork();
+	pid = fork_alone();
 	if (pid == 0)
 		fc_shadow_main((uint32_t)p.head.arg[0], p.fd[0]);
 	m = (struct fc_msg){ .status = pid < 0 ? -errno : 0, .arg = { (uint64_t)pid } };

@@ -186,6 +186,12 @@ static void to_shadow(struct fc_supervisor *v, struct fc_front *f, struct fc_rem
 		m.type = FC_MSG_UNMAP;
 		pass(v, r, &m, NULL);
 		break;
+	case FC_XEN_LEASE:
+	case FC_XEN_RETURN:
+		m.type = c->q.type == FC_XEN_LEASE ? FC_MSG_LEASE : FC_MSG_RETURN;
+		m.arg[1] = c->q.arg[1];
+		pass(v, r, &m, NULL);
+		break;
 	case FC_XEN_SHRINK:
 		m.type = FC_MSG_SHRINK;
 		pass(v, r, &m, NULL);
@@ -254,11 +260,21 @@ static bool answers(const struct fc_call *c, const struct fc_packet *p)
 	static const uint16_t type[FC_XEN_TYPES] = {
 		[FC_XEN_ATTACH] = FC_MSG_ATTACH, [FC_XEN_AREAS] = FC_MSG_AREAS, [FC_XEN_GROW] = FC_MSG_GROW,
 		[FC_XEN_SHRINK] = FC_MSG_SHRINK, [FC_XEN_FORK] = FC_MSG_FORK,   [FC_XEN_RLIMIT] = FC_MSG_RLIMIT,
-		[FC_XEN_MAP] = FC_MSG_MAP,       [FC_XEN_UNMAP] = FC_MSG_UNMAP,
+		[FC_XEN_MAP] = FC_MSG_MAP,       [FC_XEN_UNMAP] = FC_MSG_UNMAP, [FC_XEN_LEASE] = FC_MSG_LEASE,
+		[FC_XEN_RETURN] = FC_MSG_RETURN,
 	};
 	int fds = c->q.type == FC_XEN_FORK && p->head.status == 0;
 
 	return type[c->q.type] && type[c->q.type] == p->head.type && p->nfds == fds && p->head.status <= 0;
+}
+
+/* A shadow's answer, as far as its client's kernel wants to know it. */
+static void pass_back(struct fc_supervisor *v, struct fc_front *f, struct fc_call *c, int status, const uint64_t arg[3])
+{
+	if (c->q.type == FC_XEN_LEASE)
+		finish_with(v, f, c, status, arg[1], arg[2]);
+	else
+		finish_with(v, f, c, status, c->q.type == FC_XEN_MAP ? arg[0] : 0, 0);
 }
 
 /* What a shadow says as to its client. Returns 0 or -EPROTO. */
@@ -284,7 +300,7 @@ static int take_answer(struct fc_supervisor *v, struct fc_remote *r, struct fc_p
 	}
 	if (c->q.type == FC_XEN_ATTACH)
 		r->state = FC_REMOTE_LIVE;
-	finish_with(v, f, c, status, c->q.type == FC_XEN_MAP ? p->head.arg[0] : 0, 0);
+	pass_back(v, f, c, status, p->head.arg);
 	return 0;
 }
 

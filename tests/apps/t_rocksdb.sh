@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 	if (strchr(argv[2], 'l')) { /* its lock, held by this process */
 		char *other = NULL;
 
+		usleep(300000); /* a thread of RocksDB's has just begun, with a lock that the child would find locked for ever */
 		if (!fork()) {
 			rocksdb_open(o, argv[1], &other);
 			printf("locked: %s\n", other ? "yes" : "no");

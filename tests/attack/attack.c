@@ -33,6 +33,7 @@
 struct daemon attack_domain = { .uid = (uid_t)-1 };
 
 static struct attack_setup setup;
+int attack_attach_ms = ATTACK_ATTACH_MS;
 static pid_t main_process;
 static _Atomic unsigned *wrongs;
 static struct honest *good[2];
@@ -305,7 +306,7 @@ static void measure(void)
 
 static bool in_time(const struct honest_speed *s)
 {
-	return s->attach_ms <= limit(quiet.attach_ms, ATTACK_ATTACH_MS) &&
+	return s->attach_ms <= limit(quiet.attach_ms, attack_attach_ms) &&
 	       s->call_ms <= limit(quiet.call_ms, ATTACK_CALL_MS);
 }
 

@@ -50,6 +50,8 @@ void attack_begin(const struct attack_setup *s);
 /* Run `what` in a process of `uid` beside the honest programs, then see what is left. It is killed, with all that it
  * has started, when it returns. FC_ATTACK in the environment: only those with this text in their names. */
 void attack_by(uid_t uid, const char *name, void (*what)(void));
+/* What an attach may take from then on, whatever it takes without an attack. */
+extern int attack_attach_ms;
 
 /* Run `what` as `uid` without a look at the domain: for what is normal without farcall. */
 void attack_natively(uid_t uid, const char *name, void (*what)(void));

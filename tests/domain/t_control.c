@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "farcall/wire.h"
 #include "tests/domain/suite.h"
 
 /* ---- HELLO ---- */
@@ -178,6 +179,14 @@ static bool soon_over(const uint64_t *word)
 	return !__atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+/* After the word is gone, the lease goes, too. */
+static bool soon_free(const char *path)
+{
+	for (int i = 0; i < 300 && is_leased(path); i++)
+		suite_sleep_ms(10);
+	return !is_leased(path);
+}
+
 /* A word says that nobody else writes: whatever else the client asks for, it does not, or the word is gone. */
 static void leases(void)
 {
@@ -202,7 +211,7 @@ static void leases(void)
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, index, name + 1, NULL), 0);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, (index + 1) % FC_LEASES, name, NULL), 0);
 	CHECK_IS(*word, name);
-	CHECK(is_leased(path) && soon_over(word) && !is_leased(path));
+	CHECK(is_leased(path) && soon_over(word) && soon_free(path));
 	/* again; a refusal does not give it up, nor does another's end */
 	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, &p), 0);
 	fc_packet_drop(&p);
@@ -211,8 +220,91 @@ static void leases(void)
 	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, dup, 0, NULL), -EAGAIN);
 	CHECK_IS(peer_ask(s.sock, FC_MSG_RETURN, index, name, NULL), 0);
 	CHECK(s.area->header.lease[next] == second && is_leased(path));
-	CHECK(soon_over(&s.area->header.lease[next]) && !is_leased(path));
+	CHECK(soon_over(&s.area->header.lease[next]) && soon_free(path));
 	session_close(&s);
+}
+
+/* Whoever does what is posted sleeps where the client rings: a client that has him sleep elsewhere does not keep the file. */
+static void leases_in_spite(void)
+{
+	struct fc_packet p;
+	struct session s;
+	char path[128];
+	int64_t fd;
+
+	snprintf(path, sizeof path, "%s/posted", suite_domain.export);
+	for (int way = 0; way < 2; way++) {
+		session_open(&s, &suite_domain);
+		struct fc_ring *ring = (struct fc_ring *)(void *)s.data;
+		fd = suite_open(&s, "/data/posted", O_CREAT | O_RDWR);
+		memset(s.data, 0, FC_RING_SIZE);
+		CHECK_IS(CALL(&s, FC_NR_POSTS, 0), 0);
+		CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, FC_LEASE_POSTS, &p), 0);
+		fc_packet_drop(&p);
+		CHECK(p.head.arg[2] & FC_LEASE_POSTS);
+		suite_sleep_ms(300); /* he sleeps until he is woken */
+		if (way)
+			CHECK(syscall(SYS_futex, &ring->bell, 3 /* FUTEX_REQUEUE */, 0, 100, &ring->post[0].pad) >= 0);
+		else
+			CHECK_IS(CALL(&s, FC_NR_POSTS, FC_NULL), 0);
+		CHECK(is_leased(path) && soon_over(&s.area->header.lease[p.head.arg[0]]) && soon_free(path));
+		session_close(&s);
+	}
+}
+
+/* Of a file that is only read the client gets its own open file. By the one that has the lease it could keep the lease, or have others told of its end. */
+static void leases_are_ours(void)
+{
+	struct fc_packet p;
+	struct session s;
+	char path[128];
+	int64_t fd;
+
+	snprintf(path, sizeof path, "%s/read", suite_domain.export);
+	session_open(&s, &suite_domain);
+	fd = suite_open(&s, "/data/read", O_CREAT | O_RDWR);
+	CHECK_IS(CALL(&s, SYS_write, fd, session_put(&s, 8192, "hello"), 5), 5);
+	CHECK_IS(CALL(&s, SYS_close, fd), 0);
+	fd = suite_open(&s, "/data/read", O_RDONLY);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, 0, &p), 0);
+	CHECK(p.nfds == 1);
+	CHECK_IS(fcntl(p.fd[0], F_GETLEASE), F_UNLCK);
+	CHECK_IS(fcntl(p.fd[0], F_SETOWN, 0), 0);
+	CHECK(is_leased(path) && soon_over(&s.area->header.lease[p.head.arg[0]]) && soon_free(path));
+	fc_packet_drop(&p);
+	session_close(&s);
+}
+
+/* Who posts to what can keep the writer waiting does not keep those waiting who want a file back. */
+static void posts_to_files_only(void)
+{
+	struct fc_packet p;
+	struct session s;
+	char path[128], pipe[128];
+	int64_t fd, fifo;
+
+	snprintf(path, sizeof path, "%s/kept", suite_domain.export);
+	snprintf(pipe, sizeof pipe, "%s/pipe", suite_domain.export);
+	CHECK(!mkfifo(pipe, 0666) || errno == EEXIST);
+	session_open(&s, &suite_domain);
+	struct fc_ring *ring = (struct fc_ring *)(void *)s.data;
+	fd = suite_open(&s, "/data/kept", O_CREAT | O_RDWR);
+	fifo = suite_open(&s, "/data/pipe", O_RDWR);
+	memset(s.data, 0, FC_RING_SIZE);
+	CHECK_IS(CALL(&s, FC_NR_POSTS, 0), 0);
+	CHECK_IS(peer_ask(s.sock, FC_MSG_LEASE, fd, FC_LEASE_POSTS, &p), 0);
+	fc_packet_drop(&p);
+	for (unsigned i = 0; i < 20; i++) /* more than there is room for in a pipe */
+		ring->post[i] = (struct fc_post){
+			.word = (1ull << 40) + 5, .position = FC_NULL, .descriptor = (uint32_t)fifo, .length = 4096
+		};
+	__atomic_store_n(&ring->tail, 20, __ATOMIC_RELEASE);
+	s.area->entry[0].flags = FC_REQ_AFTER;
+	CHECK_IS(CALL(&s, SYS_lseek, fd, 0, SEEK_CUR), 0);
+	CHECK(ring->errors > 0);
+	CHECK(is_leased(path) && soon_over(&s.area->header.lease[p.head.arg[0]]) && soon_free(path));
+	session_close(&s);
+	unlink(pipe);
 }
 
 /* ---- mappings of what is not handed over ---- */
@@ -857,6 +949,9 @@ int main(int argc, char **argv)
 		{ hands, "hands" },
 		{ hands_race, "hands_race" },
 		{ leases, "leases" },
+		{ leases_in_spite, "leases_in_spite" },
+		{ leases_are_ours, "leases_are_ours" },
+		{ posts_to_files_only, "posts_to_files_only" },
 		{ maps, "maps" },
 		{ maps_refused, "maps_refused" },
 		{ maps_in_the_way, "maps_in_the_way" },

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * h_cached.c - what reading a delegated file costs: memory, system calls, and instructions that lock the bus.
+ * h_cached.c - what reading and writing a delegated file costs: memory, system calls, instructions, and of these those that lock the bus, and calls of
+ * functions that do not end with a return: what comes after them is then not predicted.
  *   h_cached memory FILE LIMIT   reads the first 4 KiB of FILE again and again; fails if that takes LIMIT KiB of memory or more
- *   h_cached reads FILE          reads it in several ways, each between two breakpoints
- *   h_cached steps COMMAND...    runs COMMAND, h_cached reads, one instruction after the other in between; says for each way what it executes
+ *   h_cached uses FILE           reads it, and writes FILE.w, in several ways, each between two breakpoints
+ *   h_cached steps COMMAND...    runs COMMAND, h_cached uses, one instruction after the other in between; says for each way what it executes
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +29,7 @@
 #define LONGEST 16 /* bytes of an instruction, more or less */
 #define STEPS_MAX 1000000
 
-static const char *const names[] = { "pread", "preadv", "pread at the end", "read", "lseek" };
+static const char *const names[] = { "pread", "preadv", "pread at the end", "read", "lseek", "write" };
 #define WAYS (int)(sizeof names / sizeof names[0])
 
 static int fail(const char *what)
@@ -70,7 +72,7 @@ static int memory(const char *path, long limit)
 
 /* ---- who is watched ---- */
 
-static bool read_once(int fd, int way)
+static bool use_once(int fd, int written, int way)
 {
 	static char buffer[SIZE];
 	const struct iovec iov[2] = { { buffer, 100 }, { buffer + 100, SIZE - 100 } };
@@ -84,30 +86,37 @@ static bool read_once(int fd, int way)
 		return pread(fd, buffer, SIZE, SIZE - 10) == 10;
 	case 3:
 		return read(fd, buffer, 1) == 1;
-	default:
+	case 4:
 		return lseek(fd, 0, SEEK_SET) == 0;
+	default:
+		return write(written, buffer, 64) == 64;
 	}
 }
 
-static int reads(const char *path)
+static int uses(const char *path)
 {
-	int fd = open(path, O_RDONLY);
-	bool good = true;
+	char to[PATH_MAX];
+	int fd = open(path, O_RDONLY), written = -1;
+	bool good = snprintf(to, sizeof to, "%s.w", path) < (int)sizeof to;
+
+	if (good)
+		written = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	for (int way = 0; way < WAYS; way++) {
 		for (int i = 0; i < WARM; i++)
-			good = read_once(fd, way) && good;
+			good = use_once(fd, written, way) && good;
 		__asm__ volatile("int3" ::: "memory");
-		good = read_once(fd, way) && good;
+		good = use_once(fd, written, way) && good;
 		__asm__ volatile("int3" ::: "memory");
 	}
-	return good ? 0 : fail("a read");
+	return good ? 0 : fail("a read or a write");
 }
 
 /* ---- who watches ---- */
 
 struct count {
 	long steps, calls, locked;
+	long open; /* functions that have been called and have not returned */
 };
 
 static bool is_prefix(uint8_t b)
@@ -125,6 +134,16 @@ static bool locks(const uint8_t *code)
 		return true;
 	code += (*code & 0xf0) == 0x40;
 	return (*code == 0x86 || *code == 0x87) && code[1] >> 6 != 3;
+}
+
+static int depth(const uint8_t *code)
+{
+	while (is_prefix(*code))
+		code++;
+	if (*code == 0xc3 || *code == 0xc2)
+		return -1;
+	code += (*code & 0xf0) == 0x40;
+	return *code == 0xe8 || (*code == 0xff && (code[1] >> 3 & 7) == 2);
 }
 
 static bool is_call(const uint8_t *code)
@@ -155,6 +174,7 @@ static struct count watch(pid_t pid)
 		peek(pid, regs.rip, code);
 		c.calls += is_call(code);
 		c.locked += locks(code);
+		c.open += depth(code);
 		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) || waitpid(pid, &status, 0) != pid ||
 		    !WIFSTOPPED(status))
 			exit(fail("a step"));
@@ -197,17 +217,18 @@ static int steps(char **command)
 	for (; run(pid, &status); way++) {
 		struct count c = watch(pid);
 
-		printf("%s: %ld instructions, %ld calls, %ld locked\n", names[way % WAYS], c.steps, c.calls, c.locked);
+		printf("%s: %ld instructions, %ld calls, %ld locked, %ld open\n", names[way % WAYS], c.steps, c.calls,
+		       c.locked, c.open);
 	}
-	return way != WAYS || status ? fail("it has not read") : 0;
+	return way != WAYS || status ? fail("it has not come to its end") : 0;
 }
 
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "memory"))
 		return memory(argv[2], atol(argv[3]));
-	if (argc == 3 && !strcmp(argv[1], "reads"))
-		return reads(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "uses"))
+		return uses(argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "steps"))
 		return steps(argv + 2);
 	return 2;

@@ -304,6 +304,10 @@ static void shared_descriptors(void)
 	for (int i = 0; i < 500; i++)
 		EQUAL(pread(fd, text, 4096, i * 4096 % MIB), 4096);
 	pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid < 0 && errno == EOPNOTSUPP && getenv("FC_TEST_XEN")) { /* farcall(7) */
+		close(fd);
+		return;
+	}
 	CHECK(pid >= 0);
 	if (!pid) {
 		e2e_failures = 0;
@@ -331,7 +335,7 @@ int main(int argc, char **argv)
 	e2e_init(argc, argv);
 	if (argc > 5)
 		return next(argv[3], atoi(argv[4]), atoi(argv[5]));
-	rounds = e2e_long ? 60 : 20;
+	rounds = e2e_long ? 35 : 20;
 	make_records();
 	seen = common(RECORDS);
 	executed(argv[0], read_by_next, 300);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * h_killed.c - programs that are killed at any moment while they post writes: what they had been told is written is there, whole and in order.
+ * h_killed.c - programs that are killed at any moment while they post writes, half of them while the domain answers them, too: what they had been told is
+ * written is there, whole and in order.
  *   h_killed drive DIR N LATE [COMMAND...]   starts N of them, one or two at a time, kills each, and looks. COMMAND starts h_killed, which begins with
  *                                            a new image; without, they are forked. LATE: nobody but who opens the file can be told how much there is
  *   h_killed write DIR I SEED                is one of them; says what it has written in memory that descriptor 9 is: no system call tells anybody
@@ -8,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +26,7 @@
 #define STATE_FD 9
 #define LARGEST 70000 /* bytes of a write: more than what is posted */
 #define ROOM (LARGEST + (1 << 20))
+#define READS 300      /* until it is delegated, and some more */
 #define MOST (3 << 20) /* bytes of a file, then it begins anew in another one */
 
 /* What a writer says. */
@@ -121,8 +124,38 @@ static void one_file(const char *dir, unsigned i, uint64_t file, unsigned *seed)
 	close(fd);
 }
 
+/* Another thread has files delegated and gives them back, so that the domain is about to answer when the process is killed. */
+static void *ask(void *name)
+{
+	char block[4096];
+
+	for (;;) {
+		int fd = open(name, O_RDONLY);
+
+		for (int n = 0; n < READS; n++)
+			if (pread(fd, block, sizeof block, 0) < 0)
+				break;
+		close(fd);
+	}
+	return NULL;
+}
+
+static void start_asking(const char *dir, unsigned i)
+{
+	static char name[4096];
+	pthread_t thread;
+	int fd;
+
+	snprintf(name, sizeof name, "%s/asked.%u", dir, i);
+	fd = open(name, O_RDWR | O_CREAT, 0644);
+	if (fd < 0 || write(fd, text, 8192) != 8192 || close(fd) || pthread_create(&thread, NULL, ask, name))
+		fail("asking");
+}
+
 static void writer(const char *dir, unsigned i, unsigned seed)
 {
+	if (seed % 2)
+		start_asking(dir, i);
 	for (uint64_t file = state->told >> FILE_SHIFT;; file++) {
 		__atomic_store_n(&state->told, file << FILE_SHIFT, __ATOMIC_RELEASE);
 		unlink(name_of(dir, i, file - 1));

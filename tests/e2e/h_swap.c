@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -20,7 +21,7 @@
 
 #define BYTES 8192
 #define CUT 5000
-#define SECONDS 3
+#define SECONDS (getenv("FC_TEST_LONG") ? 3 : 1)
 #define READS 50 /* enough for a delegation */
 #define TELLERS 3
 #define RECORD 64

@@ -123,7 +123,7 @@ static void together(void *(*f)(void *))
 	for (uintptr_t i = 0; i < THREADS; i++)
 		CHECK(!pthread_create(&t[i], NULL, f, (void *)i));
 	if (f == racer || f == blinker) {
-		sleep_ms(e2e_long ? 10000 : 1000);
+		sleep_ms(e2e_long ? 5000 : 1000);
 		stop = true;
 	}
 	for (int i = 0; i < THREADS; i++)
@@ -210,7 +210,7 @@ static void cancellation(void)
 static void *forker(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < (e2e_long ? 200 : 10); i++) {
+	for (int i = 0; i < (e2e_long ? 100 : 10); i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
@@ -230,7 +230,7 @@ int main(int argc, char **argv)
 	pthread_t t[100];
 
 	e2e_init(argc, argv);
-	rounds = e2e_long ? 2000 : 60;
+	rounds = e2e_long ? 1000 : 60;
 	make_file("race", hundred, sizeof hundred);
 	shared_fd = open(in_dir("shared"), O_RDWR | O_CREAT, 0600);
 	together(own_file);

@@ -3,6 +3,5 @@
 # Delegated files and posted writes of a process that forks, executes or shares just then: see h_heritage.c
 . "$(dirname "$0")/../lib.sh"
 need_farcall
-[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
 both_sides h_heritage 300
 finish

@@ -4,7 +4,7 @@
 # FC_LEASE_MS: how long they are changed (3000, 8000 with FC_TEST_LONG; by hand 1800000).
 . "$(dirname "$0")/../lib.sh"
 need_farcall
-[[ ! ${FC_TEST_XEN:-} ]] || skip "on Xen nothing is delegated"
+[[ ! ${FC_TEST_XEN:-} ]] || skip "whoever looks is not there"
 h=$(helper e2e/h_lease)
 there=$TESTDIR/far
 ms=${FC_TEST_LONG:+8000}

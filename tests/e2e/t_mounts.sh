@@ -135,6 +135,11 @@ unmount "$dir/later"
 check "it is unmounted" wait_for 5 says '' ls /rw/later
 helper=$(pgrep -x farcall-mounts -P "$(pgrep -P "$d_pid" | head -1),$d_pid" | head -1)
 check "there is one who looks" test -n "$helper"
+kill -STOP "$helper" && sleep 0.2 && kill -CONT "$helper" # as ^Z and fg do
+mount -t tmpfs none "$dir/later"
+echo on >"$dir/later/f"
+check "who goes on when he was stopped" wait_for 5 says on cat /rw/later/f
+unmount "$dir/later"
 stop_domain d
 check "and it ends" wait_for 5 test ! -e "/proc/$helper"
 

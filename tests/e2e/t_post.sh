@@ -8,6 +8,16 @@ need jq python3
 h=$(helper e2e/h_post) || exit 77
 counted() { "$FARCALL" stat --json --domain "$far_domain" | jq "[.[].total$1] | add"; } # of all sessions that have been
 logged() { printf 'import os\nf = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)\nfor i in range(20000): os.write(f, b"x" * 50)\n' "$far/log"; }
+# read so often that it is delegated, then written to and read, where it has just been written and elsewhere
+changed() { printf 'import os
+f = os.open("%s", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+os.write(f, bytes(1 << 20))
+for i in range(200): os.pread(f, 4096, i * 4096)
+for i in range(4000):
+    at, text = i * 7919 %% 1024 * 1024, b"%%8d" %% i
+    os.pwrite(f, text, at + 500)
+    if i %% 3 == 0: assert os.pread(f, 1024, at)[500:508] == text
+    if i > 2000 and i %% 5 == 0: assert int(os.pread(f, 508, (i - 700) * 7919 %% 1024 * 1024)[500:]) == i - 700' "$far/changed"; }
 mkfifo "$TESTDIR/ask" "$TESTDIR/answer"
 
 # observed WHAT FLAG THERE COMMAND...: he looks whenever he hears of it; FLAG, for him THERE, is a file by which he may
@@ -67,6 +77,9 @@ in_order() # with handlers, and that they are posted at all
 	check "most of its writes were posted" test $(($(counted .posts) - posts)) -gt 15000
 	check "each byte was counted once" test $(($(counted .bytes_written) - before)) = 1000000
 	check "its file was delegated" test "$(counted .leases)" -gt 0
+	posts=$(counted .posts)
+	check "what was read is written, and read" far timeout 60 python3 -c "$(changed)"
+	check "these writes were posted" test $(($(counted .posts) - posts)) -gt 3000
 }
 
 set_ids()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * h_hook.c - what a program may do around its system calls that a hook could spoil: children of every kind, cancelled
- * threads, clone by hand, red zones and registers. Prints what it sees; t_hook.sh compares that with a native run.
+ * threads, clone by hand, red zones and registers; and where it can be unwound from. Prints what it sees; t_hook.sh compares that with a native run.
  * Compiled with -fexceptions: a cancelled thread runs the cleanups of every frame, which only unwinding finds.
  */
 #define _GNU_SOURCE
@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/ucontext.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -275,11 +276,66 @@ static void registers_and_threads(void)
 	printf("threads %d\n", bad);
 }
 
+/* ---- unwinding, from each instruction of a call ---- */
+
+#if defined __GLIBC__ && !defined __UCLIBC__ /* others have no backtrace(3) */
+#include <execinfo.h>
+
+#define STEP 0x100l /* in the flags: a SIGTRAP after each instruction */
+
+static void *home; /* where the function that makes the call returns to */
+static volatile sig_atomic_t watched, seen, lost;
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *u = context;
+	void *at[64];
+	int n = backtrace(at, 64), i = 0;
+
+	(void)sig, (void)info;
+	if (!watched)
+		u->uc_mcontext.gregs[REG_EFL] &= ~STEP;
+	while (i < n && at[i] != home)
+		i++;
+	seen++;
+	lost += i == n;
+}
+
+__attribute__((noinline)) static void step_through_call(void)
+{
+	home = __builtin_return_address(0);
+	watched = 1;
+	__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" : : "i"(STEP) : "memory", "cc");
+	lseek(-1, 0, SEEK_CUR);
+	watched = 0;
+	__asm__ volatile("" : : : "memory"); /* the next step is the last one */
+}
+
+static void unwinding(void)
+{
+	struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO }, before;
+	void *at[4];
+
+	backtrace(at, 4); /* it loads a library */
+	lseek(-1, 0, SEEK_CUR);
+	sigaction(SIGTRAP, &action, &before);
+	step_through_call();
+	sigaction(SIGTRAP, &before, NULL);
+	/* no unwind information is about a link (hook/ready.h) */
+	printf("unwinding: %s\n", seen > 5 && lost <= 1 ? "from each instruction" : "not from each");
+}
+#else
+static void unwinding(void)
+{
+}
+#endif
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
 	children();
 	cancel();
 	registers_and_threads();
+	unwinding();
 	return 0;
 }

@@ -29,6 +29,21 @@ library()
 	finish
 }
 
+# has_stock BUILD: is there a stock library for it, to compare with? uClibc-ng takes longest of all to build: with FC_RELINKED_EVERY=1 alone.
+has_stock()
+{
+	[[ $1 == musl-* || ($1 == uclibc-* && ${FC_RELINKED_EVERY:-}) ]]
+}
+
+# libraries: all of these are there
+libraries()
+{
+	library musl
+	library musl stock
+	library uclibc-ng
+	! has_stock uclibc-static || library uclibc-ng stock
+}
+
 # compiler BUILD [stock|counting]: prints the command that compiles for it. A build is glibc, or a library with -static or -dynamic behind it.
 # `counting` links, in place of the shim, a dispatcher that counts (tests/preload/h_count.c).
 compiler()
@@ -65,8 +80,8 @@ compile()
 	done
 	# shellcheck disable=SC2046 # a list of words
 	$(compiler "$build" "$kind") -std=gnu11 -O2 -w -pthread -I"$FC_SOURCE" -I"$FC_SOURCE/include" -I"$FC_SOURCE/tests/unit/tsan" \
-		-o "$out" "${words[@]}" "$FC_BUILD/common/libcommon.a" >"$TESTDIR/cc.log" 2>&1 ||
-		{ head -n 5 "$TESTDIR/cc.log"; wrong "$* for $build: does not compile"; return 1; }
+		-o "$out" "${words[@]}" "$FC_BUILD/common/libcommon.a" >"$out.cc.log" 2>&1 ||
+		{ head -n 5 "$out.cc.log"; wrong "$* for $build: does not compile"; return 1; }
 }
 
 # unpacked PACKAGE DIR: the upstream part of a Debian source package, in DIR; the tarball is kept.

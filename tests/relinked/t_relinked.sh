@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Programs that are relinked instead of preloaded: builds uClibc-ng and musl from their sources, and runs the C test programs in
-# four builds; those that no hook is in the way of, in two. Ends in a table. FC_RELINKED_ONLY="NAME..." runs some of the programs only,
-# FC_RELINKED_EVERY=1 every one in every build, and in glibc with the preload object, too, as the other tests do.
+# four builds, those of one library beside those of the other; those that no hook is in the way of, in two. Ends in a table.
+# FC_RELINKED_ONLY="NAME..." runs some of the programs only, FC_RELINKED_EVERY=1 every one in every build, in glibc with the preload object,
+# too, as the other tests do, and compared with the stock uClibc-ng, too.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/relinked/libraries.sh
@@ -72,10 +73,7 @@ spin        alone    unit/test_spin.c unit/tsan/runner.c
 usercopy    alone    unit/test_usercopy.c unit/tsan/runner.c hook_libs -Wl,--unresolved-symbols=ignore-in-object-files
 '
 
-for libc in musl uclibc-ng; do
-	library $libc
-	library $libc stock
-done
+libraries
 
 # try WHAT COMMAND...: it succeeds, and what it prints is in $log
 try()
@@ -83,7 +81,7 @@ try()
 	local what=$1 status
 	shift
 
-	"$@" >"$log" 2>&1 </dev/null
+	env --default-signal=INT,QUIT "$@" >"$log" 2>&1 </dev/null # which one of the lanes ignores
 	status=$?
 	((status)) || return 0
 	tail -n 8 "$log"
@@ -172,31 +170,59 @@ builds_for()
 	fi
 }
 
-# ---- every program in the builds that it is run in ----
+# run_program PROGRAM HOW SOURCE|OPTION...: in this $build
+run_program()
+{
+	local program=$1 how=$2 d=$TESTDIR/run/$build/$1 stock='' bin
+	shift 2
+
+	bin=$(basename "${1%.c}") && bin=$TESTDIR/bin/$build/$bin
+	mkdir -p "${bin%/*}" "$TESTDIR/run/$build"
+	compile "$build" "$bin" "$@" || return
+	if has_stock "$build" && [[ $how == @(files|prints|alone) ]]; then
+		stock=$bin-stock
+		compile "$build" stock "$stock" "$@" || return
+	fi
+	"run_$how"
+}
+
+# lane LIBRARY: every program in the builds of a library; what came of them goes to $TESTDIR/LIBRARY.results
+lane()
+{
+	local program how sources began word
+
+	failures=0
+	while read -r program how sources; do
+		[[ $program ]] || continue
+		[[ -z ${FC_RELINKED_ONLY:-} || " $FC_RELINKED_ONLY " == *" $program "* ]] || continue
+		began=$SECONDS
+		for build in $(builds_for "$how"); do
+			[[ $build == "$1"* ]] || continue
+			# shellcheck disable=SC2086 # a list of words
+			if run_program "$program" "$how" $sources; then word=passed; else word=FAILED; fi
+			echo "$build $program $word" >>"$TESTDIR/$1.results"
+		done
+		note "$1: $program: $((SECONDS - began)) s"
+	done <<<"$table"
+	exit $((failures > 0))
+}
+
+# ---- the two libraries beside each other, then glibc ----
+chmod 755 "$TESTDIR"
+(lane uclibc) &
+(lane musl)
+check "every program of musl's" test $? = 0
+wait $!
+check "every program of uClibc-ng's" test $? = 0
+[[ ! ${FC_RELINKED_EVERY:-} ]] || (lane glibc)
+check "every program of glibc's" test $? = 0
+
 declare -A result
 programs=()
-chmod 755 "$TESTDIR"
-while read -r program how sources; do
-	[[ $program ]] || continue
-	[[ -z ${FC_RELINKED_ONLY:-} || " $FC_RELINKED_ONLY " == *" $program "* ]] || continue
-	programs+=("$program")
-	began=$SECONDS
-	for build in $(builds_for "$how"); do
-		d=$TESTDIR/run/$build/$program stock=
-		bin=$(basename "${sources%%.c*}") && bin=$TESTDIR/bin/$build/$bin
-		mkdir -p "${bin%/*}" "$TESTDIR/run/$build"
-		result[$build/$program]=FAILED
-		# shellcheck disable=SC2086 # a list of words
-		compile "$build" "$bin" $sources || continue
-		if [[ $build != glibc && $how == @(files|prints|alone) ]]; then
-			stock=$bin-stock
-			# shellcheck disable=SC2086
-			compile "$build" stock "$stock" $sources || continue
-		fi
-		"run_$how" && result[$build/$program]=passed
-	done
-	note "$program: $((SECONDS - began)) s"
-done <<<"$table"
+while read -r build program word; do
+	result[$build/$program]=$word
+	[[ " ${programs[*]} " == *" $program "* ]] || programs+=("$program")
+done < <(cat "$TESTDIR"/*.results)
 
 # ---- the table ----
 printf '%-12s' program

@@ -46,6 +46,8 @@ static struct {
 } wire;
 static int64_t (*domain)(void);
 static unsigned asked;
+static int used[SHIM_USES];
+static uint64_t words[8]; /* of the application's descriptors */
 
 #define REFUSED ((char *)0x1000) /* the application's memory from here on, for a page, is none */
 
@@ -80,7 +82,9 @@ long fc_strncpy_from_user(char *to, const char *user, size_t max)
 	return -ENAMETOOLONG;
 }
 
-struct shim_thread *shim_self(void)
+__thread struct shim_thread shim_here;
+
+struct shim_thread *shim_self_sought(void)
 {
 	return &self;
 }
@@ -170,9 +174,10 @@ int64_t shim_request_wait(const struct shim_request *r)
 	return domain();
 }
 
-int shim_request_use(const struct shim_request *r, int descriptor)
+int shim_request_use(const struct shim_request *r, unsigned which, int descriptor)
 {
-	(void)r, (void)descriptor;
+	(void)r;
+	used[which] = descriptor;
 	return -1;
 }
 
@@ -181,9 +186,10 @@ void shim_close_left(const struct shim_requests *q, int descriptor)
 	(void)q, (void)descriptor;
 }
 
-void shim_request_finish(const struct shim_request *r)
+void shim_frame_end_request(struct shim_frame *f)
 {
-	cr_assert_eq(r->slot, 2);
+	cr_assert_eq(f->request.slot, 2);
+	f->request.slot = -1;
 }
 
 uint64_t shim_fd_set(struct shim_process *of, int fd, uint64_t word)
@@ -220,6 +226,7 @@ static void setup(void)
 	s->data = data;
 	s->chunks = 4;
 	s->requests.slot = slots;
+	p->fd = words;
 	memset(data, '#', sizeof data);
 }
 
@@ -233,6 +240,7 @@ static int64_t run(unsigned nr, int64_t (*by)(void), const char *path, const lon
 	domain = by;
 	cr_assert_eq(shim_call_begin(&call, fc_row_by_nr(nr), p, 0, shim_frame_begin()), 0);
 	call.path[0] = (char *)path;
+	call.loose = true;
 	r = shim_call_row(&call, a);
 	shim_call_end(&call);
 	return r;
@@ -256,6 +264,51 @@ Test(remote, values_and_descriptors, .init = setup)
 	cr_assert(!wire.opens && wire.arg[3] == 0 && wire.arg[5] == 0);
 	RUN(SYS_dup, forty_two, NULL, 77);
 	cr_assert(wire.opens, "if the call is left, what it has opened is given back");
+}
+
+/* renameat2 in the directories that 3 and 4 stand for, as `said` of which the call uses. */
+static int64_t renames(unsigned said)
+{
+	int64_t r;
+
+	domain = zero;
+	asked = 0;
+	words[3] = shim_fd_word(0, FC_DOMAIN_FD_FIRST + 3, 0);
+	words[4] = shim_fd_word(0, FC_DOMAIN_FD_FIRST + 4, 0);
+	cr_assert_eq(shim_call_begin_on(&call, fc_row_by_nr(SYS_renameat2), p, 3, words[3], shim_frame_begin()), 0);
+	call.path[0] = call.path[1] = (char *)"name";
+	if (said > 1)
+		cr_assert(shim_call_use(&call, 4, words[4]));
+	r = shim_call_row(&call, (const long[6]){ FC_DOMAIN_FD_FIRST + 3, 0, FC_DOMAIN_FD_FIRST + 4 });
+	shim_call_end(&call);
+	return r;
+}
+
+Test(remote, what_a_call_does_not_say_it_uses_is_not_sent, .init = setup)
+{
+	cr_assert_eq(renames(2), 0);
+	cr_assert(used[0] == FC_DOMAIN_FD_FIRST + 3 && used[1] == FC_DOMAIN_FD_FIRST + 4 && asked == 1);
+	cr_assert_eq(renames(1), -EBADF);
+	cr_assert_eq(asked, 0);
+	cr_assert_eq(shim_call_begin_on(&call, fc_row_by_nr(SYS_fsync), p, 3, words[4], shim_frame_begin()),
+		     SHIM_OTHER);
+	shim_call_end(&call);
+	cr_assert_eq(shim_call_begin_on(&call, fc_row_by_nr(SYS_fsync), p, 3, words[3], shim_frame_begin()), 0);
+	used[1] = 0;
+	cr_assert(shim_call_use(&call, 3, words[3]), "once more");
+	cr_assert_not(shim_call_use(&call, 4, words[3]));
+	cr_assert_eq(used[1], 0);
+	shim_call_end(&call);
+}
+
+static int64_t other(void)
+{
+	return SHIM_OTHER;
+}
+
+Test(remote, that_a_descriptor_is_another_is_not_the_domains_to_say, .init = setup)
+{
+	cr_assert_eq(RUN(SYS_fsync, other, NULL, 77), SHIM_IMPOSSIBLE);
 }
 
 Test(remote, paths_go_into_the_data_area, .init = setup)

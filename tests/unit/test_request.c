@@ -394,21 +394,50 @@ Test(request, one_can_be_interrupted_when_there_is_no_room, .init = fresh)
 
 /* ---- what calls are about ---- */
 
+static int second; /* of what the last one has been left */
+
+static int let_go(const struct shim_request *r)
+{
+	int left[SHIM_USES];
+
+	shim_request_let_go(r, left);
+	second = left[1];
+	return left[0];
+}
+
 Test(request, who_uses_a_descriptor_closes_it, .init = fresh)
 {
 	uint16_t hint = 0;
 	struct shim_request r = taken(ME, &hint), s = taken(ANOTHER, &hint);
 
 	cr_assert_not(shim_requests_leave(&q, 40), "nobody uses it");
-	cr_assert_eq(shim_request_use(&r, 40), -1);
-	cr_assert_eq(shim_request_use(&s, 41), -1);
+	cr_assert_eq(shim_request_use(&r, 0, 40), -1);
+	cr_assert_eq(shim_request_use(&s, 0, 41), -1);
 	cr_assert_not(shim_requests_leave(&q, 42));
 	cr_assert(shim_requests_leave(&q, 40));
 	cr_assert_not(shim_requests_leave(&q, 40), "once");
-	cr_assert_eq(shim_request_let_go(&s), -1, "not what nobody has left");
-	cr_assert_eq(shim_request_let_go(&r), 40);
-	cr_assert_eq(shim_request_let_go(&r), -1);
+	cr_assert_eq(let_go(&s), -1, "not what nobody has left");
+	cr_assert_eq(let_go(&r), 40);
+	cr_assert_eq(let_go(&r), -1);
 	cr_assert_not(shim_requests_leave(&q, 41));
+}
+
+Test(request, who_uses_two_closes_both, .init = fresh)
+{
+	uint16_t hint = 0;
+	struct shim_request r = taken(ME, &hint);
+
+	cr_assert_eq(shim_request_use(&r, 0, 40), -1);
+	cr_assert_eq(shim_request_use(&r, 1, 41), -1);
+	cr_assert(shim_requests_leave(&q, 41));
+	cr_assert_eq(let_go(&r), -1);
+	cr_assert_eq(second, 41);
+	shim_request_use(&r, 0, 40);
+	shim_request_use(&r, 1, 41);
+	cr_assert(shim_requests_leave(&q, 41) && shim_requests_leave(&q, 40));
+	cr_assert_eq(let_go(&r), 40);
+	cr_assert_eq(second, 41);
+	cr_assert_not(shim_requests_leave(&q, 40) || shim_requests_leave(&q, 41));
 }
 
 Test(request, of_several_that_use_it_one_after_the_other, .init = fresh)
@@ -416,13 +445,13 @@ Test(request, of_several_that_use_it_one_after_the_other, .init = fresh)
 	uint16_t hint = 0;
 	struct shim_request r = taken(ME, &hint), s = taken(ANOTHER, &hint);
 
-	shim_request_use(&r, 40);
-	shim_request_use(&s, 40);
+	shim_request_use(&r, 0, 40);
+	shim_request_use(&s, 0, 40);
 	cr_assert(shim_requests_leave(&q, 40));
-	cr_assert_eq(shim_request_let_go(&r), 40);
+	cr_assert_eq(let_go(&r), 40);
 	shim_request_finish(&r);
 	cr_assert(shim_requests_leave(&q, 40), "there is another one");
-	cr_assert_eq(shim_request_let_go(&s), 40);
+	cr_assert_eq(let_go(&s), 40);
 	shim_request_finish(&s);
 	cr_assert_not(shim_requests_leave(&q, 40));
 }
@@ -432,15 +461,15 @@ Test(request, nothing_is_left_to_who_does_not_come_back, .init = fresh)
 	uint16_t hint = 0;
 	struct shim_request r = taken(ME, &hint);
 
-	shim_request_use(&r, 40);
+	shim_request_use(&r, 0, 40);
 	cr_assert(shim_requests_leave(&q, 40));
 	shim_request_finish(&r);
 	r = taken(ANOTHER, &hint);
-	cr_assert_eq(shim_request_use(&r, 41), 40, "who has the slot next does it");
-	shim_request_let_go(&r);
+	cr_assert_eq(shim_request_use(&r, 0, 41), 40, "who has the slot next does it");
+	let_go(&r);
 	shim_request_finish(&r);
 	r = sent(ME, 1, false);
-	shim_request_use(&r, 42);
+	shim_request_use(&r, 0, 42);
 	shim_request_forget(&r, ME);
 	cr_assert_not(shim_requests_leave(&q, 42));
 }

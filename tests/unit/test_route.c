@@ -29,7 +29,9 @@ static uint64_t words[64];
 static struct shim_frame frame;
 static char frame_scratch[SHIM_SCRATCH_SIZE];
 
-struct shim_process *shim_process(void)
+__thread unsigned fc_vfork_depth;
+
+struct shim_process *shim_process_sought(void)
 {
 	return &shim.process;
 }

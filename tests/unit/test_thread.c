@@ -84,13 +84,12 @@ void shim_licences_reset(void)
 {
 }
 
-int shim_request_let_go(const struct shim_request *r)
+void shim_request_let_go(const struct shim_request *r, int has_left[SHIM_USES])
 {
-	const int descriptor = left;
-
 	(void)r;
+	has_left[0] = -1;
+	has_left[1] = left;
 	left = -1;
-	return descriptor;
 }
 
 void shim_close_left(const struct shim_requests *of, int descriptor)

@@ -91,6 +91,15 @@ Test(xen_requests, mappings)
 	cr_assert_not(ok(FC_XEN_UNMAP, 0, 0, 4));
 }
 
+Test(xen_requests, delegations)
+{
+	cr_assert(ok(FC_XEN_LEASE, 0, UINT64_MAX, 0)); /* the shadow knows what is open */
+	cr_assert_not(ok(FC_XEN_LEASE, 0, 3, 4));
+	cr_assert(ok(FC_XEN_RETURN, 0, FC_LEASES_ALL, 0));
+	cr_assert_not(ok(FC_XEN_RETURN, 0, 0, 4));
+	cr_assert_not(ok(FC_XEN_RETURN, FC_XEN_SESSIONS, 0, 0));
+}
+
 Test(xen_requests, whom_they_concern)
 {
 	struct fc_xen_request fork = { .type = FC_XEN_FORK, .session = 3, .arg = { 7 } };

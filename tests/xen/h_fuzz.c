@@ -248,6 +248,18 @@ static void unmap(int fd)
 	send_ioctl(fd, FC_IOC_UNMAP, &a);
 }
 
+static void lease(int fd)
+{
+	struct fc_ioc_lease a = { .size = sizeof a, .descriptor = below(100), .wants = odd_number() };
+	struct fc_ioc_return b = { .size = sizeof b, .which = below(4), .word = below(1 << 14) };
+
+	if (below(2))
+		send_ioctl(fd, FC_IOC_LEASE, &a);
+	if (!below(4))
+		b = (struct fc_ioc_return){ .size = sizeof b, .which = odd_number(), .word = odd_number() };
+	send_ioctl(fd, FC_IOC_RETURN, &b);
+}
+
 static void offer(int fd)
 {
 	struct fc_ioc_offer a = { .size = sizeof a, .fresh = below(8) ? below(2) : (uint32_t)odd_number() };
@@ -340,7 +352,7 @@ static void act(void)
 		attach(file[i]);
 		return;
 	}
-	switch (below(23)) {
+	switch (below(24)) {
 	case 0:
 		attach(fd);
 		break;
@@ -403,6 +415,9 @@ static void act(void)
 		break;
 	case 20:
 		unmap(fd);
+		break;
+	case 21:
+		lease(fd);
 		break;
 	default:
 		scribble();

@@ -11,7 +11,7 @@
 
 # What tests/run.sh --all has time for. FC_LAB_ALL=1, by hand: everything, about 20 minutes.
 if [[ ! ${FC_LAB_ALL:-} ]]; then
-	in_lab 500 e2e.sh append limits mmap -- posix.sh --root t_border t_attr t_map t_open t_read t_splice -- maps.sh -- callers.sh
+	in_lab 500 e2e.sh append limits mmap -- leases.sh -- posix.sh --root t_border t_attr t_map t_open t_read t_splice -- maps.sh -- callers.sh
 	finish
 fi
 
@@ -30,7 +30,7 @@ for build in $builds; do
 	done
 done
 
-in_lab 1300 e2e.sh -- posix.sh -- maps.sh -- fuzz.sh "${FC_LAB_FUZZ:-40}" -- kill.sh "${FC_LAB_ROUNDS:-2}" -- compare.sh "${FC_LAB_COMPARE:-100}"
+in_lab 1400 e2e.sh -- posix.sh -- leases.sh -- maps.sh -- fuzz.sh "${FC_LAB_FUZZ:-40}" -- kill.sh "${FC_LAB_ROUNDS:-2}" -- compare.sh "${FC_LAB_COMPARE:-100}"
 truncate -s 64M "$TESTDIR/nvme.img"
 lab_options=(--xen "gnttab_max_frames=16 iommu=verbose"
 	--qemu "-device intel-iommu,intremap=on -drive file=$TESTDIR/nvme.img,if=none,id=nv,format=raw -device nvme,drive=nv,serial=farcall")
