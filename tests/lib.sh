@@ -45,7 +45,7 @@ check()
 
 wrong()
 {
-	echo "FAIL: $*"
+	echo "FAIL: $*" | tee -a "$TESTDIR/.wrong"
 	((failures++))
 	return 1
 }
@@ -57,6 +57,7 @@ finish()
 		wrong "a sanitizer's report"
 	fi
 	if ((failures)); then
+		tail -n 25 "$TESTDIR/.wrong" # once more, where whoever reads only the end finds them
 		echo "$name: $failures failed"
 		exit 1
 	fi

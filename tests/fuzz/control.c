@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -57,6 +58,7 @@ static struct fc_transport transport;
 static struct fc_shadow *shadow;
 static unsigned options, greeted, answers, expected;
 static bool forked;         /* the child's slot is its own, and what it holds */
+static bool cut;            /* the client's connection has been shut down */
 static bool workers, apart; /* in a thread with a descriptor table of its own */
 static bool own_directory;  /* and a current directory */
 /* The thread that hands over, made and waiting; the message that it gets, with a file; whether that has been looked at, and may go. */
@@ -181,6 +183,7 @@ int fuzz_dup3(int from, int to, int flags)
 		return error(EBUSY);
 	fake_close(to);
 	vacant &= ~(1ull << to);
+	cut &= to != FC_FD_CLIENT;
 	return to;
 }
 
@@ -433,6 +436,16 @@ ssize_t fuzz_write(int fd, const void *data, size_t size)
 	return size;
 }
 
+/* What has been sent before can still be received. */
+int fuzz_shutdown(int fd, int how);
+int fuzz_shutdown(int fd, int how)
+{
+	if (fd != FC_FD_CLIENT || how != SHUT_RDWR)
+		fuzz_fail("shutdown(%d, %d)", fd, how);
+	cut = true;
+	return 0;
+}
+
 static bool is_hander(unsigned type)
 {
 	return type == FC_MSG_HAND || type == FC_MSG_LEASE || type == FC_MSG_RETURN;
@@ -542,7 +555,7 @@ static long receive(int sock, struct msghdr *to, int flags)
 		fuzz_fail("a file is taken in the workers' table, where its locks go when it is closed");
 	if (sock != FC_FD_CLIENT && sock != FC_FD_LINK && sock != FC_FD_HANDED && !fake_has(sock))
 		fuzz_fail("receives from %d", sock);
-	if (!m->pending && flags & MSG_DONTWAIT)
+	if (!m->pending && flags & MSG_DONTWAIT && !(cut && m == &client))
 		return -EAGAIN;
 	if (!m->pending && m == &link_ && fuzz_left())
 		next_link();
@@ -910,7 +923,7 @@ int fuzz_poll(struct pollfd *fds, nfds_t n, int ms)
 		fuzz_end();
 	if (speaks)
 		next_link();
-	else if (!client.pending)
+	else if (!client.pending && !cut)
 		message_make(&client);
 	client.has_sender = true; /* SO_PASSCRED */
 	for (nfds_t i = 0; i < n; i++)
@@ -999,7 +1012,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	greeted = answers = expected = fakes = leases = 0;
 	next_fake = CONNECTION;
 	vacant = 0;
-	workers = apart = forked = client.pending = link_.pending = hander.message.pending = false;
+	workers = apart = forked = cut = client.pending = link_.pending = hander.message.pending = false;
 	hander.run = NULL;
 	offers = 0;
 	roster.used = SLOT + 1;

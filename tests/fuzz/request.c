@@ -254,8 +254,8 @@ long fuzz_syscall(long nr, long a, long b, long c)
 
 void fc_shadow_poison(struct fc_shadow *s, const char *why)
 {
-	(void)s;
-	if (!in_request && !client_scribbled)
+	/* what is in a ring of posted writes is what the input's other requests put there */
+	if (!in_request && !client_scribbled && !s->posts.at)
 		fuzz_fail("an honest client is cut off: %s", why);
 	fuzz_end();
 }

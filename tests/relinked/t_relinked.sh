@@ -84,8 +84,7 @@ try()
 	env --default-signal=INT,QUIT "$@" >"$log" 2>&1 </dev/null # which one of the lanes ignores
 	status=$?
 	((status)) || return 0
-	tail -n 8 "$log"
-	wrong "$build: $program $what: status $status"
+	wrong "$build: $program $what: status $status: $(tail -n 8 "$log")"
 }
 
 # ---- how to run a $program of a $build in a directory $d; $stock is what the library without hook makes of it ----
