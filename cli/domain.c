@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/time.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +60,21 @@ static const char *enter_directory(const char *socket)
 	return strrchr(socket, '/') + 1;
 }
 
+/*
+ * The terminal's signals are not for the daemon, nor is the terminal. Not a session of its own: that would be a scheduling group of its own (sched(7), autogroup), and who
+ * gives the CPU away for the other, as client and domain do, gives it to his own group.
+ */
+static void leave_terminal(void)
+{
+	const int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	setpgid(0, 0);
+	if (terminal < 0)
+		return;
+	ioctl(terminal, TIOCNOTTY);
+	close(terminal);
+}
+
 static void exec_daemon(const char *daemon, char *const *exports, const char *socket, bool any_root, int ready,
 			const struct fc_forward *forward)
 {
@@ -70,7 +86,7 @@ static void exec_daemon(const char *daemon, char *const *exports, const char *so
 		_exit(FC_EXIT_OWN);
 	if (null > 2)
 		close(null);
-	setsid(); /* the terminal's signals are not for it */
+	leave_terminal();
 	snprintf(number, sizeof(number), "%d", ready);
 	argv[n++] = (char *)"farcall-storaged";
 	argv[n++] = (char *)"--die-with-parent";

@@ -72,6 +72,15 @@ void shim_vdso_clock(struct timespec *now)
 		fc_call(SYS_clock_gettime, CLOCK_MONOTONIC, now);
 }
 
+uint64_t shim_vdso_tick(void)
+{
+	struct timespec now;
+
+	if (!vdso_clock || vdso_clock(CLOCK_REALTIME_COARSE, &now))
+		fc_call(SYS_clock_gettime, CLOCK_REALTIME_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 uint32_t shim_vdso_cpu(void)
 {
 	unsigned cpu = 0;

@@ -10,6 +10,8 @@
 void shim_vdso_init(unsigned long base);
 
 void shim_vdso_clock(struct timespec *now); /* CLOCK_MONOTONIC */
-uint32_t shim_vdso_cpu(void);               /* the one this thread was on a moment ago */
+/* The clock that files' times are set by, which goes on a few hundred times a second: the same number as long as it does not. */
+uint64_t shim_vdso_tick(void);
+uint32_t shim_vdso_cpu(void); /* the one this thread was on a moment ago */
 
 #endif

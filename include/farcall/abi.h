@@ -26,6 +26,7 @@
  *   2.10 HAND says whether all may be handed over (control.h)
  *   2.11 delegations without the file: LEASE (control.h); `manner`, a hint.
  *   2.12 delegations and posted writes with Xen: LEASE, RETURN (xen.h). The module asks no older domain.
+ *   2.13 writes by the client's own mapping: `stored` of struct fc_ring. An older domain would never set the times.
  *
  * Rules
  *   - Offsets and indices, never pointers. Fixed-width integers, little endian, natural alignment, no padding.
@@ -45,7 +46,7 @@
 
 #define FC_ABI_MAGIC 0x314c4c4143524146ull /* "FARCALL1", read as bytes */
 #define FC_ABI_MAJOR 2
-#define FC_ABI_MINOR 12
+#define FC_ABI_MINOR 13
 
 #define FC_CACHE_LINE 64
 #ifndef FC_PAGE_SIZE /* the interleaving checker (tests/model/) does with less */
@@ -250,17 +251,25 @@ struct fc_post {           /* client, all of it */
  * else can open the file, and whatever the client dies of. If not, the client waits for it with a request that has FC_REQ_AFTER.
  * Writes to one file are done in their order. Of one that fails, those behind it to the same file are not done either, until it
  * is delegated anew.
+ *
+ * What a client writes to its own mapping of a delegated file is there at once; the file's times are for the domain to set. So the client says in `stored`
+ * what it has written to, after it has, and then looks at the delegation's word, as above. The domain sets `touching`, takes the bits, sets the times, and
+ * clears `touching`: if no bit is set, and then `touching` is not, all is done.
  */
 struct fc_ring {
-	/* line 0: client */
+	/* line 0: client, but for `stored` */
 	uint64_t tail; /* writes published */
 	uint32_t bell; /* futex: counted up before the domain is woken */
-	uint32_t pad0[13];
+#define FC_RING_STORED 12u
+#define FC_STORED (32 * FC_RING_STORED)
+	uint32_t stored[FC_RING_STORED]; /* exchanged by both: a bit for each of the first delegations */
+	uint32_t stores;                 /* writes of that kind, ever */
 	/* line 1: domain */
-	uint64_t done;   /* all before are written, and their bytes free again */
-	uint32_t asleep; /* FC_RING_* */
-	uint32_t errors; /* so many have failed; each is in error[n % FC_RING_ERRORS] */
-	uint32_t pad1[12];
+	uint64_t done;     /* all before are written, and their bytes free again */
+	uint32_t asleep;   /* FC_RING_* */
+	uint32_t errors;   /* so many have failed; each is in error[n % FC_RING_ERRORS] */
+	uint32_t touching; /* nonzero: what it has taken from `stored` it is about to do */
+	uint32_t pad1[11];
 #define FC_RING_AWAKE 0u
 #define FC_RING_DOZES 1u /* it looks by itself, soon */
 #define FC_RING_SLEEPS 2u

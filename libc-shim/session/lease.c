@@ -4,10 +4,13 @@
 #include "libc-shim/session/lease.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 
 #include "common/atomic.h"
 #include "common/rawcall.h"
@@ -24,6 +27,7 @@
 
 #define SINCE_MINOR 4
 #define BARE_SINCE_MINOR 11
+#define STORES_SINCE_MINOR 13
 #define ASK_AFTER 32           /* reads, which take about as long as a question */
 #define READ_BYTES (32u << 10) /* of one make it count once more */
 #define NOT_FOR 2048           /* reads after a no */
@@ -176,8 +180,18 @@ bool shim_lease_posts(const struct shim_process *p, const struct shim_file *f, u
 
 /* ---- having one ---- */
 
+/* Whoever may be writing there must not come to write to what else is mapped there by then: it stays unused. */
+static void unmap_file(struct shim_session *s, const char *base, uint64_t bytes, bool stores)
+{
+	if (stores && !(shim_posts_pass(s) && fc_load(&s->posts.ring)))
+		fc_call(SYS_mmap, base, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			0);
+	else
+		fc_call(SYS_munmap, base, bytes);
+}
+
 /* Is `word` ours to end? Then it is not mapped any more. */
-static uint64_t unmap(struct shim_file *f, uint64_t word)
+static uint64_t unmap(struct shim_session *s, struct shim_file *f, uint64_t word)
 {
 	const char *base = f->lease.base;
 	const uint64_t all = f->lease.bytes, bytes = all & ~SHIM_LEASE_FLAGS;
@@ -187,7 +201,7 @@ static uint64_t unmap(struct shim_file *f, uint64_t word)
 	if (all & SHIM_LEASE_CACHED)
 		shim_cache_end();
 	else if (bytes)
-		fc_call(SYS_munmap, base, bytes);
+		unmap_file(s, base, bytes, all & SHIM_LEASE_STORES);
 	return word;
 }
 
@@ -203,12 +217,12 @@ void shim_lease_end(struct shim_process *p, struct shim_file *f)
 	struct shim_lock_state saved;
 	uint64_t word = fc_load_acquire(&f->lease.word);
 
-	if (!word || (word != SHIM_LEASE_ASKED && !(word = unmap(f, word))))
+	if (!word || (word != SHIM_LEASE_ASKED && !(word = unmap(s, f, word))))
 		return;
 	shim_session_lock(s, &saved);
 	if (word ==
 	    SHIM_LEASE_ASKED) /* by now there is one, or whoever asks will look at what has changed before he does */
-		word = unmap(f, fc_load_acquire(&f->lease.word));
+		word = unmap(s, f, fc_load_acquire(&f->lease.word));
 	give_back(s, word);
 	shim_unlock(&s->lock, &saved);
 }
@@ -241,7 +255,7 @@ void shim_leases_end(struct shim_process *p, unsigned domain)
 		uint64_t w = fc_load(&p->fd[fd]);
 		struct shim_file *f = w && shim_fd_domain(w) == domain ? shim_file_of(p, w) : NULL;
 
-		any = (f && unmap(f, fc_load_acquire(&f->lease.word))) || any;
+		any = (f && unmap(s, f, fc_load_acquire(&f->lease.word))) || any;
 	}
 	if (any && s->state == SHIM_SESSION_READY)
 		shim_transport(s)->give_back(s, SHIM_LEASE_ALL);
@@ -270,19 +284,20 @@ static bool may_ask(const struct shim_process *p, uint64_t w, const struct shim_
 	       !(fc_load(&f->bars) & 1) && !shim_file_shared(p, f) && shim_process_first(p) && shim_sandbox_talks();
 }
 
-/* Map what the domain hands over. 0, or -errno. */
-static int map(struct shim_lease *l, const struct shim_grant *g)
+/* Map what the domain hands over, `stores`: for writing, too. 0, or -errno. */
+static int map(struct shim_lease *l, const struct shim_grant *g, bool stores)
 {
+	const int protection = PROT_READ | (stores ? PROT_WRITE : 0);
 	long at = 0;
 
 	if (g->bytes)
-		at = fc_call(SYS_mmap, 0, g->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE, g->file, 0);
+		at = fc_call(SYS_mmap, 0, g->bytes, protection, MAP_SHARED | MAP_NORESERVE, g->file, 0);
 	if (shim_is_error(at))
-		return (int)at;
+		return stores ? map(l, g, false) : (int)at;
 	if (g->bytes)
 		fc_call(SYS_madvise, at, g->bytes, MADV_DONTFORK);
 	l->base = (const char *)at;
-	l->bytes = g->bytes | SHIM_LEASE_HANDED | (g->posts ? SHIM_LEASE_POSTS : 0);
+	l->bytes = g->bytes | SHIM_LEASE_HANDED | (g->posts ? SHIM_LEASE_POSTS : 0) | (stores ? SHIM_LEASE_STORES : 0);
 	return 0;
 }
 
@@ -296,14 +311,26 @@ static int keep(struct shim_lease *l, const struct shim_grant *g)
 	return l->key || posts ? 0 : -ENOMEM;
 }
 
-/* 0; or -errno, and the domain has it back. */
-static int make_use(struct shim_session *s, struct shim_lease *l, const struct shim_grant *g)
+/* Elsewhere a write that its server refuses would have been made. */
+static bool may_store(const struct shim_session *s, const struct shim_file *f, const struct shim_grant *g)
 {
+	struct statfs fs;
+
+	if (!g->posts || (fc_load(&f->flags) & O_ACCMODE) != O_RDWR ||
+	    fc_load(&shim.minor[s->domain]) < STORES_SINCE_MINOR || fc_call(SYS_fstatfs, g->file, &fs) < 0)
+		return false;
+	return fs.f_type == TMPFS_MAGIC || fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+	       fs.f_type == BTRFS_SUPER_MAGIC;
+}
+
+/* 0; or -errno, and the domain has it back. */
+static int make_use(struct shim_session *s, struct shim_file *f, const struct shim_grant *g)
+{
+	struct shim_lease *l = &f->lease;
 	int r = g->bytes & SHIM_LEASE_FLAGS ? -EFBIG : 0;
 
 	if (r == 0)
-		r = g->file < 0 ? keep(l, g) : map(l, g);
-
+		r = g->file < 0 ? keep(l, g) : map(l, g, may_store(s, f, g));
 	if (r < 0)
 		shim_transport(s)->give_back(s, g->word);
 	return r;
@@ -350,11 +377,13 @@ static int ask(struct shim_process *p, struct shim_file *f, int fd, uint64_t w)
 		r = -EBADF;
 	}
 	if (r == 0)
-		r = make_use(s, &f->lease, &g);
+		r = make_use(s, f, &g);
+	if (r == 0)
+		shim_posts_delegated(s, g.word);
 	shim_done_with(p, g.file);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
 	if (r == 0 && has_changed(p, f, bars))
-		give_back(s, unmap(f, g.word));
+		give_back(s, unmap(s, f, g.word));
 	shim_unlock(&s->lock, &saved);
 	return r;
 }
@@ -370,26 +399,47 @@ static bool would_post(const struct shim_session *s, const struct shim_file *f)
 	return s->posts.ring && !shim_file_reads(f) && !(fc_load(&f->lease.bytes) & SHIM_LEASE_POSTS);
 }
 
+/* `word`: what there is until then, 0 = nothing. 0 or -errno. */
+static int ask_anew(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, uint64_t word)
+{
+	const uint64_t held = may_ask(p, w, f) ? shim_file_hold(p, &p->fd[fd], w) : 0;
+	int r = -EBUSY;
+
+	if (!held)
+		return -EBADF;
+	if (word)
+		shim_lease_end(p, f);
+	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED))
+		r = ask(p, f, fd, w);
+	shim_file_drop(p, held);
+	return r;
+}
+
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes)
 {
-	const struct shim_session *s = &p->session[f->domain];
+	struct shim_session *s = &p->session[f->domain];
 	int64_t reads = fc_load(&f->reads) + 1 + bytes / READ_BYTES;
-	uint64_t word = fc_load(&f->lease.word), held;
+	const uint64_t word = fc_load(&f->lease.word);
 
 	fc_store(&f->reads, (int16_t)(reads < ASK_AFTER ? reads : ASK_AFTER));
 	if (likely(reads < ASK_AFTER) || word == SHIM_LEASE_ASKED)
 		return;
 	fc_store(&f->reads, (int16_t)-NOT_FOR);
 	if (word && !holds(s, word)) { /* it was taken back, and whoever did so may come again */
-		unmap(f, word);
+		unmap(s, f, word);
 		fc_store(&f->reads, (int16_t)-NOT_AFTER);
 		return;
 	}
-	if ((word && !would_post(s, f)) || !may_ask(p, w, f) || !(held = shim_file_hold(p, &p->fd[fd], w)))
-		return;
-	if (word)
-		shim_lease_end(p, f);
-	if (fc_cas(&f->lease.word, 0ull, (uint64_t)SHIM_LEASE_ASKED) && ask(p, f, fd, w) == 0 && !would_post(s, f))
+	if ((!word || would_post(s, f)) && ask_anew(p, fd, w, f, word) == 0 && !would_post(s, f))
 		fc_store(&f->reads, (int16_t)0);
-	shim_file_drop(p, held);
+}
+
+void shim_lease_again(struct shim_process *p, int fd, uint64_t w, struct shim_file *f)
+{
+	struct shim_session *s = &p->session[f->domain];
+	const uint64_t word = fc_load(&f->lease.word), was = fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS;
+
+	if (word > SHIM_LEASE_ASKED && ask_anew(p, fd, w, f, word) == 0 &&
+	    (fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS) <= was)
+		shim_posts_stay_behind(s, fc_load(&f->lease.word));
 }

@@ -26,7 +26,7 @@ struct shim_lease {
 		const char *base; /* the file, mapped: */
 		uint64_t key;     /* SHIM_LEASE_CACHED: or what is in the cache of it */
 	};
-	uint64_t bytes; /* of it that are certain to be there; and SHIM_LEASE_POSTS: writes may be posted */
+	uint64_t bytes; /* of it that are certain to be there; and SHIM_LEASE_POSTS: writes may be posted, .. */
 	int64_t offset; /* the file's own, if this process keeps it (offset.h) */
 };
 
@@ -36,7 +36,10 @@ struct shim_lease {
 #define SHIM_LEASE_AWAY (1ull << 61) /* the offset is better kept by the domain: what is read there is not found here */
 /* It has been handed over: nothing of it is ever in the cache, whatever later delegations are like. */
 #define SHIM_LEASE_HANDED (1ull << 60)
-#define SHIM_LEASE_FLAGS (SHIM_LEASE_POSTS | SHIM_LEASE_CACHED | SHIM_LEASE_AWAY | SHIM_LEASE_HANDED)
+/* What is mapped can be written to. */
+#define SHIM_LEASE_STORES (1ull << 59)
+#define SHIM_LEASE_FLAGS \
+	(SHIM_LEASE_POSTS | SHIM_LEASE_CACHED | SHIM_LEASE_AWAY | SHIM_LEASE_HANDED | SHIM_LEASE_STORES)
 #define SHIM_LEASE_ASKED 1u
 #define SHIM_LEASE_ALL 0u                   /* for who gives back */
 #define shim_lease_index(word) ((word)&511) /* of the request area's word */
@@ -61,6 +64,9 @@ int64_t shim_lease_length(const struct shim_process *p, const struct shim_file *
 
 /* `bytes` have been read by a request from what the word w of descriptor fd is about: is it time to ask? */
 void shim_lease_count(struct shim_process *p, int fd, uint64_t w, struct shim_file *f, int64_t bytes);
+
+/* It has one, and a larger one might be had: the file has grown. */
+void shim_lease_again(struct shim_process *p, int fd, uint64_t w, struct shim_file *f);
 
 /* Is it time to ask, after one more transfer of so many bytes? */
 bool shim_lease_due(const struct shim_file *f, int64_t bytes);

@@ -4,6 +4,7 @@
 #include "libc-shim/session/post.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -11,6 +12,7 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/ring.h"
+#include "common/spin.h"
 #include "farcall/wire.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
@@ -18,6 +20,7 @@
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
 #include "libc-shim/shim.h"
+#include "libc-shim/vdso.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
 #define PASS \
@@ -31,6 +34,9 @@
 #define NOT_FOR 32              /* times that there is no room; */
 #define NOT_FOR_LONG 2048       /* where others compute on this CPU */
 #define NEVER (INT32_MIN / 2)
+#define OUTGROWN 64
+#define SLOW_NS 1000u /* a write in a mapping, and for each page: */
+#define SLOW_PAGE_NS 750u
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)
 {
@@ -163,6 +169,14 @@ static void wake_if_due(struct shim_session *s, struct fc_ring *ring)
 	ring_bell(s, ring);
 }
 
+/* From here on requests and local calls come after what is posted. Nobody takes that back as long as this has the turn. */
+static void tell_of(struct shim_session *s)
+{
+	fc_store(&s->requests.posting, 1u);
+	if (!(fc_load_acquire(&shim.posting) & 1u << s->domain))
+		fc_fetch_or(&shim.posting, 1u << s->domain);
+}
+
 static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
 				const struct fc_post *p, uint64_t head)
 {
@@ -176,12 +190,10 @@ static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, st
 	ring->post[o->tail % FC_POSTS] = *p;
 	o->head = head + p->length;
 	o->tail++;
-	fc_store(&s->requests.posting, 1u); /* nobody clears it as long as this has the turn */
+	tell_of(s);
 	holds = fc_ring_publish(&ring->tail, o->tail, &area->header.lease[shim_lease_index(p->word)], p->word);
 	/* Not before the domain can see it: a handler on top of this would wait for ever. */
 	fc_store(&o->published, o->tail);
-	if (!(fc_load_acquire(&shim.posting) & 1u << s->domain)) /* who clears it has the turn */
-		fc_fetch_or(&shim.posting, 1u << s->domain);
 	wake_if_due(s, ring);
 	return holds && fc_load(&f->lease.word) == p->word ? SHIM_POSTED : SHIM_POST_PENDING;
 }
@@ -200,6 +212,117 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 	return publish(s, ring, f, post, head);
 }
 
+/* ---- one in a mapping ---- */
+
+void shim_posts_delegated(struct shim_session *s, uint64_t word)
+{
+	const unsigned index = shim_lease_index(word);
+
+	if (index >= FC_STORED)
+		return;
+	fc_store(&s->posts.delegated[index].tick, 0ull);
+	fc_store(&s->posts.delegated[index].reach, 0ull);
+	fc_store(&s->posts.delegated[index].again, 0);
+}
+
+/* As many as make good for mapping it anew. */
+bool shim_posts_outgrown(const struct shim_session *s, const struct shim_file *f)
+{
+	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS;
+	const unsigned index = shim_lease_index(fc_load(&f->lease.word));
+
+	return index < FC_STORED &&
+	       fc_load(&s->posts.delegated[index].again) > OUTGROWN + (int32_t)(bytes >> 16 & INT16_MAX);
+}
+
+void shim_posts_stay_behind(struct shim_session *s, uint64_t word)
+{
+	if (shim_lease_index(word) < FC_STORED)
+		fc_store(&s->posts.delegated[shim_lease_index(word)].again, NEVER);
+}
+
+/* One that is not in the mapping, because that ends before it. */
+static void note_behind(struct shim_posts *o, unsigned index, uint64_t end)
+{
+	if (fc_load(&o->delegated[index].reach) < end)
+		fc_store(&o->delegated[index].reach, end);
+	else
+		fc_store(&o->delegated[index].again, fc_load(&o->delegated[index].again) + 1);
+}
+
+/* Has one been posted in this tick? */
+static bool is_noticed(struct shim_posts *o, unsigned index)
+{
+	const uint64_t tick = shim_vdso_tick();
+
+	if (fc_load(&o->delegated[index].tick) == tick)
+		return true;
+	fc_store(&o->delegated[index].tick, tick);
+	return false;
+}
+
+/* What is posted and not written yet would be written over it. */
+static bool is_in_order(struct shim_posts *o, const struct shim_session *s, const struct fc_ring *ring,
+			const struct fc_post *p)
+{
+	look(o, ring);
+	return o->done == o->tail || !shim_posts_touch(s, p->word, p->position, p->position + p->length);
+}
+
+/* The domain sets the times of file `index`. */
+static void note_stored(struct shim_session *s, struct fc_ring *ring, unsigned index)
+{
+	uint32_t *word = &ring->stored[index / 32];
+	const uint32_t bit = 1u << index % 32;
+
+	fc_store(&ring->stores, ring->stores + 1);
+	fc_fence();
+	if (fc_load(word) & bit)
+		return;
+	fc_fetch_or(word, bit);
+	if (fc_ring_sleeps(&ring->asleep, FC_RING_DOZES))
+		ring_bell(s, ring);
+}
+
+/* A look first: what a page fault for reading brings is more than one for writing does. */
+static bool copy_to(char *to, const struct iovec *iov, size_t iovcnt)
+{
+	char first;
+
+	return !fc_copy_from_user(&first, to, 1) && gather(to, iov, iovcnt);
+}
+
+/* Where each page takes the file system's leave to be written to it is faster to post. */
+static bool store(struct shim_session *s, struct fc_ring *ring, struct shim_file *f, const struct fc_post *p,
+		  const struct iovec *iov, size_t iovcnt)
+{
+	struct shim_posts *o = &s->posts;
+	const struct fc_request_area *area = fc_load(&s->requests.area);
+	const uint64_t all = fc_load(&f->lease.bytes), bytes = all & ~SHIM_LEASE_FLAGS;
+	const unsigned index = shim_lease_index(p->word);
+	uint64_t start;
+
+	if (!(all & SHIM_LEASE_STORES) || p->position == FC_NULL || index >= FC_STORED || !area ||
+	    fc_load(&f->flags) & O_APPEND)
+		return false;
+	if (p->position + p->length > bytes) {
+		note_behind(o, index, p->position + p->length);
+		return false;
+	}
+	if (o->slow && o->slow--)
+		return false;
+	if (!is_noticed(o, index) || !is_in_order(o, s, ring, p) || fc_load(&f->lease.word) != p->word)
+		return false;
+	tell_of(s);
+	start = fc_tsc();
+	if (!copy_to((char *)fc_load(&f->lease.base) + p->position, iov, iovcnt))
+		return false;
+	if (fc_tsc() - start > fc_tsc_from_ns(SLOW_NS + p->length / 4096 * SLOW_PAGE_NS))
+		o->slow = NOT_FOR;
+	note_stored(s, ring, index);
+	return fc_load_acquire(&area->header.lease[index]) == p->word && fc_load(&f->lease.word) == p->word;
+}
+
 /* Of what is posted to two domains who knows which is done first? */
 static bool others_pending(const struct shim_process *p, unsigned domain)
 {
@@ -207,6 +330,15 @@ static bool others_pending(const struct shim_process *p, unsigned domain)
 		if (d != domain && shim_posts_pending(&p->session[d]))
 			return true;
 	return false;
+}
+
+static enum shim_posted write_by(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
+				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
+{
+	if (!ring || !store(s, ring, f, post, iov, iovcnt))
+		return write_to(s, ring, f, post, iov, iovcnt);
+	s->posts.worth += s->posts.worth < WORTH_MAX;
+	return SHIM_POSTED;
 }
 
 enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, uint64_t w, const struct iovec *iov,
@@ -229,7 +361,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 		goto not ;
 	looks = shim_look_begin();
 	if (fc_load_acquire(&p->fd[fd]) == w) /* partner: shim_posts_pass */
-		r = write_to(s, fc_load(&o->ring), f, &post, iov, iovcnt);
+		r = write_by(s, fc_load(&o->ring), f, &post, iov, iovcnt);
 	shim_look_end(looks);
 	end_turn(o);
 	return r;
@@ -237,7 +369,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 	return SHIM_POST_NOT;
 }
 
-void shim_posts_pass(struct shim_session *s)
+bool shim_posts_pass(struct shim_session *s)
 {
 	struct shim_posts *o = &s->posts;
 	const uint32_t turns = fc_load_acquire(&o->turns), self = shim_owner_self();
@@ -245,12 +377,15 @@ void shim_posts_pass(struct shim_session *s)
 
 	for (unsigned i = 0; fc_load(&o->ring) && fc_load_acquire(&o->turns) == turns; i++) {
 		owner = fc_load_acquire(&o->owner);
-		if (!owner || owner == self || fc_load(&o->endless) == turns + 1)
-			return;
+		if (!owner)
+			return true;
+		if (owner == self || fc_load(&o->endless) == turns + 1)
+			return false;
 		if (i == PASS) /* a handler has jumped out of it, most likely */
 			fc_store(&o->endless, turns + 1);
 		shim_wait_round(i);
 	}
+	return true;
 }
 
 /* ---- errors ---- */
@@ -305,12 +440,23 @@ void shim_posts_note(struct shim_process *p)
 
 /* ---- waiting ---- */
 
+/* Nothing is stored whose times are to be set yet. */
+static bool is_touched(const struct fc_ring *ring)
+{
+	uint32_t any = 0;
+
+	for (unsigned k = 0; k < FC_RING_STORED; k++)
+		any |= fc_load_acquire(&ring->stored[k]);
+	return !any && !fc_load_acquire(&ring->touching);
+}
+
 static bool is_done(const struct shim_session *s)
 {
 	const uint32_t looks = shim_look_begin();
 	const struct fc_ring *ring = fc_load(&s->posts.ring);
-	const bool done = !ring || fc_load(&s->state) != SHIM_SESSION_READY ||
-			  (int64_t)(fc_load_acquire(&ring->done) - fc_load(&s->posts.published)) >= 0;
+	const bool done =
+		!ring || fc_load(&s->state) != SHIM_SESSION_READY ||
+		((int64_t)(fc_load_acquire(&ring->done) - fc_load(&s->posts.published)) >= 0 && is_touched(ring));
 
 	shim_look_end(looks);
 	return done;

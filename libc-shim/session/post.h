@@ -5,6 +5,10 @@
  * a file that is only looked at by name, is right in time: each request of this process comes after what has been posted, and so does
  * each local call by which another process could hear of it (shim_posts_tell). And the domain looks for it a thousand times a second anyway.
  *
+ * A write to what a client has mapped of the file is made there, and takes nothing but the copy: what a write does besides, to its times, the domain does as
+ * late as with the others. The first one in each tick of the clock that times are set by is posted all the same: so whoever watches the file hears of it, and
+ * set-id bits go.
+ *
  * The offset stays the domain's: writes at the file's own are done in the order in which they are posted. A write that has failed is reported once, by the
  * next write, fsync or close.
  */
@@ -37,6 +41,12 @@ struct shim_posts {
 	uint64_t rung;      /* where `done` was when the domain was last woken */
 	uint32_t vain;      /* so many times it is not waited for room */
 	int32_t worth;      /* below 0: it is waited for at once, more often than not */
+	uint32_t slow;      /* so many writes are not made in a mapping, because one took long there */
+	struct {
+		uint64_t tick;  /* in which a write was posted last */
+		uint64_t reach; /* behind the last byte that has been posted to */
+		int32_t again;  /* so many have been posted below that, and behind what is mapped */
+	} delegated[FC_STORED];
 	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
 };
 
@@ -59,8 +69,16 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 			   size_t iovcnt, uint64_t total, int64_t pos);
 
 /* One of the domain's descriptors is about to be closed, which no number stands for any more, and something else may be under it then: who has looked at it
- * before has posted what he was about to, so that it is written before. (Not if he is below this, in a signal handler.) */
-void shim_posts_pass(struct shim_session *s);
+ * before has posted what he was about to, so that it is written before. False: perhaps he has not. (He is below this, in a signal handler; or nobody knows.) */
+bool shim_posts_pass(struct shim_session *s);
+
+/* A delegation begins. */
+void shim_posts_delegated(struct shim_session *s, uint64_t word);
+
+/* Is a file's delegation better asked for once more? It has grown since, and what is behind what is mapped is written to again. */
+bool shim_posts_outgrown(const struct shim_session *s, const struct shim_file *f);
+/* That was in vain. */
+void shim_posts_stay_behind(struct shim_session *s, uint64_t word);
 
 /* The error of an earlier write, 0 if there is none: said once. */
 int shim_post_error(struct shim_process *p, struct shim_file *f);

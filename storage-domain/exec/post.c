@@ -4,11 +4,13 @@
 #include "storage-domain/exec/post.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "common/atomic.h"
 #include "common/doorbell.h"
@@ -190,6 +192,81 @@ static void run_batch(struct fc_shadow *s, struct fc_ring *r, struct batch *b, i
 		withdraw(s, b->first.word);
 }
 
+/* As a write does it, and with the right to that. Who is neither the owner nor may act for him has to set both. */
+static void touch(int fd)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_NOW } };
+	const int64_t flags = fc_call(SYS_fcntl, fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) != O_RDWR)
+		return;
+	if (fc_call(SYS_utimensat, fd, NULL, times, 0) < 0)
+		fc_call(SYS_utimensat, fd, NULL, NULL, 0);
+}
+
+static void touch_some(struct fc_shadow *s, unsigned first, uint32_t bits, fc_post_file *file)
+{
+	const struct fc_posts *o = &s->posts;
+
+	for (; bits; bits &= bits - 1) {
+		const unsigned i = first + (unsigned)__builtin_ctz(bits);
+		const struct fc_post p = { .word = o->stored[i].word, .descriptor = o->stored[i].descriptor };
+		const int fd = p.word ? file(&p) : -1;
+
+		if (fd >= 0)
+			touch(fd);
+	}
+}
+
+static bool is_any_stored(const struct fc_ring *r)
+{
+	uint32_t any = 0;
+
+	for (unsigned k = 0; k < FC_RING_STORED; k++)
+		any |= fc_load(&r->stored[k]);
+	return any != 0;
+}
+
+/* The times of files that the client has written to by itself. */
+static bool touch_all(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
+{
+	const uint32_t stores = fc_load(&r->stores);
+
+	if (!is_any_stored(r))
+		return false;
+	fc_faa(&s->slot->count.posts, (uint64_t)(stores - s->posts.stores));
+	s->posts.stores = stores;
+	fc_store(&r->touching, 1u);
+	for (unsigned k = 0; k < FC_RING_STORED; k++)
+		touch_some(s, 32 * k, fc_xchg(&r->stored[k], 0u), file);
+	fc_store_release(&r->touching, 0u);
+	return true;
+}
+
+void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor)
+{
+	const unsigned i = (unsigned)fc_post_index(word);
+	struct fc_ring *r;
+
+	if (i >= FC_STORED)
+		return;
+	pthread_mutex_lock(&s->posts.lock);
+	s->posts.stored[i].word = word;
+	s->posts.stored[i].descriptor = descriptor;
+	r = ring_of(s);
+	if (r) /* of a delegation before this, whose end the client has seen after it had set it */
+		fc_fetch_and(&r->stored[i / 32], ~(1u << i % 32));
+	pthread_mutex_unlock(&s->posts.lock);
+}
+
+void fc_posts_stored_end(struct fc_shadow *s, uint64_t word)
+{
+	const unsigned i = (unsigned)fc_post_index(word);
+
+	if (i < FC_STORED)
+		s->posts.stored[i].word = 0;
+}
+
 /* Locked. What the caller has not to do with stays; so does what is behind it in the count, but it is written. */
 static bool run(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 {
@@ -220,7 +297,7 @@ static bool run(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 		fc_store_release(&r->done, o->done);
 		n = n < o->done ? o->done : n + 1;
 	}
-	return any;
+	return touch_all(s, r, file) || any;
 }
 
 /* Nothing that could keep the writer waiting: who takes a delegation back waits for that. */
@@ -256,8 +333,13 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 		fc_shadow_poison(s, "its ring of posted writes is not what it must be");
 	memset(o->written, 0, sizeof o->written);
 	o->done = r ? fc_load(&r->tail) : 0;
-	if (r)
+	for (unsigned k = 0; r && k < FC_RING_STORED; k++)
+		fc_store(&r->stored[k], 0u);
+	o->stores = r ? fc_load(&r->stores) : 0;
+	if (r) {
+		fc_store(&r->touching, 0u);
 		fc_store_release(&r->done, o->done);
+	}
 	fc_store(&s->slot->posts, r ? 1u : 0u); /* from before the first of them */
 	fc_posts_rouse(s);
 	pthread_mutex_unlock(&o->lock);
@@ -359,7 +441,8 @@ bool fc_posts_rest(struct fc_shadow *s, bool deep, struct fc_post_nap *nap)
 	if (r) {
 		nap->word[1] = bell_of(s, r);
 		rests = fc_ring_rest(&r->asleep, deep ? FC_RING_SLEEPS : FC_RING_DOZES, nap->word[1], &nap->seen[1],
-				     &r->tail, o->done);
+				     &r->tail, o->done) &&
+			!(deep && is_any_stored(r));
 	}
 	pthread_mutex_unlock(&o->lock);
 	return rests;

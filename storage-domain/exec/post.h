@@ -28,6 +28,11 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at);
 /* Do what has been posted, as the client: the caller has its identity; with what it is for to be left alone, if it is not the caller's. */
 void fc_posts_run(struct fc_shadow *s, fc_post_file *file);
 
+/* The file that the client knows by `descriptor` is delegated to it as `word`, so that it may write to it by itself; and not any more, which is said after
+ * fc_posts_run has done the last of it. */
+void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor);
+void fc_posts_stored_end(struct fc_shadow *s, uint64_t word);
+
 /* What is behind `length` in the data area is about to go: so is the ring, if it is there. No correct client has anything in it then. The control thread. */
 void fc_posts_cut(struct fc_shadow *s, uint64_t length);
 

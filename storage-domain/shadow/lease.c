@@ -104,6 +104,7 @@ static void end(struct fc_shadow *s, unsigned i)
 	pthread_mutex_lock(&s->posts.lock);
 	let_go(held[i].fd);
 	held[i].fd = 0;
+	fc_posts_stored_end(s, held[i].name);
 	held[i].name = 0;
 	pthread_mutex_unlock(&s->posts.lock);
 	fc_budget_give(s->slot, FC_FILES, 1);
@@ -220,9 +221,10 @@ static const char *link_to(char to[LINK], int fd)
 /* What is to be delegated, and how. */
 struct candidate {
 	int flags, type;
-	bool posts; /* the client would post writes to it */
-	bool bare;  /* it does not get the file, */
-	int given;  /* or this one, which is its own; -1: none */
+	bool posts;          /* the client would post writes to it */
+	bool bare;           /* it does not get the file, */
+	int given;           /* or this one, which is its own; -1: none */
+	uint32_t descriptor; /* what the client knows it by */
 	struct stat st;
 };
 
@@ -363,6 +365,8 @@ static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t
 	held[i].st = c->st;
 	held[i].word = ++serial << INDEX_BITS | i;
 	fc_store_release(&held[i].name, held[i].word);
+	if (arg[2] & FC_LEASE_POSTS && !c->bare)
+		fc_posts_stored_begin(s, held[i].word, c->descriptor);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
 	fc_faa(&s->slot->count.leases, 1ull);
 	arg[0] = i;
@@ -390,7 +394,7 @@ static int delegate(struct fc_shadow *s, int fd, struct candidate *c, uint64_t a
 void fc_lease(struct fc_shadow *s, struct fc_packet *request)
 {
 	uint64_t arg[3] = { 0 };
-	struct candidate c = { .type = F_RDLCK, .given = -1 };
+	struct candidate c = { .type = F_RDLCK, .given = -1, .descriptor = (uint32_t)request->head.arg[0] };
 	int fd = prepare(s, request->fd[0], request->head.arg[1], &c), r = fd < 0 ? -EOPNOTSUPP : 0;
 
 	pthread_mutex_lock(&lock); /* until it has been passed on it is not closed, whoever breaks it */

@@ -92,9 +92,14 @@ struct fc_posts {
 	uint64_t done;                   /* as in the ring, which is the client's memory */
 	uint64_t written[FC_POSTS / 64]; /* of those behind */
 	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
-	uint32_t rung;                   /* the client's bell when who looks for them last did */
-	uint64_t unlooked;               /* bytes written since the last look at how much room there is */
-	uint32_t generation;             /* futex word: whoever sleeps is to look */
+	struct {
+		uint64_t word; /* 0 = none */
+		uint32_t descriptor;
+	} stored[FC_STORED]; /* delegations whose files the client may write to by itself */
+	uint32_t stores;     /* such writes, as far as they are counted */
+	uint32_t rung;       /* the client's bell when who looks for them last did */
+	uint64_t unlooked;   /* bytes written since the last look at how much room there is */
+	uint32_t generation; /* futex word: whoever sleeps is to look */
 	uint32_t errors;
 	bool withdrawn;
 };

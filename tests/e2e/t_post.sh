@@ -31,7 +31,7 @@ observed()
 	check "$what" "$@" timeout -k 5 100 "$h" write "$far" $observer "$flag" >"$TESTDIR/ask" <"$TESTDIR/answer"
 	wait $observer
 }
-# set_id UID FLUSH: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
+# set_id UID FLUSH HOW: what is left of the set-id bits that a file gets while its writer, that user, posts; done by who looks now and then, or by who ends a lease
 set_id()
 {
 	local d=$TESTDIR/set_id as=(setpriv --reuid "$1" --regid "$1" --clear-groups)
@@ -44,8 +44,8 @@ for i in range(300): os.write(f, b"x" * 64)
 os.fstat(f)
 open(sys.argv[2] + "/ready", "w").close()
 while not os.path.exists(sys.argv[2] + "/go"): time.sleep(0.01)
-os.write(f, b"y" * 64)
-time.sleep(1)' "$where/bits" "$d" &
+for i in range(50): os.write(f, b"y" * 64) if sys.argv[3] == "behind" else os.pwrite(f, b"y" * 64, i * 64)
+time.sleep(1)' "$where/bits" "$d" "$3" &
 	wait_for 20 test -e "$d/ready"
 	chmod 6755 "$TESTDIR/far/bits"
 	touch "$d/go"
@@ -86,13 +86,15 @@ set_ids()
 {
 	((!EUID)) && [[ -x /usr/bin/python3 ]] && chmod 755 "$TESTDIR" "$TESTDIR/far" && chmod 777 "$TESTDIR/far" || return
 	for uid in 0 1000; do
-		for flush in "" yes; do
+		for case in "behind" "behind yes" "within"; do # what is there; with somebody who opens it
+			read -r how flush <<<"$case"
 			run=() where=$TESTDIR/far
-			native=$(set_id $uid "$flush")
+			native=$(set_id $uid "$flush" "$how")
 			check "set-id bits natively" test -n "$native"
 			run=(far) where=$far
-			check "set-id bits of user $uid${flush:+, at the end of a lease}" test "$(set_id $uid "$flush")" = "$native"
-			echo "$uid $flush: $native"
+			check "set-id bits of user $uid, written to $how${flush:+, at the end of a lease}" \
+				test "$(set_id $uid "$flush" "$how")" = "$native"
+			echo "$uid $case: $native"
 		done
 	done
 }
