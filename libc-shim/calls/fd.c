@@ -133,7 +133,7 @@ long shim_do_flock(long nr, long a[6])
 
 	if (likely(!shim_fd_get(shim_process(), a[0])))
 		return shim_native(nr, a);
-	r = on_fd(nr, at_once, &w, NULL, TRIES);
+	r = on_fd(nr, at_once, &w, NULL, a[1] & LOCK_NB ? PLAIN : TRIES);
 	return r == -EAGAIN && !(a[1] & LOCK_NB) ? on_fd(nr, a, &w, NULL, WAITS) : traced(SYS_flock, a, r);
 }
 
@@ -185,9 +185,18 @@ static uint64_t hold_posted(struct shim_process *p, int fd)
 long shim_do_sync(long nr, long a[6])
 {
 	struct shim_process *p = shim_process();
-	uint64_t w = shim_fd_get(p, a[0]);
+	uint64_t held;
+	long r;
 
-	return likely(!w) ? shim_native(nr, a) : posted(p, shim_file_of(p, w), shim_do_fd(nr, a));
+	if (likely(!shim_fd_get(p, a[0])))
+		return shim_native(nr, a);
+	held = hold_posted(p, (int)a[0]);
+	r = shim_do_fd(nr, a);
+	if (unlikely(held)) {
+		r = posted(p, shim_file_of(p, held), r);
+		shim_file_drop(p, held);
+	}
+	return r;
 }
 
 /* Nothing, or nobody who would hear of it, closes it in the domain now. */

@@ -55,6 +55,7 @@ void shim_posts_end(struct shim_session *s)
 	fc_store(&s->posts.ring, (struct fc_ring *)NULL);
 	s->posts.asked = 0;
 	s->posts.owner = 0;
+	s->posts.noting = 0;
 	s->requests.posting = 0;
 }
 
@@ -200,13 +201,16 @@ static enum shim_posted publish(struct shim_session *s, struct fc_ring *ring, st
 
 /* `ring`: null in a child that a handler on top of this has forked, and if that comes later memory of its own: what its parent writes it has not to. */
 static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
-				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
+				 struct fc_post *post, const struct iovec *iov, size_t iovcnt, const uint64_t *number,
+				 uint64_t w)
 {
 	struct shim_posts *o = &s->posts;
 	const uint64_t head = ring ? await_room(s, ring, post->length) : UINT64_MAX;
 
 	post->offset = (uint32_t)(head % DATA_SIZE);
 	if (head == UINT64_MAX || !gather(ring->data + post->offset, iov, iovcnt))
+		return SHIM_POST_NOT;
+	if (fc_load_acquire(number) != w) /* a handler has closed it meanwhile */
 		return SHIM_POST_NOT;
 	o->worth += o->worth < WORTH_MAX;
 	return publish(s, ring, f, post, head);
@@ -332,11 +336,15 @@ static bool others_pending(const struct shim_process *p, unsigned domain)
 	return false;
 }
 
+/* As long as *number is w. */
 static enum shim_posted write_by(struct shim_session *s, struct fc_ring *ring, struct shim_file *f,
-				 struct fc_post *post, const struct iovec *iov, size_t iovcnt)
+				 struct fc_post *post, const struct iovec *iov, size_t iovcnt, const uint64_t *number,
+				 uint64_t w)
 {
+	if (fc_load_acquire(number) != w) /* partner: shim_posts_pass */
+		return SHIM_POST_NOT;
 	if (!ring || !store(s, ring, f, post, iov, iovcnt))
-		return write_to(s, ring, f, post, iov, iovcnt);
+		return write_to(s, ring, f, post, iov, iovcnt, number, w);
 	s->posts.worth += s->posts.worth < WORTH_MAX;
 	return SHIM_POSTED;
 }
@@ -360,8 +368,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 	if (!take_turn(s))
 		goto not ;
 	looks = shim_look_begin();
-	if (fc_load_acquire(&p->fd[fd]) == w) /* partner: shim_posts_pass */
-		r = write_by(s, fc_load(&o->ring), f, &post, iov, iovcnt);
+	r = write_by(s, fc_load(&o->ring), f, &post, iov, iovcnt, &p->fd[fd], w);
 	shim_look_end(looks);
 	end_turn(o);
 	return r;
@@ -390,21 +397,51 @@ bool shim_posts_pass(struct shim_session *s)
 
 /* ---- errors ---- */
 
-/* What has failed since the last look. */
-static void take_errors(struct shim_process *p, struct shim_posts *o, const struct fc_ring *ring)
+/* Which of them is not known any more. */
+static void fail_all(struct shim_process *p, const struct shim_session *s)
 {
-	const uint32_t errors = fc_load_acquire(&ring->errors);
+	for (uint32_t n = 1; n < p->files.records.top; n++) {
+		struct shim_file *f = shim_file_of(p, shim_fd_file_bits(n));
 
-	if (errors - o->errors > FC_RING_ERRORS)
-		o->errors = errors - FC_RING_ERRORS;
-	for (; o->errors != errors; o->errors++) {
-		const uint64_t file = ring->error[o->errors % FC_RING_ERRORS].file;
-		const int64_t error = ring->error[o->errors % FC_RING_ERRORS].error;
+		if (f && f->domain == s->domain && !shim_file_reads(f))
+			fc_store(&f->failed, (uint8_t)EIO);
+	}
+}
+
+/* What has failed since the last look. */
+static void take_errors(struct shim_process *p, struct shim_session *s, const struct fc_ring *ring)
+{
+	const uint32_t from = s->posts.errors, errors = fc_load_acquire(&ring->errors);
+
+	for (uint32_t n = from; n != errors && errors - from <= FC_RING_ERRORS; n++) {
+		const uint64_t file = fc_load(&ring->error[n % FC_RING_ERRORS].file);
+		const int64_t error = fc_load(&ring->error[n % FC_RING_ERRORS].error);
 		struct shim_file *f =
 			file <= shim_fd_file(SHIM_FD_FILE) ? shim_file_of(p, shim_fd_file_bits(file)) : NULL;
 
 		if (f && error < 0)
 			fc_store(&f->failed, (uint8_t)(error >= -UINT8_MAX ? -error : EIO));
+	}
+	fc_load_fence();
+	if (fc_load(&ring->errors) - from > FC_RING_ERRORS) /* some were written over, perhaps just now */
+		fail_all(p, s);
+	fc_store(&s->posts.errors, errors);
+}
+
+/* Whoever finds some waits until they stand in their records. False: a handler is on top of who takes note of them, and does so in his place. */
+static bool take_noting(struct shim_posts *o)
+{
+	const uint32_t self = shim_owner_self();
+
+	for (unsigned i = 0;; i++) {
+		const uint32_t owner = fc_load(&o->noting);
+
+		if (owner == self)
+			return false;
+		if (owner && i < PASS)
+			shim_wait_round(i);
+		else if (fc_cas(&o->noting, owner, self)) /* its owner has been jumped out of it, most likely */
+			return true;
 	}
 }
 
@@ -414,10 +451,13 @@ static void note_errors(struct shim_process *p, struct shim_session *s)
 	const uint32_t looks = shim_look_begin();
 	const struct fc_ring *ring = fc_load(&o->ring);
 
-	if (ring && unlikely(fc_load(&ring->errors) != o->errors) && take_turn(s)) {
+	if (ring && unlikely(fc_load(&ring->errors) != fc_load(&o->errors))) {
+		const bool mine = take_noting(o);
+
 		if (fc_load(&o->ring)) /* else this is a child by now */
-			take_errors(p, o, ring);
-		end_turn(o);
+			take_errors(p, s, ring);
+		if (mine)
+			fc_store_release(&o->noting, 0u);
 	}
 	shim_look_end(looks);
 }
@@ -503,7 +543,8 @@ static void wait_for(struct shim_session *s)
 
 	if (is_done(s))
 		return;
-	fc_store(&o->worth, o->worth - WORTH);
+	if (o->worth > NEVER)
+		fc_store(&o->worth, o->worth - WORTH);
 	hurry(s);
 	for (unsigned i = 0; !is_done(s); i++) {
 		if (i % 2048 == 2047 && !shim_session_alive(s))

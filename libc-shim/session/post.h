@@ -34,6 +34,7 @@ struct shim_posts {
 	uint32_t endless;   /* one more than that when somebody had waited for the next to end for long enough */
 	uint32_t asked;     /* whether there can be a ring */
 	uint32_t errors;    /* of the domain's that have been taken note of */
+	uint32_t noting;    /* the thread that does so */
 	uint64_t tail;      /* as in the ring, or about to be */
 	uint64_t published; /* of these, what is to be waited for: others may look */
 	uint64_t done;      /* when it was last looked at, with what the bounds below begin with */

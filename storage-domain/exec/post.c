@@ -69,7 +69,7 @@ static void mark(struct fc_posts *o, uint64_t n, bool written)
 static void fetch(struct fc_shadow *s, struct fc_post *p, const struct fc_ring *r, uint64_t n)
 {
 	fc_exec_fetch(p, &r->post[n % FC_POSTS], sizeof *p);
-	if (!fc_region_ok(sizeof r->data, p->offset, p->length) || fc_post_index(p->word) >= FC_LEASES)
+	if (!p->length || !fc_region_ok(sizeof r->data, p->offset, p->length) || fc_post_index(p->word) >= FC_LEASES)
 		fc_shadow_poison(s, "it has posted what is no write");
 }
 
@@ -156,9 +156,9 @@ static void fail(struct fc_shadow *s, struct fc_ring *r, const struct fc_post *p
 	s->posts.bad[fc_post_index(p->word)] = p->word;
 	r->error[n % FC_RING_ERRORS].file = p->file;
 	r->error[n % FC_RING_ERRORS].error = error;
+	withdraw(s, p->word); /* who sees the error posts no more: what comes behind it is not written */
 	fc_store_release(&r->errors, n + 1);
 	s->posts.errors = n + 1;
-	withdraw(s, p->word);
 }
 
 bool fc_post_is_tight(int fd)

@@ -85,7 +85,7 @@ static void *serve(void *arg)
 	struct fc_spin budget;
 	uint64_t last = now_ns(), now, idle = 0;
 	uint32_t cred = fc_load(&s->cred_generation) - 1, generation, ticket;
-	bool any, much, again = false;
+	bool any, much, spun, deep, rests, again = false;
 
 	fc_spin_init(&budget, s->cost);
 	for (;;) {
@@ -104,16 +104,19 @@ static void *serve(void *arg)
 		else if (much && idle)
 			fc_spin_slept(&budget, now - idle);
 		idle = 0;
-		if (any && much && spin(s, &budget, &licence, generation))
+		spun = any && much && spin(s, &budget, &licence, generation);
+		fc_licence_put(&licence); /* a write may take long */
+		if (spun)
 			continue;
-		fc_licence_put(&licence);
+		deep = now - last > AWAKE_NS;
+		rests = fc_posts_rest(s, deep, &nap);
 		/* what there is, is new; or it is for others to do, if a second look finds nothing to do */
-		again = !fc_posts_rest(s, now - last > AWAKE_NS, &nap) && (any || !again);
+		again = !rests && (any || !again);
 		if (again)
 			continue;
 		nap.seen[0] = generation; /* roused since this looked who waits: no sleep */
 		idle = now_ns();
-		fc_futex_wait_either(nap.word, nap.seen, now - last > AWAKE_NS ? 0 : now + DOZE_NS);
+		fc_futex_wait_either(nap.word, nap.seen, !deep ? now + DOZE_NS : rests ? 0 : now + AWAKE_NS);
 	}
 	return NULL;
 }

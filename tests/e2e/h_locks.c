@@ -170,6 +170,27 @@ static void deadlock(void)
 	end_pipes();
 }
 
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* What does not wait is not interrupted. */
+static void refusal(void)
+{
+	const struct itimerval often = { { 0, 100 }, { 0, 100 } }, never = { { 0, 0 }, { 0, 0 } };
+	int fd = open(in_dir("file"), O_RDWR), other = open(in_dir("file"), O_RDWR);
+
+	EQUAL(flock(other, LOCK_EX), 0);
+	sigaction(SIGALRM, &(struct sigaction){ .sa_handler = ignore }, NULL);
+	EQUAL(setitimer(ITIMER_REAL, &often, NULL), 0);
+	for (int i = 0; i < 10000; i++)
+		FAILS(flock(fd, LOCK_EX | LOCK_NB), EWOULDBLOCK);
+	EQUAL(setitimer(ITIMER_REAL, &never, NULL), 0);
+	EQUAL(close(other), 0);
+	EQUAL(close(fd), 0);
+}
+
 int main(int argc, char **argv)
 {
 	e2e_init(argc, argv);
@@ -179,5 +200,6 @@ int main(int argc, char **argv)
 	exclusion('o');
 	inheritance();
 	deadlock();
+	refusal();
 	return e2e_status();
 }
