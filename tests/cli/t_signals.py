@@ -80,6 +80,20 @@ def try_signals(directory, to_group):
         wrong(f"{what}: status {run.returncode}")
 
 
+def daemon_of(parent):
+    """Process group, session and terminal of the domain that a farcall has started."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                name, rest = file.read().rsplit(")", 1)
+        except OSError:
+            continue
+        _, ppid, group, session, terminal = rest.split()[:5]
+        if int(ppid) == parent and "(farcall-storage" in name:
+            return int(group), int(session), int(terminal)
+    return None
+
+
 def try_terminal(directory):
     pid, terminal = pty.fork()
     if not pid:
@@ -88,6 +102,10 @@ def try_terminal(directory):
         wrong("terminal: the command does not start")
         os.kill(pid, signal.SIGKILL)
         return
+    daemon = daemon_of(pid)
+    # in the same session, where the scheduler has them share; and nothing of the terminal's
+    if not daemon or daemon[0] == os.getpgid(pid) or daemon[1:] != (os.getsid(pid), 0):
+        wrong(f"terminal: the domain's group, session and terminal are {daemon}")
     os.write(terminal, b"\x03")  # Ctrl-C
     time.sleep(0.3)
     os.kill(pid, signal.SIGUSR2)

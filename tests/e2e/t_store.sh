@@ -26,7 +26,7 @@ clean_mount()
 	local status=$?
 
 	umount -l "$TESTDIR/memory"
-	return $status
+	return "$status"
 }
 trap 'clean_mount; clean_up' EXIT
 check "natively, when it is full" timeout 100 "$h" "$TESTDIR/memory" native full
