@@ -35,8 +35,10 @@
 #define NOT_FOR_LONG 2048       /* where others compute on this CPU */
 #define NEVER (INT32_MIN / 2)
 #define OUTGROWN 64
+#define STORE_MAX (2u << 20)
 #define SLOW_NS 1000u /* a write in a mapping, and for each page: */
 #define SLOW_PAGE_NS 750u
+#define SLOW_DISK_NS 100000u
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)
 {
@@ -296,6 +298,17 @@ static bool copy_to(char *to, const struct iovec *iov, size_t iovcnt)
 	return !fc_copy_from_user(&first, to, 1) && gather(to, iov, iovcnt);
 }
 
+/* A page fault makes one slow, and soon there are none; a disk that must be read is asked ever less often. */
+static void note_speed(struct shim_posts *o, uint64_t ns, uint64_t length)
+{
+	if (ns <= SLOW_NS + length / 4096 * SLOW_PAGE_NS)
+		o->slow_for = 0;
+	else if (ns <= SLOW_DISK_NS)
+		o->slow = NOT_FOR;
+	else
+		o->slow = o->slow_for = o->slow_for < NOT_FOR_LONG ? 2 * o->slow_for + NOT_FOR : o->slow_for;
+}
+
 /* Where each page takes the file system's leave to be written to it is faster to post. */
 static bool store(struct shim_session *s, struct fc_ring *ring, struct shim_file *f, const struct fc_post *p,
 		  const struct iovec *iov, size_t iovcnt)
@@ -321,8 +334,7 @@ static bool store(struct shim_session *s, struct fc_ring *ring, struct shim_file
 	start = fc_tsc();
 	if (!copy_to((char *)fc_load(&f->lease.base) + p->position, iov, iovcnt))
 		return false;
-	if (fc_tsc() - start > fc_tsc_from_ns(SLOW_NS + p->length / 4096 * SLOW_PAGE_NS))
-		o->slow = NOT_FOR;
+	note_speed(o, fc_tsc_to_ns(fc_tsc() - start), p->length);
 	note_stored(s, ring, index);
 	return fc_load_acquire(&area->header.lease[index]) == p->word && fc_load(&f->lease.word) == p->word;
 }
@@ -344,7 +356,8 @@ static enum shim_posted write_by(struct shim_session *s, struct fc_ring *ring, s
 	if (fc_load_acquire(number) != w) /* partner: shim_posts_pass */
 		return SHIM_POST_NOT;
 	if (!ring || !store(s, ring, f, post, iov, iovcnt))
-		return write_to(s, ring, f, post, iov, iovcnt, number, w);
+		return post->length > SHIM_POST_MAX ? SHIM_POST_NOT
+						    : write_to(s, ring, f, post, iov, iovcnt, number, w);
 	s->posts.worth += s->posts.worth < WORTH_MAX;
 	return SHIM_POSTED;
 }
@@ -362,7 +375,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 	enum shim_posted r = SHIM_POST_NOT;
 	uint32_t looks;
 
-	if (total > SHIM_POST_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
+	if (total > STORE_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
 	    !shim_lease_posts(p, f, post.word) || others_pending(p, f->domain))
 		goto not ;
 	if (!take_turn(s))

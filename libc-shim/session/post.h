@@ -42,7 +42,8 @@ struct shim_posts {
 	uint64_t rung;      /* where `done` was when the domain was last woken */
 	uint32_t vain;      /* so many times it is not waited for room */
 	int32_t worth;      /* below 0: it is waited for at once, more often than not */
-	uint32_t slow;      /* so many writes are not made in a mapping, because one took long there */
+	uint32_t slow;      /* so many writes are not made in a mapping, because one took long there; */
+	uint32_t slow_for;  /* so many the last time */
 	struct {
 		uint64_t tick;  /* in which a write was posted last */
 		uint64_t reach; /* behind the last byte that has been posted to */
