@@ -220,15 +220,22 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 
 /* ---- one in a mapping ---- */
 
+/* Of each delegation. Not in the sessions, which a vfork child copies. */
+static struct delegated {
+	uint64_t tick;  /* in which a write was posted last */
+	uint64_t reach; /* behind the last byte that has been posted to */
+	int32_t again;  /* so many have been posted below that, and behind what is mapped */
+} delegated[SHIM_DOMAINS][FC_STORED];
+
 void shim_posts_delegated(struct shim_session *s, uint64_t word)
 {
 	const unsigned index = shim_lease_index(word);
 
 	if (index >= FC_STORED)
 		return;
-	fc_store(&s->posts.delegated[index].tick, 0ull);
-	fc_store(&s->posts.delegated[index].reach, 0ull);
-	fc_store(&s->posts.delegated[index].again, 0);
+	fc_store(&delegated[s->domain][index].tick, 0ull);
+	fc_store(&delegated[s->domain][index].reach, 0ull);
+	fc_store(&delegated[s->domain][index].again, 0);
 }
 
 /* As many as make good for mapping it anew. */
@@ -238,32 +245,32 @@ bool shim_posts_outgrown(const struct shim_session *s, const struct shim_file *f
 	const unsigned index = shim_lease_index(fc_load(&f->lease.word));
 
 	return index < FC_STORED &&
-	       fc_load(&s->posts.delegated[index].again) > OUTGROWN + (int32_t)(bytes >> 16 & INT16_MAX);
+	       fc_load(&delegated[s->domain][index].again) > OUTGROWN + (int32_t)(bytes >> 16 & INT16_MAX);
 }
 
 void shim_posts_stay_behind(struct shim_session *s, uint64_t word)
 {
 	if (shim_lease_index(word) < FC_STORED)
-		fc_store(&s->posts.delegated[shim_lease_index(word)].again, NEVER);
+		fc_store(&delegated[s->domain][shim_lease_index(word)].again, NEVER);
 }
 
 /* One that is not in the mapping, because that ends before it. */
-static void note_behind(struct shim_posts *o, unsigned index, uint64_t end)
+static void note_behind(struct delegated *d, uint64_t end)
 {
-	if (fc_load(&o->delegated[index].reach) < end)
-		fc_store(&o->delegated[index].reach, end);
+	if (fc_load(&d->reach) < end)
+		fc_store(&d->reach, end);
 	else
-		fc_store(&o->delegated[index].again, fc_load(&o->delegated[index].again) + 1);
+		fc_store(&d->again, fc_load(&d->again) + 1);
 }
 
 /* Has one been posted in this tick? */
-static bool is_noticed(struct shim_posts *o, unsigned index)
+static bool is_noticed(struct delegated *d)
 {
 	const uint64_t tick = shim_vdso_tick();
 
-	if (fc_load(&o->delegated[index].tick) == tick)
+	if (fc_load(&d->tick) == tick)
 		return true;
-	fc_store(&o->delegated[index].tick, tick);
+	fc_store(&d->tick, tick);
 	return false;
 }
 
@@ -323,12 +330,13 @@ static bool store(struct shim_session *s, struct fc_ring *ring, struct shim_file
 	    fc_load(&f->flags) & O_APPEND)
 		return false;
 	if (p->position + p->length > bytes) {
-		note_behind(o, index, p->position + p->length);
+		note_behind(&delegated[s->domain][index], p->position + p->length);
 		return false;
 	}
 	if (o->slow && o->slow--)
 		return false;
-	if (!is_noticed(o, index) || !is_in_order(o, s, ring, p) || fc_load(&f->lease.word) != p->word)
+	if (!is_noticed(&delegated[s->domain][index]) || !is_in_order(o, s, ring, p) ||
+	    fc_load(&f->lease.word) != p->word)
 		return false;
 	tell_of(s);
 	start = fc_tsc();

@@ -44,11 +44,6 @@ struct shim_posts {
 	int32_t worth;      /* below 0: it is waited for at once, more often than not */
 	uint32_t slow;      /* so many writes are not made in a mapping, because one took long there; */
 	uint32_t slow_for;  /* so many the last time */
-	struct {
-		uint64_t tick;  /* in which a write was posted last */
-		uint64_t reach; /* behind the last byte that has been posted to */
-		int32_t again;  /* so many have been posted below that, and behind what is mapped */
-	} delegated[FC_STORED];
 	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
 };
 
