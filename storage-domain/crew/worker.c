@@ -216,8 +216,8 @@ static void run(struct fc_worker *w, unsigned index)
 	if (w->cred_generation != fc_load_acquire(&s->cred_generation))
 		take_identity(w);
 	fc_call_begin(&w->member, w->run, fc_call_name(w->exec.e.nonce, index), (uint32_t)w->tid, start);
-	if (w->exec.e.flags & FC_REQ_AFTER)
-		fc_posts_run(s, fc_post_by_number);
+	if (w->exec.e.flags & FC_REQ_AFTER && !fc_posts_run(s, fc_post_by_number))
+		fc_posts_flush(s);
 	result = execute(w);
 	if (fc_call_end(&w->member, w->run, shared, result))
 		note_sleeper(w, index);

@@ -23,6 +23,7 @@
 #define PIECES 64               /* of memory in one kernel call */
 #define BATCH_MAX (48u << 10)   /* a quarter of the ring: the client fills it again while the next one is written */
 #define LOOK_AT_ROOM (1u << 20) /* bytes written in between */
+#define FLUSH_LOOK_NS 1000000u
 #define ROOM_MIN ((uint64_t)64 << 20) /* all sessions' rings together are no larger */
 
 /* Writes that can be done at once: the first, and those that follow it in the ring and the file. */
@@ -204,18 +205,30 @@ static void touch(int fd)
 		fc_call(SYS_utimensat, fd, NULL, NULL, 0);
 }
 
-static void touch_some(struct fc_shadow *s, unsigned first, uint32_t bits, fc_post_file *file)
+/* The descriptor may be another file's by now. */
+static bool is_stored(const struct fc_posts *o, unsigned i, int fd)
 {
-	const struct fc_posts *o = &s->posts;
+	struct stat st;
+
+	return fc_call(SYS_fstat, fd, &st) == 0 && st.st_dev == o->stored[i].device && st.st_ino == o->stored[i].inode;
+}
+
+/* Returns those of `bits` that the caller does not find. */
+static uint32_t touch_some(const struct fc_posts *o, unsigned first, uint32_t bits, fc_post_file *file)
+{
+	uint32_t left = 0;
 
 	for (; bits; bits &= bits - 1) {
 		const unsigned i = first + (unsigned)__builtin_ctz(bits);
 		const struct fc_post p = { .word = o->stored[i].word, .descriptor = o->stored[i].descriptor };
-		const int fd = p.word ? file(&p) : -1;
+		const int fd = p.word ? file(&p) : -1; /* < 0: who has ended the delegation has seen to it */
 
-		if (fd >= 0)
+		if (fd >= 0 && is_stored(o, i, fd))
 			touch(fd);
+		else if (fd >= 0)
+			left |= bits & -bits;
 	}
+	return left;
 }
 
 static bool is_any_stored(const struct fc_ring *r)
@@ -227,23 +240,27 @@ static bool is_any_stored(const struct fc_ring *r)
 	return any != 0;
 }
 
-/* The times of files that the client has written to by itself. */
+/* The times of files that the client has written to by itself. False: some are left. */
 static bool touch_all(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 {
 	const uint32_t stores = fc_load(&r->stores);
+	uint32_t left = 0;
 
-	if (!is_any_stored(r))
-		return false;
 	fc_faa(&s->slot->count.posts, (uint64_t)(stores - s->posts.stores));
 	s->posts.stores = stores;
 	fc_store(&r->touching, 1u);
-	for (unsigned k = 0; k < FC_RING_STORED; k++)
-		touch_some(s, 32 * k, fc_xchg(&r->stored[k], 0u), file);
+	for (unsigned k = 0; k < FC_RING_STORED; k++) {
+		const uint32_t bits = touch_some(&s->posts, 32 * k, fc_xchg(&r->stored[k], 0u), file);
+
+		if (bits)
+			fc_fetch_or(&r->stored[k], bits);
+		left |= bits;
+	}
 	fc_store_release(&r->touching, 0u);
-	return true;
+	return !left;
 }
 
-void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor)
+void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor, const struct stat *st)
 {
 	const unsigned i = (unsigned)fc_post_index(word);
 	struct fc_ring *r;
@@ -252,6 +269,8 @@ void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descript
 		return;
 	pthread_mutex_lock(&s->posts.lock);
 	s->posts.stored[i].word = word;
+	s->posts.stored[i].device = st->st_dev;
+	s->posts.stored[i].inode = st->st_ino;
 	s->posts.stored[i].descriptor = descriptor;
 	r = ring_of(s);
 	if (r) /* of a delegation before this, whose end the client has seen after it had set it */
@@ -297,7 +316,7 @@ static bool run(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 		fc_store_release(&r->done, o->done);
 		n = n < o->done ? o->done : n + 1;
 	}
-	return touch_all(s, r, file) || any;
+	return any;
 }
 
 /* Nothing that could keep the writer waiting: who takes a delegation back waits for that. */
@@ -346,17 +365,44 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 	return 0;
 }
 
-void fc_posts_run(struct fc_shadow *s, fc_post_file *file)
+bool fc_posts_run(struct fc_shadow *s, fc_post_file *file)
 {
 	struct fc_ring *r;
+	bool all = true;
 
 	if (!fc_load(&s->posts.at))
-		return;
+		return true;
 	pthread_mutex_lock(&s->posts.lock);
 	r = ring_of(s);
 	if (r)
 		run(s, r, file);
+	if (r && is_any_stored(r))
+		all = touch_all(s, r, file);
 	pthread_mutex_unlock(&s->posts.lock);
+	return all;
+}
+
+void fc_posts_flush(struct fc_shadow *s)
+{
+	struct fc_posts *o = &s->posts;
+	const uint32_t ticket = fc_faa(&o->wanted, 1u) + 1;
+	struct timespec now;
+	uint32_t seen;
+
+	while ((int32_t)((seen = fc_load_acquire(&o->served)) - ticket) < 0) {
+		fc_posts_rouse(s);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		fc_futex_wait(&o->served, seen,
+			      (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + FLUSH_LOOK_NS);
+	}
+}
+
+void fc_posts_served(struct fc_shadow *s, uint32_t wanted)
+{
+	if (wanted == fc_load(&s->posts.served))
+		return;
+	fc_store_release(&s->posts.served, wanted);
+	fc_futex_wake(&s->posts.served, INT32_MAX);
 }
 
 void fc_posts_cut(struct fc_shadow *s, uint64_t length)
@@ -410,6 +456,8 @@ bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool *much)
 		fc_store(&r->asleep, FC_RING_AWAKE);
 		*much = is_much(o, r);
 		any = run(s, r, file);
+		if (is_any_stored(r))
+			any = touch_all(s, r, file) || any;
 	}
 	pthread_mutex_unlock(&o->lock);
 	return any;

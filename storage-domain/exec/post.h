@@ -13,6 +13,8 @@
 #include "farcall/abi.h"
 #include "storage-domain/shadow/shadow.h"
 
+struct stat;
+
 /* The descriptor, in the caller's table, of the file that a write is for; negative: it does not know, and leaves it to others. */
 typedef int fc_post_file(const struct fc_post *p);
 
@@ -25,12 +27,18 @@ void fc_posts_init(struct fc_shadow *s);
 /* POSTS: 0 or -errno. Refuses what no correct client sends. */
 int64_t fc_posts_open(struct fc_shadow *s, uint64_t at);
 
-/* Do what has been posted, as the client: the caller has its identity; with what it is for to be left alone, if it is not the caller's. */
-void fc_posts_run(struct fc_shadow *s, fc_post_file *file);
+/* Do what has been posted, as the client: the caller has its identity; with what it is for to be left alone, if it is not the caller's. False: the times of
+ * some files are left to who looks for them, for the caller does not find these: fc_posts_flush. */
+bool fc_posts_run(struct fc_shadow *s, fc_post_file *file);
+
+/* Wait until who looks for them has looked: any other thread, without the lock. There is one, if any file is delegated. */
+void fc_posts_flush(struct fc_shadow *s);
+/* He has, who has seen `wanted` before. */
+void fc_posts_served(struct fc_shadow *s, uint32_t wanted);
 
 /* The file that the client knows by `descriptor` is delegated to it as `word`, so that it may write to it by itself; and not any more, which is said after
  * fc_posts_run has done the last of it. */
-void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor);
+void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor, const struct stat *st);
 void fc_posts_stored_end(struct fc_shadow *s, uint64_t word);
 
 /* What is behind `length` in the data area is about to go: so is the ring, if it is there. No correct client has anything in it then. The control thread. */

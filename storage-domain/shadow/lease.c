@@ -100,7 +100,7 @@ static void end(struct fc_shadow *s, unsigned i)
 {
 	take_back(s, i);
 	if (posting)
-		fc_poster_flush(s);
+		fc_posts_flush(s);
 	pthread_mutex_lock(&s->posts.lock);
 	let_go(held[i].fd);
 	held[i].fd = 0;
@@ -366,7 +366,7 @@ static int note(struct fc_shadow *s, int fd, const struct candidate *c, uint64_t
 	held[i].word = ++serial << INDEX_BITS | i;
 	fc_store_release(&held[i].name, held[i].word);
 	if (arg[2] & FC_LEASE_POSTS && !c->bare)
-		fc_posts_stored_begin(s, held[i].word, c->descriptor);
+		fc_posts_stored_begin(s, held[i].word, c->descriptor, &c->st);
 	fc_store_release(&s->area->header.lease[i], held[i].word);
 	fc_faa(&s->slot->count.leases, 1ull);
 	arg[0] = i;

@@ -22,8 +22,6 @@
 #define DOZE_NS 1000000ull    /* so late may be what nobody asks for */
 #define AWAKE_NS 100000000ull /* after the last write, then it sleeps until it is woken */
 
-static uint32_t wanted, done; /* futex word: so many times somebody has waited for it, and has been waited for */
-
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -41,14 +39,6 @@ static void take_identity(struct fc_shadow *s, uint32_t *generation)
 	*generation = fc_cred_get(s, &cred);
 	if (fc_cred_apply(&cred))
 		fc_shadow_poison(s, "who does what it has posted could not take its identity");
-}
-
-static void tell(uint32_t ticket)
-{
-	if (ticket == fc_load(&done))
-		return;
-	fc_store_release(&done, ticket);
-	fc_futex_wake(&done, INT32_MAX);
 }
 
 /* Look for more for as long as that pays: a client that fills the ring faster than its writer could be woken would wait for each wake. The licence stays
@@ -84,19 +74,19 @@ static void *serve(void *arg)
 	struct fc_licensee licence = fc_roster_licensee(s->shared);
 	struct fc_spin budget;
 	uint64_t last = now_ns(), now, idle = 0;
-	uint32_t cred = fc_load(&s->cred_generation) - 1, generation, ticket;
+	uint32_t cred = fc_load(&s->cred_generation) - 1, generation, wanted;
 	bool any, much, spun, deep, rests, again = false;
 
 	fc_spin_init(&budget, s->cost);
 	for (;;) {
 		generation = fc_load_acquire(&s->posts.generation);
-		ticket = fc_load_acquire(&wanted);
+		wanted = fc_load_acquire(&s->posts.wanted);
 		take_identity(s, &cred);
 		now = now_ns();
 		any = fc_posts_serve(s, fc_lease_file, &much);
 		if (any)
 			last = now;
-		tell(ticket);
+		fc_posts_served(s, wanted);
 		if (fc_posts_withdrawn(s))
 			fc_leases_nudge(); /* who has the right to give them back */
 		if (much && now_ns() - now > SLICE_NS)
@@ -121,20 +111,8 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-void fc_poster_flush(struct fc_shadow *s)
-{
-	const uint32_t ticket = fc_faa(&wanted, 1u) + 1;
-	uint32_t seen;
-
-	while ((int32_t)((seen = fc_load_acquire(&done)) - ticket) < 0) {
-		fc_posts_rouse(s);
-		fc_futex_wait(&done, seen, now_ns() + DOZE_NS);
-	}
-}
-
 bool fc_poster_begin(struct fc_shadow *s)
 {
-	wanted = done = 0;
 	if (s->foreign)
 		fc_faa(&s->slot->streaming, 1u);
 	return fc_thread_start(serve, s) == 0;

@@ -94,12 +94,14 @@ struct fc_posts {
 	uint64_t bad[FC_LEASES];         /* words of delegations for which a write has failed */
 	struct {
 		uint64_t word; /* 0 = none */
-		uint32_t descriptor;
-	} stored[FC_STORED]; /* delegations whose files the client may write to by itself */
-	uint32_t stores;     /* such writes, as far as they are counted */
-	uint32_t rung;       /* the client's bell when who looks for them last did */
-	uint64_t unlooked;   /* bytes written since the last look at how much room there is */
-	uint32_t generation; /* futex word: whoever sleeps is to look */
+		uint64_t device, inode;
+		uint32_t descriptor; /* the client's first one for it, if that has not been closed */
+	} stored[FC_STORED];         /* delegations whose files the client may write to by itself */
+	uint32_t stores;             /* such writes, as far as they are counted */
+	uint32_t rung;               /* the client's bell when who looks for them last did */
+	uint64_t unlooked;           /* bytes written since the last look at how much room there is */
+	uint32_t generation;         /* futex word: whoever sleeps is to look */
+	uint32_t wanted, served; /* futex word: so many times somebody has waited for that, and has been waited for */
 	uint32_t errors;
 	bool withdrawn;
 };

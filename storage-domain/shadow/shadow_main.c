@@ -51,8 +51,8 @@ static void end(int status)
 /* The session is over, and the process ends with it. */
 static void write_posted(struct fc_shadow *s)
 {
-	if (fc_load(&s->posts.at) && fc_cred_apply(&s->cred) == 0)
-		fc_posts_run(s, fc_post_by_number);
+	if (fc_load(&s->posts.at) && fc_cred_apply(&s->cred) == 0 && !fc_posts_run(s, fc_post_by_number))
+		fc_posts_flush(s);
 }
 
 /* The control thread: nobody waits for what is written now. */

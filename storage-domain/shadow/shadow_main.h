@@ -103,9 +103,6 @@ int fc_lease_file(const struct fc_post *p);
 /* Start it, in the thread that hands over, whose table it shares. */
 bool fc_poster_begin(struct fc_shadow *s);
 
-/* It has begun: return when it has done all that was posted before. Any other thread, without the lock of the posts. */
-void fc_poster_flush(struct fc_shadow *s);
-
 /* ---- other.c ---- */
 
 /* OTHER, from the client: ask the supervisor; and its answer, with the descriptor: hand it on. */

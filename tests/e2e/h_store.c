@@ -121,6 +121,32 @@ static void fine_times(void)
 	EQUAL(close(fd), 0);
 }
 
+/* The descriptor that it was delegated by has been closed, and another file has its number. */
+static void closed(void)
+{
+	int fd = begin("closed"), other, again = dup(fd);
+	struct stat before, after;
+
+	EQUAL(close(fd), 0);
+	other = open(in_dir("times"), O_RDWR);
+	EQUAL(fstat(other, &before), 0);
+	for (int i = 0; i < TICKS; i++) {
+		struct timespec now;
+		struct stat st;
+
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		EQUAL(pwrite(again, &i, sizeof i, any(1000) * 1000), sizeof i);
+		if (i % 100)
+			continue;
+		EQUAL(fstat(again, &st), 0);
+		CHECK(!is_before(st.st_mtim, now));
+	}
+	EQUAL(fstat(other, &after), 0);
+	CHECK(!is_before(before.st_mtim, after.st_mtim));
+	EQUAL(close(other), 0);
+	EQUAL(close(again), 0);
+}
+
 /* Whoever watches the file hears of writes within a tick. */
 static void watched(void)
 {
@@ -336,6 +362,7 @@ int main(int argc, char **argv)
 		many(atoi(argv[3]));
 	} else {
 		times();
+		closed();
 		if (!getenv("FC_NOMAP")) /* there is none to be had there */
 			watched();
 		order();
