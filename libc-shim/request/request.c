@@ -52,6 +52,24 @@ static void close_opened(struct shim_requests *q, int i, shim_owner owner, int64
 	orphan(q, i, owner);
 }
 
+#define LEFT (1u << 31)
+
+static int left(uint32_t uses)
+{
+	return uses & LEFT ? (int)(uses & ~LEFT) - 1 : -1;
+}
+
+/* Whoever had it uses nothing any more. What was left to him the next owner finds. */
+static void unuse(struct shim_slot *slot)
+{
+	for (unsigned k = 0; k < SHIM_USES; k++) {
+		uint32_t uses = fc_load(&slot->uses[k]);
+
+		if (uses && !(uses & LEFT))
+			fc_cas(&slot->uses[k], uses, 0u);
+	}
+}
+
 /* The domain has never heard of the request that was to be interrupted: the jump came before it was in the queue. Whoever else has asked
  * about it may have been told so, too. */
 static void free_unheard(struct shim_requests *q, int i, uint32_t nonce)
@@ -73,6 +91,7 @@ static bool clear(struct shim_requests *q, int i, shim_owner owner)
 	if (slot->about && result == -ENOENT)
 		free_unheard(q, slot->about - 1, slot->about_nonce);
 	slot->about = 0;
+	unuse(slot);
 	if (slot->opens && answered && result >= 0) {
 		close_opened(q, i, owner, result & ~(int64_t)FC_OPENED_PIPE);
 		return false;
@@ -166,13 +185,6 @@ static bool more_in_flight(const struct shim_requests *q, uint32_t n)
 bool shim_requests_few(const struct shim_requests *q)
 {
 	return !more_in_flight(q, 1);
-}
-
-#define LEFT (1u << 31)
-
-static int left(uint32_t uses)
-{
-	return uses & LEFT ? (int)(uses & ~LEFT) - 1 : -1;
 }
 
 int shim_request_use(const struct shim_request *r, unsigned which, int descriptor)

@@ -440,6 +440,24 @@ Test(request, who_uses_two_closes_both, .init = fresh)
 	cr_assert_not(shim_requests_leave(&q, 40) || shim_requests_leave(&q, 41));
 }
 
+Test(request, the_dead_use_nothing, .init = fresh)
+{
+	uint16_t hint = 0;
+	struct shim_request r = taken(ANOTHER, &hint), s = { &q, -1 };
+
+	shim_request_use(&r, 0, 40);
+	shim_request_use(&r, 1, 41);
+	cr_assert(shim_requests_leave(&q, 41), "that it was alive for");
+	another_is_dead = true;
+	shim_requests_reclaim(&q, ME, true);
+	hint = (uint16_t)r.slot;
+	s.slot = shim_request_take(&q, ME, &hint);
+	cr_assert_eq(s.slot, r.slot);
+	cr_assert_not(shim_requests_leave(&q, 40), "whoever has the slot now does not use it");
+	let_go(&s);
+	cr_assert_eq(second, 41, "and closes what was left");
+}
+
 Test(request, of_several_that_use_it_one_after_the_other, .init = fresh)
 {
 	uint16_t hint = 0;
