@@ -97,6 +97,9 @@ int fc_signal_init(void);
 long fc_sys_rt_sigaction(long a[6]);
 long fc_sys_rt_sigprocmask(long a[6]);
 
+/* The C library has a handler for the signal by which it cancels threads (32). */
+extern bool fc_cancels_by_signal;
+
 /* Before clone makes a thread: it inherits the mask that the caller believes to have. */
 void fc_signal_before_thread(void);
 

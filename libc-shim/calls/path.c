@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -351,6 +352,21 @@ static int use_descriptors(const struct shim_path_call *pc, struct shim_call *c)
 	return 0;
 }
 
+/* Noted in the frame before a signal can come by which the thread is cancelled, as one does at the end of a system call. */
+static int make_placeholder(struct shim_path_call *pc, struct shim_frame *f, uint64_t flags)
+{
+	const bool masks = unlikely(fc_load(&fc_cancels_by_signal));
+	uint64_t all = ~0ull, was = 0;
+
+	if (masks)
+		fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &was, sizeof was);
+	f->placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
+					: shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
+	if (masks)
+		fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &was, 0, sizeof was);
+	return f->placeholder;
+}
+
 /* Run on the domain of route 0. FC_CONTINUE: one of the paths goes on elsewhere, and has been rewritten. SHIM_OTHER: a descriptor stands for something
  * else by now. */
 static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
@@ -365,14 +381,11 @@ static int64_t run_remote(struct shim_path_call *pc, struct shim_frame *f)
 	uint64_t flags = shim_path_how(pc).flags;
 	uint32_t forks = fc_load(&pc->p->files.forks); /* a fork during the call: it is shared */
 	if (pc->row->effect == FC_EFFECT_OPENS)
-		placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
-					     : shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
+		placeholder = make_placeholder(pc, f, flags);
 	if (pc->row->effect == FC_EFFECT_OPENS && placeholder < 0)
 		return placeholder;
-	if (placeholder >= 0) {
-		f->placeholder = placeholder;
+	if (placeholder >= 0)
 		shim_fd_reserve(pc->p, placeholder, domain);
-	}
 	for (int i = 0; i < 6; i++)
 		a[i] = pc->a[i];
 	for (int k = 0; k < pc->paths; k++)

@@ -398,6 +398,10 @@ static long plain_sigaction(int sig, struct fc_action *act, struct fc_action *ol
 	return 0;
 }
 
+#define CANCEL 32
+
+bool fc_cancels_by_signal;
+
 long fc_sys_rt_sigaction(long a[6])
 {
 	const void *user_act = (const void *)a[1];
@@ -407,6 +411,8 @@ long fc_sys_rt_sigaction(long a[6])
 	int sig = (int)a[0];
 	long err;
 
+	if (sig == CANCEL && user_act)
+		fc_store(&fc_cancels_by_signal, true);
 	if (fc_load(&taken) != 2)
 		return fc_call(SYS_rt_sigaction, a[0], a[1], a[2], a[3]);
 	if (a[3] != sizeof(uint64_t))

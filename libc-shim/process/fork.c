@@ -393,7 +393,8 @@ long shim_do_exit(long nr, long a[6])
 		if (unlikely(p->session[d].divided) && !shim_sandbox_threads())
 			shim_guest_leave(&p->session[d]);
 	}
-	return shim_native(nr, a);
+	/* What was posted is written: that was the goodbye. Other threads may have posted more, and nobody's request returns any more. */
+	return fc_raw(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 void fc_thread_ends(void)
