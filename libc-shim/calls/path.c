@@ -355,11 +355,10 @@ static int use_descriptors(const struct shim_path_call *pc, struct shim_call *c)
 /* Noted in the frame before a signal can come by which the thread is cancelled, as one does at the end of a system call. */
 static int make_placeholder(struct shim_path_call *pc, struct shim_frame *f, uint64_t flags)
 {
-	const bool masks = unlikely(fc_load(&fc_cancels_by_signal));
 	uint64_t all = ~0ull, was = 0;
+	const bool masks = unlikely(fc_load(&fc_cancels_by_signal)) &&
+			   fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &was, sizeof was) == 0;
 
-	if (masks)
-		fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &was, sizeof was);
 	f->placeholder = flags & O_PATH ? shim_placeholder_path(pc->p, flags & O_CLOEXEC)
 					: shim_placeholder(pc->p, flags & O_CLOEXEC, 0);
 	if (masks)
