@@ -253,8 +253,9 @@ struct fc_post {           /* client, all of it */
  * is delegated anew.
  *
  * What a client writes to its own mapping of a delegated file is there at once; the file's times are for the domain to set. So the client says in `stored`
- * what it has written to, after it has, and then looks at the delegation's word, as above. The domain sets `touching`, takes the bits, sets the times, and
- * clears `touching`: if no bit is set, and then `touching` is not, all is done.
+ * what it has written to, after it has, and then looks at the delegation's word, as above. The domain sets `touching`, clears the bit of each file, then sets its
+ * times, counts `passes` up if it has left none, and clears `touching`: if no bit is set, and then `touching` is not, all is done; or what was there
+ * before a pass began that has ended. All of it begins as zeros.
  */
 struct fc_ring {
 	/* line 0: client, but for `stored` */
@@ -268,8 +269,9 @@ struct fc_ring {
 	uint64_t done;     /* all before are written, and their bytes free again */
 	uint32_t asleep;   /* FC_RING_* */
 	uint32_t errors;   /* so many have failed; each is in error[n % FC_RING_ERRORS] */
-	uint32_t touching; /* nonzero: what it has taken from `stored` it is about to do */
-	uint32_t pad1[11];
+	uint32_t touching; /* nonzero: what it has cleared in `stored` it is about to do */
+	uint32_t passes;   /* so many times it has gone through all of `stored` */
+	uint32_t pad1[10];
 #define FC_RING_AWAKE 0u
 #define FC_RING_DOZES 1u /* it looks by itself, soon */
 #define FC_RING_SLEEPS 2u

@@ -3,6 +3,7 @@
 #include "libc-shim/calls/post.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -65,6 +66,7 @@ void shim_posts_open(struct shim_process *p, unsigned domain)
 	first = may_have_one(p, s) ? find_chunks(s) : -1;
 	if (first < 0)
 		return;
+	memset(s->data + shim_chunk_offset(first), 0, offsetof(struct fc_ring, post));
 	if (announce(p, s, shim_chunk_offset(first)))
 		shim_posts_begin(s, shim_chunk_offset(first));
 	else if (fc_load(&s->state) == SHIM_SESSION_READY)

@@ -382,6 +382,8 @@ long shim_do_exit(long nr, long a[6])
 		return shim_native(nr, a); /* the sessions are another's */
 	}
 	fc_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all); /* no handler's calls any more, either */
+	if (fc_load(&shim.posting) && !shim_sandbox_talks())
+		shim_posts_wait(); /* else there is a goodbye, which does that */
 	if (p == &shim.process)
 		fc_store(&shim.ending, (uint32_t)p->pid);
 	for (unsigned d = 0; d < shim.config.ndomains; d++) {

@@ -23,6 +23,7 @@
 #define PIECES 64               /* of memory in one kernel call */
 #define BATCH_MAX (48u << 10)   /* a quarter of the ring: the client fills it again while the next one is written */
 #define LOOK_AT_ROOM (1u << 20) /* bytes written in between */
+#define YIELDS 1000             /* about as long as it takes to wake somebody, more than once */
 #define FLUSH_LOOK_NS 1000000u
 #define ROOM_MIN ((uint64_t)64 << 20) /* all sessions' rings together are no larger */
 
@@ -213,22 +214,25 @@ static bool is_stored(const struct fc_posts *o, unsigned i, int fd)
 	return fc_call(SYS_fstat, fd, &st) == 0 && st.st_dev == o->stored[i].device && st.st_ino == o->stored[i].inode;
 }
 
-/* Returns those of `bits` that the caller does not find. */
-static uint32_t touch_some(const struct fc_posts *o, unsigned first, uint32_t bits, fc_post_file *file)
+/* The files of a word of bits. False: the caller does not find some, and leaves these. */
+static bool touch_word(const struct fc_posts *o, uint32_t *word, unsigned first, fc_post_file *file)
 {
-	uint32_t left = 0;
+	bool all = true;
 
-	for (; bits; bits &= bits - 1) {
+	for (uint32_t bits = fc_load(word); bits; bits &= bits - 1) {
 		const unsigned i = first + (unsigned)__builtin_ctz(bits);
 		const struct fc_post p = { .word = o->stored[i].word, .descriptor = o->stored[i].descriptor };
 		const int fd = p.word ? file(&p) : -1; /* < 0: who has ended the delegation has seen to it */
 
-		if (fd >= 0 && is_stored(o, i, fd))
+		if (fd >= 0 && !is_stored(o, i, fd)) {
+			all = false;
+			continue;
+		}
+		fc_fetch_and(word, ~(bits & -bits));
+		if (fd >= 0)
 			touch(fd);
-		else if (fd >= 0)
-			left |= bits & -bits;
 	}
-	return left;
+	return all;
 }
 
 static bool is_any_stored(const struct fc_ring *r)
@@ -243,21 +247,20 @@ static bool is_any_stored(const struct fc_ring *r)
 /* The times of files that the client has written to by itself. False: some are left. */
 static bool touch_all(struct fc_shadow *s, struct fc_ring *r, fc_post_file *file)
 {
+	struct fc_posts *o = &s->posts;
 	const uint32_t stores = fc_load(&r->stores);
-	uint32_t left = 0;
+	bool all = true;
 
-	fc_faa(&s->slot->count.posts, (uint64_t)(stores - s->posts.stores));
-	s->posts.stores = stores;
+	fc_faa(&s->slot->count.posts, (uint64_t)(stores - o->stores));
+	o->stores = stores;
 	fc_store(&r->touching, 1u);
-	for (unsigned k = 0; k < FC_RING_STORED; k++) {
-		const uint32_t bits = touch_some(&s->posts, 32 * k, fc_xchg(&r->stored[k], 0u), file);
-
-		if (bits)
-			fc_fetch_or(&r->stored[k], bits);
-		left |= bits;
-	}
+	fc_fence();
+	for (unsigned k = 0; k < FC_RING_STORED; k++)
+		all = touch_word(o, &r->stored[k], 32 * k, file) && all;
+	if (all)
+		fc_store_release(&r->passes, ++o->passes);
 	fc_store_release(&r->touching, 0u);
-	return !left;
+	return all;
 }
 
 void fc_posts_stored_begin(struct fc_shadow *s, uint64_t word, uint32_t descriptor, const struct stat *st)
@@ -352,13 +355,12 @@ int64_t fc_posts_open(struct fc_shadow *s, uint64_t at)
 		fc_shadow_poison(s, "its ring of posted writes is not what it must be");
 	memset(o->written, 0, sizeof o->written);
 	o->done = r ? fc_load(&r->tail) : 0;
-	for (unsigned k = 0; r && k < FC_RING_STORED; k++)
-		fc_store(&r->stored[k], 0u);
 	o->stores = r ? fc_load(&r->stores) : 0;
-	if (r) {
-		fc_store(&r->touching, 0u);
+	o->passes = r ? fc_load(&r->passes) : 0;
+	for (unsigned k = 0; r && k < FC_RING_STORED; k++)
+		fc_store(&r->stored[k], 0u); /* a client from before there were any has not */
+	if (r)
 		fc_store_release(&r->done, o->done);
-	}
 	fc_store(&s->slot->posts, r ? 1u : 0u); /* from before the first of them */
 	fc_posts_rouse(s);
 	pthread_mutex_unlock(&o->lock);
@@ -372,7 +374,9 @@ bool fc_posts_run(struct fc_shadow *s, fc_post_file *file)
 
 	if (!fc_load(&s->posts.at))
 		return true;
+	fc_faa(&s->posts.waiting, 1u);
 	pthread_mutex_lock(&s->posts.lock);
+	fc_faa(&s->posts.waiting, -1u);
 	r = ring_of(s);
 	if (r)
 		run(s, r, file);
@@ -442,6 +446,13 @@ static bool is_much(const struct fc_posts *o, const struct fc_ring *r)
 	return tail != o->done && (tail - o->done >= FC_POSTS / 4 || length(o, r, tail) >= sizeof r->data / 4);
 }
 
+/* A lock is whose who asks next, and who looks for posted writes would ask before whoever it wakes could. */
+static void give_way(const struct fc_posts *o)
+{
+	for (unsigned i = 0; i < YIELDS && fc_load(&o->waiting); i++)
+		fc_call(SYS_sched_yield);
+}
+
 bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool *much)
 {
 	struct fc_posts *o = &s->posts;
@@ -449,6 +460,7 @@ bool fc_posts_serve(struct fc_shadow *s, fc_post_file *file, bool *much)
 	bool any = false;
 
 	*much = false;
+	give_way(o);
 	pthread_mutex_lock(&o->lock);
 	r = ring_of(s);
 	if (r) {

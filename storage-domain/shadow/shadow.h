@@ -88,6 +88,7 @@ struct fc_roster_slot {
 /* exec/post.h: what the client has posted. */
 struct fc_posts {
 	pthread_mutex_t lock;            /* of all this */
+	uint32_t waiting;                /* so many with a request to make want it */
 	uint64_t at;                     /* one more than where the ring is in the data area; 0 = there is none */
 	uint64_t done;                   /* as in the ring, which is the client's memory */
 	uint64_t written[FC_POSTS / 64]; /* of those behind */
@@ -98,6 +99,7 @@ struct fc_posts {
 		uint32_t descriptor; /* the client's first one for it, if that has not been closed */
 	} stored[FC_STORED];         /* delegations whose files the client may write to by itself */
 	uint32_t stores;             /* such writes, as far as they are counted */
+	uint32_t passes;             /* as in the ring */
 	uint32_t rung;               /* the client's bell when who looks for them last did */
 	uint64_t unlooked;           /* bytes written since the last look at how much room there is */
 	uint32_t generation;         /* futex word: whoever sleeps is to look */

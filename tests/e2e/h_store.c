@@ -278,6 +278,38 @@ static void ends(bool by_thread)
 	EQUAL(close(ending), 0);
 }
 
+/* ---- beside: who tells others waits for what there is, not for what comes ---- */
+
+static bool enough;
+
+static void *write_on_and_on(void *arg)
+{
+	const int fd = *(int *)arg;
+
+	for (unsigned i = 0; !__atomic_load_n(&enough, __ATOMIC_RELAXED); i++)
+		EQUAL(pwrite(fd, &i, sizeof i, i * 7919l % 1000 * 1000), sizeof i);
+	return NULL;
+}
+
+static void beside(void)
+{
+	int fd = begin("beside"), null = open("/dev/null", O_WRONLY);
+	const time_t begun = time(NULL);
+	pthread_t thread;
+	struct stat st;
+
+	CHECK(!pthread_create(&thread, NULL, write_on_and_on, &fd));
+	for (int i = 0; i < 1000 && time(NULL) - begun < 20; i++) {
+		EQUAL(i % 2 ? write(null, "", 1) - 1 : stat(in_dir("beside"), &st), 0);
+		usleep(100); /* which comes after the other's writes, too */
+	}
+	CHECK(time(NULL) - begun < 20);
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EQUAL(close(null), 0);
+	EQUAL(close(fd), 0);
+}
+
 /* ---- what a write is not allowed, or does elsewhere ---- */
 
 static void flags(void)
@@ -368,6 +400,7 @@ int main(int argc, char **argv)
 		order();
 		ends(false);
 		ends(true);
+		beside();
 		flags();
 		limits();
 	}
