@@ -13,6 +13,7 @@
 #include "libc-shim/process/beyond.h"
 #include "libc-shim/process/sandbox.h"
 #include "libc-shim/session/data.h"
+#include "libc-shim/session/store.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
 
@@ -96,7 +97,7 @@ long shim_post_write(struct shim_process *p, int fd, uint64_t w, const struct io
 	r = shim_post(p, fd, f, w, iov, iovcnt, total, pos);
 	if (unlikely(r == SHIM_POST_PENDING))
 		wait_for(p, w);
-	else if (unlikely(shim_posts_outgrown(&p->session[f->domain], f)))
+	else if (unlikely(shim_store_outgrown(&p->session[f->domain], f)))
 		shim_lease_again(p, fd, w, f);
 	shim_file_drop(p, held);
 	return r == SHIM_POST_NOT ? -1 : (long)total;

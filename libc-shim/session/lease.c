@@ -22,6 +22,7 @@
 #include "libc-shim/process/thread.h"
 #include "libc-shim/session/cache.h"
 #include "libc-shim/session/session.h"
+#include "libc-shim/session/store.h"
 #include "libc-shim/shim.h"
 #include "libc-shim/transport/transport.h"
 
@@ -379,7 +380,7 @@ static int ask(struct shim_process *p, struct shim_file *f, int fd, uint64_t w)
 	if (r == 0)
 		r = make_use(s, f, &g);
 	if (r == 0)
-		shim_posts_delegated(s, g.word);
+		shim_store_begin(s, g.word);
 	shim_done_with(p, g.file);
 	fc_xchg(&f->lease.word, r < 0 ? 0ull : g.word);
 	if (r == 0 && has_changed(p, f, bars))
@@ -441,5 +442,5 @@ void shim_lease_again(struct shim_process *p, int fd, uint64_t w, struct shim_fi
 
 	if (word > SHIM_LEASE_ASKED && ask_anew(p, fd, w, f, word) == 0 &&
 	    (fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS) <= was)
-		shim_posts_stay_behind(s, fc_load(&f->lease.word));
+		shim_store_stay_behind(s, fc_load(&f->lease.word));
 }

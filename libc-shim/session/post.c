@@ -4,7 +4,6 @@
 #include "libc-shim/session/post.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -12,15 +11,14 @@
 #include "common/atomic.h"
 #include "common/doorbell.h"
 #include "common/ring.h"
-#include "common/spin.h"
 #include "farcall/wire.h"
 #include "libc-shim/hook.h"
 #include "libc-shim/process/process.h"
 #include "libc-shim/process/thread.h"
 #include "libc-shim/request/request.h"
 #include "libc-shim/session/session.h"
+#include "libc-shim/session/store.h"
 #include "libc-shim/shim.h"
-#include "libc-shim/vdso.h"
 
 #define DATA_SIZE ((uint64_t)sizeof(((struct fc_ring *)0)->data))
 #define PASS \
@@ -34,11 +32,6 @@
 #define NOT_FOR 32              /* times that there is no room; */
 #define NOT_FOR_LONG 2048       /* where others compute on this CPU */
 #define NEVER (INT32_MIN / 2)
-#define OUTGROWN 64
-#define STORE_MAX (2u << 20)
-#define SLOW_NS 1000u /* a write in a mapping, and for each page: */
-#define SLOW_PAGE_NS 750u
-#define SLOW_DISK_NS 100000u
 
 void shim_posts_begin(struct shim_session *s, uint64_t at)
 {
@@ -59,6 +52,16 @@ void shim_posts_end(struct shim_session *s)
 	s->posts.owner = 0;
 	s->posts.noting = 0;
 	s->requests.posting = 0;
+}
+
+bool shim_gather(char *to, const struct iovec *iov, size_t iovcnt)
+{
+	for (size_t i = 0; i < iovcnt; i++) {
+		if (fc_copy_from_user(to, iov[i].iov_base, iov[i].iov_len))
+			return false; /* the kernel knows what of it can be read */
+		to += iov[i].iov_len;
+	}
+	return true;
 }
 
 /* ---- one write ---- */
@@ -137,16 +140,6 @@ static uint64_t await_room(struct shim_session *s, const struct fc_ring *ring, u
 	return head;
 }
 
-static bool gather(char *to, const struct iovec *iov, size_t iovcnt)
-{
-	for (size_t i = 0; i < iovcnt; i++) {
-		if (fc_copy_from_user(to, iov[i].iov_base, iov[i].iov_len))
-			return false; /* the kernel knows what of it can be read */
-		to += iov[i].iov_len;
-	}
-	return true;
-}
-
 static void ring_bell(const struct shim_session *s, struct fc_ring *ring)
 {
 	const struct fc_bell *b = &s->requests.bell;
@@ -210,141 +203,12 @@ static enum shim_posted write_to(struct shim_session *s, struct fc_ring *ring, s
 	const uint64_t head = ring ? await_room(s, ring, post->length) : UINT64_MAX;
 
 	post->offset = (uint32_t)(head % DATA_SIZE);
-	if (head == UINT64_MAX || !gather(ring->data + post->offset, iov, iovcnt))
+	if (head == UINT64_MAX || !shim_gather(ring->data + post->offset, iov, iovcnt))
 		return SHIM_POST_NOT;
 	if (fc_load_acquire(number) != w) /* a handler has closed it meanwhile */
 		return SHIM_POST_NOT;
 	o->worth += o->worth < WORTH_MAX;
 	return publish(s, ring, f, post, head);
-}
-
-/* ---- one in a mapping ---- */
-
-/* Of each delegation. Not in the sessions, which a vfork child copies. */
-static struct delegated {
-	uint64_t tick;  /* in which a write was posted last */
-	uint64_t reach; /* behind the last byte that has been posted to */
-	int32_t again;  /* so many have been posted below that, and behind what is mapped */
-} delegated[SHIM_DOMAINS][FC_STORED];
-
-void shim_posts_delegated(struct shim_session *s, uint64_t word)
-{
-	const unsigned index = shim_lease_index(word);
-
-	if (index >= FC_STORED)
-		return;
-	fc_store(&delegated[s->domain][index].tick, 0ull);
-	fc_store(&delegated[s->domain][index].reach, 0ull);
-	fc_store(&delegated[s->domain][index].again, 0);
-}
-
-/* As many as make good for mapping it anew. */
-bool shim_posts_outgrown(const struct shim_session *s, const struct shim_file *f)
-{
-	const uint64_t bytes = fc_load(&f->lease.bytes) & ~SHIM_LEASE_FLAGS;
-	const unsigned index = shim_lease_index(fc_load(&f->lease.word));
-
-	return index < FC_STORED &&
-	       fc_load(&delegated[s->domain][index].again) > OUTGROWN + (int32_t)(bytes >> 16 & INT16_MAX);
-}
-
-void shim_posts_stay_behind(struct shim_session *s, uint64_t word)
-{
-	if (shim_lease_index(word) < FC_STORED)
-		fc_store(&delegated[s->domain][shim_lease_index(word)].again, NEVER);
-}
-
-/* One that is not in the mapping, because that ends before it. */
-static void note_behind(struct delegated *d, uint64_t end)
-{
-	if (fc_load(&d->reach) < end)
-		fc_store(&d->reach, end);
-	else
-		fc_store(&d->again, fc_load(&d->again) + 1);
-}
-
-/* Has one been posted in this tick? */
-static bool is_noticed(struct delegated *d)
-{
-	const uint64_t tick = shim_vdso_tick();
-
-	if (fc_load(&d->tick) == tick)
-		return true;
-	fc_store(&d->tick, tick);
-	return false;
-}
-
-/* What is posted and not written yet would be written over it. */
-static bool is_in_order(struct shim_posts *o, const struct shim_session *s, const struct fc_ring *ring,
-			const struct fc_post *p)
-{
-	look(o, ring);
-	return o->done == o->tail || !shim_posts_touch(s, p->word, p->position, p->position + p->length);
-}
-
-/* The domain sets the times of file `index`. */
-static void note_stored(struct shim_session *s, struct fc_ring *ring, unsigned index)
-{
-	uint32_t *word = &ring->stored[index / 32];
-	const uint32_t bit = 1u << index % 32;
-
-	fc_store(&ring->stores, ring->stores + 1);
-	fc_fence();
-	if (fc_load(word) & bit)
-		return;
-	fc_fetch_or(word, bit);
-	if (fc_ring_sleeps(&ring->asleep, FC_RING_DOZES))
-		ring_bell(s, ring);
-}
-
-/* A look first: what a page fault for reading brings is more than one for writing does. */
-static bool copy_to(char *to, const struct iovec *iov, size_t iovcnt)
-{
-	char first;
-
-	return !fc_copy_from_user(&first, to, 1) && gather(to, iov, iovcnt);
-}
-
-/* A page fault makes one slow, and soon there are none; a disk that must be read is asked ever less often. */
-static void note_speed(struct shim_posts *o, uint64_t ns, uint64_t length)
-{
-	if (ns <= SLOW_NS + length / 4096 * SLOW_PAGE_NS)
-		o->slow_for = 0;
-	else if (ns <= SLOW_DISK_NS)
-		o->slow = NOT_FOR;
-	else
-		o->slow = o->slow_for = o->slow_for < NOT_FOR_LONG ? 2 * o->slow_for + NOT_FOR : o->slow_for;
-}
-
-/* Where each page takes the file system's leave to be written to it is faster to post. */
-static bool store(struct shim_session *s, struct fc_ring *ring, struct shim_file *f, const struct fc_post *p,
-		  const struct iovec *iov, size_t iovcnt)
-{
-	struct shim_posts *o = &s->posts;
-	const struct fc_request_area *area = fc_load(&s->requests.area);
-	const uint64_t all = fc_load(&f->lease.bytes), bytes = all & ~SHIM_LEASE_FLAGS;
-	const unsigned index = shim_lease_index(p->word);
-	uint64_t start;
-
-	if (!(all & SHIM_LEASE_STORES) || p->position == FC_NULL || index >= FC_STORED || !area ||
-	    fc_load(&f->flags) & O_APPEND)
-		return false;
-	if (p->position + p->length > bytes) {
-		note_behind(&delegated[s->domain][index], p->position + p->length);
-		return false;
-	}
-	if (o->slow && o->slow--)
-		return false;
-	if (!is_noticed(&delegated[s->domain][index]) || !is_in_order(o, s, ring, p) ||
-	    fc_load(&f->lease.word) != p->word)
-		return false;
-	tell_of(s);
-	start = fc_tsc();
-	if (!copy_to((char *)fc_load(&f->lease.base) + p->position, iov, iovcnt))
-		return false;
-	note_speed(o, fc_tsc_to_ns(fc_tsc() - start), p->length);
-	note_stored(s, ring, index);
-	return fc_load_acquire(&area->header.lease[index]) == p->word && fc_load(&f->lease.word) == p->word;
 }
 
 /* Of what is posted to two domains who knows which is done first? */
@@ -363,10 +227,13 @@ static enum shim_posted write_by(struct shim_session *s, struct fc_ring *ring, s
 {
 	if (fc_load_acquire(number) != w) /* partner: shim_posts_pass */
 		return SHIM_POST_NOT;
-	if (!ring || !store(s, ring, f, post, iov, iovcnt))
+	if (!ring || !shim_store(s, ring, f, post, iov, iovcnt))
 		return post->length > SHIM_POST_MAX ? SHIM_POST_NOT
 						    : write_to(s, ring, f, post, iov, iovcnt, number, w);
 	s->posts.worth += s->posts.worth < WORTH_MAX;
+	tell_of(s);
+	if (fc_ring_sleeps(&ring->asleep, FC_RING_DOZES)) /* it sets the file's times */
+		ring_bell(s, ring);
 	return SHIM_POSTED;
 }
 
@@ -383,7 +250,7 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
 	enum shim_posted r = SHIM_POST_NOT;
 	uint32_t looks;
 
-	if (total > STORE_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
+	if (total > SHIM_STORE_MAX || !total || pos > POSITION_MAX || o->worth < 0 || !o->ring ||
 	    !shim_lease_posts(p, f, post.word) || others_pending(p, f->domain))
 		goto not ;
 	if (!take_turn(s))

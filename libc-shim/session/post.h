@@ -5,10 +5,6 @@
  * a file that is only looked at by name, is right in time: each request of this process comes after what has been posted, and so does
  * each local call by which another process could hear of it (shim_posts_tell). And the domain looks for it a thousand times a second anyway.
  *
- * A write to what a client has mapped of the file is made there, and takes nothing but the copy: what a write does besides, to its times, the domain does as
- * late as with the others. The first one in each tick of the clock that times are set by is posted all the same: so whoever watches the file hears of it, and
- * set-id bits go.
- *
  * The offset stays the domain's: writes at the file's own are done in the order in which they are posted. A write that has failed is reported once, by the
  * next write, fsync or close.
  */
@@ -42,8 +38,6 @@ struct shim_posts {
 	uint64_t rung;      /* where `done` was when the domain was last woken */
 	uint32_t vain;      /* so many times it is not waited for room */
 	int32_t worth;      /* below 0: it is waited for at once, more often than not */
-	uint32_t slow;      /* so many writes are not made in a mapping, because one took long there; */
-	uint32_t slow_for;  /* so many the last time */
 	uint32_t begin[FC_POSTS]; /* of each write's bytes, as `head` */
 };
 
@@ -69,14 +63,6 @@ enum shim_posted shim_post(struct shim_process *p, int fd, struct shim_file *f, 
  * before has posted what he was about to, so that it is written before. False: perhaps he has not. (He is below this, in a signal handler; or nobody knows.) */
 bool shim_posts_pass(struct shim_session *s);
 
-/* A delegation begins. */
-void shim_posts_delegated(struct shim_session *s, uint64_t word);
-
-/* Is a file's delegation better asked for once more? It has grown since, and what is behind what is mapped is written to again. */
-bool shim_posts_outgrown(const struct shim_session *s, const struct shim_file *f);
-/* That was in vain. */
-void shim_posts_stay_behind(struct shim_session *s, uint64_t word);
-
 /* The error of an earlier write, 0 if there is none: said once. */
 int shim_post_error(struct shim_process *p, struct shim_file *f);
 /* Those of all files, into their records: an exec takes these along. */
@@ -87,7 +73,10 @@ bool shim_posts_pending(const struct shim_session *s);
 /* And by what may be, of the file that is delegated as `word`, between those two? */
 bool shim_posts_touch(const struct shim_session *s, uint64_t word, uint64_t at, uint64_t end);
 
-/* Return when everything is written that has been posted; from any thread, and from a vfork child. */
+/* Copy what is to be written; false: some of it cannot be read. */
+bool shim_gather(char *to, const struct iovec *iov, size_t iovcnt);
+
+/* Return when everything is written that has been posted by now; from any thread, and from a vfork child. */
 void shim_posts_wait(void);
 
 /* The same, and nothing is posted any more: a write can fail now that the domain would not expect to. */
