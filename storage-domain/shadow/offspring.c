@@ -122,7 +122,9 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	/* last: as long as its link is open somewhere, the parent's session is not over and its slot is nobody else's */
 	if (dup3(link[1], FC_FD_LINK, O_CLOEXEC) < 0)
 		_exit(1);
-	idle_free(); /* for the sockets that come now */
+	close(client[0]); /* for the sockets that come now */
+	close(client[1]);
+	close(link[1]);
 	if (fc_hand_begin() < 0 || (!s->foreign && fc_heir_begin(s) < 0) || idle_take() < 0)
 		_exit(1);
 	return 0;
