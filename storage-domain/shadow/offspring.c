@@ -47,7 +47,7 @@ static int introduce(int pair[2], struct fc_packet *answer)
 	close(pair[0]); /* if the supervisor goes, it must be seen */
 	if (r == 0)
 		r = fc_control_recv(pair[1], answer, 0);
-	if (r == 0 && answer->head.type != FC_LINK_FORK)
+	if (r == 0 && (answer->head.type != FC_LINK_FORK || answer->head.arg[3] >= FC_SESSIONS_MAX))
 		r = -EPROTO;
 	return r < 0 ? r : answer->head.status;
 }
@@ -109,7 +109,7 @@ static int child(struct fc_shadow *s, const struct fc_packet *request, struct fc
 	r = introduce(link, &answer);
 	if (r < 0)
 		return r;
-	become(s, answer.head.arg[3]);
+	become(s, (uint32_t)answer.head.arg[3]);
 	r = s->transport->forked(s, request);
 	if (r == 0)
 		r = fc_maps_adopt(s);
